@@ -1,0 +1,63 @@
+# make            the default trial, params/mair.yaml, into build/mair/
+# make help       every target
+PYTHON ?= python3
+PARAMS ?= params/mair.yaml
+OUT ?=
+N ?= 200
+VENV := .venv
+PY := $(VENV)/bin/python
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+.DEFAULT_GOAL := all
+.PHONY: all run test lab cohort cohorts verify-r lint lock clean help setup
+
+all: setup  ## the default trial into build/mair/ (what plain `make` does)
+	@$(PY) -m mair run params/mair.yaml
+
+run: setup  ## any trial: make run PARAMS=my/trial.yaml [OUT=dir]
+	@$(PY) -m mair run "$(PARAMS)" $(if $(OUT),--out "$(OUT)")
+
+test: setup  ## the whole test suite
+	@$(PY) -m pytest
+
+lab: setup  ## JupyterLab at the root of the repository, notebooks opening as notebooks
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" JUPYTER_PREFER_ENV_PATH=1 $(PY) -m jupyterlab --notebook-dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks $(LAB_ARGS)
+
+cohort: setup  ## the synthetic cohort mair/data/mair_synthetic.csv, from published.csv and one seed
+	@$(PY) -m mair cohort
+
+cohorts: setup  ## further cohorts, seeds 1 to N, into build/cohorts/: make cohorts N=200
+	@$(PY) -m mair cohorts --n "$(N)"
+
+verify-r: setup  ## compares with R where Rscript with lme4, lmerTest and pbkrtest exists
+	@$(PY) -m mair verify-r
+
+lint: setup  ## ruff over package, tests and notebooks
+	@$(PY) -m ruff check .
+
+lock:  ## regenerates requirements.lock and environment.yml from pyproject.toml (needs uv)
+	uv pip compile --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+	@$(PY) -m mair environment
+
+# The environment is current when its copies of lock and pyproject equal ours: contents, not times.
+setup:  ## .venv, when missing or stale (run by every target that needs it)
+	@if ! { cmp -s requirements.lock $(VENV)/requirements.lock && cmp -s pyproject.toml $(VENV)/pyproject.toml \
+	     && $(PY) -c 'import mair, sys, pathlib; sys.exit(pathlib.Path(mair.__file__).parents[1] != pathlib.Path.cwd())' 2>/dev/null; }; then \
+	  set -e; \
+	  $(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'; \
+	  $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv with ensurepip is missing: install it (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }; \
+	  echo "setting up $(VENV) (once; a few minutes)"; \
+	  $(PYTHON) -m venv --clear $(VENV); \
+	  $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock; \
+	  $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --no-build-isolation -e .; \
+	  $(PY) -m compileall -q -j 0 $(VENV)/lib mair >/dev/null || true; \
+	  cp requirements.lock pyproject.toml $(VENV)/; \
+	fi
+
+clean:  ## removes build/ (not .venv)
+	rm -rf build
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 22

@@ -1,0 +1,107 @@
+"""The tidy rows of ``results.csv``: collected, written, read and compared.
+
+One row holds one statistic. Six key columns say which; ``value`` is empty where
+the statistic is not estimable.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+
+KEYS = ["analysis", "variable", "arm", "time", "method", "statistic"]
+COLUMNS = [*KEYS, "value"]
+
+
+class Rows:
+    """Collects statistics under unique keys, in the order they were added.
+
+    Examples
+    --------
+    >>> rows = Rows("nnt")
+    >>> rows.add("FIQ >=20%", "RT", "post", "completers", n=16, responders=3)
+    >>> rows.frame()[["statistic", "value"]].values.tolist()
+    [['n', 16], ['responders', 3]]
+    """
+
+    def __init__(self, analysis: str):
+        self.analysis = analysis
+        self._rows: dict[tuple[str, ...], object] = {}
+
+    def add(self, variable, arm="", time="", method="", *, analysis=None, **statistics):
+        """Add one row a statistic; None and nan mean not estimable."""
+        for statistic, value in statistics.items():
+            key = (analysis or self.analysis, variable, arm, time, method, statistic)
+            if key in self._rows:
+                raise ValueError(f"two values for {key}")
+            self._rows[key] = _plain(value)
+
+    def frame(self) -> pd.DataFrame:
+        """The rows as a frame with the columns of ``results.csv``, values as objects."""
+        return pd.DataFrame(
+            [(*key, value) for key, value in self._rows.items()], columns=COLUMNS
+        ).astype({"value": object})
+
+
+def _plain(value):
+    """A Python int or float, or None where there is nothing to report."""
+    if value is None:
+        return None
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"a statistic is a number, not {value!r}")
+    return value
+
+
+def text(value) -> str:
+    """A value as ``results.csv`` holds it: full precision, empty when not estimable."""
+    value = _plain(value)
+    return "" if value is None else repr(value)
+
+
+def write(frame: pd.DataFrame, path: Path | str) -> None:
+    """Write rows as UTF-8 with full precision; the keys must be unique."""
+    doubled = frame[frame.duplicated(KEYS)]
+    if len(doubled):
+        raise ValueError(f"two values for {tuple(doubled.iloc[0][KEYS])}")
+    out = frame[COLUMNS].copy()
+    out["value"] = [text(value) for value in out["value"]]
+    out.to_csv(path, index=False, lineterminator="\n")
+
+
+def read(path: Path | str) -> pd.DataFrame:
+    """Read rows back: keys as text, ``value`` as float, nan when not estimable."""
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame["value"] = pd.to_numeric(frame["value"].replace("", "nan"))
+    return frame
+
+
+class Lookup:
+    """Values by their keys; raises KeyError naming the row that is missing.
+
+    Examples
+    --------
+    >>> rows = Rows("baseline")
+    >>> rows.add("age", "RT", mean=52.2)
+    >>> Lookup(rows.frame())("baseline", "age", "RT", statistic="mean")
+    52.2
+    """
+
+    def __init__(self, frame: pd.DataFrame):
+        self._values = dict(
+            zip(frame[KEYS].itertuples(index=False, name=None), frame["value"], strict=True)
+        )
+
+    def __call__(self, analysis, variable, arm="", time="", method="", *, statistic):
+        value = self._values[analysis, variable, arm, time, method, statistic]
+        return math.nan if value is None else value
+
+    def __contains__(self, key):
+        return tuple(key) in self._values
