@@ -1,0 +1,223 @@
+"""The mixed model of one outcome: from a Trial to design matrix, fit and contrasts.
+
+Group x categorical Time with the reference visit as baseline, a random intercept
+a participant, and the declared covariates; every observed row is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mair.stats import mixed
+from mair.trial import Trial
+
+
+@dataclass(frozen=True)
+class Design:
+    """Rows and columns of a mixed model.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        One row an observation: ``participant``, ``arm``, ``time``, ``y`` (model scale).
+    X : ndarray, shape (n_rows, p)
+        Estimable columns only, in the order intercept, arm, visits, arm x visits, covariates.
+    names : tuple of str
+        Of the columns of ``X``.
+    groups : ndarray of int, shape (n_rows,)
+        Participant of each row, numbered from 0.
+    contrasts : dict of str to ndarray, shape (p,)
+        Group x Time of each later visit; a visit whose contrast cannot be estimated is absent.
+    covariates : dict of str to int
+        Column of each covariate's coefficient.
+    """
+
+    rows: pd.DataFrame
+    X: np.ndarray
+    names: tuple[str, ...]
+    groups: np.ndarray
+    contrasts: dict[str, np.ndarray]
+    covariates: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model: the engine's result with the design it belongs to.
+
+    ``method`` names what was fitted, as in ``results.csv``.
+    """
+
+    design: Design
+    result: mixed.RandomIntercept
+    method: str
+
+
+def observations(trial: Trial, name: str) -> pd.DataFrame:
+    """The rows a model of ``name`` uses: observed scores of people with every covariate.
+
+    Returns
+    -------
+    DataFrame
+        ``participant``, ``arm``, ``time``, ``y``, by participant, then visit; ``y`` is
+        ln(score) under ``transform: log``.
+    """
+    variable = trial.variable(name)
+    scores = trial.scores(name)
+    keep = complete_covariates(trial)
+    rows = scores[keep].stack().dropna().rename("y").reset_index()
+    rows.columns = ["participant", "time", "y"]
+    rows["time"] = rows["time"].astype(str)
+    rows.insert(1, "arm", rows["participant"].map(trial.arm))
+    if variable.transform == "log":
+        rows["y"] = np.log(rows["y"].to_numpy(float))
+    return rows
+
+
+def complete_covariates(trial: Trial) -> pd.Series:
+    """Which participants have every covariate (bool, by participant)."""
+    keep = pd.Series(True, index=trial.arm.index)
+    for covariate in trial.covariates:
+        keep &= covariate.values.notna()
+    return keep
+
+
+def _covariate_columns(trial: Trial, participants: pd.Series) -> dict[str, np.ndarray]:
+    """Covariate columns, numbers as they are, levels against the first one."""
+    columns = {}
+    for covariate in trial.covariates:
+        values = covariate.values.reindex(participants)
+        if covariate.kind == "continuous":
+            columns[covariate.name] = values.to_numpy(float)
+            continue
+        present = [level for level in covariate.levels if (values == level).any()]
+        for level in present[1:]:
+            label = covariate.name if len(present) == 2 else f"{covariate.name}: {level}"
+            columns[label] = (values == level).to_numpy(float)
+    return columns
+
+
+def build(trial: Trial, name: str) -> Design:
+    """The design of the Group x Time model of ``name``.
+
+    Columns that depend on earlier ones (a visit without data in an arm, a constant
+    covariate) are left out, as R does; contrasts that need them are then absent.
+    """
+    rows = observations(trial, name)
+    treated = (rows["arm"] == trial.treatment).to_numpy(float)
+    later = [visit for visit in trial.variable(name).visits if visit != trial.reference]
+    columns = {"intercept": np.ones(len(rows)), "arm": treated}
+    for visit in later:
+        columns[f"time {visit}"] = (rows["time"] == visit).to_numpy(float)
+    for visit in later:
+        columns[f"arm x {visit}"] = treated * columns[f"time {visit}"]
+    covariates = _covariate_columns(trial, rows["participant"])
+    columns.update({f"covariate {label}": column for label, column in covariates.items()})
+    kept = _independent(columns)
+    X = np.column_stack([columns[label] for label in kept])
+    position = {label: i for i, label in enumerate(kept)}
+    contrasts = {
+        visit: np.eye(len(kept))[position[f"arm x {visit}"]]
+        for visit in later
+        if f"arm x {visit}" in position
+    }
+    return Design(
+        rows=rows,
+        X=X,
+        names=tuple(kept),
+        groups=pd.factorize(rows["participant"])[0],
+        contrasts=contrasts,
+        covariates={
+            label: position[f"covariate {label}"]
+            for label in covariates
+            if f"covariate {label}" in position
+        },
+    )
+
+
+def _independent(columns: dict[str, np.ndarray]) -> list[str]:
+    """Names of the columns that add to those before them."""
+    kept: list[str] = []
+    basis: list[np.ndarray] = []
+    for label, column in columns.items():
+        rest = column.astype(float)
+        for _ in range(2):  # twice is enough for orthogonality
+            for direction in basis:
+                rest = rest - direction * (direction @ rest)
+        size = float(np.sqrt(rest @ rest))
+        if size > 1e-9 * max(1.0, float(np.sqrt(column @ column))):
+            kept.append(label)
+            basis.append(rest / size)
+    return kept
+
+
+def fit(trial: Trial, name: str, *, reml: bool = True) -> Fit:
+    """Fit the random-intercept model of ``name`` by REML (or ML).
+
+    Parameters
+    ----------
+    trial : Trial
+    name : str
+        An outcome or a biomarker.
+    reml : bool
+        False for maximum likelihood, which adds ``/ml`` to the method.
+
+    Returns
+    -------
+    Fit
+    """
+    design = build(trial, name)
+    result = mixed.random_intercept(
+        design.rows["y"].to_numpy(float), design.X, design.groups, reml=reml
+    )
+    method = f"{trial.analysis.covariance}/{trial.analysis.inference}" + ("" if reml else "/ml")
+    return Fit(design, result, method)
+
+
+def marginal_means(fitted: Fit, trial: Trial, name: str) -> dict[tuple[str, str], np.ndarray]:
+    """Weights of the estimated marginal means, by (arm, visit).
+
+    Covariates stand at the mean over the model's rows, levels weighted equally, as R's
+    emmeans does; on the model's scale.
+
+    Returns
+    -------
+    dict
+        (arm or "difference", visit) to an array of shape (p,); means that cannot be
+        estimated are absent.
+    """
+    design = fitted.design
+    base = np.zeros(len(design.names))
+    position = {label: i for i, label in enumerate(design.names)}
+    base[position["intercept"]] = 1.0
+    for covariate in trial.covariates:
+        own = {
+            label: column
+            for label, column in design.covariates.items()
+            if label == covariate.name or label.startswith(f"{covariate.name}: ")
+        }
+        for column in own.values():
+            base[column] = (
+                design.X[:, column].mean()
+                if covariate.kind == "continuous"
+                else 1 / (len(own) + 1)
+            )
+    weights = {}
+    for visit in trial.variable(name).visits:
+        for arm in trial.arms:
+            needed = ["arm"] if arm == trial.treatment else []
+            if visit != trial.reference:
+                needed += [f"time {visit}"] + (
+                    [f"arm x {visit}"] if arm == trial.treatment else []
+                )
+            if all(label in position for label in needed):
+                row = base.copy()
+                row[[position[label] for label in needed]] = 1.0
+                weights[arm, visit] = row
+        if all((arm, visit) in weights for arm in trial.arms):
+            weights["difference", visit] = (
+                weights[trial.treatment, visit] - weights[trial.control, visit]
+            )
+    return weights
