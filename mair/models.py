@@ -7,9 +7,11 @@ a participant, and the declared covariates; every observed row is used.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from mair.stats import mixed
 from mair.trial import Trial
@@ -41,6 +43,17 @@ class Design:
     groups: np.ndarray
     contrasts: dict[str, np.ndarray]
     covariates: dict[str, int]
+
+
+class Contrast(NamedTuple):
+    """An estimate with its standard error, z, p and limits."""
+
+    b: float
+    se: float
+    z: float
+    p: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -174,6 +187,33 @@ def fit(trial: Trial, name: str, *, reml: bool = True) -> Fit:
     )
     method = f"{trial.analysis.covariance}/{trial.analysis.inference}" + ("" if reml else "/ml")
     return Fit(design, result, method)
+
+
+def contrast(fitted: Fit, weights: np.ndarray, confidence: float) -> Contrast:
+    """A linear combination of the coefficients, with its interval.
+
+    Parameters
+    ----------
+    fitted : Fit
+    weights : ndarray, shape (p,)
+    confidence : float
+
+    Returns
+    -------
+    Contrast
+        Wald, on the model's scale.
+    """
+    found = mixed.contrast(fitted.result, weights)
+    half = float(ndtri((1 + confidence) / 2)) * float(found.se)
+    b = float(found.estimate)
+    return Contrast(b, float(found.se), float(found.z), float(found.p), b - half, b + half)
+
+
+def residuals(fitted: Fit) -> mixed.Residuals:
+    """Fitted values and residuals of a model, row by row of its design."""
+    design = fitted.design
+    return mixed.residuals(fitted.result, design.rows["y"].to_numpy(float), design.X,
+                           design.groups)
 
 
 def marginal_means(fitted: Fit, trial: Trial, name: str) -> dict[tuple[str, str], np.ndarray]:

@@ -79,7 +79,7 @@ def write(frame: pd.DataFrame, path: Path | str) -> None:
 def read(path: Path | str) -> pd.DataFrame:
     """Read rows back: keys as text, ``value`` as float, nan when not estimable."""
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    frame["value"] = pd.to_numeric(frame["value"].replace("", "nan"))
+    frame["value"] = [float(value) if value else math.nan for value in frame["value"]]
     return frame
 
 
@@ -105,3 +105,11 @@ class Lookup:
 
     def __contains__(self, key):
         return tuple(key) in self._values
+
+
+def save(frame: pd.DataFrame, out: Path | str | None, name: str) -> None:
+    """Write a notebook's rows for the run to merge; nothing where `out` is None."""
+    if out is not None:
+        folder = Path(out) / "rows"
+        folder.mkdir(parents=True, exist_ok=True)
+        write(frame, folder / f"{name}.csv")

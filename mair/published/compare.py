@@ -145,15 +145,17 @@ def _row_verdict(key, printed, value, keyed, siblings) -> Verdict:
     if key not in keyed:
         return Verdict("not checkable", "no such row: this run does not compute it")
     verdict = judge(value, printed, key[5])
-    if verdict.verdict == "not reproduced" and not verdict.why:
-        others = [
-            method or "plain"
-            for method, other in siblings[(*key[:4], key[5])]
-            if method != key[4] and other is not None and prints_as(float(other), printed)
-        ]
-        if others:
-            return Verdict("not reproduced", f"prints so under {', '.join(others)}")
-    return verdict
+    if verdict.verdict != "not reproduced":
+        return verdict
+    others = [(method or "the plain row", float(other))
+              for method, other in siblings[(*key[:4], key[5])]
+              if method != key[4] and other is not None and other == other]
+    same = [method for method, other in others if prints_as(other, printed)]
+    if same:
+        return Verdict("not reproduced", f"prints so under {', '.join(same)}")
+    listed = "; ".join(f"{method} {other:.4g}" for method, other in others)
+    return Verdict("not reproduced", f"computed {value:.4g}; no method here prints {printed}"
+                   + (f" ({listed})" if listed else ""))
 
 
 def counts(compared: pd.DataFrame) -> tuple[int, int, int]:

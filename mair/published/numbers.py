@@ -1,0 +1,169 @@
+"""The published numbers as data: ``mair/data/published.csv``, read, checked and looked up.
+
+One row is one printed occurrence of a number. ``printed`` stays text, because its
+digits say how far the number was rounded.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mair.results import KEYS
+
+COLUMNS = [*KEYS, "printed", "source", "note"]
+PRINTED = re.compile(r"[<>]?-?[0-9]+(\.[0-9]+)?")
+PATH = Path(__file__).resolve().parent.parent / "data" / "published.csv"
+
+
+class PublishedError(ValueError):
+    """A file of published numbers breaks the contract; ``problems`` has one line each."""
+
+    def __init__(self, problems: list[str]):
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+def problems(frame: pd.DataFrame, name: str = "published.csv") -> list[str]:
+    """What is wrong with a frame of published numbers.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        All columns as text, empty where there is nothing.
+    name : str
+        The file's name, for the messages.
+
+    Returns
+    -------
+    list of str
+        One line a problem, naming file, row (the header is row 1), column and value.
+    """
+    if list(frame.columns) != COLUMNS:
+        return [f"{name}: columns {','.join(frame.columns)}; expected {','.join(COLUMNS)}"]
+    found = []
+    for row, record in enumerate(frame.to_dict("records"), start=2):
+        if not PRINTED.fullmatch(record["printed"]):
+            found.append(
+                f"{name}: row {row}, printed: {record['printed']!r}; expected digits with an "
+                "optional <, > and ASCII minus"
+            )
+        found += [
+            f"{name}: row {row}, {column}: empty; expected a value"
+            for column in ("variable", "statistic", "source")
+            if not record[column]
+        ]
+    doubled = frame.duplicated([*KEYS, "source"])
+    for row in frame.index[doubled]:
+        keys = ",".join(frame.loc[row, [*KEYS, "source"]])
+        found.append(f"{name}: row {row + 2}, keys and source: {keys} stand there twice")
+    return found
+
+
+def read(path: Path | str | None = None) -> pd.DataFrame:
+    """Read published numbers, every column as text.
+
+    Parameters
+    ----------
+    path : path, optional
+        Default: the paper's own numbers.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``analysis,variable,arm,time,method,statistic,printed,source,note``.
+
+    Raises
+    ------
+    PublishedError
+        Rows that break the contract's rules, all at once.
+    """
+    path = Path(path) if path is not None else PATH
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+    found = problems(frame.reset_index(drop=True), path.name)
+    if found:
+        raise PublishedError(found)
+    return frame
+
+
+def decimals(printed: str) -> int:
+    """Digits after the point of a printed number.
+
+    Examples
+    --------
+    >>> decimals("-26.38"), decimals("<0.001"), decimals("36")
+    (2, 3, 0)
+    """
+    return len(printed.partition(".")[2])
+
+
+@dataclass(frozen=True)
+class Number:
+    """A printed number: its value, its decimals and, for ``<0.05``, its relation."""
+
+    printed: str
+
+    @property
+    def relation(self) -> str:
+        """``<``, ``>``, or empty."""
+        return self.printed[0] if self.printed[0] in "<>" else ""
+
+    @property
+    def value(self) -> float:
+        """The number itself, or the bound of an inequality."""
+        return float(self.printed.lstrip("<>"))
+
+    @property
+    def decimals(self) -> int:
+        """Digits after the point."""
+        return decimals(self.printed)
+
+    @property
+    def half(self) -> float:
+        """Half a unit of the last printed digit."""
+        return 0.5 * 10.0**-self.decimals
+
+    def met(self, value: float) -> bool:
+        """Whether a value rounds (half up or half even) to the print, or the inequality holds."""
+        if value is None or math.isnan(value):
+            return False
+        if self.relation:
+            return value < self.value if self.relation == "<" else value > self.value
+        # 1e-9: a value on the half, computed in binary, must not fail by its last bit
+        return abs(value - self.value) <= self.half + 1e-9
+
+
+class Lookup:
+    """Printed numbers by their keys, of the first source unless one is named.
+
+    Raises KeyError with the keys when there is no such row.
+
+    Examples
+    --------
+    >>> look = Lookup(read())
+    >>> look("baseline", "age", "RT", statistic="mean").value
+    52.21
+    """
+
+    def __init__(self, frame: pd.DataFrame):
+        self._first: dict[tuple[str, ...], Number] = {}
+        self._by_source: dict[tuple[str, ...], Number] = {}
+        for record in frame[[*KEYS, "source", "printed"]].itertuples(index=False, name=None):
+            number = Number(record[-1])
+            self._first.setdefault(record[:-2], number)
+            self._by_source[record[:-1]] = number
+
+    def __call__(
+        self, analysis, variable, arm="", time="", method="", *, statistic, source=None
+    ) -> Number:
+        key = (analysis, variable, arm, time, method, statistic)
+        if source is None:
+            return self._first[key]
+        return self._by_source[(*key, source)]
+
+    def __contains__(self, key) -> bool:
+        return tuple(key) in self._first

@@ -1,0 +1,109 @@
+"""Numbers as a reader sees them: true minus signs, intervals with "to", short p values.
+
+Everything here takes plain numbers and returns text; nothing is computed from data. None and
+nan are what ``results.csv`` leaves empty.
+"""
+
+from __future__ import annotations
+
+import math
+
+MINUS = "−"  # U+2212, as wide as a plus sign; a hyphen breaks lines and is read as a dash
+MISSING = "–"
+NOT_ESTIMABLE = "not estimable"
+
+
+def absent(value) -> bool:
+    """Whether there is no number: None, nan or pandas' NA."""
+    return value is None or str(value) == "<NA>" or value != value
+
+
+def number(value, digits=2, *, plus=False, missing=MISSING) -> str:
+    """A number with a fixed count of decimals.
+
+    Parameters
+    ----------
+    value : float or None
+    digits : int
+        Decimals kept.
+    plus : bool
+        Write a sign before positive numbers too.
+    missing : str
+        What stands for None and nan.
+
+    Examples
+    --------
+    >>> number(-26.384), number(-0.001), number(None)
+    ('−26.38', '0.00', '–')
+    """
+    if absent(value):
+        return missing
+    value = float(value)
+    if math.isinf(value):
+        return f"{MINUS if value < 0 else ''}∞"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        return text.removeprefix("-")
+    return text.replace("-", MINUS) if value < 0 else f"{'+' if plus else ''}{text}"
+
+
+def p_value(p, *, missing=NOT_ESTIMABLE) -> str:
+    """A p value to three decimals, ``<0.001`` below and ``>0.999`` above what they can hold.
+
+    Raises
+    ------
+    ValueError
+        `p` outside 0 to 1.
+
+    Examples
+    --------
+    >>> p_value(0.0421), p_value(2e-7), p_value(1.0)
+    ('0.042', '<0.001', '1.000')
+    """
+    if absent(p):
+        return missing
+    if not 0 <= p <= 1:
+        raise ValueError(f"a p value lies between 0 and 1, not {p!r}")
+    if p < 0.001:
+        return "<0.001"
+    return ">0.999" if 0.9995 <= p < 1 else f"{p:.3f}"
+
+
+def p_equals(p, name="p", *, missing=NOT_ESTIMABLE) -> str:
+    """A p value for running text: ``p = 0.042``, ``p < 0.001``; `name` may be ``q``."""
+    text = p_value(p, missing=missing)
+    if absent(p):
+        return f"{name} {text}"
+    return f"{name} {text[0]} {text[1:]}" if text[0] in "<>" else f"{name} = {text}"
+
+
+def interval(low, high, digits=2, *, missing=NOT_ESTIMABLE) -> str:
+    """The two limits of an interval: ``−40.87 to −11.89``."""
+    if absent(low) or absent(high):
+        return missing
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def estimate(value, low, high, digits=2, *, missing=NOT_ESTIMABLE) -> str:
+    """An estimate and its interval: ``−26.38 (−40.87 to −11.89)``.
+
+    An estimate without limits keeps its number and says that the interval is not estimable.
+    """
+    if absent(value):
+        return missing
+    return f"{number(value, digits)} ({interval(low, high, digits)})"
+
+
+def mean_sd(mean, sd, digits=2, *, missing=MISSING) -> str:
+    """A mean and its standard deviation: ``70.79 (11.36)``."""
+    if absent(mean):
+        return missing
+    return f"{number(mean, digits)} ({number(sd, digits)})"
+
+
+def count(n, percent=None, *, of=None, digits=1, missing=MISSING) -> str:
+    """A count, its denominator and its percentage: ``12``, ``12/19``, ``12/19 (63.2%)``."""
+    if absent(n):
+        return missing
+    text = f"{n:.0f}" if absent(of) else f"{n:.0f}/{of:.0f}"
+    return text if absent(percent) else f"{text} ({number(percent, digits)}%)"

@@ -1,0 +1,168 @@
+"""The report of a run: one self-contained page of its notebooks and its published numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import pandas as pd
+
+from mair.report import cells, comparison
+from mair.report.cells import PageError
+
+__all__ = ["PageError", "published", "render"]
+
+HERE = Path(__file__).resolve().parent
+VERDICTS = {
+    "reproduced": ("✓", "yes"),
+    "within rounding": ("≈", "near"),
+    "not reproduced": ("✗", "no"),
+    "not checkable": ("–", "none"),
+}
+SHOWN_PACKAGES = (
+    "numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn", "great-tables",
+    "papermill", "jupytext", "pydantic",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place of the publication with its printed numbers."""
+
+    name: str
+    anchor: str
+    tally: dict[str, int]
+    rows: list[dict]
+
+
+def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> str:
+    """The page of a run.
+
+    Parameters
+    ----------
+    trial : Trial
+        Its title, arms and sections head the page.
+    whole : Path
+        Directory of the run's other files, which the page links to; ``notebooks/<name>.ipynb``
+        in it are shown.
+    names : sequence of str
+        Notebooks in their order.
+    left_out : dict of str to str
+        Notebook -> why it is not part of the run.
+    compared : DataFrame or None
+        Published beside recomputed, as ``mair.published.compare.compare`` gives it.
+    counted : dict or None
+        ``reproduced``, ``checkable`` and ``printed``.
+    manifest : dict
+        Parameters, versions and hashes of the run.
+
+    Returns
+    -------
+    str
+        HTML without scripts, fonts, styles or pictures from elsewhere.
+
+    Raises
+    ------
+    PageError
+        A picture without a text alternative.
+    """
+    import jinja2
+    import nbformat
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
+        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    sections = [
+        cells.render(name, nbformat.read(whole / "notebooks" / f"{name}.ipynb", as_version=4),
+                     names)
+        for name in names
+    ]
+    sources = published(compared) if compared is not None else []
+    return environment.get_template("page.html.j2").render(
+        css=(HERE / "page.css").read_text(encoding="utf-8"),
+        trial=trial,
+        about=_about(trial.about),
+        arms=_arms(trial),
+        sections=sections,
+        left_out=left_out,
+        counted=counted,
+        verdicts=VERDICTS,
+        sources=sources,
+        total=_tally(row for source in sources for row in source.rows),
+        deviating=[
+            (source.name, row) for source in sources for row in source.rows
+            if row["verdict"] in ("within rounding", "not reproduced")
+        ],
+        files=_files(whole),
+        manifest=manifest,
+        packages=[(name, manifest["packages"][name]) for name in SHOWN_PACKAGES
+                  if name in manifest["packages"]],
+        wide=cells.wide,
+    )
+
+
+def _about(about: dict) -> list[tuple[str, str]]:
+    """What the trial file says about the trial in words; its tables are a notebook's to show."""
+    found = []
+    for key, value in about.items():
+        words = value if isinstance(value, list) else [value]
+        if words and not any(isinstance(word, (list, dict)) for word in words):
+            text = "; ".join(str(word) for word in words if word is not None)
+            found.append((key.replace("_", " ").capitalize(), text))
+    return found
+
+
+def _arms(trial) -> list[dict]:
+    """Name, label and size of each arm, treatment first."""
+    if not trial.has_data:
+        return []
+    return [
+        {"name": arm, "label": trial.labels.get(arm, arm), "n": trial.n(arm)}
+        for arm in (trial.treatment, trial.control)
+    ]
+
+
+def published(compared: pd.DataFrame) -> list[Source]:
+    """The compared numbers by source, in the order of their first appearance.
+
+    Parameters
+    ----------
+    compared : DataFrame
+        As ``mair.published.compare.compare`` gives it.
+
+    Returns
+    -------
+    list of Source
+    """
+    records = comparison.by_source(compared).to_dict("records")
+    found: list[Source] = []
+    for name, group in groupby(records, key=lambda r: r["source"]):
+        rows = [
+            {**row, "computed": comparison.shown(row["computed"], row["printed"])}
+            for row in group
+        ]
+        found.append(Source(name, f"source-{len(found) + 1}", _tally(rows), rows))
+    return found
+
+
+def _tally(rows) -> dict[str, int]:
+    """How many rows have each verdict."""
+    counts = dict.fromkeys(VERDICTS, 0)
+    for row in rows:
+        counts[row["verdict"]] += 1
+    return counts
+
+
+def _files(whole: Path) -> list[dict]:
+    """The run's files for a reader: one line a stem, its formats as links."""
+    found = []
+    for folder, title in (("tables", "Tables"), ("figures", "Figures"),
+                          ("notebooks", "Notebooks, executed")):
+        stems: dict[str, list[str]] = {}
+        for path in sorted((whole / folder).glob("*")):
+            stems.setdefault(path.stem, []).append(path.suffix[1:])
+        if stems:
+            found.append({"folder": folder, "title": title, "stems": stems})
+    return found

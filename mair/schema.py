@@ -1,0 +1,308 @@
+"""The keys of a trial file: types, allowed values and the defaults of ``analysis``.
+
+The models say what one key may hold. What two keys must agree on is in ``checks.py``,
+what key and data must agree on in ``people.py``.
+"""
+
+from __future__ import annotations
+
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+# Values of `analysis` that the contract names and nothing computes yet. An issue that
+# implements one takes it off this table; nothing else has to change.
+NOT_YET: dict[str, tuple[str, ...]] = {
+    "covariance": ("compound-symmetry", "unstructured"),
+    "inference": ("satterthwaite", "kenward-roger"),
+    "estimator": ("clda", "ancova"),
+    "missing": ("mi-mar", "mi-j2r", "mi-cr"),
+    "responder_missing": ("nonresponder", "worst-case", "mi-mar"),
+    "risk_interval": ("miettinen-nurminen", "skewness-corrected"),
+}
+
+
+def plain_text(value):
+    """A scalar of the trial file as the text that a cell of the data would hold.
+
+    Whole numbers lose their decimals (``2.0`` is ``"2"``), so that visits, arms and
+    levels may be written as numbers.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, (int, float)) else value
+
+
+def _not_blank(value: str) -> str:
+    value = value.strip()
+    if not value:
+        raise ValueError("expected text")
+    return value
+
+
+def _between(low, high, said):
+    """A validator: the number lies strictly between the limits."""
+
+    def check(value: float) -> float:
+        if not low < value < high:
+            raise ValueError(f"expected {said}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _dropout(value: float) -> float:
+    if not 0 <= value < 1:
+        raise ValueError("expected a number from 0 to below 1")
+    return value
+
+
+def _range(value: list[float]) -> list[float]:
+    if len(value) != 2 or not value[0] < value[1]:
+        raise ValueError("expected two numbers, the lowest and the highest score")
+    return value
+
+
+def _no_families(value):
+    """``fdr_families: null`` means that neither section is corrected."""
+    return {"outcomes": None, "biomarkers": None} if value is None else value
+
+
+def _entry(value):
+    """A baseline entry written as a bare name."""
+    return {"name": value} if isinstance(value, (str, int, float)) else value
+
+
+INFINITE = float("inf")
+Text = Annotated[str, BeforeValidator(plain_text), AfterValidator(_not_blank)]
+YesNo = Annotated[
+    Literal["yes", "no"],
+    BeforeValidator(lambda v: {True: "yes", False: "no"}[v] if isinstance(v, bool) else v),
+]
+Fraction = Annotated[float, _between(0, 1, "a number above 0 and below 1")]
+Positive = Annotated[float, _between(0, INFINITE, "a number above 0")]
+Dropout = Annotated[float, AfterValidator(_dropout)]
+Count = Annotated[int, _between(-1, INFINITE, "a whole number, 0 or more")]
+PositiveCount = Annotated[int, _between(0, INFINITE, "a whole number, 1 or more")]
+
+
+class Section(BaseModel):
+    """Keys are known or refused; a value has its type or is refused, never converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Arm(Section):
+    """The two arms compared; `control` and `treatment` are values of `column`."""
+
+    column: Text = Field(description="column that holds the arm")
+    control: Text = Field(description="value of the control arm: a label, or else a code")
+    treatment: Text = Field(description="value of the treatment arm: a label, or else a code")
+    labels: dict[str, Text] = Field({}, description="arm -> its name for reading")
+
+
+class Allocation(Section):
+    """How participants were allocated, for re-randomisation."""
+
+    scheme: Literal["complete", "blocks"] = "complete"
+    strata: Text | None = Field(None, description="column of strata, with blocks")
+
+
+class Measure(Section):
+    """An outcome or a biomarker."""
+
+    columns: list[Text | None] | None = Field(
+        None, description="wide file: one column a visit, null where it was not measured"
+    )
+    column: Text | None = Field(None, description="long file: the column of its values")
+    label: Text | None = Field(None, description="its name for reading")
+    unit: str = ""
+    range: Annotated[list[float], AfterValidator(_range)] | None = Field(
+        None, description="lowest and highest possible value"
+    )
+    step: Positive | None = Field(None, description="distance of two neighbouring scores")
+    better: Literal["lower", "higher"] = "lower"
+    primary: bool = False
+    transform: Literal["log"] | None = Field(None, description="modelled on this scale")
+
+
+class Describe(Section):
+    """Yes/no columns: whom a section's means, SDs and d cover."""
+
+    outcomes: Text | None = None
+    biomarkers: Text | None = None
+
+
+class BaselineEntry(Section):
+    """A row of the baseline table; an outcome's name means its first visit."""
+
+    name: Text
+    column: Text | None = Field(None, description="default: the name")
+    label: Text | None = Field(None, description="its name for reading")
+    kind: Literal["continuous", "binary", "categorical"] | None = Field(
+        None, description="inferred from the values when not given"
+    )
+    level: Text | None = Field(None, description="binary: the value that is counted")
+
+
+class Responders(Section):
+    """Who responded: by reductions of an outcome, or by a yes/no column."""
+
+    outcome: Text | None = None
+    visit: Text | None = None
+    reductions: list[Fraction] | None = Field(
+        None, description="improvement from baseline as a fraction of it"
+    )
+    column: Text | None = Field(None, description="a yes/no column instead of an outcome")
+    better: YesNo | None = Field(None, description="the good value of the column; default yes")
+
+
+class Flow(Section):
+    """Counts before randomisation, and the columns that the flow reads."""
+
+    assessed: Count | None = None
+    excluded: dict[str, Count] = Field({}, description="reason -> people")
+    other_arms: dict[str, Count] = Field({}, description="arm not analysed here -> people")
+    lost: Text | None = Field(None, description="column of reasons; empty: not lost")
+    sessions: Text | None = Field(None, description="column of sessions attended")
+    preference: Text | None = Field(None, description="column of the arm preferred")
+    credibility: Text | None = Field(None, description="column of a credibility score")
+
+
+class SampleSize(Section):
+    """The planned size: `difference`, or `mean` with `relative_difference`, or all three."""
+
+    sd: Positive
+    difference: Positive | None = None
+    mean: float | None = None
+    relative_difference: Positive | None = None
+    alpha: Fraction = 0.05
+    power: Fraction = 0.80
+    dropout: Dropout | None = None
+
+
+class Intercurrent(Section):
+    """An intercurrent event and how the estimand deals with it."""
+
+    event: Text
+    strategy: Text
+
+
+class Estimand(Section):
+    """The question in the terms of ICH E9(R1)."""
+
+    population: Text | None = None
+    treatment: Text | None = None
+    intercurrent: list[Intercurrent] = []
+    summary: Text | None = None
+
+
+class Families(Section):
+    """Sections of one name share one correction; null: none."""
+
+    outcomes: Text | None = "outcomes"
+    biomarkers: Text | None = "biomarkers"
+
+
+class Analysis(Section):
+    """Every choice of the analysis, each with a default that suits a small trial."""
+
+    covariance: Literal["random-intercept", "compound-symmetry", "unstructured"] = (
+        "random-intercept"
+    )
+    inference: Literal["z", "satterthwaite", "kenward-roger"] = "z"
+    estimator: Literal["difference", "clda", "ancova"] = "difference"
+    missing: Literal["observed", "mi-mar", "mi-j2r", "mi-cr"] = "observed"
+    responder_missing: Literal["completers", "nonresponder", "worst-case", "mi-mar"] = (
+        "completers"
+    )
+    risk_interval: Literal["wald", "newcombe", "miettinen-nurminen", "skewness-corrected"] = (
+        "newcombe"
+    )
+    confidence: Fraction = 0.95
+    fdr_families: Annotated[Families, BeforeValidator(_no_families)] = Families()
+    seed: Count = 2020
+    draws: PositiveCount = 10000
+
+
+class TrialFile(Section):
+    """A trial file, after `extends` was followed."""
+
+    trial: Text | None = Field(None, description="title; default: the file's name")
+    about: dict[str, Any] = Field({}, description="registration, citation, licence, …")
+    synthetic: bool = Field(False, description="true: SYNTHETIC on every page, table, figure")
+    extends: Text | None = Field(None, description="another trial file to start from")
+    data: Text | None = Field(None, description=".csv .xlsx .sav .dta .parquet")
+    published: Text | None = Field(None, description="published numbers: switches the audit on")
+    participant: Text | None = Field(None, description="column of participants' ids")
+    visit: Text | None = Field(None, description="long file: column of the visit")
+    arm: Arm
+    allocation: Allocation | None = None
+    visits: list[Text] = Field(description="in order; the first is the reference")
+    covariates: list[Text] | None = Field(None, description="of every mixed model")
+    outcomes: dict[str, Measure] | None = None
+    biomarkers: dict[str, Measure] | None = None
+    describe: Describe | None = None
+    baseline: list[Annotated[BaselineEntry, BeforeValidator(_entry)]] | None = None
+    responders: Responders | None = None
+    flow: Flow | None = None
+    sample_size: SampleSize | None = None
+    estimand: Estimand | None = None
+    analysis: Analysis = Analysis()
+
+    def measures(self) -> dict[tuple[str, str], Measure]:
+        """Outcomes, then biomarkers, each by (section, name)."""
+        found = {}
+        for section in ("outcomes", "biomarkers"):
+            for name, measure in (getattr(self, section) or {}).items():
+                found[section, name] = measure
+        return found
+
+
+def json_schema() -> dict:
+    """The JSON schema of a trial file, for editors that check YAML while it is typed."""
+    return TrialFile.model_json_schema()
+
+
+def known_keys(location: tuple) -> list[str]:
+    """The keys that the mapping at ``location`` of a trial file may hold.
+
+    Parameters
+    ----------
+    location : tuple of str and int
+        Keys and list positions, as in ``("outcomes", "FIQ")``; ``()`` is the whole file.
+
+    Returns
+    -------
+    list of str
+        Empty where keys are free, as under ``about`` or ``outcomes``.
+    """
+    here: Any = TrialFile
+    for part in location:
+        here = _inside(here, part)
+    here = _bare(here)
+    return list(here.model_fields) if _is_section(here) else []
+
+
+def _is_section(kind) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def _bare(kind):
+    """A type without its Annotated wrapper and without None."""
+    while get_origin(kind) in (Annotated, Union, UnionType):
+        kind = next(k for k in get_args(kind) if k is not NoneType)
+    return kind
+
+
+def _inside(kind, part):
+    """The type one key or list position further down."""
+    kind = _bare(kind)
+    if _is_section(kind):
+        field = kind.model_fields.get(part)
+        return field.annotation if field else Any
+    arguments = get_args(kind)
+    return arguments[-1] if arguments else Any

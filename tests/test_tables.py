@@ -1,0 +1,155 @@
+"""Tables: one object, three files, equal bytes."""
+
+import io
+import re
+import time
+import zipfile
+
+import docx as python_docx
+import pandas as pd
+import pytest
+from docx.enum.section import WD_ORIENT
+
+from mair.report.tables import Table, csv, html, show
+from mair.report.word import docx
+
+
+def baseline(**changes):
+    display = pd.DataFrame(
+        {
+            "Variable": ["Age, years", "Sex, female", "\u2003primary", "\u2003other & more"],
+            "RT::mean (SD)": ["52.21 (7.10)", "19 (100.0%)", "–", "3 (15.8%)"],
+            "RT::p": ["0.012", "<0.001", None, "not estimable"],
+            "MAIR::mean (SD)": ["52.68 (7.20)", "22 (100.0%)", "1 (4.5%)", "3 (13.6%)"],
+        }
+    )
+    data = pd.DataFrame(
+        {"variable": ["age", "sex"], "mean": [52.2 / 3, float("nan")], "n": [19, 22],
+         "seen": [None, 0.1]}
+    )  # fmt: skip
+    keywords = {
+        "name": "baseline", "title": "Baseline & p < 0.05", "display": display, "data": data,
+        "notes": ("Means (SD); *not* tested.", "A second note."),
+        "groups": pd.Series(["", "", "Education", "Education"]),
+        "spanners": {"RT (n = 19)": ("RT::mean (SD)", "RT::p"),
+                     "MAIR (n = 22)": ("MAIR::mean (SD)",)},
+        "synthetic": True,
+    }  # fmt: skip
+    return Table(**{**keywords, **changes})
+
+
+def opened(table):
+    return python_docx.Document(io.BytesIO(docx(table)))
+
+
+def test_csv_has_full_precision_and_empty_missing():
+    lines = csv(baseline()).decode().split("\n")
+    assert lines == ["variable,mean,n,seen", f"age,{52.2 / 3!r},19,", "sex,,22,0.1", ""]
+
+
+def test_docx_holds_the_cells_of_the_display():
+    table = baseline()
+    rows = [[cell.text for cell in row.cells] for row in opened(table).tables[0].rows]
+    assert rows[0] == ["", "RT (n = 19)", "RT (n = 19)", "MAIR (n = 22)"]
+    assert rows[1] == ["Variable", "mean (SD)", "p", "mean (SD)"]
+    assert rows[4] == ["Education"] * 4
+    assert rows[2:4] + rows[5:] == table.cells()
+
+
+def test_docx_is_a_real_table_with_repeated_headers_and_notes():
+    document = opened(baseline())
+    grid = document.tables[0]
+    assert grid.style.name == "Trial table"
+    repeated = [bool(row._tr.xpath("./w:trPr/w:tblHeader")) for row in grid.rows]
+    assert repeated == [True, True, False, False, False, False, False]
+    assert grid.rows[4].cells[0].paragraphs[0].runs[0].bold
+    texts = [p.text for p in document.paragraphs]
+    assert texts == ["SYNTHETIC  Baseline & p < 0.05", "Means (SD); *not* tested.",
+                     "A second note."]  # fmt: skip
+    assert "SYNTHETIC" in document.sections[0].header.paragraphs[0].text
+
+
+def test_nothing_is_called_synthetic_that_is_not():
+    table = baseline(synthetic=False)
+    content = zipfile.ZipFile(io.BytesIO(docx(table)))
+    assert not any(b"SYNTHETIC" in content.read(name) for name in content.namelist())
+    assert "SYNTHETIC" not in html(table)
+
+
+def test_docx_goes_landscape_when_the_columns_need_it():
+    assert opened(baseline()).sections[0].orientation == WD_ORIENT.PORTRAIT
+    wide = pd.DataFrame({f"column {i}": ["70.79 (11.36)"] for i in range(10)})
+    document = opened(baseline(display=wide, groups=None, spanners=None))
+    section = document.sections[0]
+    assert section.orientation == WD_ORIENT.LANDSCAPE
+    room = section.page_width - section.left_margin - section.right_margin
+    assert sum(column.width for column in document.tables[0].columns) <= room
+
+
+def test_docx_bytes_do_not_follow_the_clock():
+    first = docx(baseline())
+    time.sleep(2.1)  # a zip's clock ticks every two seconds
+    assert docx(baseline()) == first
+    assert {i.date_time for i in zipfile.ZipFile(io.BytesIO(first)).infolist()} == {
+        (1980, 1, 1, 0, 0, 0)
+    }
+
+
+def test_html_is_equal_each_time_marked_and_escaped():
+    text = html(baseline())
+    assert text == html(baseline())
+    assert 'id="table-baseline"' in text
+    assert "SYNTHETIC" in text
+    assert "Baseline &amp; p &lt; 0.05" in text
+    assert "&lt;0.001" in text and "other &amp; more" in text
+    assert "RT::" not in re.sub(r'(id|headers)="[^"]*"', "", text)
+    assert "http" not in text
+
+
+def test_html_styles_stay_inside_the_table():
+    style = re.search(r"<style>(.*?)</style>", html(baseline()), re.S).group(1)
+    selectors = [part.split("}")[-1].strip() for part in style.split("{")[:-1]]
+    assert selectors
+    assert [s for s in selectors if not s.startswith("#table-baseline")] == []
+
+
+def test_columns_of_numbers_stand_right():
+    assert baseline().numeric() == [False, True, True, True]
+    words = baseline(
+        display=pd.DataFrame({"a": ["x"], "b": ["two words"], "c": ["−1.2"]}),
+        groups=None, spanners=None,
+    )  # fmt: skip
+    assert words.numeric() == [False, False, True]
+
+
+def test_an_empty_table_still_has_its_headers():
+    table = baseline(display=baseline().display.iloc[:0], groups=None)
+    assert [c.text for c in opened(table).tables[0].rows[1].cells] == table.headers
+    assert "mean (SD)" in html(table)
+
+
+def test_show_writes_both_files_or_nothing(tmp_path, capsys):
+    show(baseline())
+    assert list(tmp_path.iterdir()) == []
+    show(baseline(), tmp_path)
+    assert sorted(p.name for p in (tmp_path / "tables").iterdir()) == [
+        "baseline.csv", "baseline.docx"
+    ]  # fmt: skip
+    assert "SYNTHETIC" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "a/b"}, "a name is letters"),
+        ({"groups": pd.Series(["a", "b", "a", "b"])}, "do not stand together"),
+        ({"groups": pd.Series(["a"])}, "1 groups for 4 rows"),
+        ({"spanners": {"x": ("RT::mean (SD)", "MAIR::mean (SD)")}}, "spanner 'x'"),
+        ({"spanners": {"x": ("Variable",)}}, "spanner 'x'"),
+        ({"spanners": {"x": ("no such",)}}, "spanner 'x'"),
+        ({"display": pd.DataFrame([["a", "b"]], columns=["c", "c"])}, "two columns 'c'"),
+    ],
+)
+def test_a_table_that_cannot_be_shown_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        baseline(**changes)

@@ -1,0 +1,105 @@
+"""A small trial to break: six participants, wide and long."""
+
+import copy
+import csv
+
+import pytest
+import yaml
+
+from mair.trial import TrialError, check
+
+HEADER = "id,arm,age,sex,edu,home,seen,relapse,lost,sessions,fiq_0,fiq_1,fiq_2,crp_0,crp_1"
+ROWS = """\
+7,RT,50,female,a,yes,yes,no,,8,60.5,55,50,1.5,1.2
+8,RT,51,female,b,no,yes,no,,7,70,65,,2.5,2.2
+9,RT,52,male,c,yes,no,yes,moved,1,80,,,3.5,
+10,MAIR,53,female,a,no,yes,no,,8,65,40,41,1.1,0.9
+11,MAIR,54,male,b,yes,yes,yes,,8,75,50,,2.1,1.9
+12,MAIR,55,male,c,no,no,no,ill,2,85,,,3.1,"""
+SPEC = yaml.safe_load("""
+data: trial.csv
+participant: id
+arm: {column: arm, control: RT, treatment: MAIR}
+visits: [baseline, post, followup]
+covariates: [age]
+outcomes:
+  FIQ: {columns: [fiq_0, fiq_1, fiq_2], range: [0, 100], primary: true}
+biomarkers:
+  CRP: {columns: [crp_0, crp_1, null], transform: log}
+describe: {biomarkers: seen}
+baseline:
+  - age
+  - {name: sex, kind: binary, level: female}
+  - home
+  - edu
+  - FIQ
+responders: {outcome: FIQ, visit: post, reductions: [0.2, 0.5]}
+flow: {assessed: 10, excluded: {declined: 3}, other_arms: {ABCT: 1}, lost: lost, sessions: sessions}
+sample_size: {sd: 15, difference: 14}
+""")
+SCORES = {"fiq": ("fiq_0", "fiq_1", "fiq_2"), "crp": ("crp_0", "crp_1", None)}
+
+
+def table() -> list[list[str]]:
+    return [HEADER.split(","), *csv.reader(ROWS.splitlines())]
+
+
+def put(cells, row, column, value):
+    """Change a cell; ``row`` as the error counts it: the names stand in row 1."""
+    cells[row - 1][cells[0].index(column)] = value
+
+
+def rename(cells, old, new):
+    cells[0][cells[0].index(old)] = new
+
+
+def drop(cells, *rows):
+    cells[:] = [line for i, line in enumerate(cells, 1) if i not in rows]
+
+
+def long_table() -> list[list[str]]:
+    """The same participants, one row a visit, by participant."""
+    wide = table()
+    keep = [i for i, name in enumerate(wide[0]) if not name.startswith(("fiq", "crp"))]
+    out = [[*(wide[0][i] for i in keep), "visit", *SCORES]]
+    for line in wide[1:]:
+        for t, visit in enumerate(("baseline", "post", "followup")):
+            scores = [line[wide[0].index(c[t])] if c[t] else "" for c in SCORES.values()]
+            out.append([*(line[i] for i in keep), visit, *scores])
+    return out
+
+
+def long_spec() -> dict:
+    spec = copy.deepcopy(SPEC)
+    spec["visit"] = "visit"
+    spec["outcomes"]["FIQ"]["column"] = "fiq"
+    spec["biomarkers"]["CRP"]["column"] = "crp"
+    del spec["outcomes"]["FIQ"]["columns"], spec["biomarkers"]["CRP"]["columns"]
+    return spec
+
+
+def problems(spec, cells) -> list[str]:
+    """Write both files into the working directory; the problems that reading them gives."""
+    with open("trial.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(cells)
+    text = spec if isinstance(spec, str) else yaml.safe_dump(spec, sort_keys=False)
+    with open("trial.yaml", "w", encoding="utf-8") as file:
+        file.write(text)
+    with pytest.raises(TrialError) as refused:
+        check("trial.yaml")
+    assert str(refused.value) == "\n".join(refused.value.problems)
+    assert all("\n" not in line for line in refused.value.problems)
+    return refused.value.problems
+
+
+def merged(spec: dict, changes: dict) -> dict:
+    """Changes over a spec; None takes a key away."""
+    out = copy.deepcopy(spec)
+    for key, value in changes.items():
+        if value is None:
+            out.pop(key, None)
+        elif isinstance(value, dict) and isinstance(out.get(key), dict):
+            out[key] = merged(out[key], value)
+        else:
+            out[key] = value
+    return out
