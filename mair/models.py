@@ -25,6 +25,8 @@ class Design:
     ----------
     rows : DataFrame
         One row an observation: ``participant``, ``arm``, ``time``, ``y`` (model scale).
+    columns : dict of str to ndarray, shape (n_rows,)
+        Every column of the model, those that depend on others included.
     X : ndarray, shape (n_rows, p)
         Estimable columns only, in the order intercept, arm, visits, arm x visits, covariates.
     names : tuple of str
@@ -38,6 +40,7 @@ class Design:
     """
 
     rows: pd.DataFrame
+    columns: dict[str, np.ndarray]
     X: np.ndarray
     names: tuple[str, ...]
     groups: np.ndarray
@@ -129,25 +132,38 @@ def build(trial: Trial, name: str) -> Design:
     covariates = _covariate_columns(trial, rows["participant"])
     columns.update({f"covariate {label}": column for label, column in covariates.items()})
     kept = _independent(columns)
-    X = np.column_stack([columns[label] for label in kept])
     position = {label: i for i, label in enumerate(kept)}
-    contrasts = {
-        visit: np.eye(len(kept))[position[f"arm x {visit}"]]
-        for visit in later
-        if f"arm x {visit}" in position
-    }
+    combined = {visit: combination(columns, kept, {f"arm x {visit}": 1.0}) for visit in later}
     return Design(
         rows=rows,
-        X=X,
+        columns=columns,
+        X=np.column_stack([columns[label] for label in kept]),
         names=tuple(kept),
         groups=pd.factorize(rows["participant"])[0],
-        contrasts=contrasts,
+        contrasts={visit: row for visit, row in combined.items() if row is not None},
         covariates={
             label: position[f"covariate {label}"]
             for label in covariates
             if f"covariate {label}" in position
         },
     )
+
+
+def combination(columns: dict, kept: list[str], weights: dict[str, float]) -> np.ndarray | None:
+    """Weights on the kept columns of a combination of all; None where it is not estimable.
+
+    A combination is estimable when it lies in the row space of the full design; the columns
+    left out then count as zero, as in R.
+    """
+    names = list(columns)
+    size = np.array([np.sqrt(column @ column) or 1.0 for column in columns.values()])
+    rows = np.column_stack(list(columns.values())) / size
+    wanted = np.array([weights.get(name, 0.0) for name in names]) / size
+    _, values, basis = np.linalg.svd(rows, full_matrices=False)
+    basis = basis[values > 1e-9 * values[0]]
+    if np.abs(wanted - basis.T @ (basis @ wanted)).max() > 1e-7 * np.abs(wanted).max():
+        return None
+    return np.array([weights.get(name, 0.0) for name in kept])
 
 
 def _independent(columns: dict[str, np.ndarray]) -> list[str]:
@@ -229,35 +245,23 @@ def marginal_means(fitted: Fit, trial: Trial, name: str) -> dict[tuple[str, str]
         estimated are absent.
     """
     design = fitted.design
-    base = np.zeros(len(design.names))
-    position = {label: i for i, label in enumerate(design.names)}
-    base[position["intercept"]] = 1.0
+    base = {"intercept": 1.0}
     for covariate in trial.covariates:
-        own = {
-            label: column
-            for label, column in design.covariates.items()
-            if label == covariate.name or label.startswith(f"{covariate.name}: ")
-        }
-        for column in own.values():
+        label = f"covariate {covariate.name}"
+        own = [name for name in design.columns if name == label or name.startswith(f"{label}: ")]
+        for column in own:
             base[column] = (
-                design.X[:, column].mean()
+                float(design.columns[column].mean())
                 if covariate.kind == "continuous"
                 else 1 / (len(own) + 1)
             )
-    weights = {}
+    wanted = {}
     for visit in trial.variable(name).visits:
-        for arm in trial.arms:
-            needed = ["arm"] if arm == trial.treatment else []
-            if visit != trial.reference:
-                needed += [f"time {visit}"] + (
-                    [f"arm x {visit}"] if arm == trial.treatment else []
-                )
-            if all(label in position for label in needed):
-                row = base.copy()
-                row[[position[label] for label in needed]] = 1.0
-                weights[arm, visit] = row
-        if all((arm, visit) in weights for arm in trial.arms):
-            weights["difference", visit] = (
-                weights[trial.treatment, visit] - weights[trial.control, visit]
-            )
-    return weights
+        here = {} if visit == trial.reference else {f"time {visit}": 1.0}
+        gap = {"arm": 1.0} | ({} if visit == trial.reference else {f"arm x {visit}": 1.0})
+        wanted[trial.control, visit] = base | here
+        wanted[trial.treatment, visit] = base | here | gap
+        wanted["difference", visit] = gap
+    weights = {key: combination(design.columns, list(design.names), row)
+               for key, row in wanted.items()}
+    return {key: row for key, row in weights.items() if row is not None}

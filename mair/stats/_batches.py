@@ -58,16 +58,21 @@ def _fit(beta, cov, lam, r2, logdet, df, converged, n_groups, n_rows):
 
 def many_designs(Y, X, mask, codes, reml, deficient):
     """Fits of Y (B, N) on X (N, p) or (B, N, p), in the rows of mask (B, N) where given."""
-    layout = Layout.of(codes)
     shared = X.ndim == 2
-    # the first design's QR makes the columns of all of them comparable, and y small
-    first = X if shared else X[0]
-    r = np.linalg.qr(first)[1]
-    in_order = np.array_equal(layout.order, np.arange(len(codes)))
-    safe = np.abs(np.diag(r)) > DEPENDENT * np.linalg.norm(first, axis=0)
-    back = np.linalg.inv(r) if len(first) >= len(r.T) and safe.all() else np.eye(X.shape[-1])
-    base = first @ back
-    start = np.linalg.lstsq(base, Y[0], rcond=None)[0]
+
+    def data(i):
+        rows = slice(None) if mask is None else mask[i]
+        return Y[i][rows], (X if shared else X[i])[rows], codes[rows]
+
+    if len(Y) == 1:  # alone, the reduction is quicker
+        rows = data(0)[2]
+        fit = _nothing(X.shape[-1], np.array([len(np.unique(rows))]), np.array([len(rows)]))
+        return refitted(fit, data, reml, deficient)
+    layout = Layout.of(codes)
+    back, start = _preconditioner(Y[0], X if shared else X[0])
+    # rows in the layout's order; a copy only where they are not already
+    order = None if np.array_equal(layout.order, np.arange(len(codes))) else layout.order
+    base = X @ back if shared else None
     parts = []
     for at in range(0, len(Y), CHUNK):
         y = Y[at:at + CHUNK]
@@ -77,15 +82,19 @@ def many_designs(Y, X, mask, codes, reml, deficient):
         kept = None if mask is None else mask[at:at + CHUNK]
         if kept is not None:
             Z *= kept[..., None]
-        if not in_order:
-            Z, kept = Z[:, layout.order], None if kept is None else kept[:, layout.order]
+        if order is not None:
+            Z, kept = Z[:, order], None if kept is None else kept[:, order]
         parts.append(by_moments(*batch_last(moments_of(Z, layout, kept)), reml, back, start))
-
-    def data(i):
-        rows = slice(None) if mask is None else mask[i]
-        return Y[i][rows], (X if shared else X[i])[rows], codes[rows]
-
     return refitted(joined(parts), data, reml, deficient)
+
+
+def _preconditioner(y, X):
+    """The first design's QR makes the columns of all designs comparable, its OLS fit y small."""
+    r = np.linalg.qr(X)[1]
+    square = r.shape[0] == r.shape[1]
+    safe = square and (np.abs(np.diag(r)) > DEPENDENT * np.linalg.norm(X, axis=0)).all()
+    back = np.linalg.inv(r) if safe else np.eye(X.shape[1])
+    return back, np.linalg.lstsq(X @ back, y, rcond=None)[0]
 
 
 def batch_last(moments):
@@ -101,15 +110,16 @@ def by_moments(within, between, sizes, counts, reml, back, shift):
 
     The moments are of [X back, y - X back shift]; the estimates are of y on X.
     """
-    p, n_rows = len(shift), sizes @ counts
-    df = (n_rows - p if reml else n_rows).astype(float)
+    p, n_rows, n_groups = len(shift), sizes @ counts, counts.sum(0)
+    unsound = ~_sound(within + between.sum(0)) | (n_rows <= p)
+    if unsound.any():  # a sound problem stands in, so that a bad one does not disturb the others
+        if unsound.all():
+            return _nothing(p, n_groups, n_rows)
+        stand_in = np.where(unsound, np.argmin(unsound), np.arange(len(unsound)))
+        within, between, counts = within[:, stand_in], between[..., stand_in], counts[:, stand_in]
+    df = sizes @ counts - p if reml else sizes @ counts
     problem = Matrices(within, between, sizes, counts, df, reml)
     everyone = np.arange(problem.size)
-    unsound = ~_sound(problem, everyone) | (n_rows <= p)
-    if unsound.any():  # placeholders, so that one bad problem does not disturb the others
-        i, j = packed(p + 1)
-        within[..., unsound] = between[..., unsound] = (i == j)[:, None]
-        df[unsound] = 1.0
     t, converged = minimise(problem)
     lam, _ = ratio(t, problem.c)
     A = np.empty((problem.size, p + 1, p + 1))
@@ -124,16 +134,23 @@ def by_moments(within, between, sizes, counts, reml, back, shift):
     beta = (gamma + shift) @ back.T
     beta[unsound | (lam > FAR) | ~converged] = np.nan
     return _fit(beta, back @ inverse @ back.T, lam, r2, logdet, df, converged,
-                counts.sum(0).astype(int), np.rint(n_rows).astype(int))
+                np.rint(n_groups).astype(int), np.rint(n_rows).astype(int))
 
 
-def _sound(problem, everyone):
-    """Where elimination at ratio 0 leaves enough of every column, and of y."""
-    A = problem.matrix(np.zeros(len(everyone)), everyone)
+def _sound(A):
+    """Where elimination of packed A at ratio 0 leaves enough of every column, and of y."""
     i, j = packed(int(np.sqrt(2 * len(A))))
     size = A[i == j]
     with np.errstate(divide="ignore", invalid="ignore"):
         return ((eliminate(A) > NEAR_SINGULAR * size) & (size > 0)).all(0)
+
+
+def _nothing(p, n_groups, n_rows):
+    n = len(n_rows)
+    blank = [np.full(n, np.nan) for _ in range(4)]
+    return dict(zip(ARRAYS, (np.full((n, p), np.nan), np.full((n, p, p), np.nan), *blank,
+                             np.zeros(n, bool), np.zeros(n, bool), np.rint(n_groups).astype(int),
+                             np.rint(n_rows).astype(int)), strict=True))
 
 
 @dataclass(frozen=True)
