@@ -79,7 +79,7 @@ def text(root: Path = ROOT) -> str:
     names = named(root / "pyproject.toml")
     lines = [f"  - {CONDA_NAMES.get(name, name)}={locked[name]}" for name in names]
     body = ["name: mair", "channels:", "  - conda-forge", "  - nodefaults", "dependencies:",
-            "  - python>=3.11", "  - pip", *lines]
+            "  - python>=3.12", "  - pip", *lines]
     return HEADER + "\n".join(body) + "\n"
 
 

@@ -105,8 +105,7 @@ def contrast(trial: Trial, fitted: models.Fit, visit: str) -> models.Contrast | 
 
 def fdr_family(trial: Trial, section: str) -> str | None:
     """The name of the family whose p values are corrected together; None for none."""
-    families = trial.analysis.fdr_families
-    return None if families is None else getattr(families, section)
+    return getattr(trial.analysis.fdr_families, section)
 
 
 def _adjusted(trial: Trial, section: str, fitted: dict[str, models.Fit]) -> dict:

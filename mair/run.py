@@ -6,6 +6,7 @@ over from the earlier run, and when nothing at all has changed, nothing is writt
 
 from __future__ import annotations
 
+import ast
 import csv
 import os
 import platform
@@ -18,6 +19,8 @@ from mair import notebook
 from mair.build import Build, digest, files, sha256
 from mair.errors import TrialError, display
 from mair.notebook import ROOT
+
+LOCK = ROOT / "requirements.lock"
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,11 @@ class RunFailed(Exception):
 
 @dataclass
 class Plan:
-    """What a run will do: sources and keys of its notebooks, and which it need not execute."""
+    """What a run will do: sources and keys of its notebooks, and which it need not execute.
+
+    ``hashes`` are taken before anything runs: what is edited meanwhile is a change for the
+    next run.
+    """
 
     trial: object
     published: object
@@ -75,9 +82,23 @@ class Plan:
     sources: dict[str, notebook.Source]
     parameters: dict[str, dict]
     keys: dict[str, str]
-    code: set[Path]
     left_out: dict[str, str]
+    code: set[Path] = field(default_factory=set)
+    hashes: dict[Path, str] = field(default_factory=dict)
     reused: list[str] = field(default_factory=list)
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The trial file, those it extends, data and published numbers."""
+        trial = self.trial
+        found = (*_chain(trial.path), trial.data_path, trial.published)
+        return [path for path in found if path]
+
+    def sha(self, path: Path) -> str:
+        """The hash of a file as it was when first asked for."""
+        if path not in self.hashes:
+            self.hashes[path] = sha256(path)
+        return self.hashes[path]
 
 
 def run(
@@ -202,9 +223,12 @@ def _plan(path: Path, build: Build, folder: Path, table: dict) -> Plan:
     problems = [line for source in sources.values() for line in source.problems]
     if problems:
         raise TrialError(problems)
-    plan = Plan(trial, published, folder.resolve(), sources, {}, {}, set(), left_out)
+    plan = Plan(trial, published, folder.resolve(), sources, {}, {}, left_out)
     for name in sources:
         _fingerprint(plan, name, table[name])
+    plan.code |= notebook.closure(ast.parse("import mair.run, mair.execute")) | {LOCK}
+    for file in (*plan.inputs, *plan.code):
+        plan.sha(file)
     done = build.manifest.get("notebooks", {})
     plan.reused = [
         name for name, key in plan.keys.items()
@@ -223,21 +247,21 @@ def _fingerprint(plan: Plan, name: str, entry: Notebook) -> None:
     # A notebook that calls another section's rows, or reads its key, depends on it after all.
     named = {READ_BY.get(word, word) for word in source.names}
     ignored = entry.ignores - named
-    families = values.get("fdr_families") or {}
-    if "fdr_families" in used and len(set(families.values()) - {None}) < len(families):
+    families = [name for name in values["fdr_families"].values() if name is not None]
+    if "fdr_families" in used and len(set(families)) < len(families):
         ignored -= {"outcomes", "biomarkers"}  # one correction over both sections
     keys = sorted(set(trial.sections) - ignored - NOT_SHOWN)
     runner = notebook.PACKAGE / "execute.py"
     parts = {
-        "source": sha256(source.path),
-        "code": {_label(path, ROOT): sha256(path) for path in code | {runner}},
+        "source": plan.sha(source.path.resolve()),
+        "code": {_label(path, ROOT): plan.sha(path) for path in code | {runner}},
         # Of keys that are plain words, `said` holds all there is.
         "trial": trial.fingerprint(
             key for key in keys if isinstance(trial.sections[key], dict) or key in COLUMN_LISTS
         ),
         "said": {key: trial.sections[key] for key in keys},
         "analysis": used,
-        "lock": sha256(ROOT / "requirements.lock"),
+        "lock": plan.sha(LOCK),
         "python": platform.python_version(),
     }
     plan.parameters[name] = {key: values[key] for key in source.parameters if key in values}
@@ -258,7 +282,7 @@ def _make(plan: Plan, build: Build, echo) -> None:
                 shutil.copy2(build.out / file, target)
         if plan.reused:
             echo(f"unchanged: {', '.join(plan.reused)}")
-        _execute(plan, build, parts)
+        _execute(plan, build, parts, staging / "scratch")
         whole = staging / "whole"
         whole.mkdir()
         owned = _assemble(parts, whole)
@@ -267,10 +291,8 @@ def _make(plan: Plan, build: Build, echo) -> None:
         build.forget_failed(plan.keys)
 
 
-def _execute(plan: Plan, build: Build, parts: dict[str, Path]) -> None:
+def _execute(plan: Plan, build: Build, parts: dict[str, Path], scratch: Path) -> None:
     """Run the notebooks that changed, each into its own part."""
-    import tempfile
-
     todo = [name for name in plan.keys if name not in plan.reused]
     if not todo:
         return
@@ -289,14 +311,13 @@ def _execute(plan: Plan, build: Build, parts: dict[str, Path]) -> None:
         )
         for name in todo
     ]
-    with tempfile.TemporaryDirectory(prefix="mair-") as scratch:
-        executed, failures = execute.run(tasks, Path(scratch), execute.Progress(len(tasks)))
-        lines = []
-        for failure in failures:
-            line = f"notebook {failure.name} failed: {failure.error}"
-            if failure.notebook:
-                line += f"; kept at {display(build.keep_failed(failure.notebook))}"
-            lines.append(line)
+    executed, failures = execute.run(tasks, scratch, execute.Progress(len(tasks)))
+    lines = []
+    for failure in failures:
+        line = f"notebook {failure.name} failed: {failure.error}"
+        if failure.notebook:
+            line += f"; kept at {display(build.keep_failed(failure.notebook))}"
+        lines.append(line)
     if lines:
         raise RunFailed(lines)
     for name, node in executed.items():
@@ -393,8 +414,6 @@ def _manifest(plan: Plan, owned: dict[str, list[str]]) -> dict:
     """What a run was made of. No times: two equal runs have equal manifests."""
     trial = plan.trial
     folder = trial.path.parent
-    inputs = [path for path in (*_chain(trial.path), trial.data_path, trial.published) if path]
-    code = plan.code | notebook.closure(*_own_trees()) | {ROOT / "requirements.lock"}
     return {
         "title": trial.title,
         "parameters": {
@@ -405,8 +424,8 @@ def _manifest(plan: Plan, owned: dict[str, list[str]]) -> dict:
         "seed": trial.analysis.seed,
         "python": platform.python_version(),
         "packages": packages(),
-        "inputs": {_label(path, folder): sha256(path) for path in inputs},
-        "code": {_label(path, folder): sha256(path) for path in sorted(code)},
+        "inputs": {_label(path, folder): plan.sha(path) for path in plan.inputs},
+        "code": {_label(path, folder): plan.sha(path) for path in sorted(plan.code)},
         "notebook_folder": _label(plan.folder, folder),
         "notebooks": {name: {"key": plan.keys[name], "files": owned[name]} for name in owned},
         "left_out": plan.left_out,
@@ -423,20 +442,13 @@ def _chain(path: Path) -> list[Path]:
     return found
 
 
-def _own_trees():
-    """The runner and all it imports, the page among it."""
-    import ast
-
-    yield ast.parse("import mair.run, mair.execute")
-
-
 def packages() -> dict[str, str]:
     """Versions of the packages of requirements.lock that are installed, by name."""
     import re
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
-    for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines():
+    for line in LOCK.read_text(encoding="utf-8").splitlines():
         pin = re.match(r"([A-Za-z0-9._-]+)==", line)
         if pin:
             try:

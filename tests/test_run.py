@@ -13,11 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jupytext
 import nbformat
 import pytest
 
-from mair import execute, notebook, run
+from mair import execute, run
 from mair.build import Build, files, sha256
 from mair.errors import ROOT, TrialError
 from mair.schema import Analysis
@@ -383,56 +382,6 @@ def test_published_numbers_without_data_make_the_comparison_alone(tmp_path, caps
     assert again == lines
 
 
-# The parameters cell
-
-
-CELL = '# %% tags=["parameters"]\ntrial = "x"\nout = None\n'
-
-
-def _problems(tmp_path, text: str) -> list[str]:
-    (tmp_path / "note.py").write_text(text)
-    source = notebook.read(tmp_path / "note.py", DEFAULTS)
-    prefix = f"{tmp_path.name}/note.py: "
-    assert all(line.startswith(prefix) for line in source.problems)
-    return [line.removeprefix(prefix) for line in source.problems]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (CELL + "seed = 2020\nconfidence: float = 0.95\n", []),
-        ("# %%\nx = 1\n", [
-            "0 cells tagged `parameters`; expected one"]),
-        (CELL + "\n" + CELL, ["2 cells tagged `parameters`; expected one"]),
-        ('# %% tags=["parameters"]\ntrial = "x"\n',
-         ["the parameters cell does not declare `out`"]),
-        (CELL + "seed = 2021\n", ["parameter `seed` is 2021; the schema's default is 2020"]),
-        (CELL + "draws = 10000.0\n",
-         ["parameter `draws` is 10000.0; the schema's default is 10000"]),
-        (CELL + "sead = 2020\n",
-         ["parameter `sead` is neither trial, out nor an `analysis` key"]),
-        (CELL + "seed = 2000 + 20\n", [
-            "`seed = 2000 + 20` is not a literal of text, number, true/false, None, list or dict"]),
-        (CELL + "draws = {1: 2}\n", [
-            "`draws = {1: 2}` is not a literal of text, number, true/false, None, list or dict"]),
-        (CELL + "a = b = 1\n",
-         ["the parameters cell holds `a = b = 1`; expected `name = literal`"]),
-        (CELL + "import os\n",
-         ["the parameters cell holds `import os`; expected `name = literal`"]),
-        (CELL + "seed = 2020\n\n# %%\nfor seed in range(3):\n    pass\n", [
-            "cell 2 assigns the parameter `seed` again; the injected value would be lost"]),
-        (CELL + "\n# %%\nwith open(trial) as out:\n    pass\n", [
-            "cell 2 assigns the parameter `out` again; the injected value would be lost"]),
-        (CELL + "\n# %%\nimport x as trial\n", [
-            "cell 2 assigns the parameter `trial` again; the injected value would be lost"]),
-        (CELL + "seed = 2020\n\n# %%\n%time y = [seed for seed in range(3)]\n", []),
-        (CELL + "\n# %%\nx = = 1\n", ["cell 2 is not Python: invalid syntax"]),
-    ],
-)  # fmt: skip
-def test_a_parameters_cell_is_checked(tmp_path, text, expected):
-    assert _problems(tmp_path, text) == expected
-
-
 def test_a_bad_parameters_cell_stops_the_run_before_it_starts(copy, capsys):
     _edit(copy / "notebooks" / "first.py", "seed = 2020", "seed = 2021")
     before = _state(copy / "build")
@@ -440,50 +389,6 @@ def test_a_bad_parameters_cell_stops_the_run_before_it_starts(copy, capsys):
         _run(copy, copy / "build" / "tiny")
     assert _executed(capsys) == set()
     assert _state(copy / "build") == before
-
-
-@pytest.mark.parametrize("name", run.NOTEBOOKS)
-def test_the_papers_notebooks_can_be_given_their_parameters(name):
-    assert notebook.read(ROOT / "notebooks" / f"{name}.py", DEFAULTS).problems == ()
-
-
-@pytest.mark.parametrize("name", run.NOTEBOOKS)
-def test_the_papers_notebooks_declare_what_they_use(name):
-    """A choice that the code reads and the cell does not declare could not be set by hand."""
-    source = notebook.read(ROOT / "notebooks" / f"{name}.py", DEFAULTS)
-    own = ROOT / "mair" / f"{name}.py"
-    assert notebook.mentioned([own]) <= source.parameters.keys()
-
-
-# Code that a notebook depends on
-
-
-def _closure(code: str) -> set[str]:
-    import ast
-
-    return {p.relative_to(ROOT).as_posix() for p in notebook.closure(ast.parse(code))}
-
-
-def test_the_closure_follows_imports_and_named_data():
-    found = _closure("from mair import nnt")
-    assert {"mair/__init__.py", "mair/nnt.py", "mair/trial.py", "mair/stats/__init__.py",
-            "mair/results.py", "mair/errors.py"} <= found
-    assert not {"mair/run.py", "mair/flow.py", "mair/baseline.py"} & found
-    assert {"mair/report/page.html.j2", "mair/report/page.css"} <= _closure(
-        "def f():\n    from mair.report import page"
-    )
-    assert _closure("import json") == set()
-
-
-def test_analysis_keys_are_found_where_they_are_read(tmp_path):
-    (tmp_path / "m.py").write_text("a = t.analysis.seed\nb = analysis.draws\nc = t.x.missing\n")
-    assert notebook.mentioned([tmp_path / "m.py"]) == {"seed", "draws"}
-
-
-def test_a_notebook_that_calls_anothers_rows_names_it(tmp_path):
-    (tmp_path / "n.py").write_text(CELL + "\n# %%\nt.biomarkers\nflow.rows(t)\n")
-    names = notebook.read(tmp_path / "n.py", DEFAULTS).names
-    assert {"biomarkers", "flow"} <= names and "nnt" not in names
 
 
 # Progress and the command
@@ -512,14 +417,6 @@ def test_progress_is_plain_lines_outside_a_terminal():
     assert plain.text == "[1/2] flow 1.3 s\n"
     assert "[0/2] running flow, nnt 0 s" in live.text
     assert live.text.endswith("\r\x1b[K[1/2] flow 1.3 s\n")
-
-
-def test_a_jupytext_notebook_is_left_as_it_is(made):
-    source = notebook.read(made[0] / "notebooks" / "first.py", DEFAULTS)
-    before = jupytext.writes(source.node, "py:percent")
-    task = execute.Task(source, {"trial": "x", "out": "y"}, {})
-    assert execute.scrub(source.node.copy(), task) is not None
-    assert "# # The first notebook" in before
 
 
 def _command(*arguments, cwd=ROOT):

@@ -89,7 +89,7 @@ class Renderer(IPythonRenderer):
 
     def table(self, text: str) -> str:
         """A table that scrolls by itself on a narrow screen."""
-        return f'<div class="scroll" {wide("table")}>{super().table(text)}</div>'
+        return f'<div class="scroll" {wide("table")}><table>{text}</table></div>'
 
 
 def wide(what: str) -> str:

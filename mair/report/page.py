@@ -67,20 +67,15 @@ def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> 
     PageError
         A picture without a text alternative.
     """
-    import jinja2
     import nbformat
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
     sections = [
         cells.render(name, nbformat.read(whole / "notebooks" / f"{name}.ipynb", as_version=4),
                      names)
         for name in names
     ]
     sources = published(compared) if compared is not None else []
-    return environment.get_template("page.html.j2").render(
+    return _template().render(
         css=(HERE / "page.css").read_text(encoding="utf-8"),
         trial=trial,
         about=_about(trial.about),
@@ -101,6 +96,16 @@ def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> 
                   if name in manifest["packages"]],
         wide=cells.wide,
     )
+
+
+def _template():
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
+        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    return environment.get_template("page.html.j2")
 
 
 def _about(about: dict) -> list[tuple[str, str]]:

@@ -1,0 +1,77 @@
+"""What several test files share: finished runs, a browser, and when a missing one is a failure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mair import run
+
+REQUIRED = "MAIR_REQUIRE_BROWSER"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run: its directory, and the lines that ``make`` printed last."""
+
+    out: Path
+    lines: list[str]
+
+
+def _finished(params: str, folder: Path) -> Finished:
+    """One run through the command's own entry, the trial file named as ``make`` names it."""
+    lines: list[str] = []
+    index = run.run(params, folder / "run", echo=lines.append)
+    return Finished(index.parent, lines)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Finished:
+    """The default trial, run once for all tests that only read it."""
+    return _finished("params/mair.yaml", tmp_path_factory.mktemp("default"))
+
+
+@pytest.fixture(scope="session")
+def built(finished) -> Path:
+    """Directory of the finished default run. Read it; copy it to change something."""
+    return finished.out
+
+
+@pytest.fixture(scope="session")
+def built_real(tmp_path_factory) -> Path:
+    """Directory of a finished run of Beat the Blues: real data, no published numbers."""
+    return _finished("params/beat_the_blues.yaml", tmp_path_factory.mktemp("real")).out
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium; without it the test is skipped.
+
+    One a module, not one a session: while it is open this thread has a running event loop,
+    which other tests must not find.
+    """
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with playwright.sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where a browser is required, a browser test that is skipped has failed."""
+    report = yield
+    if (report.skipped and os.environ.get(REQUIRED) == "1"
+            and item.get_closest_marker("browser")):  # fmt: skip
+        report.outcome = "failed"
+        report.longrepr = f"{REQUIRED}=1, but this was skipped: {call.excinfo.value}"
+    return report

@@ -1,0 +1,152 @@
+# Reference values for mair/stats/impute.py and pooling.py. Writes impute.json and impute_gaps.csv.
+#   Rscript impute.R     (R 4.2.2, mice, lme4, MASS, jsonlite; about five minutes)
+# MAR: mice's norm by arm, every other visit and the covariates as predictors, maxit 20, m = 2,000.
+# Reference-based: draws of sequential regressions by arm, then the joint normal formulas of
+# Carpenter, Roger and Kenward (2013) participant by participant, given baseline.
+suppressMessages({library(mice); library(lme4); library(jsonlite)})
+m <- 2000
+
+set.seed(510)
+n <- 70
+gaps <- data.frame(arm = rep(0:1, c(33, 37)), x = round(rnorm(n), 2))
+level <- rnorm(n)
+for (t in 0:3)
+  gaps[[paste0("y", t)]] <- round(50 + 4 * gaps$x + 8 * level + 7 * rnorm(n) - 2 * t - 3 * t * gaps$arm, 1)
+for (t in 1:3) {   # later visits go missing with the one before: gaps and dropout, at random
+  gone <- runif(n) < plogis(-1.6 + .04 * (gaps[[paste0("y", t - 1)]] - 50))
+  gaps[[paste0("y", t)]][which(gone)] <- NA
+}
+gaps$y0[c(5, 50)] <- NA
+write.csv(gaps, "impute_gaps.csv", row.names = FALSE)
+
+cohort <- read.csv("../../mair/data/mair_synthetic.csv")
+blues <- read.csv("../../mair/data/beat_the_blues.csv")
+wide <- function(d, arm, visits, covariates) {
+  w <- cbind(arm = as.numeric(arm), covariates, setNames(d[visits], paste0("y", seq_along(visits) - 1)))
+  as.data.frame(w)
+}
+mair <- function(v) wide(cohort, cohort$arm == "MAIR", paste0(v, c("_baseline", "_post", "_followup")),
+                         data.frame(x = cohort$n_medications))
+one <- gaps[c("arm", "x", "y0", "y1")]
+one <- one[!is.na(one$y0), ]
+data <- list(
+  fiq = mair("fiq"), pcs = mair("pcs"), gaps = gaps, one = one,
+  blues = wide(blues, blues$treatment == "BtheB", c("bdi_pre", "bdi_2m", "bdi_3m", "bdi_5m", "bdi_8m"),
+               data.frame(drug = +(blues$drug == "Yes"), length = +(blues$length == ">6m"))))
+
+complete_model <- function(d) {   # a function of completed Y: contrasts and variances, by lmer
+  ys <- grep("^y", names(d)); covariates <- setdiff(names(d)[-ys], "arm"); q <- length(ys)
+  long <- data.frame(id = rep(seq_len(nrow(d)), q), time = factor(rep(seq_len(q), each = nrow(d))),
+                     arm = rep(d$arm, q))
+  for (v in covariates) long[[v]] <- rep(d[[v]], q)
+  form <- reformulate(c("arm * time", covariates, "(1 | id)"), "y")
+  start <- NULL
+  function(Y) {
+    if (is.null(start)) {
+      long$y <- as.vector(Y)
+      start <<- suppressMessages(lmer(form, long))
+    }
+    f <- suppressMessages(suppressWarnings(refit(start, as.vector(Y))))
+    i <- paste0("arm:time", 2:q)
+    c(fixef(f)[i], diag(as.matrix(vcov(f)))[match(i, names(fixef(f)))])
+  }
+}
+summarise <- function(d, results, m) {
+  q <- ncol(results) / 2
+  lapply(seq_len(q), function(j) {
+    p <- pool.scalar(results[, j], results[, q + j], n = 80, k = 2)   # complete-data df 78
+    list(m = m, estimate = p$qbar, se = sqrt(p$t), between = p$b, within = p$ubar, df78 = p$df, fmi = p$fmi)
+  })
+}
+mar <- lapply(names(data), function(name) {
+  d <- data[[name]]; ys <- grep("^y", names(d)); Y <- array(0, c(m, nrow(d), length(ys)))
+  for (a in 0:1) {
+    i <- which(d$arm == a)
+    imp <- mice(d[i, names(d) != "arm"], method = "norm", m = m, maxit = 20, seed = 700 + a,
+                printFlag = FALSE, remove.collinear = FALSE)
+    for (k in seq_len(m)) Y[k, i, ] <- as.matrix(complete(imp, k)[, grep("^y", names(d)[-1])])
+  }
+  model <- complete_model(d)
+  out <- list(contrasts = summarise(d, t(apply(Y, 1, model)), m))
+  if (name == "fiq")
+    out$responders <- lapply(c(.2, .5), function(r) {
+      met <- (Y[, , 1] - Y[, , 2]) / Y[, , 1] >= r - 1e-9
+      p1 <- rowMeans(met[, d$arm == 1]); p0 <- rowMeans(met[, d$arm == 0])
+      p <- pool.scalar(p1 - p0, p1 * (1 - p1) / sum(d$arm) + p0 * (1 - p0) / sum(1 - d$arm))
+      list(m = m, reduction = r, estimate = p$qbar, se = sqrt(p$t), between = p$b, within = p$ubar)
+    })
+  cat(name, "\n")
+  out
+})
+names(mar) <- names(data)
+
+# --- reference-based, for data whose pattern is monotone ----------------------------------
+draw <- function(y, X, random) {   # a Bayesian regression, prior 1 / sigma^2 (or its estimate)
+  f <- lm.fit(X, y); b <- f$coefficients
+  if (!random) return(list(b = b, s2 = 0))
+  s2 <- sum(f$residuals^2) / rchisq(1, length(y) - ncol(X))
+  list(b = MASS::mvrnorm(1, b, s2 * solve(crossprod(X))), s2 = s2)
+}
+joint <- function(d, X, Y, random) {   # mean given x and baseline, covariance given baseline
+  q <- ncol(Y) - 1; k <- ncol(X) + 1
+  B <- matrix(0, k, q); S <- matrix(0, q, q)
+  for (t in seq_len(q)) {
+    seen <- !is.na(Y[, t + 1])
+    f <- draw(Y[seen, t + 1], cbind(X, Y[, seq_len(t), drop = FALSE])[seen, ], random)
+    own <- f$b[seq_len(k)]; past <- f$b[-seq_len(k)]; e <- seq_len(t - 1)
+    B[, t] <- own + B[, e, drop = FALSE] %*% past
+    S[t, e] <- S[e, t] <- S[e, e, drop = FALSE] %*% past
+    S[t, t] <- f$s2 + sum(past * S[e, t])
+    if (!random) S[t, t] <- S[t, t] + 1   # any residual variance: the means do not depend on it
+  }
+  list(B = B, S = S)
+}
+reference <- function(d, rule, random) {
+  ys <- grep("^y", names(d)); Y <- as.matrix(d[ys]); q <- ncol(Y) - 1
+  X <- cbind(1, as.matrix(d[setdiff(names(d)[-ys], "arm")]))
+  par <- lapply(0:1, function(a) joint(d, X[d$arm == a, ], Y[d$arm == a, ], random))
+  for (i in which(is.na(Y[, q + 1]))) {
+    gone <- which(is.na(Y[i, -1])); kept <- setdiff(seq_len(q), gone)
+    own <- par[[d$arm[i] + 1]]; ref <- par[[1]]; at <- c(X[i, ], Y[i, 1])
+    mean_own <- drop(at %*% own$B); mean_ref <- drop(at %*% ref$B)
+    mu <- switch(rule, mar = mean_own, cr = mean_ref,
+                 j2r = { v <- mean_ref; v[kept] <- mean_own[kept]; v })
+    S <- if (rule == "mar") own$S else if (rule == "cr") ref$S else {
+      R <- ref$S; A <- own$S; S <- R   # Carpenter, Roger and Kenward, equation 5
+      if (length(kept)) {
+        C <- R[gone, kept] %*% solve(R[kept, kept])
+        S[kept, kept] <- A[kept, kept]; S[gone, kept] <- C %*% A[kept, kept]
+        S[kept, gone] <- t(S[gone, kept])
+        S[gone, gone] <- R[gone, gone] - C %*% (R[kept, kept] - A[kept, kept]) %*% t(C)
+      }
+      S
+    }
+    v <- S[gone, gone, drop = FALSE]; e <- mu[gone]
+    if (length(kept)) {
+      C <- S[gone, kept, drop = FALSE] %*% solve(S[kept, kept])
+      e <- e + C %*% (Y[i, kept + 1] - mu[kept]); v <- v - C %*% S[kept, gone, drop = FALSE]
+    }
+    Y[i, gone + 1] <- if (random) MASS::mvrnorm(1, e, v) else e
+  }
+  Y
+}
+set.seed(511)
+mr <- 1000
+based <- lapply(c(fiq = "fiq", blues = "blues"), function(name) {
+  d <- data[[name]]; model <- complete_model(d); n <- nrow(d); q <- length(grep("^y", names(d))) - 1
+  lapply(c(j2r = "j2r", cr = "cr"), function(rule) {
+    drawn <- t(sapply(seq_len(mr), function(k) model(reference(d, rule, TRUE))))
+    point <- model(reference(d, rule, FALSE))[1:q]
+    left <- t(sapply(seq_len(n), function(i) complete_model(d[-i, ])(reference(d[-i, ], rule, FALSE))[1:q]))
+    list(contrasts = summarise(d, drawn, mr), conditional_mean = point,
+         jackknife_se = sqrt((n - 1) / n * colSums(sweep(left, 2, colMeans(left))^2)))
+  })
+})
+q <- c(1.2, .7, 1.9, 1.1, 1.6, .2); u <- c(.5, .4, .6, .55, .45, .5)
+rubin <- lapply(list(c(n = 30, k = 2), c(n = Inf, k = 1)), function(v) {
+  p <- pool.scalar(q, u, n = v[["n"]], k = v[["k"]])
+  list(df_complete = if (is.finite(v[["n"]])) v[["n"]] - v[["k"]] else "inf", estimate = p$qbar,
+       se = sqrt(p$t), df = p$df, fmi = p$fmi, between = p$b)
+})
+write_json(list(mar = mar, reference = based, rubin = list(estimates = q, variances = u, pooled = rubin)),
+           "impute.json", digits = NA, auto_unbox = TRUE, pretty = TRUE)
