@@ -150,7 +150,7 @@ def tests_table(trial: Trial, frame: pd.DataFrame) -> Table:
         found = {m: n("baseline", feature.name, "difference", "", m, statistic="p")
                  for m in TESTS[feature.kind]}
         columns = dict(zip(("first", "second", "third"), found.values(), strict=True))
-        label = "t tests" if feature.kind == "continuous" else "tests on counts"
+        label = "t" if feature.kind == "continuous" else "counts"
         display.append({"Characteristic": feature.label, "Tests": label,
                         "Student / Pearson": fmt.p_value(columns["first"]),
                         "Welch / Yates": fmt.p_value(columns["second"]),

@@ -16,7 +16,7 @@ def test_environment_yml_is_what_lock_and_pyproject_give():
 
 def test_every_package_asked_for_is_pinned_once_under_condas_name():
     content = yaml.safe_load(environment.text())
-    pins = [line for line in content["dependencies"] if line not in ("python>=3.11", "pip")]
+    pins = [line for line in content["dependencies"] if line not in ("python>=3.12", "pip")]
     assert len(pins) == len(set(pins)) == len(environment.named(ROOT / "pyproject.toml"))
     locked = environment.pins(ROOT / "requirements.lock")
     assert f"numpy={locked['numpy']}" in pins

@@ -22,8 +22,8 @@ from ._patterns import Rows
 __all__ = ["STRUCTURES", "Fit", "fit"]
 
 STRUCTURES = ("random-intercept", "compound-symmetry", "unstructured")
-SINGULAR = 1e-8  # least eigenvalue of the correlation matrix that counts as positive
-STEPS = 100
+SINGULAR = 1e-6  # least eigenvalue of the correlation matrix that counts as positive
+STEPS = 60
 
 
 @dataclass(frozen=True)
@@ -227,13 +227,15 @@ def _unstructured(rows, reml):
     residual[-1, -1] = 1
     pairwise = rows.spread(residual).sum(0) / together
     upper = np.triu_indices(k)
-    why = ""
-    for share in (0.9, 0.0):  # towards the diagonal, so that a pairwise matrix is positive
+    best, reasons, total = None, [], 0
+    for share in (1.0, 0.0) if (rows.counts > 0).sum() > 1 else (1.0,):
         start = _positive(share * pairwise + (1 - share) * np.diag(np.diag(pairwise)))
         point, steps, why = _newton(rows, triangle(k), start[upper], reml)
-        if not why:
-            return point.theta, steps, ""
-    return None, steps, why
+        total += steps
+        reasons.append(why)
+        if point is not None and (best is None or point.value < best.value):
+            best = point
+    return (None, total, reasons[0]) if best is None else (best.theta, total, "")
 
 
 def _positive(sigma, least=0.05):

@@ -1,9 +1,11 @@
 """Multiple imputation of a repeated measure in a two-arm trial.
 
 The imputation model is multivariate normal with its own mean and unstructured covariance in each
-arm, written as a chain of regressions: each visit on the covariates and the earlier visits. The
-prior of each regression is flat in the coefficients and 1 / sigma^2, that of mice's ``norm`` and
-of SAS's monotone regression.
+arm. The prior is flat in the coefficients and |Sigma|^-1: each visit's regression on all others
+then has the posterior under 1 / sigma^2, as in mice's ``norm``, whose joint model this is (Hughes
+et al., BMC Med Res Methodol 2014;14:28). Parameters are drawn as a chain of regressions, each
+visit on the covariates and the earlier visits, on n - k - 2(T - 1) + t degrees of freedom for
+visit t = 0, ..., T - 1, n people seen then or later and k covariate columns with the intercept.
 
 Where nobody misses a visit before their last one (a monotone pattern) parameters are drawn from
 the posterior directly and every imputation is independent. Otherwise the gaps before the last
@@ -220,19 +222,20 @@ def _shared(X, Y, arm, last):
     for t in range(Y.shape[1]):
         Z = np.c_[X, filled[:, :t]]
         rows = [(arm == a) & (last >= t) for a in (0, 1)]
-        own = all(_sound(Z[r]) for r in rows)
+        later = 2 * (Y.shape[1] - 1 - t)
+        own = all(_sound(Z[r], later) for r in rows)
         both = rows[0] | rows[1]
         if not own and not (min(r.sum() for r in rows)
-                            and _sound(np.c_[arm[both], Z[both]])):
+                            and _sound(np.c_[arm[both], Z[both]], later)):
             raise NotEstimable(f"visit {t}: {rows[1].sum()} and {rows[0].sum()} people seen then "
                                "or later are too few for a regression on the earlier visits")
         shared.append(not own)
     return tuple(shared)
 
 
-def _sound(Z):
+def _sound(Z, later):
     n, p = Z.shape
-    return n - p >= MIN_DF and np.linalg.matrix_rank(Z, tol=1e-8 * np.sqrt(n)) == p
+    return n - p - later >= MIN_DF and np.linalg.matrix_rank(Z, tol=1e-8 * np.sqrt(n)) == p
 
 
 def _parameters(data, values, m, *, rng=None, weights=None, extra=None):
@@ -248,7 +251,7 @@ def _parameters(data, values, m, *, rng=None, weights=None, extra=None):
                         np.nan_to_num(values)], 2)
     coef, sigma = np.zeros((B, 2, k, T)), np.zeros((B, 2, T, T))
     for t in range(T):
-        moments, sizes = [], []
+        moments, sizes, later = [], [], 2 * (T - 1 - t)
         for a in (0, 1):
             rows = (data.arm == a) & (data.last >= t)
             w = np.ones((1, rows.sum())) if weights is None else weights[:, rows]
@@ -259,10 +262,11 @@ def _parameters(data, values, m, *, rng=None, weights=None, extra=None):
             moments.append(M)
             sizes.append(w.sum(1))
         if data.shared[t]:
-            beta, variance = _regression(_joined(*moments), sum(sizes), B, rng)
+            beta, variance = _regression(_joined(*moments), sum(sizes), B, later, rng)
             fits = [(np.delete(beta, 1 - a, 1), variance) for a in (0, 1)]
         else:
-            fits = [_regression(M, n, B, rng) for M, n in zip(moments, sizes, strict=True)]
+            fits = [_regression(M, n, B, later, rng)
+                    for M, n in zip(moments, sizes, strict=True)]
         for a, (beta, variance) in enumerate(fits):
             past = beta[:, k:, None]
             coef[:, a, :, t] = beta[:, :k] + (coef[:, a, :, :t] @ past)[..., 0]
@@ -284,7 +288,7 @@ def _joined(control, treatment):
     return M
 
 
-def _regression(M, n, B, rng):
+def _regression(M, n, B, later, rng):
     """Coefficients (B, p) and variance (B,) from cross-products whose last column is y's."""
     p = M.shape[-1] - 1
     root = np.linalg.cholesky(M[:, :p, :p])
@@ -293,7 +297,7 @@ def _regression(M, n, B, rng):
     if rng is None:
         variance = rss / n
     else:
-        variance = rss / rng.chisquare(n - p, B)
+        variance = rss / rng.chisquare(n - p - later, B)
         score = score + np.sqrt(variance)[:, None] * rng.standard_normal((B, p))
     beta = np.linalg.solve(np.swapaxes(root, 1, 2), score[..., None])[..., 0]
     return beta, variance

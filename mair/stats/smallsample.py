@@ -1,9 +1,10 @@
 """Small-sample inference for `covariance.Fit`: Satterthwaite and Kenward-Roger.
 
 The parameters are variances and covariances, in which V is linear, so that Kenward and Roger's
-term in second derivatives of V is zero. For an unstructured matrix this is SAS's ``ddfm=kr``
-and mmrm's ``vcov = "Kenward-Roger-Linear"``; mmrm's default parameters are Cholesky factors,
-another number.
+term in second derivatives of V is zero. For an unstructured matrix mmrm by default takes
+Cholesky factors for parameters, another number; its ``vcov = "Kenward-Roger-Linear"`` and SAS's
+``ddfm=kr`` have the term zero too, but both weigh with the observed information
+(``information="observed"`` here), where Kenward and Roger, and pbkrtest, have the expected.
 
 At a zero variance of the random intercept (``fit.boundary``) neither df can be trusted:
 Satterthwaite takes the residual variance for the only parameter, which gives N - p as lmerTest
@@ -14,6 +15,7 @@ an interior point.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.special import fdtrc, stdtr, stdtrit
@@ -87,10 +89,10 @@ def satterthwaite(fit, L, *, confidence=0.95):
     Contrast
         nan where the fit has not converged. At ``fit.boundary`` df = N - p: see the module.
     """
-    return _contrast(fit, L, _observed, confidence)
+    return _contrast(fit, L, _unadjusted, confidence)
 
 
-def kenward_roger(fit, L, *, confidence=0.95):
+def kenward_roger(fit, L, *, confidence=0.95, information="expected"):
     """Contrasts L beta with Kenward and Roger's standard errors and degrees of freedom.
 
     Kenward and Roger, Biometrics 1997;53:983-97, expected information, variances and covariances
@@ -102,6 +104,9 @@ def kenward_roger(fit, L, *, confidence=0.95):
         By REML.
     L : array (p,) or (m, p)
     confidence : float
+    information : {"expected", "observed"}
+        For the covariance of the variance parameters: as the paper and pbkrtest, or as SAS and
+        mmrm.
 
     Returns
     -------
@@ -113,7 +118,7 @@ def kenward_roger(fit, L, *, confidence=0.95):
     ValueError
         A fit by maximum likelihood.
     """
-    return _contrast(fit, L, _expected, confidence)
+    return _contrast(fit, L, partial(_adjusted, information=information), confidence)
 
 
 def satterthwaite_f(fit, L):
@@ -126,7 +131,7 @@ def satterthwaite_f(fit, L):
     m = len(L)
     if not fit.converged:
         return FTest(np.nan, m, np.nan, np.nan, 1.0)
-    info, scaled = _observed(fit), _scaled(fit, L)
+    info, scaled = _unadjusted(fit), _scaled(fit, L)
     values, vectors = np.linalg.eigh(scaled @ info.phi @ scaled.T)
     rotated = vectors.T @ scaled
     df = _degrees(rotated, info)
@@ -141,7 +146,7 @@ def satterthwaite_f(fit, L):
     return FTest(f, m, df2, float(fdtrc(m, df2, f)), 1.0)
 
 
-def kenward_roger_f(fit, L):
+def kenward_roger_f(fit, L, *, information="expected"):
     """F test of L beta = 0, L (m, p) of full row rank, as pbkrtest's ``KRmodcomp``.
 
     The statistic is lambda times the Wald F of the adjusted covariance; lambda and the
@@ -151,7 +156,7 @@ def kenward_roger_f(fit, L):
     m = len(L)
     if not fit.converged:
         return FTest(np.nan, m, np.nan, np.nan, np.nan)
-    info, scaled = _expected(fit), _scaled(fit, L)
+    info, scaled = _adjusted(fit, information), _scaled(fit, L)
     theta = scaled.T @ np.linalg.solve(scaled @ info.phi @ scaled.T, scaled)
     u = theta @ info.phi @ info.slopes
     traces = np.einsum("ixx->i", u)
@@ -171,12 +176,12 @@ def kenward_roger_f(fit, L):
     return FTest(f, m, float(df2), float(fdtrc(m, df2, f)) if valid else np.nan, float(scaling))
 
 
-def kenward_roger_cov(fit):
+def kenward_roger_cov(fit, *, information="expected"):
     """Kenward and Roger's adjusted covariance of beta (p, p), units of y squared."""
     if not fit.converged:
         return np.full_like(fit.cov, np.nan)
     inverse = np.linalg.inv(fit.rows.root)
-    return fit.rows.scale ** 2 * inverse @ _expected(fit).adjusted @ inverse.T
+    return fit.rows.scale ** 2 * inverse @ _adjusted(fit, information).adjusted @ inverse.T
 
 
 def _contrast(fit, L, information, confidence):
@@ -214,7 +219,7 @@ def _scaled(fit, L):
     return np.linalg.solve(fit.rows.root.T, L.T).T
 
 
-def _observed(fit):
+def _unadjusted(fit):
     basis = basis_of(fit)[1:] if fit.boundary else basis_of(fit)
     theta = (fit.theta[1:] if fit.boundary else fit.theta) / fit.rows.scale ** 2
     point = fit.rows.point(theta, basis, fit.reml)
@@ -223,15 +228,17 @@ def _observed(fit):
                         2 * np.linalg.inv(point.hessian))
 
 
-def _expected(fit):
+def _adjusted(fit, information):
+    if information not in ("expected", "observed"):
+        raise ValueError(f"information: {information!r} is neither 'expected' nor 'observed'")
     if not fit.reml:
         raise ValueError("Kenward-Roger is for REML fits; this one is by maximum likelihood")
     rows = fit.rows
     point = rows.point(fit.theta / rows.scale ** 2, basis_of(fit), True)
-    weights = 2 * np.linalg.inv(point.expected)
+    weights = 2 * np.linalg.inv(point.expected if information == "expected" else point.hessian)
     # sum_ij W_ij (Q_ij - P_i Phi P_j), the sum over j inside the cross products
-    mixed = np.einsum("ij,pjxy->pixy", weights, point.wgw)
-    q = rows.total((point.wg @ mixed).sum(1))[:-1, :-1]
+    weighted = np.tensordot(weights, point.wgw, (1, 1)).swapaxes(0, 1)
+    q = rows.total((point.wg @ weighted).sum(1))[:-1, :-1]
     slopes = point.slopes @ point.phi
     inner = q - np.einsum("ij,ixy,jyz->xz", weights, slopes, point.slopes, optimize=True)
     adjusted = point.phi + 2 * point.phi @ inner @ point.phi
