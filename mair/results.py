@@ -63,7 +63,11 @@ def _plain(value):
 def text(value) -> str:
     """A value as ``results.csv`` holds it: full precision, empty when not estimable."""
     value = _plain(value)
-    return "" if value is None else repr(value)
+    if value is None:
+        return ""
+    if abs(value) < 1e15 and value == int(value):
+        return str(int(value))  # 13, whether it was counted or read back as 13.0
+    return repr(value)
 
 
 def write(frame: pd.DataFrame, path: Path | str) -> None:

@@ -46,7 +46,7 @@ tables.show(baseline.table(t, rows), out)
 # ## How large is large?
 #
 # A standardised difference is judged against what chance gives at these arm sizes, not
-# against a fixed cut-off such as 0.1, which small trials miss nearly always.
+# against one of the usual fixed cut-offs, which small trials miss nearly always.
 
 # %%
 chance = baseline.chance(t)
@@ -59,9 +59,9 @@ figures.show(
 )
 
 # %% [markdown]
-# The shaded band is where chance alone puts nineteen of twenty independent differences. A
-# point outside it is not a fault of the randomisation; it is a reason to look whether that
-# characteristic predicts the outcome.
+# The shaded band ends at the bound just named. It is meant for one difference at a time, so
+# of many rows some may lie outside it. A point outside it is not a fault of the randomisation;
+# it is a reason to look whether that characteristic predicts the outcome.
 
 # %% [markdown]
 # ## The tests, for checking only

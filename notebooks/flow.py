@@ -55,7 +55,7 @@ figures.show(
 # ## Who was kept
 #
 # Retention is read against its interval: in small arms one person moves it by several
-# points. A p value above 0.05 here does not show that dropout was alike in both arms.
+# points. A large p value here does not show that dropout was alike in both arms.
 
 # %%
 tables.show(flow.retention_table(t, rows), out)
