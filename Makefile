@@ -11,7 +11,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := all
-.PHONY: all run test lab cohort cohorts verify-r lint lock clean help setup
+.PHONY: all run test lab audit cohort cohorts verify-r lint lock clean help setup
 
 all: setup  ## the default trial into build/mair/ (what plain `make` does)
 	@$(PY) -m mair run params/mair.yaml
@@ -23,7 +23,10 @@ test: setup  ## the whole test suite
 	@$(PY) -m pytest
 
 lab: setup  ## JupyterLab at the root of the repository, notebooks opening as notebooks
-	@JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" JUPYTER_PREFER_ENV_PATH=1 $(PY) -m jupyterlab --notebook-dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks $(LAB_ARGS)
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" JUPYTER_PREFER_ENV_PATH=1 $(PY) -m jupyterlab --notebook-dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
+
+audit: setup  ## the gate: fails when a published number that was reproduced no longer is
+	@$(PY) -m mair audit
 
 cohort: setup  ## the synthetic cohort mair/data/mair_synthetic.csv, from published.csv and one seed
 	@$(PY) -m mair cohort

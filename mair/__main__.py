@@ -60,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     cohorts.add_argument("--n", type=_count, required=True, metavar="N")
     cohorts.set_defaults(command=_cohorts)
 
+    audit = commands.add_parser("audit", help="fail when a reproduced number no longer is")
+    audit.add_argument("--update", action="store_true", help="store today's verdicts")
+    audit.set_defaults(command=_audit)
+
     pins = commands.add_parser(
         "environment", help="write environment.yml from the pins of requirements.lock"
     )
@@ -96,6 +100,12 @@ def _cohorts(options) -> None:
 
     folder = Path("build") / "cohorts"
     print(f"{len(cohort.many(options.n, folder))} cohorts in {folder}")
+
+
+def _audit(options) -> int:
+    from mair.published import gate
+
+    return gate.main(update=options.update)
 
 
 def _environment(options) -> None:

@@ -8,24 +8,15 @@ import pytest
 import yaml
 from trials import shapes
 
-from mair import baseline, biomarkers, estimands, flow, nnt, outcomes, planning, results
+from mair import estimands, flow, planning, results, sections
 from mair.results import Lookup
 from mair.trial import load
 
 METHOD = "random-intercept/z"
 
 
-def every_row(trial) -> pd.DataFrame:
-    """What a run merges into results.csv."""
-    sections = {"baseline": baseline, "outcomes": outcomes, "biomarkers": biomarkers,
-                "responders": nnt}  # fmt: skip
-    frames = [flow.rows(trial)]
-    frames += [module.rows(trial) for key, module in sections.items() if trial.sections.get(key)]
-    return pd.concat(frames, ignore_index=True)
-
-
 def as_bytes(trial, path) -> bytes:
-    results.write(every_row(trial), path)
+    results.write(sections.rows(trial), path)
     return path.read_bytes()
 
 
@@ -36,7 +27,7 @@ def mair():
 
 @pytest.fixture(scope="module")
 def rows(mair):
-    return every_row(mair)
+    return sections.rows(mair)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +78,7 @@ def test_other_names_change_names_only(tmp_path, rows):
     spec["data"] = "x.csv"
     frame.to_csv(tmp_path / "x.csv", index=False)
     (tmp_path / "x.yaml").write_text(json.dumps(spec))
-    other = every_row(load(tmp_path / "x.yaml"))
+    other = sections.rows(load(tmp_path / "x.yaml"))
     arms = {"alpha": "RT", "beta": "MAIR", "gamma": "ABCT"}
     visits = {"t0": "baseline", "t1": "post", "t2": "followup"}
     back = {new: old for old, new in names.items()} | {"pills": "n_medications"}
@@ -102,7 +93,7 @@ def test_other_names_change_names_only(tmp_path, rows):
 
 
 def test_confidence_changes_limits_and_nothing_else(mair, rows):
-    other = every_row(load("params/mair.yaml", confidence=0.9))
+    other = sections.rows(load("params/mair.yaml", confidence=0.9))
     moved = rows["value"].fillna(-1).to_numpy() != other["value"].fillna(-1).to_numpy()
     changed = set(rows.loc[moved, "statistic"])
     assert changed == {"ci_low", "ci_high", "gmr_low", "gmr_high", "nnt_ci_low", "nnt_ci_high",
@@ -112,7 +103,7 @@ def test_confidence_changes_limits_and_nothing_else(mair, rows):
 
 
 def test_without_families_only_q_changes(rows):
-    other = every_row(load("params/mair.yaml", fdr_families=None))
+    other = sections.rows(load("params/mair.yaml", fdr_families=None))
     moved = rows["value"].fillna(-1).to_numpy() != other["value"].fillna(-1).to_numpy()
     assert set(rows.loc[moved, "statistic"]) == {"q"}
     assert other.loc[other["statistic"] == "q", "value"].isna().all()
@@ -120,7 +111,7 @@ def test_without_families_only_q_changes(rows):
 
 def test_one_family_for_both_sections():
     trial = load("params/mair.yaml", fdr_families={"outcomes": "all", "biomarkers": "all"})
-    frame = every_row(trial)
+    frame = sections.rows(trial)
     keys = frame["statistic"].isin(["p", "q"]) & frame["analysis"].isin(["outcomes", "biomarkers"])
     own = frame[keys & (frame["arm"] == "difference") & (frame["time"] != "")]
     own = own[own["method"] == METHOD].pivot(
