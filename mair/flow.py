@@ -244,7 +244,7 @@ def outline_table(trial: Trial) -> Table | None:
         return None
     frame = pd.DataFrame(declared).astype(str)
     return Table("interventions", "The interventions, session by session", frame, frame,
-                 synthetic=False)
+                 synthetic=trial.synthetic)
 
 
 def later_visits(trial: Trial) -> tuple[str, ...]:

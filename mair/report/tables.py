@@ -151,7 +151,8 @@ def html(table: Table) -> str:
     """The great_tables HTML, equal on every call."""
     from great_tables import GT
 
-    frame = pd.DataFrame(table.cells(), columns=list(table.display.columns), dtype=object)
+    cells = [[_unbroken(cell) for cell in row] for row in table.cells()]
+    frame = pd.DataFrame(cells, columns=list(table.display.columns), dtype=object)
     stub, *rest = frame.columns
     group = None
     if table.groups is not None:
@@ -177,6 +178,12 @@ def html(table: Table) -> str:
         column_labels_padding_horizontal="8px", row_group_padding="4px",
     )  # fmt: skip
     return _tidy(gt.as_raw_html(), table)
+
+
+def _unbroken(cell: str) -> str:
+    """An interval, or a number with its bracket, kept on one line."""
+    cell = re.sub(r"(?<=[\d.∞]) to (?=[−\d])", "\u00a0to\u00a0", cell)
+    return re.sub(r"(?<=[\d.]) \((?=[−\d])", "\u00a0(", cell) if len(cell) <= 18 else cell
 
 
 def _tidy(text: str, table: Table) -> str:
