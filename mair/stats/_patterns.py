@@ -79,7 +79,9 @@ class Rows:
                     self.scale, self.visits, self.n_rows)
 
     def precision(self, sigma):
-        """V^-1 by pattern (..., P, k, k), zero outside the pattern, and sum of log det V.
+        """V^-1 by pattern (..., P, k, k), zero outside the pattern; sum of log det V; reserve.
+
+        The reserve is the least share of a visit's variance that the visits before it leave.
 
         Raises
         ------
@@ -89,15 +91,11 @@ class Rows:
         both = self.seen[:, :, None] & self.seen[:, None, :]
         v = np.where(both, sigma[..., None, :, :], np.eye(sigma.shape[-1]))
         factor = np.linalg.cholesky(v)
-        logdet = 2 * np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1) @ self.counts
+        pivots = np.diagonal(factor, axis1=-2, axis2=-1) ** 2
+        reserve = (pivots / np.diagonal(v, axis1=-2, axis2=-1)).min((-2, -1))
         inverse = np.linalg.inv(factor)
-        return np.where(both, inverse.swapaxes(-1, -2) @ inverse, 0.0), logdet
-
-    def least_eigenvalue(self, sigma):
-        """The least eigenvalue of any pattern's correlation matrix."""
-        sd = np.sqrt(np.diag(sigma))
-        both = self.seen[:, :, None] & self.seen[:, None, :]
-        return np.linalg.eigvalsh(np.where(both, sigma / np.outer(sd, sd), np.eye(len(sd)))).min()
+        w = np.where(both, inverse.swapaxes(-1, -2) @ inverse, 0.0)
+        return w, np.log(pivots).sum(-1) @ self.counts, reserve
 
     def total(self, w):
         """Sums over participants of Z' w Z, for w (..., P, k, k): (..., a, a)."""
@@ -108,23 +106,15 @@ class Rows:
         """Sums over participants of Z m Z' by pattern, for m (a, a): (P, k, k)."""
         return (self.cross @ m.reshape(-1)).reshape(*self.seen.shape, -1)
 
-    def criterion(self, sigma, reml):
-        """-2 log (restricted) likelihood less its constants, for sigma (..., k, k)."""
-        w, logdet = self.precision(sigma)
-        factor = np.linalg.cholesky(self.total(w))
-        pivots = np.diagonal(factor, axis1=-2, axis2=-1)
-        value = logdet + pivots[..., -1] ** 2
-        return value + 2 * np.log(pivots[..., :-1]).sum(-1) if reml else value
-
     def constants(self, reml):
-        """What `criterion` leaves out, so that the sum is lme4's REMLcrit or ML deviance."""
+        """What `point` leaves out, so that the sum is lme4's REMLcrit or ML deviance."""
         df = self.n_rows - self.n_columns * reml
         value = df * (np.log(2 * np.pi) + 2 * np.log(self.scale))
         return value + 2 * np.log(np.abs(np.diag(self.root))).sum() if reml else value
 
     def point(self, theta, basis, reml):
         """Likelihood and derivatives at theta (q,), of sigma = sum theta_j basis_j (q, k, k)."""
-        w, logdet = self.precision(np.tensordot(theta, basis, 1))
+        w, logdet, reserve = self.precision(np.tensordot(theta, basis, 1))
         wg = w[:, None] @ basis
         wgw = wg @ w[:, None]
         a = self.total(w)
@@ -148,7 +138,7 @@ class Rows:
             gradient -= np.einsum("jxx->j", tphi)
             value -= np.linalg.slogdet(phi)[1]
         return Point(theta, value, gradient, 2 * quadratic - expected, expected, phi, gamma,
-                     t[:, :-1, :-1], wg, wgw)
+                     t[:, :-1, :-1], wg, wgw, float(reserve))
 
     @staticmethod
     def _second(wg, wgw, s):
@@ -163,7 +153,8 @@ class Point:
 
     ``hessian`` is the second derivative (twice the observed information), ``expected`` its
     expectation; ``phi`` (p, p) = (Q'V^-1Q)^-1, ``gamma`` (p,) the GLS coefficients of the OLS
-    residual, ``slopes`` (q, p, p) = Q'V^-1 G_j V^-1 Q; ``wg``, ``wgw`` V^-1 G_j (V^-1).
+    residual, ``slopes`` (q, p, p) = Q'V^-1 G_j V^-1 Q; ``wg``, ``wgw`` V^-1 G_j (V^-1);
+    ``reserve`` is 0 where V of a pattern is singular.
     """
 
     theta: np.ndarray
@@ -176,6 +167,7 @@ class Point:
     slopes: np.ndarray
     wg: np.ndarray
     wgw: np.ndarray
+    reserve: float
 
 
 def _by_pattern(z, who, when):

@@ -6,8 +6,9 @@ i was seen at. Three structures, each linear in its parameters:
 * ``random-intercept``: var_participant J + var_residual I, var_participant >= 0;
 * ``compound-symmetry``: the same matrix, the covariance allowed below zero, down to a
   correlation of -1/(n - 1), n the most rows a participant has (R's ``corCompSymm``);
-* ``unstructured``: every variance and covariance free (MMRM). Where it cannot be fitted,
-  compound symmetry is, and the result says so.
+* ``unstructured``: every variance and covariance free (MMRM).
+
+Where a structure cannot be fitted the one before it is, and the result says so.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from ._patterns import Rows
 __all__ = ["STRUCTURES", "Fit", "fit"]
 
 STRUCTURES = ("random-intercept", "compound-symmetry", "unstructured")
-SINGULAR = 1e-6  # least eigenvalue of the correlation matrix that counts as positive
-STEPS = 60
+SINGULAR = 1e-4  # share of a visit's variance that the visits before it must leave
+STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,12 @@ def fit(y, X, participants, visits, structure, *, reml=True):
     Returns
     -------
     Fit
-        ``unstructured`` falls back to ``compound-symmetry`` where two visits are never seen in
-        one participant, where no start converges, and where the optimum is a singular matrix
-        or not a strict minimum of -2 log likelihood.
+        ``unstructured`` falls back to ``compound-symmetry`` where two visits are seen together
+        in fewer than two participants, and where Newton's method converges from neither start
+        (the pairwise covariances, the diagonal) to a strict minimum that leaves every visit
+        1e-4 of its variance given the others, beyond which rounding decides.
+        ``compound-symmetry`` falls back to ``random-intercept`` where the criterion has no
+        minimum above the correlation -1/(n - 1).
 
     Raises
     ------
@@ -125,30 +129,31 @@ def fit(y, X, participants, visits, structure, *, reml=True):
     -----
     Newton's method on the exact derivatives (Lindstrom and Bates, JASA 1988;83:1014-22), Fisher
     scoring where the Hessian is not positive definite, halving steps that leave the positive
-    definite matrices or raise the criterion. The random intercept is `mixed.random_intercept`;
-    compound symmetry adds a scan of the negative correlations, so both are global optima.
+    definite matrices or raise the criterion; the better of two optima. The random intercept is
+    `mixed.random_intercept`, a global optimum; compound symmetry adds the best interior minimum
+    of a scan of the negative correlations.
     """
     if structure not in STRUCTURES:
         raise ValueError(f"structure: {structure!r} is none of {', '.join(STRUCTURES)}")
     rows = Rows.of(y, X, participants, visits)
-    k = len(rows.visits)
+    requested, k, why = structure, len(rows.visits), ""
     if structure == "unstructured":
         whole = rows.completed()
         theta, steps, why = _unstructured(whole, reml)
         if not why:
-            return _finished(whole, triangle(k), theta, steps, reml, structure, structure, "")
-        base = fit(y, X, participants, visits, "compound-symmetry", reml=reml)
-        return Fit(**vars(base) | {"requested": structure, "fallback": why})
+            return _finished(whole, triangle(k), theta, steps, reml, structure, requested, "")
+        structure = "compound-symmetry"
     found = mixed.random_intercept(y, X, participants, reml=reml)
-    theta = np.array([found.var_participant, found.var_residual])
     if not found.converged or rows.scale == 0:
-        return _failed(rows, structure, reml)
-    theta, steps = theta / rows.scale ** 2, 0
+        return _failed(rows, reml, requested)
+    intercept = np.array([found.var_participant, found.var_residual]) / rows.scale ** 2
+    theta, steps = intercept, 0
     if structure == "compound-symmetry":
-        theta, steps = _compound_symmetry(rows, theta, reml)
-        if not theta.size:
-            return _failed(rows, structure, reml)
-    return _finished(rows, exchangeable(k), theta, steps, reml, structure, structure, "")
+        theta, steps = _compound_symmetry(rows, intercept, reml)
+        if theta is None:
+            theta, structure = intercept, "random-intercept"
+            why += ("; " if why else "") + "no correlation above -1/(n - 1) is an optimum"
+    return _finished(rows, exchangeable(k), theta, steps, reml, structure, requested, why)
 
 
 def exchangeable(k):
@@ -182,34 +187,38 @@ def _finished(rows, basis, theta, steps, reml, structure, requested, fallback):
                int(rows.counts.sum()), rows.n_rows, reml, rows)
 
 
-def _failed(rows, structure, reml):
+def _failed(rows, reml, requested):
     p, k = rows.n_columns, len(rows.visits)
-    return Fit(structure, structure, "", np.full(p, np.nan), np.full((p, p), np.nan),
-               rows.visits, np.full((k, k), np.nan), np.full(2, np.nan), np.nan, False, False, 0,
+    return Fit(requested, requested, "", np.full(p, np.nan), np.full((p, p), np.nan), rows.visits,
+               np.full((k, k), np.nan), np.full(2, np.nan), np.nan, False, False, 0,
                int(rows.counts.sum()), rows.n_rows, reml, rows)
 
 
 def _compound_symmetry(rows, intercept, reml):
-    """Optimum over (covariance, residual): the random intercept's, or a negative correlation."""
-    basis, most = exchangeable(len(rows.visits)), rows.most
-    best, steps = (intercept, 0) if intercept[0] > 0 else (np.empty(0), 0)
-    lowest = rows.point(intercept, basis, reml).value if best.size else np.inf
-    close = 10.0 ** -np.arange(1, 9)
-    ratios = -np.r_[np.linspace(0, 0.85, 18)[1:], 1 - close] / most
+    """(covariance, residual) and steps: the random intercept's, or a negative covariance.
+
+    None where the criterion has no minimum: it can fall all the way to -1/(n - 1) where hardly
+    anyone has n rows.
+    """
+    basis = exchangeable(len(rows.visits))
+    ratios = -np.r_[np.linspace(0.05, 0.85, 17), 1 - 10.0 ** -np.arange(1, 9)] / rows.most
     df = rows.n_rows - rows.n_columns * reml
-    shape = np.eye(len(rows.visits)) + ratios[:, None, None]
-    w, logdet = rows.precision(shape)
+    w, logdet, _ = rows.precision(np.eye(len(rows.visits)) + ratios[:, None, None])
     pivots = np.diagonal(np.linalg.cholesky(rows.total(w)), axis1=-2, axis2=-1)
     rss = pivots[:, -1] ** 2
     value = logdet + df * np.log(rss) + 2 * np.log(pivots[:, :-1]).sum(-1) * reml
-    at = int(np.argmin(value))
-    if at == 0 and best.size:
-        return best, steps
-    start = rss[at] / df * np.array([ratios[at], 1.0])
-    point, steps, _ = _newton(rows, basis, start, reml)
-    if point is not None and point.value < lowest:
-        best = point.theta
-    return best, steps
+    padded = np.r_[np.inf, value, np.inf]
+    minima = np.flatnonzero((value <= padded[:-2]) & (value <= padded[2:]))
+    best, steps = None, 0
+    if intercept[0] > 0:
+        best = rows.point(intercept, basis, reml)
+        minima = minima[minima > 0]
+    for at in minima:
+        point, taken, _ = _newton(rows, basis, rss[at] / df * np.array([ratios[at], 1.0]), reml)
+        steps += taken
+        if point is not None and (best is None or point.value < best.value):
+            best = point
+    return (None if best is None else best.theta), steps
 
 
 def _unstructured(rows, reml):
@@ -230,7 +239,7 @@ def _unstructured(rows, reml):
     best, reasons, total = None, [], 0
     for share in (1.0, 0.0) if (rows.counts > 0).sum() > 1 else (1.0,):
         start = _positive(share * pairwise + (1 - share) * np.diag(np.diag(pairwise)))
-        point, steps, why = _newton(rows, triangle(k), start[upper], reml)
+        point, steps, why = _newton(rows, triangle(k), start[upper], reml, best)
         total += steps
         reasons.append(why)
         if point is not None and (best is None or point.value < best.value):
@@ -245,41 +254,48 @@ def _positive(sigma, least=0.05):
     return (vectors * np.maximum(values, least)) @ vectors.T * np.outer(sd, sd)
 
 
-def _newton(rows, basis, theta, reml):
-    """Minimise from theta: (point, steps, reason of failure or '')."""
+def _newton(rows, basis, theta, reml, known=None):
+    """Minimise from theta: (point, steps, reason of failure or ''); ``known`` when that is near."""
     point, before = rows.point(theta, basis, reml), np.inf
     for step in range(STEPS):
-        if rows.least_eigenvalue(np.tensordot(point.theta, basis, 1)) < SINGULAR:
+        if point.reserve < SINGULAR:
             return None, step, "the likelihood rises towards a singular covariance matrix"
+        if known is not None:
+            away = point.theta - known.theta
+            if away @ known.hessian @ away < 0.01:
+                return known, step, ""
         curved = _positive_definite(point.hessian)
         move = -np.linalg.solve(point.hessian if curved else point.expected, point.gradient)
         decrement = -move @ point.gradient
+        # quadratic convergence, until rounding keeps the decrement from falling further
         if curved and (decrement < 1e-22 or (decrement < 1e-12 and decrement >= before / 4)):
             return point, step, ""
         before = decrement
-        after = _descended(rows, basis, point, move, reml, decrement)
-        if after is None:
+        point = _descended(rows, basis, point, move, reml, decrement)
+        if point is None:
             return None, step, "no step lowers the criterion"
-        point = after
     return None, STEPS, f"no convergence in {STEPS} steps"
 
 
 def _descended(rows, basis, point, move, reml, decrement):
     for halving in range(40):
-        theta = point.theta + 0.5 ** halving * move
         try:
-            sigma = np.tensordot(theta, basis, 1)
-            # close to the optimum the criterion's rounding hides the descent
-            if decrement < 1e-8 or rows.criterion(sigma, reml) < point.value:
-                return rows.point(theta, basis, reml)
+            after = rows.point(point.theta + 0.5 ** halving * move, basis, reml)
         except np.linalg.LinAlgError:
             continue
+        # close to the optimum the criterion's rounding hides the descent
+        if after.value < point.value or decrement < 1e-8:
+            return after
     return None
 
 
 def _positive_definite(matrix):
-    scale = np.sqrt(np.abs(np.diag(matrix)))
-    if not scale.all():
+    diagonal = np.diag(matrix)
+    if diagonal.min() <= 0:
         return False
-    return np.linalg.eigvalsh(matrix / np.outer(scale, scale))[0] > 1e-10
-
+    scale = 1 / np.sqrt(diagonal)
+    try:
+        np.linalg.cholesky(matrix * scale * scale[:, None] - 1e-10 * np.eye(len(scale)))
+    except np.linalg.LinAlgError:
+        return False
+    return True

@@ -8,6 +8,7 @@ have if nothing had been missing (a number, ``inf`` for z); `group_by_time` make
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import brentq
@@ -266,7 +267,7 @@ def tipping_point(imputed, arm, visit, analyse, *, scale, better="lower", confid
     zero = float(limit * start / (start - end)) if start * end < 0 else limit
     top = zero if margin(zero) <= 0 else limit
     steps = np.linspace(0.0, top, 17)
-    for low, high in zip(steps[:-1], steps[1:], strict=True):
+    for low, high in pairwise(steps):
         if margin(high) <= 0:
             delta = brentq(margin, low, high, xtol=1e-10 * top, rtol=1e-14)
             while margin(delta) > 0:  # the side of the root on which 0 is in

@@ -150,13 +150,34 @@ def kenward_roger_f(fit, L, *, information="expected"):
     """F test of L beta = 0, L (m, p) of full row rank, as pbkrtest's ``KRmodcomp``.
 
     The statistic is lambda times the Wald F of the adjusted covariance; lambda and the
-    denominator df match two moments (Kenward and Roger 1997, section 3).
+    denominator df match two moments (Kenward and Roger 1997, section 3). Where they give a df of
+    2 or less there is no such F: ``f`` and ``p`` are nan.
     """
     L = _rows_of(L, fit)
     m = len(L)
     if not fit.converged:
         return FTest(np.nan, m, np.nan, np.nan, np.nan)
     info, scaled = _adjusted(fit, information), _scaled(fit, L)
+    df2, scaling = _moments(scaled, info)
+    estimate = (L @ fit.beta) / fit.rows.scale
+    wald = estimate @ np.linalg.solve(scaled @ info.adjusted @ scaled.T, estimate) / m
+    f = float(scaling * wald) if m == 1 or df2 > 2 else np.nan
+    return FTest(f, m, df2, float(fdtrc(m, df2, f)), scaling)
+
+
+def kenward_roger_cov(fit, *, information="expected"):
+    """Kenward and Roger's adjusted covariance of beta (p, p), units of y squared."""
+    if not fit.converged:
+        return np.full_like(fit.cov, np.nan)
+    inverse = np.linalg.inv(fit.rows.root)
+    return fit.rows.scale ** 2 * inverse @ _adjusted(fit, information).adjusted @ inverse.T
+
+
+def _moments(scaled, info):
+    """Denominator df and lambda of the F test."""
+    m = len(scaled)
+    if m == 1:
+        return float(_degrees(scaled, info)[0]), 1.0
     theta = scaled.T @ np.linalg.solve(scaled @ info.phi @ scaled.T, scaled)
     u = theta @ info.phi @ info.slopes
     traces = np.einsum("ixx->i", u)
@@ -169,19 +190,7 @@ def kenward_roger_f(fit, L, *, information="expected"):
     excess = (1 - a2 / m) ** 2 * (1 + c1b) / ((1 - c2b) ** 2 * (1 - c3b)) - 1  # m rho - 1
     df2 = 4 + (m + 2) / excess
     scaling = df2 * (1 - a2 / m) / (df2 - 2)
-    estimate = (L @ fit.beta) / fit.rows.scale
-    wald = estimate @ np.linalg.solve(scaled @ info.adjusted @ scaled.T, estimate) / m
-    f = float(scaling * wald)
-    valid = df2 > 0 and f >= 0
-    return FTest(f, m, float(df2), float(fdtrc(m, df2, f)) if valid else np.nan, float(scaling))
-
-
-def kenward_roger_cov(fit, *, information="expected"):
-    """Kenward and Roger's adjusted covariance of beta (p, p), units of y squared."""
-    if not fit.converged:
-        return np.full_like(fit.cov, np.nan)
-    inverse = np.linalg.inv(fit.rows.root)
-    return fit.rows.scale ** 2 * inverse @ _adjusted(fit, information).adjusted @ inverse.T
+    return float(df2), float(scaling)
 
 
 def _contrast(fit, L, information, confidence):

@@ -1,10 +1,18 @@
 # Reference values for mair/stats/impute.py and pooling.py. Writes impute.json and impute_gaps.csv.
-#   Rscript impute.R     (R 4.2.2, mice, lme4, MASS, jsonlite; about five minutes)
+#   Rscript impute.R [part ...]     (R 4.2.2, mice, lme4, MASS, jsonlite; half an hour)
+# Parts: fiq pcs gaps one blues reference rubin; by default all. A part given alone replaces its
+# own results in impute.json; seeds are set part by part.
 # MAR: mice's norm by arm, every other visit and the covariates as predictors, maxit 20, m = 2,000.
 # Reference-based: draws of sequential regressions by arm, then the joint normal formulas of
 # Carpenter, Roger and Kenward (2013) participant by participant, given baseline.
 suppressMessages({library(mice); library(lme4); library(jsonlite)})
 m <- 2000
+parts <- commandArgs(TRUE)
+if (!length(parts)) parts <- c("fiq", "pcs", "gaps", "one", "blues", "reference", "rubin")
+store <- function(...) {   # update one entry of impute.json
+  all <- if (file.exists("impute.json")) read_json("impute.json", simplifyVector = FALSE) else list()
+  write_json(modifyList(all, list(...)), "impute.json", digits = NA, auto_unbox = TRUE, pretty = TRUE)
+}
 
 set.seed(510)
 n <- 70
@@ -34,21 +42,29 @@ data <- list(
   blues = wide(blues, blues$treatment == "BtheB", c("bdi_pre", "bdi_2m", "bdi_3m", "bdi_5m", "bdi_8m"),
                data.frame(drug = +(blues$drug == "Yes"), length = +(blues$length == ">6m"))))
 
-complete_model <- function(d) {   # a function of completed Y: contrasts and variances, by lmer
-  ys <- grep("^y", names(d)); covariates <- setdiff(names(d)[-ys], "arm"); q <- length(ys)
-  long <- data.frame(id = rep(seq_len(nrow(d)), q), time = factor(rep(seq_len(q), each = nrow(d))),
-                     arm = rep(d$arm, q))
-  for (v in covariates) long[[v]] <- rep(d[[v]], q)
-  form <- reformulate(c("arm * time", covariates, "(1 | id)"), "y")
-  start <- NULL
+complete_model <- function(d) {   # completed Y to contrasts and variances: a random intercept by REML
+  # on complete data, in closed form (analysis of variance); the first is checked against lmer.
+  # (lme4 1.1-31's refit() returns another sigma than lmer() on the same data.)
+  covariates <- as.matrix(d[setdiff(names(d)[!grepl("^y", names(d))], "arm")])
+  X <- cbind(1, d$arm, covariates); n <- nrow(d); checked <- FALSE
   function(Y) {
-    if (is.null(start)) {
-      long$y <- as.vector(Y)
-      start <<- suppressMessages(lmer(form, long))
+    q <- ncol(Y); change <- Y[, -1, drop = FALSE] - Y[, 1]
+    b <- colMeans(change[d$arm == 1, , drop = FALSE]) - colMeans(change[d$arm == 0, , drop = FALSE])
+    R <- Y - rowMeans(Y)
+    for (a in 0:1) R[d$arm == a, ] <- scale(R[d$arm == a, ], scale = FALSE)
+    w <- sum(R^2); dw <- (n - 2) * (q - 1)
+    v <- q * sum(lm.fit(X, rowMeans(Y))$residuals^2); dv <- n - ncol(X)
+    s2 <- if (v / dv > w / dw) w / dw else (v + w) / (dv + dw)
+    if (!checked) {
+      long <- data.frame(id = rep(seq_len(n), q), time = factor(rep(seq_len(q), each = n)),
+                         arm = rep(d$arm, q), y = as.vector(Y), covariates[rep(seq_len(n), q), , drop = FALSE])
+      f <- lmer(reformulate(c("arm * time", colnames(covariates), "(1 | id)"), "y"), long)
+      i <- paste0("arm:time", 2:q)
+      stopifnot(all.equal(unname(fixef(f)[i]), unname(b), tolerance = 1e-8),
+                all.equal(vcov(f)[i[1], i[1]], 2 * s2 * sum(1 / table(d$arm)), tolerance = 1e-5))
+      checked <<- TRUE
     }
-    f <- suppressMessages(suppressWarnings(refit(start, as.vector(Y))))
-    i <- paste0("arm:time", 2:q)
-    c(fixef(f)[i], diag(as.matrix(vcov(f)))[match(i, names(fixef(f)))])
+    c(b, rep(2 * s2 * sum(1 / table(d$arm)), q - 1))
   }
 }
 summarise <- function(d, results, m) {
@@ -58,7 +74,7 @@ summarise <- function(d, results, m) {
     list(m = m, estimate = p$qbar, se = sqrt(p$t), between = p$b, within = p$ubar, df78 = p$df, fmi = p$fmi)
   })
 }
-mar <- lapply(names(data), function(name) {
+for (name in intersect(names(data), parts)) {
   d <- data[[name]]; ys <- grep("^y", names(d)); Y <- array(0, c(m, nrow(d), length(ys)))
   for (a in 0:1) {
     i <- which(d$arm == a)
@@ -75,16 +91,15 @@ mar <- lapply(names(data), function(name) {
       p <- pool.scalar(p1 - p0, p1 * (1 - p1) / sum(d$arm) + p0 * (1 - p0) / sum(1 - d$arm))
       list(m = m, reduction = r, estimate = p$qbar, se = sqrt(p$t), between = p$b, within = p$ubar)
     })
-  cat(name, "\n")
-  out
-})
-names(mar) <- names(data)
+  store(mar = setNames(list(out), name))
+}
 
 # --- reference-based, for data whose pattern is monotone ----------------------------------
-draw <- function(y, X, random) {   # a Bayesian regression, prior 1 / sigma^2 (or its estimate)
+draw <- function(y, X, random, later) {   # a Bayesian regression (or its estimate); the prior
+  # |Sigma|^-1 of all visits leaves it two degrees of freedom fewer for each later visit
   f <- lm.fit(X, y); b <- f$coefficients
   if (!random) return(list(b = b, s2 = 0))
-  s2 <- sum(f$residuals^2) / rchisq(1, length(y) - ncol(X))
+  s2 <- sum(f$residuals^2) / rchisq(1, length(y) - ncol(X) - 2 * later)
   list(b = MASS::mvrnorm(1, b, s2 * solve(crossprod(X))), s2 = s2)
 }
 joint <- function(d, X, Y, random) {   # mean given x and baseline, covariance given baseline
@@ -92,7 +107,7 @@ joint <- function(d, X, Y, random) {   # mean given x and baseline, covariance g
   B <- matrix(0, k, q); S <- matrix(0, q, q)
   for (t in seq_len(q)) {
     seen <- !is.na(Y[, t + 1])
-    f <- draw(Y[seen, t + 1], cbind(X, Y[, seq_len(t), drop = FALSE])[seen, ], random)
+    f <- draw(Y[seen, t + 1], cbind(X, Y[, seq_len(t), drop = FALSE])[seen, ], random, q - t)
     own <- f$b[seq_len(k)]; past <- f$b[-seq_len(k)]; e <- seq_len(t - 1)
     B[, t] <- own + B[, e, drop = FALSE] %*% past
     S[t, e] <- S[e, t] <- S[e, e, drop = FALSE] %*% past
@@ -132,7 +147,7 @@ reference <- function(d, rule, random) {
 }
 set.seed(511)
 mr <- 1000
-based <- lapply(c(fiq = "fiq", blues = "blues"), function(name) {
+if ("reference" %in% parts) store(reference = lapply(c(fiq = "fiq", blues = "blues"), function(name) {
   d <- data[[name]]; model <- complete_model(d); n <- nrow(d); q <- length(grep("^y", names(d))) - 1
   lapply(c(j2r = "j2r", cr = "cr"), function(rule) {
     drawn <- t(sapply(seq_len(mr), function(k) model(reference(d, rule, TRUE))))
@@ -141,12 +156,11 @@ based <- lapply(c(fiq = "fiq", blues = "blues"), function(name) {
     list(contrasts = summarise(d, drawn, mr), conditional_mean = point,
          jackknife_se = sqrt((n - 1) / n * colSums(sweep(left, 2, colMeans(left))^2)))
   })
-})
+}))
 q <- c(1.2, .7, 1.9, 1.1, 1.6, .2); u <- c(.5, .4, .6, .55, .45, .5)
 rubin <- lapply(list(c(n = 30, k = 2), c(n = Inf, k = 1)), function(v) {
   p <- pool.scalar(q, u, n = v[["n"]], k = v[["k"]])
   list(df_complete = if (is.finite(v[["n"]])) v[["n"]] - v[["k"]] else "inf", estimate = p$qbar,
        se = sqrt(p$t), df = p$df, fmi = p$fmi, between = p$b)
 })
-write_json(list(mar = mar, reference = based, rubin = list(estimates = q, variances = u, pooled = rubin)),
-           "impute.json", digits = NA, auto_unbox = TRUE, pretty = TRUE)
+if ("rubin" %in% parts) store(rubin = list(estimates = q, variances = u, pooled = rubin))
