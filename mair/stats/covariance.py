@@ -20,7 +20,7 @@ import numpy as np
 from . import mixed
 from ._patterns import Rows
 
-__all__ = ["STRUCTURES", "Fit", "fit"]
+__all__ = ["STRUCTURES", "Fit", "Residuals", "fit", "residuals"]
 
 STRUCTURES = ("random-intercept", "compound-symmetry", "unstructured")
 SINGULAR = 1e-4  # share of a visit's variance that the visits before it must leave
@@ -94,6 +94,20 @@ class Fit:
         return np.nan if self.structure == "unstructured" else float(self.theta[1])
 
 
+@dataclass(frozen=True)
+class Residuals:
+    """Diagnostics of one fit, rows in the order given.
+
+    ``fitted`` = X beta; ``marginal`` = y - fitted; ``standardised`` = the marginal residuals of a
+    participant, visits in order, times the inverse Cholesky factor of their covariance:
+    uncorrelated with variance 1 where the model is true.
+    """
+
+    fitted: np.ndarray
+    marginal: np.ndarray
+    standardised: np.ndarray
+
+
 def fit(y, X, participants, visits, structure, *, reml=True):
     """Fit by REML or maximum likelihood.
 
@@ -156,6 +170,34 @@ def fit(y, X, participants, visits, structure, *, reml=True):
     return _finished(rows, exchangeable(k), theta, steps, reml, structure, requested, why)
 
 
+def residuals(fit, y, X, participants, visits):
+    """Residuals of a fit on its own rows.
+
+    Parameters
+    ----------
+    fit : Fit
+    y, X, participants, visits
+        As the fit was given them.
+
+    Returns
+    -------
+    Residuals
+        nan where the fit has not converged.
+    """
+    y, X = np.asarray(y, float), np.asarray(X, float)
+    fitted = X @ fit.beta
+    marginal = y - fitted
+    standardised = np.full(len(y), np.nan)
+    who = np.unique(participants, return_inverse=True)[1].reshape(-1)
+    when = np.searchsorted(fit.visits, visits)
+    order = np.lexsort((when, who))
+    for rows in np.split(order, np.flatnonzero(np.diff(who[order])) + 1):
+        if fit.converged:
+            factor = np.linalg.cholesky(fit.sigma[np.ix_(when[rows], when[rows])])
+            standardised[rows] = np.linalg.solve(factor, marginal[rows])
+    return Residuals(fitted, marginal, standardised)
+
+
 def exchangeable(k):
     """Basis (2, k, k) of compound symmetry: covariance, residual variance."""
     return np.stack([np.ones((k, k)), np.eye(k)])
@@ -201,7 +243,7 @@ def _compound_symmetry(rows, intercept, reml):
     anyone has n rows.
     """
     basis = exchangeable(len(rows.visits))
-    ratios = -np.r_[np.linspace(0.05, 0.85, 17), 1 - 10.0 ** -np.arange(1, 9)] / rows.most
+    ratios = -np.r_[np.linspace(0.05, 0.85, 17), 1 - 10.0 ** -np.arange(1, 7)] / rows.most
     df = rows.n_rows - rows.n_columns * reml
     w, logdet, _ = rows.precision(np.eye(len(rows.visits)) + ratios[:, None, None])
     pivots = np.diagonal(np.linalg.cholesky(rows.total(w)), axis1=-2, axis2=-1)
@@ -265,7 +307,10 @@ def _newton(rows, basis, theta, reml, known=None):
             if away @ known.hessian @ away < 0.01:
                 return known, step, ""
         curved = _positive_definite(point.hessian)
-        move = -np.linalg.solve(point.hessian if curved else point.expected, point.gradient)
+        try:
+            move = -np.linalg.solve(point.hessian if curved else point.expected, point.gradient)
+        except np.linalg.LinAlgError:
+            return None, step, "the information matrix is singular"
         decrement = -move @ point.gradient
         # quadratic convergence, until rounding keeps the decrement from falling further
         if curved and (decrement < 1e-22 or (decrement < 1e-12 and decrement >= before / 4)):

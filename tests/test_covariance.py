@@ -1,0 +1,246 @@
+"""Fits of `covariance` against lme4, nlme and a dense second implementation."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from smallsample_oracle import DATA, FULL, SETS, data, dense, design, first, simulated
+
+from mair.stats import covariance, mixed
+from mair.stats.covariance import STRUCTURES, fit, residuals
+
+R, CS, UN = STRUCTURES
+
+
+@pytest.mark.parametrize("method", ["reml", "ml"])
+@pytest.mark.parametrize("name", [*FULL, "fiq_clda", "beat_later"])
+def test_random_intercept_is_lme4s(name, method):
+    oracle = SETS[name]["mixed"][method]
+    found = fit(*data(name), R, reml=method == "reml")
+    assert_allclose(found.beta, oracle["beta"], rtol=1e-6)
+    assert_allclose(found.se, oracle["se"], rtol=1e-6)
+    assert_allclose(found.var_participant, oracle["var_participant"], rtol=1e-6, atol=1e-6)
+    assert_allclose(found.var_residual, oracle["var_residual"], rtol=1e-6)
+    assert_allclose(found.criterion, oracle["criterion"], rtol=1e-9)
+    assert found.converged and not found.fallback and found.n_rows == oracle["n_rows"]
+    assert found.boundary == (name in ("zero", "negative"))
+
+
+@pytest.mark.parametrize("method", ["reml", "ml"])
+@pytest.mark.parametrize("name", ["fiq", "dropout", "zero", "negative"])
+def test_compound_symmetry_is_gls(name, method):
+    oracle = SETS[name]["compound_symmetry"][method]
+    found = fit(*data(name), CS, reml=method == "reml")
+    assert_allclose(found.beta, oracle["beta"], rtol=1e-6)
+    assert_allclose(found.se, oracle["se"], rtol=1e-6)
+    assert_allclose(found.var_participant / found.sigma[0, 0], oracle["rho"], rtol=1e-6)
+    assert_allclose(found.sigma[0, 0], oracle["sd"] ** 2, rtol=1e-6)
+    assert_allclose(-found.criterion / 2, oracle["loglik"], atol=1e-8)
+    assert (found.structure, found.fallback, found.boundary) == (CS, "", False)
+
+
+@pytest.mark.parametrize("method", ["reml", "ml"])
+@pytest.mark.parametrize("name", ["fiq", "hads_a", "beat", "pairs", "dropout"])
+def test_unstructured_is_gls(name, method):
+    oracle = SETS[name]["unstructured"][method]
+    found = fit(*data(name), UN, reml=method == "reml")
+    assert_allclose(found.beta, oracle["beta"], rtol=1e-6)
+    assert_allclose(found.se, oracle["se"], rtol=1e-6)
+    assert_allclose(-found.criterion / 2, oracle["loglik"], atol=1e-8)
+    sd = np.sqrt(np.diag(found.sigma))
+    assert_allclose(sd, oracle["sd"], rtol=1e-5)
+    correlation = found.sigma / np.outer(sd, sd)
+    above = correlation[np.triu_indices(len(sd), 1)]
+    assert_allclose(above, np.atleast_1d(oracle["rho"]), atol=1e-5)
+    assert (found.structure, found.fallback, found.converged) == (UN, "", True)
+
+
+def test_random_intercept_is_the_engines():
+    y, X, who, when = data("dropout")
+    found, engine = fit(y, X, who, when, R), mixed.random_intercept(y, X, who)
+    assert_allclose(found.cov, engine.cov, rtol=1e-9)
+    assert_allclose([found.criterion, found.var_participant],
+                    [engine.criterion, engine.var_participant], rtol=1e-11)
+
+
+def test_negative_correlation_is_a_state_of_the_random_intercept():
+    intercept, symmetric = (fit(*data("negative"), s) for s in (R, CS))
+    assert intercept.boundary and intercept.var_participant == 0
+    assert symmetric.var_participant < 0 and not symmetric.boundary
+    assert symmetric.criterion < intercept.criterion - 5
+    positive = [fit(*data("fiq"), s) for s in (R, CS)]
+    assert_allclose(positive[0].theta, positive[1].theta)
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3, 5])
+@pytest.mark.parametrize("structure", [CS, UN])
+def test_optimum_of_the_dense_likelihood(seed, structure):
+    sample = simulated(seed, missing=0.2, correlation=0.6 if structure == CS else None)
+    found = fit(*sample, structure)
+    assert found.structure == structure
+    _, criterion, phi = dense(found, *sample)
+    assert_allclose(criterion(found.theta), found.criterion, rtol=1e-11)
+    assert_allclose(phi(found.theta), found.cov, rtol=1e-8, atol=1e-12)
+    scale = np.abs(found.theta).max()
+    least = np.linalg.eigvalsh(found.sigma)[0]
+    assert_allclose(first(criterion, found.theta, 2e-3 * least) * least, 0, atol=3e-6)
+    rng = np.random.default_rng(seed)
+    for _ in range(20):
+        away = found.theta + scale * rng.normal(size=len(found.theta)) * 10.0 ** rng.uniform(-3, -1)
+        assert criterion(away) > found.criterion
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_compound_symmetry_is_the_best_correlation_there_is(seed):
+    sample = simulated(seed, n=16, k=3, missing=0.25, correlation=[0.3, 0.7, -1.0][seed % 3])
+    found = fit(*sample, CS)
+    _, criterion, _ = dense(found, *sample)
+    total = found.theta.sum()
+    grid = [criterion(total * np.array([c, 1 - c]) * s)
+            for c in np.linspace(-0.49, 0.95, 60) for s in (0.8, 0.9, 1.0, 1.1, 1.25)]
+    assert found.criterion <= min(grid)
+
+
+def test_a_negative_correlation_can_beat_a_positive_optimum():
+    rng = np.random.default_rng(105)  # five pairs and four single rows: two optima
+    seen = rng.random((12, 2)) >= 0.5
+    who, when = np.nonzero(seen)
+    y = rng.normal(size=(12, 2))[seen] + rng.standard_t(2, size=12)[who]
+    X = np.column_stack([np.ones(len(y)), rng.normal(size=12)[who], rng.normal(size=len(y))])
+    positive, either = (fit(y, X, who, when, s) for s in (R, CS))
+    assert positive.var_participant > 0 and not positive.boundary
+    assert either.var_participant < 0 and either.criterion < positive.criterion - 0.5
+    _, criterion, _ = dense(either, y, X, who, when)
+    assert_allclose([criterion(f.theta) for f in (positive, either)],
+                    [positive.criterion, either.criterion])
+
+
+def test_second_start_finds_an_optimum_that_the_first_misses():
+    sample = simulated(203, n=18, k=4, missing=0.3)
+    found = fit(*sample, UN)
+    rows, k = found.rows, len(found.visits)
+    residual = np.zeros((rows.n_columns + 1,) * 2)
+    residual[-1, -1] = 1
+    together = np.tensordot(rows.counts, rows.seen[:, :, None] & rows.seen[:, None], 1)
+    start = covariance._positive(rows.spread(residual).sum(0) / together)
+    alone, _, why = covariance._newton(rows, covariance.triangle(k),
+                                       start[np.triu_indices(k)], True)
+    assert found.structure == UN
+    assert why or alone.value + rows.constants(True) > found.criterion + 1e-3
+
+
+def test_complete_pairs_have_the_pooled_covariance():
+    rng = np.random.default_rng(8)
+    arm = np.arange(17) % 2
+    scores = rng.normal(size=(17, 2)) @ np.array([[2.0, 0], [1, 3]])
+    who, when = np.repeat(np.arange(17), 2), np.tile([0, 1], 17)
+    found = fit(scores.ravel(), design(when, arm[who]), who, when, UN)
+    pooled = sum((n := (arm == a).sum() - 1) * np.cov(scores[arm == a].T) for a in (0, 1)) / 15
+    assert n == 7
+    assert_allclose(found.sigma, pooled, rtol=1e-11)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_residuals(structure):
+    y, X, who, when = data("dropout")
+    found = fit(y, X, who, when, structure)
+    order = np.random.default_rng(4).permutation(len(y))
+    sample = y[order], X[order], who[order], when[order]
+    rest = residuals(found, *sample)
+    assert_allclose(rest.fitted + rest.marginal, y[order])
+    # where the scale is free the squares sum to N - p at the REML estimate
+    assert_allclose((rest.standardised ** 2).sum(), len(y) - X.shape[1], rtol=1e-9)
+    person = np.flatnonzero(who[order] == np.argmax(np.bincount(who)))
+    person = person[np.argsort(when[order][person])]
+    at = np.ix_(when[order][person] - 1, when[order][person] - 1)
+    factor = np.linalg.cholesky(found.sigma[at])
+    assert len(person) == 4
+    assert_allclose(factor @ rest.standardised[person], rest.marginal[person])
+    failed = fit(X @ np.ones(X.shape[1]), X, who, when, structure)
+    assert np.isnan(residuals(failed, *sample).standardised).all()
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_z_inference_is_the_engines(structure):
+    found = fit(*data("fiq"), structure)
+    z = mixed.contrast(found, np.eye(7))
+    assert_allclose(z.se, found.se)
+    whole = mixed.wald(found, np.eye(7)[5:])
+    block = found.cov[5:, 5:]
+    assert_allclose(whole.chi2, found.beta[5:] @ np.linalg.solve(block, found.beta[5:]))
+
+
+def test_visits_never_seen_together_fall_back():
+    y, X, who, when = simulated(1, n=40, k=3, missing=0.1)
+    keep = ~((when == 2) & np.isin(who, who[when == 1]))
+    sample = y[keep], X[keep], who[keep], np.array(["a", "b", "c"])[when[keep]]
+    found, plain = fit(*sample, UN), fit(*sample, CS)
+    assert (found.requested, found.structure) == (UN, CS)
+    assert found.fallback == "visits b and c are seen together in 0 participants"
+    assert_allclose(found.beta, plain.beta)
+    assert plain.fallback == "" and plain.requested == CS and found.converged
+
+
+def test_too_few_people_fall_back():
+    sample = simulated(2, n=5, k=4, missing=0)
+    found = fit(*sample, UN)
+    assert found.structure == CS and "singular" in found.fallback
+    assert np.isfinite(found.criterion)
+
+
+def test_compound_symmetry_without_an_optimum_falls_back():
+    for seed in range(40):  # few people with the most rows, and a negative correlation
+        sample = simulated(seed, n=12, k=5, missing=0.6, correlation=0.9)
+        if np.linalg.matrix_rank(sample[1]) < sample[1].shape[1]:
+            continue
+        found = fit(*sample, CS)
+        if found.fallback:
+            break
+    assert found.structure == R and found.requested == CS and found.boundary
+    assert found.fallback == "no correlation above -1/(n - 1) is an optimum"
+    assert_allclose(found.criterion, fit(*sample, R).criterion)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_an_exact_fit_is_not_converged(structure):
+    _, X, who, when = simulated(3)
+    found = fit(X @ np.arange(X.shape[1]), X, who, when, structure)
+    assert not found.converged
+    assert np.isnan(found.beta).all() and np.isnan(found.criterion)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("name", ["fiq", "dropout", "negative"])
+def test_rows_units_and_arms(name, structure):
+    y, X, who, when = data(name)
+    base = fit(y, X, who, when, structure)
+    order = np.random.default_rng(1).permutation(len(y))
+    shuffled = fit(y[order], X[order], who[order], when[order], structure)
+    assert_allclose(shuffled.beta, base.beta, rtol=1e-9)
+    assert_allclose(shuffled.sigma, base.sigma, rtol=1e-7, atol=1e-9)
+    units = fit(1e3 * y + 5e3, X, who, when, structure)
+    assert_allclose(units.beta[1:], 1e3 * base.beta[1:], rtol=1e-8)
+    assert_allclose(units.sigma, 1e6 * base.sigma, rtol=1e-7, atol=1e-3)
+    d = DATA[DATA.set == name]
+    swapped = fit(y, design(d.visit, 1 - d.arm, [d.x]), who, when, structure)
+    assert_allclose(swapped.beta[-2:], -base.beta[-2:], rtol=1e-8)
+    assert_allclose(swapped.criterion, base.criterion, rtol=1e-10)
+    names = np.array(["v1", "v2", "v3", "v4"])[when - 1]
+    labelled = fit(y, X, np.char.add("p", who.astype(str)), names, structure)
+    assert_allclose(labelled.beta, base.beta, rtol=1e-9)
+    assert list(labelled.visits) == sorted(set(names))
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda y, X, p, v: (y[:-1], X, p, v), "expected y"),
+    (lambda y, X, p, v: (np.where(np.arange(len(y)) == 3, np.nan, y), X, p, v), "not finite"),
+    (lambda y, X, p, v: (y, np.c_[X, X[:, 1]], p, v), r"column\(s\) 8"),
+    (lambda y, X, p, v: (y, X, p, np.zeros(len(v))), "two rows at one visit"),
+    (lambda y, X, p, v: (y, X, np.arange(len(y)), v), "two rows"),
+    (lambda y, X, p, v: (y[:8], X[:8], p[:8], v[:8]), "cannot estimate"),
+])
+def test_what_cannot_be_fitted_is_refused(change, message):
+    sample = change(*simulated(4))
+    with pytest.raises(ValueError, match=message):
+        fit(*sample, UN)
+    with pytest.raises(ValueError, match="none of random-intercept"):
+        fit(*simulated(4), "ar1")
