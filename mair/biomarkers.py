@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mair import measures, models, outcomes
+from mair import measures, outcomes
+from mair.estimates import Estimate
 from mair.report import fmt
 from mair.report.tables import Table
 from mair.results import Lookup
 from mair.trial import Trial
 
 
-def rows(trial: Trial, fitted: dict[str, models.Fit] | None = None) -> pd.DataFrame:
+def rows(trial: Trial, fitted: dict[str, Estimate] | None = None) -> pd.DataFrame:
     """Every statistic of the analysis ``biomarkers``, with its ``emm`` and ``normality``.
 
     Parameters
     ----------
     trial : Trial
-    fitted : dict of Fit, optional
+    fitted : dict of Estimate, optional
         ``measures.fits(trial, "biomarkers")``, where the caller has them.
 
     Returns
@@ -36,7 +37,6 @@ def logged(trial: Trial) -> list[str]:
 def ratio_table(trial: Trial, frame: pd.DataFrame) -> Table | None:
     """Geometric means, CV and the ratio of geometric means; None where nothing is logged."""
     n = Lookup(frame)
-    how = outcomes.method(trial)
     display, data = [], []
     for name in logged(trial):
         for visit in trial.variable(name).visits:
@@ -49,6 +49,7 @@ def ratio_table(trial: Trial, frame: pd.DataFrame) -> Table | None:
                 numbers |= {f"{arm}_{s}": v for s, v in cell.items()}
             row[f"Ratio of change ({outcomes.ci(trial)})"] = ""
             if visit != trial.reference:
+                how = outcomes.method(frame, "biomarkers", name)
                 ratio = {s: n("biomarkers", name, "difference", visit, how, statistic=s)
                          for s in ("gmr", "gmr_low", "gmr_high")}
                 row[f"Ratio of change ({outcomes.ci(trial)})"] = fmt.estimate(*ratio.values())

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mair import models
+from mair import estimates
+from mair.estimates import Contrast, Estimate
 from mair.results import Rows
-from mair.stats import effects, mixed, normality, tests
+from mair.stats import effects, normality, tests
 from mair.trial import Trial, Variable
 
 SECTIONS = ("outcomes", "biomarkers")
@@ -27,19 +28,19 @@ def later(trial: Trial, name: str) -> list[str]:
     return [visit for visit in trial.variable(name).visits if visit != trial.reference]
 
 
-def fits(trial: Trial, section: str) -> dict[str, models.Fit]:
-    """The fitted model of each variable of a section."""
-    return {name: models.fit(trial, name) for name in variables(trial, section)}
+def fits(trial: Trial, section: str) -> dict[str, Estimate]:
+    """The declared analysis of each variable of a section."""
+    return {name: estimates.analyse(trial, name) for name in variables(trial, section)}
 
 
-def rows(trial: Trial, section: str, fitted: dict[str, models.Fit] | None = None) -> pd.DataFrame:
+def rows(trial: Trial, section: str, fitted: dict[str, Estimate] | None = None) -> pd.DataFrame:
     """Every statistic of a section's repeated measures.
 
     Parameters
     ----------
     trial : Trial
     section : {"outcomes", "biomarkers"}
-    fitted : dict of Fit, optional
+    fitted : dict of Estimate, optional
         As `fits` gives them, where the caller has them already.
 
     Returns
@@ -57,7 +58,7 @@ def rows(trial: Trial, section: str, fitted: dict[str, models.Fit] | None = None
         _described(trial, name, out)
         _contrasts(trial, name, fitted[name], adjusted, out)
         _effect_sizes(trial, name, fitted[name], out)
-        _marginal_means(trial, name, fitted[name], out)
+        _marginal_means(name, fitted[name], out)
         _normality(trial, name, fitted[name], out)
     return out.frame()
 
@@ -95,20 +96,12 @@ def _sd(sample: np.ndarray) -> float | None:
     return float(sample.std(ddof=1)) if len(sample) > 1 else None
 
 
-def contrast(trial: Trial, fitted: models.Fit, visit: str) -> models.Contrast | None:
-    """Group x Time of a visit against the reference visit; None where not estimable."""
-    weights = fitted.design.contrasts.get(visit)
-    if weights is None:
-        return None
-    return models.contrast(fitted, weights, trial.analysis.confidence)
-
-
 def fdr_family(trial: Trial, section: str) -> str | None:
     """The name of the family whose p values are corrected together; None for none."""
     return getattr(trial.analysis.fdr_families, section)
 
 
-def _adjusted(trial: Trial, section: str, fitted: dict[str, models.Fit]) -> dict:
+def _adjusted(trial: Trial, section: str, fitted: dict[str, Estimate]) -> dict:
     """Benjamini-Hochberg q by (variable, visit), over all sections of the section's family."""
     family = fdr_family(trial, section)
     if family is None:
@@ -120,47 +113,40 @@ def _adjusted(trial: Trial, section: str, fitted: dict[str, models.Fit]) -> dict
         theirs = fitted if other == section else fits(trial, other)
         for name, model in theirs.items():
             for visit in later(trial, name):
-                found = contrast(trial, model, visit)
+                found = model.contrasts.get(visit)
                 p[name, visit] = np.nan if found is None else float(found.p)
     q = tests.benjamini_hochberg(np.array(list(p.values()), float)) if p else []
     return dict(zip(p, q, strict=True))
 
 
-def _contrasts(trial: Trial, name: str, fitted: models.Fit, adjusted: dict, out: Rows) -> None:
-    """Contrasts, covariates, variances and Group x Time as a whole of one model."""
-    result, method = fitted.result, fitted.method
-    size = {"n": int(result.n_groups), "n_rows": int(result.n_rows)}
+def _contrasts(trial: Trial, name: str, found: Estimate, adjusted: dict, out: Rows) -> None:
+    """Contrasts, covariates, variances and Group x Time as a whole of one analysis."""
     log = trial.variable(name).transform == "log"
     for visit in later(trial, name):
-        found = contrast(trial, fitted, visit)
-        values = _wald(found) | {"q": adjusted.get((name, visit))}
-        out.add(name, "difference", visit, method, **size, **values)
+        n, n_rows = found.sizes.get(visit, (found.overall["n"], found.overall["n_rows"]))
+        values = _statistics(found.contrasts.get(visit))
+        out.add(name, "difference", visit, found.method, n=n, n_rows=n_rows, **values,
+                q=adjusted.get((name, visit)))
         if log:
             ratio = {key: None if values[b] is None else float(np.exp(values[b]))
                      for key, b in (("gmr", "b"), ("gmr_low", "ci_low"), ("gmr_high", "ci_high"))}
-            out.add(name, "difference", visit, method, **ratio)
-    if fitted.design.contrasts:
-        whole = mixed.wald(result, np.array(list(fitted.design.contrasts.values())))
-        out.add(name, "difference", "", method, chi2=whole.chi2, df1=whole.df1, p=whole.p)
-    out.add(name, "overall", "", method, **size,
-            var_participant=result.var_participant, var_residual=result.var_residual,
-            reml_criterion=result.criterion, converged=bool(result.converged),
-            boundary=bool(result.boundary), fallback=0)
-    for label, column in fitted.design.covariates.items():
-        found = models.contrast(fitted, np.eye(len(fitted.design.names))[column],
-                                trial.analysis.confidence)
-        out.add(f"{name}: {label}", "overall", "", method, **_wald(found))
+            out.add(name, "difference", visit, found.method, **ratio)
+    if found.whole:
+        out.add(name, "difference", "", found.method, **found.whole)
+    out.add(name, "overall", "", found.method, **found.overall)
+    for label, one in found.covariates.items():
+        out.add(f"{name}: {label}", "overall", "", found.method, **_statistics(one))
+    if found.beside is not None:
+        _contrasts(trial, name, found.beside, {}, out)
 
 
-def _wald(found: models.Contrast | None) -> dict:
-    """A contrast as statistics; df and t are of small-sample inference and empty under z."""
-    if found is None:
-        return dict.fromkeys(("b", "se", "df", "z", "t", "p", "ci_low", "ci_high"))
-    return {"b": found.b, "se": found.se, "df": None, "z": found.z, "t": None,
-            "p": found.p, "ci_low": found.low, "ci_high": found.high}
+def _statistics(found: Contrast | None) -> dict:
+    """A contrast as statistics; z, or df and t, stay empty where the inference has none."""
+    names = ("b", "se", "df", "z", "t", "p", "ci_low", "ci_high")
+    return dict(zip(names, [None] * 8 if found is None else found, strict=True))
 
 
-def _effect_sizes(trial: Trial, name: str, fitted: models.Fit, out: Rows) -> None:
+def _effect_sizes(trial: Trial, name: str, fitted: Estimate, out: Rows) -> None:
     """Morris's d_ppc2 of those described, with and without its factor; B over the baseline SD."""
     scores = trial.scores(name)
     described = trial.described(name)
@@ -176,7 +162,7 @@ def _effect_sizes(trial: Trial, name: str, fitted: models.Fit, out: Rows) -> Non
                                corrected=corrected, confidence=trial.analysis.confidence)
             out.add(name, "difference", visit, method, n=n, d=d.estimate, ci_low=d.low,
                     ci_high=d.high)
-        found = contrast(trial, fitted, visit)
+        found = fitted.contrasts.get(visit)
         sd = effects.pooled_sd(*(np.log(a[:, 0]) if log else a[:, 0] for a in (treated, control)))
         scaled = (effects.b_over_sd(np.nan, np.nan, np.nan, sd) if found is None else
                   effects.b_over_sd(found.b, found.low, found.high, sd))
@@ -184,17 +170,16 @@ def _effect_sizes(trial: Trial, name: str, fitted: models.Fit, out: Rows) -> Non
                 ci_low=scaled.low, ci_high=scaled.high)
 
 
-def _marginal_means(trial: Trial, name: str, fitted: models.Fit, out: Rows) -> None:
+def _marginal_means(name: str, fitted: Estimate, out: Rows) -> None:
     """Estimated marginal means on the model's scale."""
-    weights = models.marginal_means(fitted, trial, name)
-    for (arm, visit), row in weights.items():
-        found = models.contrast(fitted, row, trial.analysis.confidence)
+    fitted = fitted if fitted.means or fitted.beside is None else fitted.beside
+    for (arm, visit), found in fitted.means.items():
         out.add(name, arm, visit, fitted.method, analysis="emm", mean=found.b, se=found.se,
-                df=None, ci_low=found.low, ci_high=found.high,
+                df=found.df, ci_low=found.low, ci_high=found.high,
                 p=found.p if arm == "difference" else None)
 
 
-def _normality(trial: Trial, name: str, fitted: models.Fit, out: Rows) -> None:
+def _normality(trial: Trial, name: str, fitted: Estimate, out: Rows) -> None:
     """Lilliefors and Shapiro-Wilk on scores by visit, and on the model's residuals."""
     scores = trial.scores(name)
     samples = []
@@ -205,7 +190,7 @@ def _normality(trial: Trial, name: str, fitted: models.Fit, out: Rows) -> None:
             samples.append((name, arm, visit, sample))
             if trial.variable(name).transform == "log":
                 samples.append((f"{name}: ln", arm, visit, np.log(sample)))
-    residuals = models.residuals(fitted).conditional
+    residuals = fitted.residuals["residual"].dropna().to_numpy(float)
     samples.append((f"{name}: residuals", "overall", "", residuals))
     for label, arm, visit, sample in samples:
         for method, test in (("lilliefors", normality.lilliefors),

@@ -1,19 +1,16 @@
-"""The mixed model of one outcome: from a Trial to design matrix, fit and contrasts.
+"""The mixed model of one outcome: from a Trial to its rows, design matrix and contrasts.
 
-Group x categorical Time with the reference visit as baseline, a random intercept
-a participant, and the declared covariates; every observed row is used.
+Group x categorical Time with the reference visit as baseline and the declared covariates;
+every observed row is used. `mair.estimates` fits it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
-from mair.stats import mixed
 from mair.trial import Trial
 
 
@@ -37,6 +34,8 @@ class Design:
         Group x Time of each later visit; a visit whose contrast cannot be estimated is absent.
     covariates : dict of str to int
         Column of each covariate's coefficient.
+    visits : ndarray of int, shape (n_rows,)
+        Visit of each row, numbered from 0 in the variable's order.
     """
 
     rows: pd.DataFrame
@@ -46,29 +45,12 @@ class Design:
     groups: np.ndarray
     contrasts: dict[str, np.ndarray]
     covariates: dict[str, int]
+    visits: np.ndarray
 
-
-class Contrast(NamedTuple):
-    """An estimate with its standard error, z, p and limits."""
-
-    b: float
-    se: float
-    z: float
-    p: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A fitted model: the engine's result with the design it belongs to.
-
-    ``method`` names what was fitted, as in ``results.csv``.
-    """
-
-    design: Design
-    result: mixed.RandomIntercept
-    method: str
+    @property
+    def y(self) -> np.ndarray:
+        """Observations on the model's scale, shape (n_rows,)."""
+        return self.rows["y"].to_numpy(float)
 
 
 def observations(trial: Trial, name: str) -> pd.DataFrame:
@@ -115,16 +97,18 @@ def _covariate_columns(trial: Trial, participants: pd.Series) -> dict[str, np.nd
     return columns
 
 
-def build(trial: Trial, name: str) -> Design:
+def build(trial: Trial, name: str, *, common_baseline: bool = False) -> Design:
     """The design of the Group x Time model of ``name``.
 
+    With ``common_baseline`` (cLDA) the arms share their mean at the reference visit: there is
+    no column for the arm, and a contrast is the difference between arms at that visit.
     Columns that depend on earlier ones (a visit without data in an arm, a constant
     covariate) are left out, as R does; contrasts that need them are then absent.
     """
     rows = observations(trial, name)
     treated = (rows["arm"] == trial.treatment).to_numpy(float)
     later = [visit for visit in trial.variable(name).visits if visit != trial.reference]
-    columns = {"intercept": np.ones(len(rows)), "arm": treated}
+    columns = {"intercept": np.ones(len(rows))} | ({} if common_baseline else {"arm": treated})
     for visit in later:
         columns[f"time {visit}"] = (rows["time"] == visit).to_numpy(float)
     for visit in later:
@@ -146,6 +130,22 @@ def build(trial: Trial, name: str) -> Design:
             for label in covariates
             if f"covariate {label}" in position
         },
+        visits=rows["time"].map({v: i for i, v in enumerate(trial.variable(name).visits)}
+                                ).to_numpy(int),
+    )
+
+
+def wide(trial: Trial, name: str) -> pd.DataFrame:
+    """One row a participant with every covariate: a column a visit on the model's scale
+    (nan where missing), ``arm`` (1 treatment, 0 control) and ``covariate ...`` columns."""
+    keep = complete_covariates(trial)
+    scores = trial.scores(name)[keep].astype(float)
+    if trial.variable(name).transform == "log":
+        scores = np.log(scores)
+    columns = _covariate_columns(trial, pd.Series(scores.index))
+    return scores.assign(
+        arm=(trial.arm[scores.index] == trial.treatment).astype(float),
+        **{f"covariate {label}": column for label, column in columns.items()},
     )
 
 
@@ -182,57 +182,7 @@ def _independent(columns: dict[str, np.ndarray]) -> list[str]:
     return kept
 
 
-def fit(trial: Trial, name: str, *, reml: bool = True) -> Fit:
-    """Fit the random-intercept model of ``name`` by REML (or ML).
-
-    Parameters
-    ----------
-    trial : Trial
-    name : str
-        An outcome or a biomarker.
-    reml : bool
-        False for maximum likelihood, which adds ``/ml`` to the method.
-
-    Returns
-    -------
-    Fit
-    """
-    design = build(trial, name)
-    result = mixed.random_intercept(
-        design.rows["y"].to_numpy(float), design.X, design.groups, reml=reml
-    )
-    method = f"{trial.analysis.covariance}/{trial.analysis.inference}" + ("" if reml else "/ml")
-    return Fit(design, result, method)
-
-
-def contrast(fitted: Fit, weights: np.ndarray, confidence: float) -> Contrast:
-    """A linear combination of the coefficients, with its interval.
-
-    Parameters
-    ----------
-    fitted : Fit
-    weights : ndarray, shape (p,)
-    confidence : float
-
-    Returns
-    -------
-    Contrast
-        Wald, on the model's scale.
-    """
-    found = mixed.contrast(fitted.result, weights)
-    half = float(ndtri((1 + confidence) / 2)) * float(found.se)
-    b = float(found.estimate)
-    return Contrast(b, float(found.se), float(found.z), float(found.p), b - half, b + half)
-
-
-def residuals(fitted: Fit) -> mixed.Residuals:
-    """Fitted values and residuals of a model, row by row of its design."""
-    design = fitted.design
-    return mixed.residuals(fitted.result, design.rows["y"].to_numpy(float), design.X,
-                           design.groups)
-
-
-def marginal_means(fitted: Fit, trial: Trial, name: str) -> dict[tuple[str, str], np.ndarray]:
+def marginal_means(design: Design, trial: Trial, name: str) -> dict[tuple[str, str], np.ndarray]:
     """Weights of the estimated marginal means, by (arm, visit).
 
     Covariates stand at the mean over the model's rows, levels weighted equally, as R's
@@ -244,7 +194,6 @@ def marginal_means(fitted: Fit, trial: Trial, name: str) -> dict[tuple[str, str]
         (arm or "difference", visit) to an array of shape (p,); means that cannot be
         estimated are absent.
     """
-    design = fitted.design
     base = {"intercept": 1.0}
     for covariate in trial.covariates:
         label = f"covariate {covariate.name}"
@@ -258,10 +207,12 @@ def marginal_means(fitted: Fit, trial: Trial, name: str) -> dict[tuple[str, str]
     wanted = {}
     for visit in trial.variable(name).visits:
         here = {} if visit == trial.reference else {f"time {visit}": 1.0}
-        gap = {"arm": 1.0} | ({} if visit == trial.reference else {f"arm x {visit}": 1.0})
+        gap = ({"arm": 1.0} if "arm" in design.columns else {}) | (
+            {} if visit == trial.reference else {f"arm x {visit}": 1.0})
         wanted[trial.control, visit] = base | here
         wanted[trial.treatment, visit] = base | here | gap
-        wanted["difference", visit] = gap
+        if gap:  # under a common baseline the arms do not differ there
+            wanted["difference", visit] = gap
     weights = {key: combination(design.columns, list(design.names), row)
                for key, row in wanted.items()}
     return {key: row for key, row in weights.items() if row is not None}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mair import measures, models
+from mair import measures
+from mair.estimates import Estimate
 from mair.report import fmt
 from mair.report.tables import Table
 from mair.results import Lookup
@@ -13,13 +14,13 @@ from mair.trial import Trial
 
 FOREST_TEXT = {"text": "B / SD (CI)", "p_text": "p"}
 
-def rows(trial: Trial, fitted: dict[str, models.Fit] | None = None) -> pd.DataFrame:
+def rows(trial: Trial, fitted: dict[str, Estimate] | None = None) -> pd.DataFrame:
     """Every statistic of the analysis ``outcomes``, with its ``emm`` and ``normality``.
 
     Parameters
     ----------
     trial : Trial
-    fitted : dict of Fit, optional
+    fitted : dict of Estimate, optional
         ``measures.fits(trial, "outcomes")``, where the caller has them.
 
     Returns
@@ -30,9 +31,11 @@ def rows(trial: Trial, fitted: dict[str, models.Fit] | None = None) -> pd.DataFr
     return measures.rows(trial, "outcomes", fitted)
 
 
-def method(trial: Trial) -> str:
-    """The model method of the declared analysis, as in ``results.csv``."""
-    return f"{trial.analysis.covariance}/{trial.analysis.inference}"
+def method(frame: pd.DataFrame, section: str, name: str) -> str:
+    """The method that was fitted to a variable, after any fallback, as in ``results.csv``."""
+    own = frame[(frame["analysis"] == section) & (frame["variable"] == name)
+                & (frame["statistic"] == "converged")]
+    return own["method"].iloc[0]
 
 
 def ci(trial: Trial) -> str:
@@ -43,9 +46,10 @@ def ci(trial: Trial) -> str:
 def table(trial: Trial, frame: pd.DataFrame, section: str = "outcomes") -> Table:
     """Means by arm and visit with d, B, z, p and q, one block a variable."""
     n = Lookup(frame)
-    how = method(trial)
-    display, data, groups = [], [], []
+    test = "z" if trial.analysis.inference == "z" else "t (df)"
+    display, data, groups, methods = [], [], [], {}
     for name, variable in measures.variables(trial, section).items():
+        how = methods[name] = method(frame, section, name)
         for visit in variable.visits:
             row = {"Visit": visit}
             numbers = {"variable": name, "time": visit}
@@ -55,16 +59,19 @@ def table(trial: Trial, frame: pd.DataFrame, section: str = "outcomes") -> Table
                 row[f"{arm}, n"] = f"{cell['n']:g}"
                 row[f"{arm}, mean (SD)"] = fmt.mean_sd(cell["mean"], cell["sd"])
                 numbers |= {f"{arm}_{s}": v for s, v in cell.items()}
-            row |= dict.fromkeys(("d", f"B ({ci(trial)})", "z", "p", "q", "n (rows)"), "")
+            row |= dict.fromkeys(("d", f"B ({ci(trial)})", test, "p", "q", "n (rows)"), "")
             if visit != trial.reference:
                 found = {s: n(section, name, "difference", visit, how, statistic=s)
-                         for s in ("n", "n_rows", "b", "se", "ci_low", "ci_high", "z", "p", "q")}
+                         for s in ("n", "n_rows", "b", "se", "ci_low", "ci_high", "z", "t", "df",
+                                   "p", "q")}
                 d = n(section, name, "difference", visit, "d_ppc2", statistic="d")
                 row |= {
                     "d": fmt.number(d),
                     f"B ({ci(trial)})": fmt.estimate(found["b"], found["ci_low"],
                                                      found["ci_high"]),
-                    "z": fmt.number(found["z"]), "p": fmt.p_value(found["p"]),
+                    test: (fmt.number(found["z"]) if test == "z" else
+                           f"{fmt.number(found['t'])} ({fmt.number(found['df'], 1)})"),
+                    "p": fmt.p_value(found["p"]),
                     "q": "" if found["q"] != found["q"] else fmt.p_value(found["q"]),
                     "n (rows)": f"{found['n']:g} ({found['n_rows']:g})",
                 }
@@ -83,7 +90,8 @@ def table(trial: Trial, frame: pd.DataFrame, section: str = "outcomes") -> Table
         section, f"{section.capitalize()}: means and Group x Time contrasts",
         pd.DataFrame(display), pd.DataFrame(data), groups=pd.Series(groups),
         notes=(
-            f"Means and SDs describe {whom}; the models use every observed row ({how}"
+            f"Means and SDs describe {whom}; the models use every observed row "
+            f"({', '.join(dict.fromkeys(methods.values()))}"
             f"{', covariates ' + covariates if covariates else ''}"
             "). d: Morris's d_ppc2 on the measured scale. B: change from "
             f"{trial.reference}, {trial.treatment} minus {trial.control}"
@@ -99,16 +107,16 @@ def table(trial: Trial, frame: pd.DataFrame, section: str = "outcomes") -> Table
 def model_table(trial: Trial, frame: pd.DataFrame, section: str = "outcomes") -> Table:
     """What each model is made of: size, variances, criterion, Group x Time, covariates."""
     n = Lookup(frame)
-    how = method(trial)
     display, data = [], []
     for name in measures.variables(trial, section):
+        how = method(frame, section, name)
         cell = {s: n(section, name, "overall", "", how, statistic=s)
                 for s in ("n", "n_rows", "var_participant", "var_residual", "reml_criterion",
-                          "converged", "boundary")}
+                          "converged", "boundary", "fallback")}
         total = cell["var_participant"] + cell["var_residual"]
         key = (section, name, "difference", "", how)
-        whole = ({s: n(*key, statistic=s) for s in ("chi2", "df1", "p")}
-                 if (*key, "chi2") in n else dict.fromkeys(("chi2", "df1", "p"), np.nan))
+        whole = {s: n(*key, statistic=s) for s in ("chi2", "f", "df1", "df2", "p")
+                 if (*key, s) in n}
         covariates = {
             variable.removeprefix(f"{name}: "): value
             for variable, value in frame.loc[
@@ -121,10 +129,11 @@ def model_table(trial: Trial, frame: pd.DataFrame, section: str = "outcomes") ->
             "Participant variance": fmt.number(cell["var_participant"], 3),
             "Residual variance": fmt.number(cell["var_residual"], 3),
             "ICC": fmt.number(cell["var_participant"] / total if total else np.nan, 3),
-            "Group x Time": f"chi2({fmt.number(whole['df1'], 0)}) = {fmt.number(whole['chi2'])}, "
-                            f"{fmt.p_equals(whole['p'])}",
+            "Group x Time": _whole(whole),
             "Covariates, p": "; ".join(f"{k} {fmt.p_value(v)}" for k, v in covariates.items()),
+            "Fitted": how,
             "State": "; ".join(s for s, on in (("variance at zero", cell["boundary"]),
+                                               ("fell back", cell["fallback"]),
                                                ("not converged", not cell["converged"])) if on)
                      or "converged",
         })
@@ -132,8 +141,21 @@ def model_table(trial: Trial, frame: pd.DataFrame, section: str = "outcomes") ->
                      **{f"p {k}": v for k, v in covariates.items()}})
     return Table(f"{section}_models", f"{section.capitalize()}: the fitted models",
                  pd.DataFrame(display), pd.DataFrame(data),
-                 notes=(f"Method {how}, REML; standard errors are GLS at the estimate.",),
+                 notes=("REML; standard errors are GLS at the estimate, with Kenward and Roger's "
+                        "adjustment where that is the inference. A participant variance at zero "
+                        "leaves no trustworthy degrees of freedom; compound symmetry, which allows "
+                        "a negative correlation, then stands beside it in results.csv.",),
                  synthetic=trial.synthetic)
+
+
+def _whole(found: dict) -> str:
+    """Group x Time as a whole, for reading."""
+    if not found:
+        return ""
+    if "chi2" in found:
+        return f"χ²({found['df1']:g}) = {fmt.number(found['chi2'])}, {fmt.p_equals(found['p'])}"
+    return (f"F({found['df1']:g}, {fmt.number(found['df2'], 1)}) = {fmt.number(found['f'])}, "
+            f"{fmt.p_equals(found['p'])}")
 
 
 def sizes_table(trial: Trial, frame: pd.DataFrame, section: str = "outcomes") -> Table:
@@ -176,7 +198,8 @@ def forest_frame(trial: Trial, frame: pd.DataFrame, section: str = "outcomes") -
                             for s in ("d", "ci_low", "ci_high"))
             if d == d:
                 low, high = sorted((sign * low, sign * high))
-                p = n(section, name, "difference", visit, method(trial), statistic="p")
+                p = n(section, name, "difference", visit, method(frame, section, name),
+                      statistic="p")
                 found.append((name, visit, sign * d, low, high,
                               fmt.estimate(sign * d, low, high), fmt.p_value(p)))
     return pd.DataFrame(found, columns=["label", "visit", "estimate", "low", "high", "text",
@@ -196,34 +219,31 @@ def means_frame(trial: Trial, frame: pd.DataFrame, name: str) -> pd.DataFrame:
     ``high`` (geometric means where the transform is log)."""
     n = Lookup(frame)
     back = np.exp if trial.variable(name).transform == "log" else float
+    own = frame[(frame["analysis"] == "emm") & (frame["variable"] == name)]
     found = []
     for arm in trial.arms:
         for visit in trial.variable(name).visits:
-            key = ("emm", name, arm, visit, method(trial))
+            key = ("emm", name, arm, visit, own["method"].iloc[0] if len(own) else "")
             if (*key, "mean") in n:
                 found.append((arm, visit, *(back(n(*key, statistic=s))
                                             for s in ("mean", "ci_low", "ci_high"))))
     return pd.DataFrame(found, columns=["arm", "visit", "mean", "low", "high"])
 
 
-def residual_frame(fitted: models.Fit) -> pd.DataFrame:
+def residual_frame(fitted: Estimate) -> pd.DataFrame:
     """Residuals of a model: ``fitted``, ``residual``, ``arm``, ``quantile`` (normal scores)."""
     from scipy.special import ndtri
 
-    found = models.residuals(fitted)
-    order = np.argsort(np.argsort(found.conditional, kind="stable"), kind="stable")
-    return pd.DataFrame({
-        "fitted": found.fitted, "residual": found.conditional,
-        "arm": fitted.design.rows["arm"].to_numpy(),
-        "quantile": ndtri((order + 0.625) / (len(order) + 0.25)),  # Blom
-    })
+    found = fitted.residuals.dropna()
+    rank = found["residual"].rank(method="first")
+    return found.assign(quantile=ndtri((rank - 0.375) / (len(found) + 0.25)))  # Blom
 
 
 def direction(trial: Trial, name: str, visit: str, frame: pd.DataFrame) -> str:
     """One sentence on a contrast, interval first, without a claim of efficacy."""
     n = Lookup(frame)
     section = trial.variable(name).section
-    key = (section, name, "difference", visit, method(trial))
+    key = (section, name, "difference", visit, method(frame, section, name))
     found = {s: n(*key, statistic=s) for s in ("b", "ci_low", "ci_high", "p", "n")}
     if found["b"] != found["b"]:
         return f"{name} at {visit}: the contrast is not estimable from these data."
@@ -294,10 +314,9 @@ def trajectories_alt(trial: Trial) -> str:
             f"{ci(trial)}, as in the table of outcomes.")
 
 
-def residual_line(fitted: models.Fit) -> tuple[float, float]:
+def residual_line(fitted: Estimate) -> tuple[float, float]:
     """Intercept and slope of the reference line: mean 0, the residuals' own SD."""
-    found = models.residuals(fitted).conditional
-    return 0.0, float(found.std(ddof=1))
+    return 0.0, float(fitted.residuals["residual"].std())
 
 
 def residuals_alt(trial: Trial) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mair import measures, models
+from mair import models
+from mair.stats import mixed
 from mair.trial import Trial, load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,11 +31,10 @@ def available() -> str:
     return "" if done.returncode == 0 else f"R lacks one of {', '.join(PACKAGES)}"
 
 
-def _data(fitted: dict[str, models.Fit]) -> pd.DataFrame:
+def _data(designs: dict[str, models.Design]) -> pd.DataFrame:
     """The rows of every model, in the form that ``verify.R`` reads."""
     frames = []
-    for name, fit in fitted.items():
-        design = fit.design
+    for name, design in designs.items():
         later = list(design.contrasts)
         order = {visit: i + 1 for i, visit in enumerate(later)}
         part = pd.DataFrame({
@@ -49,14 +49,15 @@ def _data(fitted: dict[str, models.Fit]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _ours(fitted: dict[str, models.Fit]) -> dict[tuple[str, str, str], float]:
+def _ours(designs: dict[str, models.Design]) -> dict[tuple[str, str, str], float]:
     """Our values by (model, number of the later visit, statistic)."""
     found = {}
-    for name, fit in fitted.items():
-        for i, weights in enumerate(fit.design.contrasts.values(), start=1):
-            one = models.contrast(fit, weights, 0.95)
-            found |= {(name, str(i), "b"): one.b, (name, str(i), "se"): one.se}
-        result = fit.result
+    for name, design in designs.items():
+        result = mixed.random_intercept(design.y, design.X, design.groups)
+        for i, weights in enumerate(design.contrasts.values(), start=1):
+            one = mixed.contrast(result, weights)
+            found |= {(name, str(i), "b"): float(one.estimate),
+                      (name, str(i), "se"): float(one.se)}
         found |= {(name, "", "var_participant"): float(result.var_participant),
                   (name, "", "var_residual"): float(result.var_residual),
                   (name, "", "reml_criterion"): float(result.criterion)}
@@ -74,17 +75,16 @@ def compare(trial: Trial) -> tuple[pd.DataFrame, str]:
     str
         Versions of R and its packages.
     """
-    fitted = {name: fit for section in measures.SECTIONS
-              for name, fit in measures.fits(trial, section).items()}
+    designs = {name: models.build(trial, name) for name in (*trial.outcomes, *trial.biomarkers)}
     with tempfile.TemporaryDirectory() as folder:
         data, out = Path(folder, "data.csv"), Path(folder, "out.csv")
-        _data(fitted).to_csv(data, index=False, float_format="%.17g")
+        _data(designs).to_csv(data, index=False, float_format="%.17g")
         done = subprocess.run(["Rscript", str(SCRIPT), str(data), str(out)],
                               capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{SCRIPT.name} failed:\n{done.stderr}")
         theirs = pd.read_csv(out, dtype={"model": str, "time": str}, keep_default_na=False)
-    ours = _ours(fitted)
+    ours = _ours(designs)
     theirs["ours"] = [ours[key] for key in
                       theirs[["model", "time", "statistic"]].itertuples(index=False, name=None)]
     theirs = theirs.rename(columns={"value": "theirs"})

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mair import measures, models, outcomes
+from mair import estimates, models, outcomes
 from mair.results import Lookup
 from mair.trial import load
 from mair.verify_r import _data, _ours
@@ -95,26 +95,22 @@ def people(n=24, seed=3):
 def test_complete_pairs_give_the_difference_in_mean_changes(tmp_path):
     frame = people()
     trial = invented(tmp_path, frame, covariates=["age", "site"])
-    fitted = models.fit(trial, "Y")
+    fitted = estimates.analyse(trial, "Y")
     for visit, column in (("v1", "y1"), ("v2", "y2")):
         change = (frame[column] - frame["y0"]).groupby(frame["arm"]).mean()
-        found = measures.contrast(trial, fitted, visit)
+        found = fitted.contrasts[visit]
         assert found.b == pytest.approx(change["t"] - change["c"], abs=1e-9)
-    assert set(fitted.design.covariates) == {"age", "site: b", "site: c"}
+    assert set(fitted.covariates) == {"age", "site: b", "site: c"}
 
 
 def test_swapping_the_arms_turns_the_sign(tmp_path):
     frame = people()
     frame.loc[[1, 4, 8], "y2"] = np.nan
-    one = measures.contrast(*_fit(invented(tmp_path, frame)), "v2")
+    one = estimates.analyse(invented(tmp_path, frame), "Y").contrasts["v2"]
     other = invented(tmp_path, frame, arm={"column": "arm", "control": "t", "treatment": "c"})
-    two = measures.contrast(*_fit(other), "v2")
+    two = estimates.analyse(other, "Y").contrasts["v2"]
     assert one.b == pytest.approx(-two.b, rel=1e-9)
     assert one.se == pytest.approx(two.se, rel=1e-9)
-
-
-def _fit(trial):
-    return trial, models.fit(trial, "Y")
 
 
 def test_a_participant_without_a_covariate_is_left_out(tmp_path):
@@ -141,14 +137,74 @@ def test_a_visit_missing_in_one_arm_is_not_estimable(tmp_path):
 def test_a_constant_covariate_is_left_out_of_the_model(tmp_path):
     frame = people().assign(age=40)
     trial = invented(tmp_path, frame, covariates=["age"])
-    assert models.fit(trial, "Y").design.covariates == {}
+    assert models.build(trial, "Y").covariates == {}
 
 
 def test_what_is_sent_to_r_is_what_was_fitted(blues):
-    fitted = measures.fits(blues, "outcomes")
-    data = _data(fitted)
+    designs = {"BDI": models.build(blues, "BDI")}
+    data = _data(designs)
     assert len(data) == ORACLE["n_rows"]
     assert data["time"].nunique() == len(VISITS)
     found = {row["name"]: row for row in ORACLE["coefficients"]}
-    assert _ours(fitted)["BDI", "1", "b"] == pytest.approx(
+    assert _ours(designs)["BDI", "1", "b"] == pytest.approx(
         found["treatmentBtheB:visit1"]["b"], rel=1e-6)
+
+
+def test_kenward_roger_in_the_contracts_form():
+    """pbkrtest on Beat the Blues: b -3.30635, SE 1.73551, df 274.506."""
+    trial = load("params/beat_the_blues.yaml", inference="kenward-roger")
+    found = estimates.analyse(trial, "BDI")
+    one = found.contrasts["2 months"]
+    assert found.method == "random-intercept/kenward-roger"
+    assert (f"{one.b:.5f}", f"{one.se:.5f}", f"{one.df:.3f}") == ("-3.30635", "1.73551", "274.506")
+    assert np.isnan(one.z)
+    assert set(found.whole) == {"f", "df1", "df2", "p"}
+
+
+@pytest.mark.parametrize("covariance", ["random-intercept", "compound-symmetry", "unstructured"])
+@pytest.mark.parametrize("inference", ["z", "satterthwaite", "kenward-roger"])
+@pytest.mark.parametrize("estimator", ["difference", "clda", "ancova"])
+def test_every_choice_runs_and_names_itself(tmp_path, covariance, inference, estimator):
+    frame = people()
+    frame.loc[[1, 4, 8], "y2"] = np.nan
+    trial = invented(tmp_path, frame, covariates=["age"], analysis={
+        "covariance": covariance, "inference": inference, "estimator": estimator})  # fmt: skip
+    rows = outcomes.rows(trial)
+    value = Lookup(rows)
+    prefix = "" if estimator == "difference" else f"{estimator}:"
+    method = outcomes.method(rows, "outcomes", "Y")
+    assert method == f"{prefix}{covariance}/{inference}"
+    key = ("outcomes", "Y", "difference", "v2", method)
+    b, se, p, low, high = (value(*key, statistic=s) for s in ("b", "se", "p", "ci_low", "ci_high"))
+    assert low < b < high
+    assert se > 0
+    assert 0 < p < 1
+    statistic, empty = ("z", "t") if inference == "z" else ("t", "z")
+    assert value(*key, statistic=statistic) == pytest.approx(b / se)
+    assert np.isnan(value(*key, statistic=empty))
+    assert value(*key, statistic="n") == (21 if estimator == "ancova" else 24)
+
+
+def test_a_negative_correlation_never_passes_as_a_random_intercept(tmp_path):
+    frame = people()
+    rng = np.random.default_rng(5)
+    push = rng.normal(0, 9, len(frame))
+    for k, share in enumerate((1, -1, 0)):  # what one visit gains another loses
+        frame[f"y{k}"] = (50 + share * push + rng.normal(0, 3, len(frame))).round(2)
+    rows = outcomes.rows(invented(tmp_path, frame))
+    value = Lookup(rows)
+    assert value("outcomes", "Y", "overall", "", METHOD, statistic="boundary") == 1
+    beside = ("outcomes", "Y", "overall", "", "compound-symmetry/z")
+    assert value(*beside, statistic="var_participant") < 0
+    assert value(*beside, statistic="boundary") == 0
+
+
+def test_a_sparse_unstructured_matrix_falls_back_and_says_so(tmp_path):
+    frame = people()
+    frame.loc[frame.index[1:], "y2"] = np.nan
+    frame.loc[0, "y1"] = np.nan
+    trial = invented(tmp_path, frame, analysis={"covariance": "unstructured"})
+    found = estimates.analyse(trial, "Y")
+    assert found.overall["fallback"] == 1
+    assert found.method == "compound-symmetry/z"
+    assert "fell back" in found.state

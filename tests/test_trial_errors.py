@@ -363,11 +363,11 @@ def test_a_problem_names_the_file_that_states_the_key(tmp_path):
 def test_wrong_values_by_keyword_are_told_as_such():
     problems(merged(SPEC, {"synthetic": 3}), table())
     with pytest.raises(TrialError) as refused:
-        load("trial.yaml", confidance=0.9, inference="satterthwaite")
+        load("trial.yaml", confidance=0.9, missing="mi-mar")
     assert refused.value.problems == [
         "trial.yaml: synthetic: 3, expected true or false",
         "trial.yaml: analysis.confidance (given by hand): unknown key; did you mean confidence?",
-        "trial.yaml: analysis.inference (given by hand): satterthwaite is not available yet",
+        "trial.yaml: analysis.missing (given by hand): mi-mar is not available yet",
     ]
 
 

@@ -206,21 +206,13 @@ KEYS = {
     "not available yet": (
         {
             "analysis": {
-                "covariance": "unstructured",
-                "inference": "kenward-roger",
-                "estimator": "clda",
                 "missing": "mi-j2r",
-                "responder_missing": "worst-case",
-                "risk_interval": "miettinen-nurminen",
+                "responder_missing": "mi-mar",
             }
         },
         [
-            "analysis.covariance: unstructured is not available yet",
-            "analysis.inference: kenward-roger is not available yet",
-            "analysis.estimator: clda is not available yet",
             "analysis.missing: mi-j2r is not available yet",
-            "analysis.responder_missing: worst-case is not available yet",
-            "analysis.risk_interval: miettinen-nurminen is not available yet",
+            "analysis.responder_missing: mi-mar is not available yet",
         ],
     ),
     "flow that does not add up": (
