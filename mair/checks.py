@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mair.errors import listed, nearest, shown
-from mair.schema import NOT_YET, TrialFile
+from mair.schema import TrialFile
 
 Problem = tuple[tuple, str]  # where in the trial file, and what is wrong
 
@@ -225,6 +225,15 @@ def _rest(spec: TrialFile, raw: dict) -> Iterator[Problem]:
                 ("sample_size", "difference"),
                 "required key missing (or mean with relative_difference)",
             )
-    for key, values in NOT_YET.items():
-        if (value := getattr(spec.analysis, key)) in values:
-            yield ("analysis", key), f"{value} is not available yet"
+    chosen = spec.analysis
+    if chosen.missing != "observed" and chosen.estimator != "difference":
+        yield (
+            ("analysis", "missing"),
+            f"{chosen.missing} with estimator {chosen.estimator}, expected estimator difference",
+        )
+    if chosen.responder_missing == "mi-mar" and not (spec.responders and spec.responders.outcome):
+        yield (
+            ("analysis", "responder_missing"),
+            "mi-mar, expected responders by an outcome's reductions: a yes/no column has no scores "
+            "to impute",
+        )

@@ -61,7 +61,9 @@ class Estimate:
         What a reader must know of the fit, in words; empty where all is well.
     beside : Estimate or None
         Compound symmetry, where the random intercept's variance is zero; the mixed model,
-        where this is ANCOVA.
+        where this is ANCOVA; the observed rows' analysis, where this is of imputed data.
+    extra : dict of visit to dict
+        Further statistics of a visit's contrast.
     """
 
     method: str
@@ -74,18 +76,20 @@ class Estimate:
     residuals: pd.DataFrame = field(repr=False)
     state: str = ""
     beside: Estimate | None = None
+    extra: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def analyse(trial: Trial, name: str, *, covariance=None, inference=None, estimator=None,
-            reml=True) -> Estimate:  # fmt: skip
-    """Analyse one variable with observed rows.
+            missing=None, reml=True) -> Estimate:  # fmt: skip
+    """Analyse one variable.
 
     Parameters
     ----------
     trial : Trial
     name : str
-    covariance, inference, estimator : str, optional
-        Default: the trial's ``analysis``.
+    covariance, inference, estimator, missing : str, optional
+        Default: the trial's ``analysis``. Imputed data are analysed by their Group x Time
+        contrast, whatever the estimator.
     reml : bool
         False for maximum likelihood, which adds ``/ml`` to the method.
 
@@ -113,6 +117,12 @@ def analyse(trial: Trial, name: str, *, covariance=None, inference=None, estimat
                          estimator="difference" if estimator == "ancova" else estimator,
                          reml=reml)
         found = _replaced(found, beside=beside)
+    missing = missing or chosen.missing
+    if missing != "observed":
+        from mair import missing as imputation
+
+        return imputation.analyse(trial, name, found, missing, covariance=covariance,
+                                  inference=inference)
     if estimator == "ancova":
         return _ancova(trial, name, found, f"ancova:{covariance}/{inference}", inference)
     return found

@@ -126,7 +126,7 @@ def _contrasts(trial: Trial, name: str, found: Estimate, adjusted: dict, out: Ro
         n, n_rows = found.sizes.get(visit, (found.overall["n"], found.overall["n_rows"]))
         values = _statistics(found.contrasts.get(visit))
         out.add(name, "difference", visit, found.method, n=n, n_rows=n_rows, **values,
-                q=adjusted.get((name, visit)))
+                q=adjusted.get((name, visit)), **found.extra.get(visit, {}))
         if log:
             ratio = {key: None if values[b] is None else float(np.exp(values[b]))
                      for key, b in (("gmr", "b"), ("gmr_low", "ci_low"), ("gmr_high", "ci_high"))}

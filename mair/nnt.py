@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
+from mair import missing
 from mair.report import fmt
 from mair.report.tables import Table
 from mair.results import Lookup, Rows
@@ -86,7 +88,29 @@ def rows(trial: Trial) -> pd.DataFrame:
                         percent=100 * k / n if n else None)
             if all(n for _, n in counts.values()):
                 _differences(trial, name, visit, rule, counts, out)
+    if has_curve(trial):
+        for name, threshold in zip(found, trial.sections["responders"]["reductions"],
+                                   strict=True):
+            _imputed(trial, name, visit, threshold, out)
     return out.frame()
+
+
+def _imputed(trial: Trial, name: str, visit: str, threshold: float, out: Rows) -> None:
+    """Responders after multiple imputation under MAR: Wald limits by Rubin's rules."""
+    found = missing.responders(trial, threshold)
+    if found is None:
+        return
+    for arm, share, n in ((trial.control, found.control, found.n_control),
+                          (trial.treatment, found.treatment, found.n_treatment)):
+        out.add(name, arm, visit, "mi-mar", n=n, responders=share * n, percent=100 * share)
+    low, high = map(float, found.difference.interval(trial.analysis.confidence))
+    arr = risk.RiskDifference(float(found.difference.estimate), low, high)
+    ratio = (None, None, None)
+    if found.log_ratio is not None:
+        limits = found.log_ratio.interval(trial.analysis.confidence)
+        ratio = [float(np.exp(x)) for x in (found.log_ratio.estimate, *limits)]
+    _add_difference(out, name, visit, "mi-mar/wald", found.n_control + found.n_treatment, arr,
+                    ratio)
 
 
 def _counts(trial: Trial, response: pd.Series, arm: str, rule: str) -> tuple[int, int]:
@@ -104,11 +128,17 @@ def _differences(trial, name, visit, rule, counts, out: Rows) -> None:
         kwargs = {"interval": interval, "confidence": trial.analysis.confidence}
         arr = risk.risk_difference(responders, n, **kwargs)
         ratio = risk.risk_ratio(responders, n, **kwargs)
-        out.add(name, "difference", visit, f"{rule}/{interval}",
-                n=sum(n), arr=100 * arr.estimate, ci_low=100 * arr.low, ci_high=100 * arr.high,
-                nnt=arr.nnt, nnt_ci_low=arr.nnt_low, nnt_ci_high=arr.nnt_high,
-                nnt_through_infinity=arr.through_infinity,
-                rr=ratio.estimate, rr_low=ratio.low, rr_high=ratio.high)
+        _add_difference(out, name, visit, f"{rule}/{interval}", sum(n), arr,
+                        (ratio.estimate, ratio.low, ratio.high))
+
+
+def _add_difference(out: Rows, name, visit, method, n, arr, ratio) -> None:
+    """A risk difference in percentage points, with its NNT and the risk ratio."""
+    out.add(name, "difference", visit, method,
+            n=n, arr=100 * arr.estimate, ci_low=100 * arr.low, ci_high=100 * arr.high,
+            nnt=arr.nnt, nnt_ci_low=arr.nnt_low, nnt_ci_high=arr.nnt_high,
+            nnt_through_infinity=arr.through_infinity, rr=ratio[0], rr_low=ratio[1],
+            rr_high=ratio[2])
 
 
 def table(trial: Trial, frame: pd.DataFrame) -> Table:
@@ -118,6 +148,7 @@ def table(trial: Trial, frame: pd.DataFrame) -> Table:
     main = trial.analysis.responder_missing
     display, data = [], []
     methods = [(main, i) for i in INTERVALS] + [(r, shown) for r in RULES if r != main]
+    methods += [("mi-mar", "wald")] if main != "mi-mar" else []
     visit = frame["time"].iloc[0] if len(frame) else ""
     for name in dict.fromkeys(frame["variable"]):
         for rule, interval in methods:
@@ -183,6 +214,7 @@ def sentences(trial: Trial, frame: pd.DataFrame) -> list[str]:
     """One sentence a criterion, interval first."""
     n = Lookup(frame)
     rule, interval = trial.analysis.responder_missing, trial.analysis.risk_interval
+    interval = "wald" if rule == "mi-mar" else interval  # Rubin's rules pool nothing else here
     said = []
     for name, visit in frame[["variable", "time"]].drop_duplicates().itertuples(index=False):
         key = ("nnt", name, "difference", visit, f"{rule}/{interval}")
@@ -195,8 +227,8 @@ def sentences(trial: Trial, frame: pd.DataFrame) -> list[str]:
         counts = [n("nnt", name, arm, visit, rule, statistic=s)
                   for arm in (trial.treatment, trial.control) for s in ("responders", "n")]
         said.append(
-            f"**{name}** ({rule}): {counts[0]:g} of {counts[1]:g} in {trial.treatment} and "
-            f"{counts[2]:g} of {counts[3]:g} in {trial.control}; the difference lies between "
+            f"**{name}** ({rule}): {counts[0]:.4g} of {counts[1]:g} in {trial.treatment} and "
+            f"{counts[2]:.4g} of {counts[3]:g} in {trial.control}; the difference lies between "
             f"{fmt.interval(cell['ci_low'], cell['ci_high'], 1)} percentage points ({interval}; "
             f"estimate {fmt.number(cell['arr'], 1)}), the NNT is {risk.format_nnt(cell['nnt'])} "
             f"({_nnt_limits(cell)}).")

@@ -34,15 +34,19 @@ class Notebook:
     ignores : frozenset of str
         Top-level keys that belong to other notebooks alone: a change there does not rerun
         this one. Every other key does, so a key that is new is safe.
+    data : bool
+        Whether it needs participants' data, or published numbers are enough.
     """
 
     needs: str | None
     ignores: frozenset[str] = field(default=frozenset())
+    data: bool = True
 
 
 _FLOW = frozenset({"about", "flow", "sample_size"})  # of these, flow makes tables
 # `analysis` is not a key here: of it, the values that a notebook uses count one by one.
 NOTEBOOKS = {
+    "audit": Notebook("published", data=False),
     "flow": Notebook(None, frozenset({"baseline", "responders"})),
     "baseline": Notebook("baseline", _FLOW | {"responders"}),
     "outcomes": Notebook("outcomes", _FLOW | {"baseline", "responders", "biomarkers"}),
@@ -90,9 +94,14 @@ class Plan:
     @property
     def inputs(self) -> list[Path]:
         """The trial file, those it extends, data and published numbers."""
-        trial = self.trial
-        found = (*_chain(trial.path), trial.data_path, trial.published)
-        return [path for path in found if path]
+        return [*_chain(self.trial.path), *filter(None, [self.trial.data_path]), *self.printed]
+
+    @property
+    def printed(self) -> list[Path]:
+        """The published numbers, and the claims that stand beside them."""
+        path = self.trial.published
+        claims = path and path.with_name("claims.csv")
+        return [file for file in (path, claims) if file and file.is_file()]
 
     def sha(self, path: Path) -> str:
         """The hash of a file as it was when first asked for."""
@@ -212,9 +221,11 @@ def _plan(path: Path, build: Build, folder: Path, table: dict) -> Plan:
     sources, left_out = {}, {}
     defaults = type(trial.analysis)().model_dump()
     for name, entry in table.items():
-        if not trial.has_data:
+        present = published is not None if entry.needs == "published" else (
+            entry.needs is None or trial.sections.get(entry.needs))
+        if entry.data and not trial.has_data:
             left_out[name] = "the trial file has no data"
-        elif entry.needs and not trial.sections.get(entry.needs):
+        elif not present:
             left_out[name] = f"the trial file has no section {entry.needs}"
         elif not (folder / f"{name}.py").is_file():
             raise TrialError([f"{display(folder / name)}.py: no such notebook"])
@@ -261,6 +272,7 @@ def _fingerprint(plan: Plan, name: str, entry: Notebook) -> None:
         ),
         "said": {key: trial.sections[key] for key in keys},
         "analysis": used,
+        "published": [plan.sha(path) for path in plan.printed if entry.needs == "published"],
         "lock": plan.sha(LOCK),
         "python": platform.python_version(),
     }

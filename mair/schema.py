@@ -11,13 +11,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-# Values of `analysis` that the contract names and nothing computes yet. An issue that
-# implements one takes it off this table; nothing else has to change.
-NOT_YET: dict[str, tuple[str, ...]] = {
-    "missing": ("mi-mar", "mi-j2r", "mi-cr"),
-    "responder_missing": ("mi-mar",),
-}
-
 
 def plain_text(value):
     """A scalar of the trial file as the text that a cell of the data would hold.

@@ -27,6 +27,8 @@ inference = "z"  # reference distribution of tests and intervals
 estimator = "difference"  # Group x Time against baseline
 missing = "observed"  # rows the model uses
 confidence = 0.95  # two-sided coverage of every interval
+seed = 2020  # of imputations, where `missing` asks for them
+draws = 10000  # one imputation for every fifty
 fdr_families = {"outcomes": "outcomes", "biomarkers": "biomarkers"}  # one correction a name
 
 # %%
@@ -35,7 +37,7 @@ from mair.report import figures, forest, plots, tables, words
 from mair.trial import load
 
 t = load(trial, covariance=covariance, inference=inference, estimator=estimator,
-         missing=missing, confidence=confidence, fdr_families=fdr_families)
+         missing=missing, confidence=confidence, seed=seed, draws=draws, fdr_families=fdr_families)
 words.opening(t)
 
 # %% [markdown]

@@ -25,6 +25,8 @@ out = None  # the run's output folder; None writes nothing
 responder_missing = "completers"  # what is supposed of those not seen
 risk_interval = "newcombe"  # the interval that prose and figures show
 confidence = 0.95  # two-sided coverage of every interval
+seed = 2020  # of the imputations
+draws = 10000  # one imputation for every fifty
 
 # %%
 from mair import nnt, results
@@ -32,7 +34,7 @@ from mair.report import figures, plots, tables, words
 from mair.trial import load
 
 t = load(trial, responder_missing=responder_missing, risk_interval=risk_interval,
-         confidence=confidence)
+         confidence=confidence, seed=seed, draws=draws)
 words.opening(t)
 
 # %% [markdown]
@@ -77,7 +79,8 @@ if nnt.has_curve(t):
 #
 # The first rows of the table count those seen and suppose nothing of the others. The
 # remaining rows bound what the missing could do: all of them failures, or all in favour of
-# one arm. An NNT holds for people like these, at this visit, against this comparison.
+# one arm; or they impute them under missingness at random, pooled by Rubin's rules with Wald
+# limits. An NNT holds for people like these, at this visit, against this comparison.
 
 # %%
 results.save(rows, out, "nnt")

@@ -359,7 +359,7 @@ def test_the_staging_of_a_live_run_is_left_alone(tmp_path):
     assert not staging.exists()
 
 
-def test_published_numbers_without_data_make_the_comparison_alone(tmp_path, capsys):
+def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):
     (tmp_path / "p.csv").write_text(
         "analysis,variable,arm,time,method,statistic,printed,source,note\n"
         "nnt,pain,A,,,n,6,table 1,\n"
@@ -373,8 +373,10 @@ def test_published_numbers_without_data_make_the_comparison_alone(tmp_path, caps
     run.run(tmp_path / "audit.yaml", out, echo=lines.append)
     assert lines[-1] == "0 of 0 checkable published numbers reproduced (1 printed)"
     assert files(out) == [
-        "index.html", "manifest.json", "results.csv",
-        "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx",
+        "figures/audit_map.png", "figures/audit_map.svg", "index.html", "manifest.json",
+        "notebooks/audit.ipynb", "results.csv", "rows/audit.csv", "tables/consistency.csv",
+        "tables/consistency.docx", "tables/published_vs_recomputed.csv",
+        "tables/published_vs_recomputed.docx",
     ]  # fmt: skip
     assert "the trial file has no data" in (out / "index.html").read_text()
     again: list[str] = []

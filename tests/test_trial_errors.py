@@ -273,7 +273,8 @@ def test_faults_of_both_files_are_said_at_once():
     spec = merged(
         SPEC,
         {
-            "analysis": {"covarance": "x", "confidence": 2, "missing": "mi-cr"},
+            "analysis": {"covarance": "x", "confidence": 2, "missing": "mi-cr",
+                         "estimator": "ancova"},
             "outcomes": {"FIQ": {"unit": 3}, "PCS": {"better": "up", "columns": ["pcs", None, 1]}},
             "responders": {"visit": "later"},
             "baseline": ["age", {"name": "sex", "kind": "two"}, "ag"],
@@ -288,7 +289,7 @@ def test_faults_of_both_files_are_said_at_once():
         "trial.yaml: analysis.confidence: 2, expected a number above 0 and below 1",
         "trial.yaml: analysis.covarance: unknown key; did you mean covariance?",
         "trial.yaml: responders.visit: 'later', expected a later visit of FIQ: post or followup",
-        "trial.yaml: analysis.missing: mi-cr is not available yet",
+        "trial.yaml: analysis.missing: mi-cr with estimator ancova, expected estimator difference",
         "trial.csv: column pcs: not in the file, expected by outcomes.PCS; did you mean relapse?",
         "trial.csv: column 1: not in the file, expected by outcomes.PCS; did you mean fiq_1?",
         "trial.csv: column crp_0, participant 9 (row 4): 'high', expected a number",
@@ -363,11 +364,12 @@ def test_a_problem_names_the_file_that_states_the_key(tmp_path):
 def test_wrong_values_by_keyword_are_told_as_such():
     problems(merged(SPEC, {"synthetic": 3}), table())
     with pytest.raises(TrialError) as refused:
-        load("trial.yaml", confidance=0.9, missing="mi-mar")
+        load("trial.yaml", confidance=0.9, missing="mi-mar", estimator="clda")
     assert refused.value.problems == [
         "trial.yaml: synthetic: 3, expected true or false",
         "trial.yaml: analysis.confidance (given by hand): unknown key; did you mean confidence?",
-        "trial.yaml: analysis.missing (given by hand): mi-mar is not available yet",
+        "trial.yaml: analysis.missing (given by hand): mi-mar with estimator clda, expected "
+        "estimator difference",
     ]
 
 

@@ -138,14 +138,7 @@ def impute(y, arm, covariates=None, *, rule="mar", m=200, rng, burn=50):
     if not np.isnan(y).any():
         return Imputed(np.repeat(y[None], m, 0), np.isnan(y), rule, (), True)
     try:
-        values = data.Y[None]
-        if not monotone:
-            start, _ = _em(data, np.ones((1, len(y))))
-            values = np.repeat(start, m, 0)
-            for _ in range(burn):
-                means, sigma = _parameters(data, values, m, rng=rng)
-                _fill(values, means, sigma, data.arm, data.gaps, data.seen,
-                      rng.standard_normal(values.shape))
+        values = data.Y[None] if monotone else _chains(data, m, rng, burn)
         means, sigma = _parameters(data, values, m, rng=rng)
         noise = rng.standard_normal((m, *y.shape))
         values = _completed(data, means, sigma, rule, noise)
@@ -353,6 +346,17 @@ def _completed(data, means, sigma, rule, noise):
         past += np.where(data.arm[:, None] == 1, expected[:, 0] - expected[:, 1], 0.0)
     _fill(past, means, sigma, np.zeros_like(data.arm), gone, ~gone, noise)
     return np.where(gone, past, values)
+
+
+def _chains(data, m, rng, burn):
+    """Gaps filled by data augmentation, m chains from the maximum-likelihood estimate."""
+    start, _ = _em(data, np.ones((1, len(data.Y))), tolerance=1e-4)
+    values = np.repeat(start, m, 0)
+    for _ in range(burn):
+        means, sigma = _parameters(data, values, m, rng=rng)
+        _fill(values, means, sigma, data.arm, data.gaps, data.seen,
+              rng.standard_normal(values.shape))
+    return values
 
 
 def _em(data, weights, *, tolerance=1e-10, limit=5000):

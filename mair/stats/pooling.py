@@ -17,8 +17,8 @@ from scipy.special import stdtr, stdtrit
 from mair.stats import mixed
 from mair.stats.impute import NotEstimable, conditional_mean
 
-__all__ = ["Grid", "Jackknife", "Pooled", "Responders", "Tipping", "delta_grid", "group_by_time",
-           "jackknife", "responders", "rubin", "shifted", "tipping_point"]
+__all__ = ["Grid", "Jackknife", "Pooled", "Responders", "Tipping", "change_by_arm", "delta_grid",
+           "group_by_time", "jackknife", "responders", "rubin", "shifted", "tipping_point"]
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,8 @@ def group_by_time(arm, covariates, visit, *, df_complete=np.inf, reml=True):
     visit : int
         Column of the outcome, 1 or later.
     df_complete : float
+        Kenward-Roger's on complete data is (n - 2)(T - 1), its standard error the model's,
+        unless the variance of the participants is 0.
     reml : bool
 
     Returns
@@ -142,6 +144,27 @@ def group_by_time(arm, covariates, visit, *, df_complete=np.inf, reml=True):
     return analyse
 
 
+def change_by_arm(arm, visit):
+    """The analysis "difference of mean changes from visit 0", as the pooled-variance t test.
+
+    On complete data it is the unstructured model's Group x Time contrast with Kenward-Roger's
+    standard error and df = n - 2, in one batch; baseline covariates make no difference (Revankar,
+    J Am Stat Assoc 1974;69:187-90). ``arm`` (n,) 0 or 1; a callable like `group_by_time`'s.
+    """
+    arm = np.asarray(arm)
+    sizes = [int((arm == a).sum()) for a in (1, 0)]
+
+    def analyse(values):
+        change = values[..., visit] - values[..., 0]
+        one, zero = (change[..., arm == a] for a in (1, 0))
+        squares = one.var(-1) * sizes[0] + zero.var(-1) * sizes[1]
+        df = sum(sizes) - 2
+        return (one.mean(-1) - zero.mean(-1),
+                squares / df * (1 / sizes[0] + 1 / sizes[1]), float(df))
+
+    return analyse
+
+
 # --- delta adjustment ----------------------------------------------------------------------
 
 
@@ -153,7 +176,7 @@ class Tipping:
     ----------
     state : str
         "tips"; "contains 0 already" (delta is 0); "none within the scale"; "nobody imputed"
-        (the treatment arm has nobody missing at that visit).
+        (the treatment arm has nobody missing at that visit); "not estimable".
     delta : float
         Smallest shift, in the outcome's units and taken in the unfavourable direction, at which
         the pooled interval contains 0; nan where there is none.
@@ -235,9 +258,8 @@ def tipping_point(imputed, arm, visit, analyse, *, scale, better="lower", confid
 
     Notes
     -----
-    An estimate that is linear in the outcome is linear in delta, and its zero ends the search;
-    otherwise the search runs to ``limit``. The first of 16 equal steps whose interval contains 0
-    is refined to a relative 1e-10 of the search's length.
+    An estimate linear in the outcome is linear in delta, and its zero ends the search; any other
+    is searched to ``limit``. The first of 16 equal steps whose interval contains 0 is refined.
     """
     if better not in ("lower", "higher"):
         raise ValueError(f"better is {better!r}; expected lower or higher")
@@ -259,21 +281,29 @@ def tipping_point(imputed, arm, visit, analyse, *, scale, better="lower", confid
         return Tipping(state, delta, pooled(at), drawn.size, _beyond(drawn + sign * at, scale),
                        _beyond(drawn, scale))
 
-    if margin(0.0) <= 0:
-        return result("contains 0 already", 0.0, 0.0)
+    if not margin(0.0) > 0:
+        already = margin(0.0) <= 0
+        return result(*("contains 0 already", 0.0) if already else ("not estimable", np.nan), 0.0)
     if not people.any():
         return result("nobody imputed", np.nan, 0.0)
-    start, end = pooled(0.0).estimate, pooled(limit).estimate
-    zero = float(limit * start / (start - end)) if start * end < 0 else limit
+    ends = pooled(0.0).estimate, pooled(limit).estimate
+    delta = _first_root(margin, limit, *map(float, ends))
+    if delta is None:
+        return result("none within the scale", np.nan, limit)
+    return result("tips", delta, delta)
+
+
+def _first_root(margin, limit, start, end):
+    """Where margin first falls to 0 (None: nowhere), its side on which it is 0 or less."""
+    zero = limit * start / (start - end) if start * end < 0 else limit
     top = zero if margin(zero) <= 0 else limit
-    steps = np.linspace(0.0, top, 17)
-    for low, high in pairwise(steps):
+    for low, high in pairwise(np.linspace(0.0, top, 17)):
         if margin(high) <= 0:
             delta = brentq(margin, low, high, xtol=1e-10 * top, rtol=1e-14)
-            while margin(delta) > 0:  # the side of the root on which 0 is in
+            while margin(delta) > 0:
                 delta += 1e-10 * top
-            return result("tips", float(delta), float(delta))
-    return result("none within the scale", np.nan, limit)
+            return float(delta)
+    return None
 
 
 def delta_grid(imputed, arm, visit, analyse, treatment, control, *, better="lower",

@@ -108,6 +108,37 @@ def inflate(n, dropout, *, rule="divided") -> float:
     raise ValueError(f"rule is divided or multiplied, not {rule}")
 
 
+def upper_sd(sd, df, level) -> float:
+    """One-sided upper confidence limit of a standard deviation, to plan the next trial with.
+
+    Parameters
+    ----------
+    sd : float
+        Of the pilot trial, on ``df`` degrees of freedom (pooled over two arms: n - 2).
+    df : int
+    level : float
+        Confidence in (0, 1): the chance that a trial so planned has at least the power wanted,
+        where the difference is as assumed.
+
+    Returns
+    -------
+    float
+        ``sd sqrt(df / q)``, q the (1 - level) quantile of chi-square on df.
+
+    Raises
+    ------
+    ValueError
+        sd not above 0, df below 1, or a level outside (0, 1).
+
+    References
+    ----------
+    Browne RH. Stat Med 1995;14:1933-40.
+    """
+    if not (sd > 0 and df >= 1 and 0 < level < 1):
+        raise ValueError(f"sd above 0, df of 1 or more, level in (0, 1); not {sd}, {df}, {level}")
+    return float(sd * math.sqrt(df / special.chdtri(df, level)))
+
+
 def _check(d, alpha, method) -> None:
     if not math.isfinite(d):
         raise ValueError(f"a finite difference is needed, not {d}")

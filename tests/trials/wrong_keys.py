@@ -203,16 +203,15 @@ KEYS = {
             "covariates: 'age' stands 2 times, expected once",
         ],
     ),
-    "not available yet": (
+    "choices that do not go together": (
         {
-            "analysis": {
-                "missing": "mi-j2r",
-                "responder_missing": "mi-mar",
-            }
+            "analysis": {"missing": "mi-j2r", "estimator": "clda", "responder_missing": "mi-mar"},
+            "responders": None,
         },
         [
-            "analysis.missing: mi-j2r is not available yet",
-            "analysis.responder_missing: mi-mar is not available yet",
+            "analysis.missing: mi-j2r with estimator clda, expected estimator difference",
+            "analysis.responder_missing: mi-mar, expected responders by an outcome's reductions: "
+            "a yes/no column has no scores to impute",
         ],
     ),
     "flow that does not add up": (

@@ -1,0 +1,70 @@
+"""The paper against itself: whether printed numbers follow from each other.
+
+Works from ``published.csv`` alone; a trial file adds which arm is control, the steps and
+ranges of scales and what is better, and a file of claims adds words to hold against numbers.
+No variable is known by name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from mair.published.consistency import (
+    baseline,
+    counts,
+    effects,
+    model,
+    moments,
+    risk,
+    words,
+)
+from mair.published.consistency.findings import Finding, findings
+from mair.published.consistency.sheet import COLUMNS, SEVERITY, VERDICTS, Ledger, Sheet
+
+__all__ = ["COLUMNS", "SEVERITY", "VERDICTS", "Finding", "claims_beside", "consistency",
+           "findings"]
+
+
+def consistency(
+    published: pd.DataFrame, sections: dict | None = None, claims: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Every check of the printed numbers against each other.
+
+    Parameters
+    ----------
+    published : DataFrame
+        As `mair.published.numbers.read` gives it.
+    sections : dict, optional
+        The trial file as a plain dict (`Trial.sections`): ``arm``, ``visits``, ``outcomes``
+        and ``biomarkers`` are looked at. Without it, arms come in order of appearance, the
+        control first, and granularity is not checked, because no step is known.
+    claims : DataFrame, optional
+        As `words.read` gives it.
+
+    Returns
+    -------
+    DataFrame
+        One row a printed number and check: the contract's ten columns, then ``computation``
+        (a line of text), ``source`` and ``rows`` (places in ``published``, separated by
+        spaces: the number judged first, then those it was computed from). A number that no
+        check involves has a row ``none``, so every printed number is there.
+    """
+    sheet, out = Sheet(published, sections), Ledger()
+    counts.run(sheet, out)
+    baseline.run(sheet, out)
+    at_n = moments.run(sheet, out)
+    counts.changes(sheet, out)
+    effects.run(sheet, out, at_n)
+    model.run(sheet, out)
+    risk.run(sheet, out)
+    words.run(sheet, out, claims)
+    out.rest(sheet)
+    return out.frame()
+
+
+def claims_beside(published: Path | str) -> pd.DataFrame | None:
+    """The ``claims.csv`` in the folder of a file of published numbers, if there is one."""
+    path = Path(published).with_name("claims.csv")
+    return words.read(path) if path.is_file() else None

@@ -1,0 +1,205 @@
+"""What whole numbers allow: GRIM, GRIMMER and DEBIT, by exact enumeration.
+
+Scores are multiples of a grain (``step / items``) counted from the low end of the scale, so
+that the sum of n scores is a whole number of grains. Every sum that prints as the mean is
+tried, and for each every sum of squares that prints as the SD: it has the parity of the sum,
+is no smaller than that of scores as equal as they can be, and no larger than that of scores
+at the ends of the scale. On scales short enough (`EXACT`) the sums of squares that occur are
+enumerated; elsewhere these conditions are necessary only, so nothing possible is refused.
+
+References
+----------
+Brown NJL, Heathers JAJ. Soc Psychol Personal Sci 2017;8:363-9 (GRIM).
+Anaya J. PeerJ Preprints 2016;4:e2400v1; Allard A. Analytic-GRIMMER, 2018.
+Heathers JAJ, Brown NJL. DEBIT, 2019. https://osf.io/5vb3u/
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from mair.published.intervals import SLACK, Interval, spread
+from mair.published.numbers import decimals
+
+DUST = 1e-7  # relative to a grain
+EXACT = 500  # n times the grains of the scale: up to here all is enumerated
+
+
+def whole(low: float, high: float) -> range:
+    """The whole numbers of a closed interval."""
+    return range(math.ceil(low - DUST), math.floor(high + DUST) + 1)
+
+
+def sums(mean: Interval, n: int, grain: float, low: float = 0.0) -> range:
+    """Sums of n scores, in grains above ``low``, whose mean lies in an interval."""
+    return whole((mean.low - low) * n / grain, (mean.high - low) * n / grain)
+
+
+def extremes(total: int, n: int, most: float = math.inf) -> tuple[float, float]:
+    """Least and largest sum of squares of n whole numbers, 0 to ``most``, with a sum.
+
+    With ``most`` infinite nothing bounds the largest.
+    """
+    quotient, rest = divmod(total, n)
+    least = rest * (quotient + 1) ** 2 + (n - rest) * quotient**2
+    if math.isinf(most):
+        return least, math.inf
+    full, left = divmod(total, int(most))
+    return least, full * int(most) ** 2 + left**2
+
+
+def squares(sd: Interval, total: int, n: int, grain: float, most: float = math.inf) -> range:
+    """Sums of squares, in squared grains, of n scores with this sum and an SD in ``sd``.
+
+    A range of step 2: the sum of squares has the parity of the sum.
+    """
+    least, largest = extremes(total, n, most)
+    around = total**2 / n
+    low = max(around + (n - 1) * (max(0.0, sd.low) / grain) ** 2, least)
+    high = min(around + (n - 1) * (sd.high / grain) ** 2, largest)
+    slack = SLACK * max(1.0, around)
+    first = math.ceil(low - slack)
+    return range(first + (first - total) % 2, math.floor(high + slack) + 1, 2)
+
+
+@lru_cache(maxsize=256)
+def occurring(n: int, most: int) -> list[int]:
+    """For each sum of n whole numbers 0 to ``most``: its sums of squares, as bits."""
+    bits = {0: 1}
+    for _ in range(n):
+        longer: dict[int, int] = {}
+        for total, found in bits.items():
+            for value in range(most + 1):
+                longer[total + value] = longer.get(total + value, 0) | found << value**2
+        bits = longer
+    return [bits[total] for total in range(n * most + 1)]
+
+
+def grim(mean: str, n: int, *, step: float = 1, items: int = 1, rule: str = "half") -> bool:
+    """Whether n scores can have this printed mean.
+
+    Parameters
+    ----------
+    mean : str
+        As printed.
+    n : int
+    step, items : float, int
+        Scores are means of ``items`` answers that are multiples of ``step``; a percentage is
+        a mean with ``step`` 100.
+    rule : {"half", "rounded twice", "truncated"}
+
+    Examples
+    --------
+    >>> grim("30.13", 19), grim("30.13", 15)
+    (False, True)
+    """
+    return len(sums(spread(mean, rule), n, step / items)) > 0
+
+
+def grim_can_fail(mean: str, n: int, *, step: float = 1, items: int = 1) -> bool:
+    """Whether possible means lie further apart than one unit of the last digit."""
+    return step / items / n > 10.0 ** -decimals(mean) * (1 + DUST)
+
+
+def possible_n(means, most: int, *, step: float = 1, items: int = 1, least: int = 2) -> list[int]:
+    """The n, largest first, at which all of several printed means are possible."""
+    return [
+        n for n in range(most, least - 1, -1)
+        if all(grim(mean, n, step=step, items=items) for mean in means)
+    ]
+
+
+@lru_cache(maxsize=50_000)
+def grimmer(
+    mean: str, sd: str, n: int, *, step: float = 1, items: int = 1,
+    low: float | None = None, high: float | None = None, rule: str = "half",
+) -> bool:
+    """Whether n scores can have this printed mean and SD (n - 1).
+
+    Parameters
+    ----------
+    mean, sd : str
+        As printed; ``rule`` is that of the SD, the mean is rounded half up or half even.
+    n, step, items
+        As for `grim`.
+    low, high : float, optional
+        Ends of the scale.
+
+    Examples
+    --------
+    >>> grimmer("3.79", "0.85", 19), grimmer("3.79", "0.86", 19)
+    (True, False)
+    """
+    grain, start = step / items, low or 0.0
+    most = math.inf if low is None or high is None else round((high - low) / grain)
+    for total in sums(spread(mean), n, grain, start):
+        if not math.isinf(most) and not 0 <= total <= n * most:
+            continue
+        found = squares(spread(sd, rule), total, n, grain, most)
+        if n * most <= EXACT:
+            found = [q for q in found if occurring(n, most)[total] >> q & 1]
+        if len(found):
+            return True
+    return False
+
+
+def grimmer_can_fail(mean: str, sd: str, n: int, *, step: float = 1, items: int = 1) -> bool:
+    """Whether possible SDs lie further apart than one unit of the last digit."""
+    grain, unit = step / items, 10.0 ** -decimals(sd)
+    ways = max(1, len(sums(spread(mean), n, grain)))
+    # neighbouring sums of squares differ by 2 grains squared
+    return grain**2 / ((n - 1) * max(spread(sd).high, unit)) / ways > unit
+
+
+def debit(mean: str, sd: str, n: int, *, rule: str = "half") -> bool:
+    """Whether n answers of 0 or 1 can have this printed mean and SD (n - 1).
+
+    Examples
+    --------
+    >>> debit("0.36", "0.11", 20)
+    False
+    """
+    target = spread(sd, rule)
+    return any(
+        target.meets(Interval(*[math.sqrt(k * (n - k) / (n * (n - 1)))] * 2))
+        for k in sums(spread(mean), n, 1.0) if 0 <= k <= n
+    )
+
+
+@lru_cache(maxsize=20_000)
+def rest_possible(
+    everyone: tuple[int, str, str], seen: tuple[int, str, str], step: float,
+    low: float, high: float,
+) -> tuple[bool, bool]:
+    """Whether those left out of ``seen`` can exist: their sum, and then their squares.
+
+    Parameters
+    ----------
+    everyone, seen : tuple
+        (n, printed mean, printed SD) of a group and of its part.
+    step, low, high : float
+        Grain and ends of the scale.
+
+    Returns
+    -------
+    tuple of bool
+        A sum of the rest lies within the scale; one of those leaves a sum of squares that
+        so many scores can have.
+    """
+    (n, mean, sd), (m, mean_seen, sd_seen) = everyone, seen
+    k, most = n - m, round((high - low) / step)
+    sum_fits = False
+    for total in sums(spread(mean), n, step, low):
+        whole_q = squares(spread(sd), total, n, step, most)
+        for part in sums(spread(mean_seen), m, step, low):
+            if not 0 <= total - part <= k * most:
+                continue
+            sum_fits = True
+            seen_q = squares(spread(sd_seen), part, m, step, most)
+            if not len(whole_q) or not len(seen_q):
+                continue
+            least, largest = extremes(total - part, k, most)
+            if whole_q[0] - seen_q[-1] <= largest and whole_q[-1] - seen_q[0] >= least:
+                return True, True
+    return sum_fits, False
