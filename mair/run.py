@@ -51,6 +51,7 @@ NOTEBOOKS = {
     "baseline": Notebook("baseline", _FLOW | {"responders"}),
     "outcomes": Notebook("outcomes", _FLOW | {"baseline", "responders", "biomarkers"}),
     "biomarkers": Notebook("biomarkers", _FLOW | {"baseline", "responders", "outcomes"}),
+    "robustness": Notebook(None, _FLOW | {"baseline", "responders"}),
     "nnt": Notebook("responders", _FLOW | {"baseline", "biomarkers"}),
 }
 # The module whose `rows` read a key, where it has another name.

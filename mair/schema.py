@@ -213,6 +213,9 @@ class Analysis(Section):
     )
     confidence: Fraction = 0.95
     fdr_families: Annotated[Families, BeforeValidator(_no_families)] = Families()
+    group_size: PositiveCount | None = Field(
+        None, description="people in a therapy group, for the sensitivity to groups"
+    )
     seed: Count = 2020
     draws: PositiveCount = 10000
 
