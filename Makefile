@@ -11,7 +11,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := all
-.PHONY: all run test lab audit cohort cohorts verify-r lint lock clean help setup
+.PHONY: all run test lab audit cohort cohorts simulate campaign bench verify-r lint lock clean help setup
 
 all: setup  ## the default trial into build/mair/ (what plain `make` does)
 	@$(PY) -m mair run params/mair.yaml
@@ -33,6 +33,15 @@ cohort: setup  ## the synthetic cohort mair/data/mair_synthetic.csv, from publis
 
 cohorts: setup  ## further cohorts, seeds 1 to N, into build/cohorts/: make cohorts N=200
 	@$(PY) -m mair cohorts --n "$(N)"
+
+simulate: setup  ## the simulation tables of mair/data/simulation.csv, from one seed
+	@$(PY) -m mair simulate
+
+campaign: setup  ## the audit's fault campaign, mair/data/campaign.csv, from one seed
+	@$(PY) -m mair campaign
+
+bench: setup  ## the benchmark, printed and written to build/bench.json
+	@$(PY) -m mair bench
 
 verify-r: setup  ## compares with R where Rscript with lme4, lmerTest and pbkrtest exists
 	@$(PY) -m mair verify-r

@@ -64,6 +64,15 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--update", action="store_true", help="store today's verdicts")
     audit.set_defaults(command=_audit)
 
+    bench = commands.add_parser("bench", help="measure, beside other packages, in one run")
+    bench.set_defaults(command=_bench)
+
+    campaign = commands.add_parser("campaign", help="the audit's fault campaign (minutes)")
+    campaign.set_defaults(command=_campaign)
+
+    simulate = commands.add_parser("simulate", help="the simulation tables (minutes)")
+    simulate.set_defaults(command=_simulate)
+
     pins = commands.add_parser(
         "environment", help="write environment.yml from the pins of requirements.lock"
     )
@@ -106,6 +115,25 @@ def _audit(options) -> int:
     from mair.published import gate
 
     return gate.main(update=options.update)
+
+
+def _bench(options) -> int:
+    from mair import bench
+
+    return bench.main()
+
+
+def _campaign(options) -> None:
+    from mair.published import campaign
+
+    campaign.main([])
+
+
+def _simulate(options) -> None:
+    from mair import simulate
+    from mair.errors import display
+
+    print(display(simulate.main()))
 
 
 def _environment(options) -> None:

@@ -90,8 +90,9 @@ def _rerandomised(trial: Trial, name: str, out: Rows) -> None:
     strata = None if strata is None else pd.factorize(strata[labels])[0]
     drawn = permute.allocations(arm, strata=strata, draws=trial.analysis.draws,
                                 rng=np.random.default_rng([trial.analysis.seed, 7]))
-    fewer = drawn if drawn.exact and drawn.total <= INVERTED else replace(
-        drawn, arms=drawn.arms[:INVERTED], exact=False)
+    few = np.random.default_rng([trial.analysis.seed, 9]).permutation(len(drawn.arms))[:INVERTED]
+    fewer = drawn if len(drawn.arms) <= INVERTED else replace(
+        drawn, arms=drawn.arms[few], exact=False)
     later = list(design.contrasts)
     times = np.column_stack([design.columns[f"time {visit}"] for visit in later])
     covariates = [design.columns[c] for c in design.names if c.startswith("covariate ")]
