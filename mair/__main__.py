@@ -105,10 +105,14 @@ def _cohort(options) -> None:
 
 
 def _cohorts(options) -> None:
-    from mair.published import cohort
+    from mair.published import cohort, ranges
 
     folder = Path("build") / "cohorts"
-    print(f"{len(cohort.many(options.n, folder))} cohorts in {folder}")
+    files = cohort.many(options.n, folder)
+    print(f"{len(files)} cohorts in {folder}", flush=True)
+    found = ranges.ranges("params/mair.yaml", files)
+    found.to_csv(folder / ranges.FILE, index=False, lineterminator="\n")
+    print(f"{folder / ranges.FILE}: {ranges.sentence(found)}")
 
 
 def _audit(options) -> int:

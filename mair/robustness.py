@@ -199,8 +199,11 @@ def is_contrast(frame: pd.DataFrame) -> pd.Series:
     return frame["method"].isin(frame.loc[frame["statistic"] == "p", "method"])
 
 
-def table(trial: Trial, frame: pd.DataFrame) -> Table:
-    """The grid, one row a method and visit, the published choice first."""
+def table(trial: Trial, frame: pd.DataFrame, ranges: dict | None = None) -> Table:
+    """The grid, one row a method and visit.
+
+    ``ranges`` maps a visit to what `mair.published.ranges.over_cohorts` gives for it.
+    """
     n = Lookup(frame)
     own = frame[is_contrast(frame)][["time", "method"]].drop_duplicates()
     display, data = [], []
@@ -214,7 +217,11 @@ def table(trial: Trial, frame: pd.DataFrame) -> Table:
             "SE": fmt.number(cell["se"]), "df": fmt.number(cell["df"], 1, missing=""),
             "p": fmt.p_value(cell["p"]),
         })
-        data.append({"time": visit, "method": method, **cell})
+        low, high, _ = (ranges or {}).get(visit, {}).get(method, (None, None, None))
+        if any((ranges or {}).values()):
+            display[-1]["B over cohorts"] = fmt.interval(low, high, missing="")
+        data.append({"time": visit, "method": method, **cell, "b_lowest_cohort": low,
+                     "b_highest_cohort": high})
     order = sorted(range(len(display)), key=lambda i: trial.primary.visits.index(
         display[i]["Visit"]))
     display, data = [display[i] for i in order], [data[i] for i in order]
@@ -253,6 +260,24 @@ def conclusion(trial: Trial, frame: pd.DataFrame, visit: str) -> str:
         named = f" ({', '.join(holds['label'])})" if len(holds) <= 5 else ""
         said += f", {len(holds)} hold it{named}"
     return said + "."
+
+
+def changes(trial: Trial, frame: pd.DataFrame, visit: str, over: dict) -> str:
+    """Which choices change the answer in every cohort, in one sentence (or none).
+
+    A choice changes the answer where its interval holds 0 and the declared one's does not, or
+    the reverse; a synthetic cohort alone shows no such thing, so every cohort must.
+    """
+    own = declared(trial, frame)
+    if own not in over:
+        return ""
+    answer = over[own][2]
+    always = [m for m, (_, _, v) in over.items() if v == v and answer == answer and v != answer
+              and "delta=" not in m]
+    sometimes = [m for m, (_, _, v) in over.items() if v != v and "delta=" not in m]
+    said = (f"no choice changes the answer of {own} in all cohorts" if not always else
+            f"in all cohorts the answer changes under {', '.join(always)}")
+    return f"**{visit}, over cohorts**: {said}; {len(sometimes)} choices do in some and not others."
 
 
 def tipping_sentence(trial: Trial, frame: pd.DataFrame, visit: str) -> str:

@@ -17,8 +17,8 @@
 # not, the numbers cannot all hold as printed. That says nothing about how it came about:
 # rounding twice, a category not shown, or a line left from an earlier version do it too.
 #
-# *Reads* the published numbers and the trial file. *Writes* the rows `audit`, the table
-# `consistency` and the figure `audit_map`.
+# *Reads* the published numbers and the trial file. *Writes* the rows `audit`, the tables
+# `consistency` and `identified`, and the figure `audit_map`.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file that names `published`
@@ -26,6 +26,7 @@ out = None  # the run's output folder; None writes nothing
 
 # %%
 from mair import audit, results
+from mair.published import ranges
 from mair.report import dots, figures, tables, words
 from mair.trial import load
 
@@ -67,6 +68,17 @@ tables.show(audit.table(t, checked), out)
 
 # %%
 words.say(audit.uncovered(compared))
+
+# %% [markdown]
+# ## What the printed numbers identify
+#
+# Many cohorts agree with the same printed numbers. A statistic that the paper does not print
+# is identified where they all give it alike; otherwise the printed numbers leave it open.
+
+# %%
+if (found := ranges.stored(t)) is not None:
+    words.say(ranges.sentence(found))
+    tables.show(ranges.table(t, found), out)
 
 # %%
 results.save(audit.rows(t), out, "audit")

@@ -33,6 +33,7 @@ draws = 10000  # allocations and bootstrap samples; one imputation for every fif
 
 # %%
 from mair import results, robustness
+from mair.published import ranges
 from mair.report import figures, forest, tables, words
 from mair.trial import load
 
@@ -68,10 +69,12 @@ for k, visit in enumerate(visits, start=1):
     )
 
 # %%
+over = {visit: ranges.over_cohorts(ranges.stored(t), t.primary.name, visit) for visit in visits}
 words.bullets(*[robustness.conclusion(t, rows, visit) for visit in visits])
+words.bullets(*[robustness.changes(t, rows, visit, over[visit]) for visit in visits])
 
 # %%
-tables.show(robustness.table(t, rows), out)
+tables.show(robustness.table(t, rows, over), out)
 
 # %% [markdown]
 # ## How wrong must the imputed values be?
