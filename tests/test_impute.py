@@ -18,16 +18,11 @@ R = json.loads((ORACLES / "impute.json").read_text("utf-8"))
 DATA = ROOT / "mair" / "data"
 
 
-def cohort(outcome):
-    d = pd.read_csv(DATA / "mair_synthetic.csv")
-    visits = [f"{outcome}_{t}" for t in ("baseline", "post", "followup")]
-    return d[visits].to_numpy(float), (d["arm"] == "MAIR").astype(int), d[["n_medications"]]
-
-
 @cache
 def data(name):
     if name in ("fiq", "pcs"):
-        y, arm, covariates = cohort(name)
+        d = pd.read_csv(ORACLES / "impute_cohort.csv")
+        y, arm, covariates = d[[f"{name}{t}" for t in range(3)]], d["arm"], d["x"]
     elif name == "blues":
         d = pd.read_csv(DATA / "beat_the_blues.csv")
         y = d[["bdi_pre", "bdi_2m", "bdi_3m", "bdi_5m", "bdi_8m"]]

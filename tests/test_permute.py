@@ -2,6 +2,7 @@
 
 from itertools import combinations
 from math import comb
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -173,12 +174,12 @@ def test_arm_swap_units_and_row_order():
 
 
 def test_ten_thousand_draws_of_the_cohort_are_one_batch():
-    d = pd.read_csv("mair/data/mair_synthetic.csv")
-    y = d[["fiq_baseline", "fiq_post", "fiq_followup"]].to_numpy(float)
+    d = pd.read_csv(Path(__file__).parent / "oracles" / "impute_cohort.csv")
+    y = d[["fiq0", "fiq1", "fiq2"]].to_numpy(float)
     seen = ~np.isnan(y.ravel())
     times = np.tile([[1.0, 0, 0], [1, 1, 0], [1, 0, 1]], (41, 1))[seen]
-    groups, arm = np.repeat(np.arange(41), 3)[seen], (d["arm"] == "MAIR").to_numpy(int)
-    fit = pe.random_intercept_fit(np.c_[times, d["n_medications"].to_numpy()[groups]], times,
+    groups, arm = np.repeat(np.arange(41), 3)[seen], d["arm"].to_numpy()
+    fit = pe.random_intercept_fit(np.c_[times, d["x"].to_numpy()[groups]], times,
                                   groups, 1)
     found = pe.rerandomise(fit, y.ravel()[seen], arm, drawn(arm))
     assert not found.exact and found.allocations == 10_000 and found.undefined == 0

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from mair import power, simulate, study
+from mair.report import curves
 from mair.results import KEYS
 from mair.stats import covariance, permute, saturated, smallsample
 from mair.stats import power as formulas
@@ -179,7 +180,7 @@ def test_the_committed_study_is_whole(committed, plan):
 def test_its_first_blocks_are_repeated(committed, plan, mechanism, dropout, effect):
     at = simulate.cells().index((mechanism, dropout, effect))
     counts, _ = simulate.block(plan, at, 0, int(committed["seed"].iloc[0]))
-    rows = committed.set_index(simulate.KEYS).loc[mechanism, dropout, effect]
+    rows = committed.set_index(simulate.KEYS).sort_index().loc[mechanism, dropout, effect]
     for i, method in enumerate(simulate.METHODS):
         for v, visit in enumerate(plan.visits[1:]):
             row = rows.loc[visit, method]
@@ -306,8 +307,22 @@ def test_tables_and_sentences_hold_the_rows(small, committed):
     assert len(power.next_table(trial, rows).display) == 4
     table = study.table(committed, "type1")
     assert len(table.display) == 15 and table.spanners.keys() == {"post", "followup"}
-    row = committed.set_index(simulate.KEYS).loc[
+    row = committed.set_index(simulate.KEYS).sort_index().loc[
         "exchangeable", "none", "null", "post", "random-intercept/kenward-roger"]
     assert table.display.iloc[0]["post::Kenward-Roger"].startswith(f"{100 * row['type1']:.1f}")
     said = " ".join(study.sentences(committed, "random-intercept/z"))
     assert "30 of 30" in said and "declared method" in said
+
+
+def test_figures_draw_every_line_and_method(small, committed):
+    trial, found, _ = small
+    ax = curves.curves(power.curve_frame(trial, found), xlabel="n an arm", ylabel="Power (%)",
+                       horizontal=power.target(trial), markers=True)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "t formula, no dropout", "Mixed model, no dropout", "Mixed model, dropout 15%"]
+    ax = curves.rates(study.rate_frame(committed, "post"), xlabel="%", band=(4.7, 5.3), value=5)
+    points = [line for line in ax.get_lines() if line.get_linestyle() == "None"]
+    assert len(points) == len(simulate.METHODS) and all(len(p.get_xdata()) == 15 for p in points)
+    assert max(points[0].get_xdata()) == pytest.approx(100 * committed.loc[
+        (committed["visit"] == "post") & (committed["method"] == "random-intercept/z"),
+        "type1"].max())

@@ -83,6 +83,8 @@ class Profile:
             means = arm.solved(arm.b)
             r2 = r2 - arm.form(arm.b, means)
             for p, d in enumerate(dc):
+                if not n[p].any():
+                    continue
                 ones = arm.carried([1.0] * (p + 1) + [0.0] * (k - p - 1))
                 level, block = arm.form(ones, means), arm.form(ones, arm.solved(ones))
                 rate -= d * level * (2 * total[p] - n[p] * level)

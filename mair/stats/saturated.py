@@ -23,7 +23,7 @@ from .covariance import exchangeable, triangle
 __all__ = ["Fits", "Inference", "Trials", "kenward_roger", "random_intercept", "rerandomise",
            "satterthwaite", "unstructured", "wald"]
 
-CHUNK = 2048  # problems of the profile at once: they stay in the cache
+CHUNK = 8192  # problems of the profile at once: about what stays in the cache
 STEPS, HALVINGS = 40, 40
 TIE = 1e-9  # relative: statistics this close are the same one but for rounding
 

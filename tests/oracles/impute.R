@@ -1,7 +1,8 @@
 # Reference values for mair/stats/impute.py and pooling.py. Writes impute.json and impute_gaps.csv.
-#   Rscript impute.R [part ...]     (R 4.2.2, mice, lme4, MASS, jsonlite; half an hour)
+#   Rscript impute.R [part ...]     (R 4.2.2, mice, lme4, MASS, jsonlite; five minutes; with mice(), an hour)
 # Parts: fiq pcs gaps one blues reference rubin; by default all. A part given alone replaces its
-# own results in impute.json; seeds are set part by part.
+# own results in impute.json; seeds are set part by part. `one` is imputed by mice() itself, the
+# others by its algorithm around its mice.impute.norm; with `mice` among the parts, all by mice().
 # MAR: mice's norm by arm, every other visit and the covariates as predictors, maxit 20, m = 2,000.
 # Reference-based: draws of sequential regressions by arm, then the joint normal formulas of
 # Carpenter, Roger and Kenward (2013) participant by participant, given baseline.
@@ -9,9 +10,11 @@ suppressMessages({library(mice); library(lme4); library(jsonlite)})
 m <- 2000
 parts <- commandArgs(TRUE)
 if (!length(parts)) parts <- c("fiq", "pcs", "gaps", "one", "blues", "reference", "rubin")
-store <- function(...) {   # update one entry of impute.json
+store <- function(part, value, name = NULL) {   # replace one part of impute.json
+  force(value)
   all <- if (file.exists("impute.json")) read_json("impute.json", simplifyVector = FALSE) else list()
-  write_json(modifyList(all, list(...)), "impute.json", digits = NA, auto_unbox = TRUE, pretty = TRUE)
+  if (is.null(name)) all[[part]] <- value else all[[part]][[name]] <- value
+  write_json(all, "impute.json", digits = NA, auto_unbox = TRUE, pretty = TRUE)
 }
 
 set.seed(510)
@@ -27,14 +30,13 @@ for (t in 1:3) {   # later visits go missing with the one before: gaps and dropo
 gaps$y0[c(5, 50)] <- NA
 write.csv(gaps, "impute_gaps.csv", row.names = FALSE)
 
-cohort <- read.csv("../../mair/data/mair_synthetic.csv")
+cohort <- read.csv("impute_cohort.csv")   # fiq and pcs of one synthetic cohort
 blues <- read.csv("../../mair/data/beat_the_blues.csv")
 wide <- function(d, arm, visits, covariates) {
   w <- cbind(arm = as.numeric(arm), covariates, setNames(d[visits], paste0("y", seq_along(visits) - 1)))
   as.data.frame(w)
 }
-mair <- function(v) wide(cohort, cohort$arm == "MAIR", paste0(v, c("_baseline", "_post", "_followup")),
-                         data.frame(x = cohort$n_medications))
+mair <- function(v) wide(cohort, cohort$arm, paste0(v, 0:2), cohort["x"])
 one <- gaps[c("arm", "x", "y0", "y1")]
 one <- one[!is.na(one$y0), ]
 data <- list(
@@ -92,7 +94,7 @@ for (name in intersect(names(data), parts)) {
   for (a in 0:1) {
     i <- which(d$arm == a)
     own <- d[i, names(d) != "arm"]
-    if (name == "gaps") { Y[, i, ] <- chained(own, 700 + a); next }
+    if (name != "one" && !"mice" %in% parts) { Y[, i, ] <- chained(own, 700 + a); next }
     imp <- mice(own, method = "norm", m = m, maxit = 20, seed = 700 + a, printFlag = FALSE,
                 remove.collinear = FALSE, eps = 0)
     for (k in seq_len(m)) Y[k, i, ] <- as.matrix(complete(imp, k)[, grep("^y", names(own))])
@@ -106,7 +108,7 @@ for (name in intersect(names(data), parts)) {
       p <- pool.scalar(p1 - p0, p1 * (1 - p1) / sum(d$arm) + p0 * (1 - p0) / sum(1 - d$arm))
       list(m = m, reduction = r, estimate = p$qbar, se = sqrt(p$t), between = p$b, within = p$ubar)
     })
-  store(mar = setNames(list(out), name))
+  store("mar", out, name)
 }
 
 # --- reference-based, for data whose pattern is monotone ----------------------------------
@@ -160,10 +162,9 @@ reference <- function(d, rule, random) {
   }
   Y
 }
-set.seed(511)
 mr <- 1000
-if ("reference" %in% parts) store(reference = lapply(c(fiq = "fiq", blues = "blues"), function(name) {
-  d <- data[[name]]; model <- complete_model(d); n <- nrow(d); q <- length(grep("^y", names(d))) - 1
+if ("reference" %in% parts) store("reference", lapply(c(fiq = "fiq", blues = "blues"), function(name) {
+  set.seed(511); d <- data[[name]]; model <- complete_model(d); n <- nrow(d); q <- length(grep("^y", names(d))) - 1
   lapply(c(j2r = "j2r", cr = "cr"), function(rule) {
     drawn <- t(sapply(seq_len(mr), function(k) model(reference(d, rule, TRUE))))
     point <- model(reference(d, rule, FALSE))[1:q]
@@ -178,4 +179,4 @@ rubin <- lapply(list(c(n = 30, k = 2), c(n = Inf, k = 1)), function(v) {
   list(df_complete = if (is.finite(v[["n"]])) v[["n"]] - v[["k"]] else "inf", estimate = p$qbar,
        se = sqrt(p$t), df = p$df, fmi = p$fmi, between = p$b)
 })
-if ("rubin" %in% parts) store(rubin = list(estimates = q, variances = u, pooled = rubin))
+if ("rubin" %in% parts) store("rubin", list(estimates = q, variances = u, pooled = rubin))
