@@ -29,8 +29,8 @@ class Notebook:
 
     Attributes
     ----------
-    needs : str or None
-        The section without which it is left out of a run.
+    needs : str, Path or None
+        The section without which it is left out of a run, or the data it is about.
     ignores : frozenset of str
         Top-level keys that belong to other notebooks alone: a change there does not rerun
         this one. Every other key does, so a key that is new is safe.
@@ -38,12 +38,13 @@ class Notebook:
         Whether it needs participants' data, or published numbers are enough.
     """
 
-    needs: str | None
+    needs: str | Path | None
     ignores: frozenset[str] = field(default=frozenset())
     data: bool = True
 
 
 _FLOW = frozenset({"about", "flow", "sample_size"})  # of these, flow makes tables
+COHORT = notebook.PACKAGE / "data" / "mair_synthetic.csv"  # what `reconstruction` is about
 # `analysis` is not a key here: of it, the values that a notebook uses count one by one.
 NOTEBOOKS = {
     "audit": Notebook("published", data=False),
@@ -53,6 +54,8 @@ NOTEBOOKS = {
     "biomarkers": Notebook("biomarkers", _FLOW | {"baseline", "responders", "outcomes"}),
     "robustness": Notebook(None, _FLOW | {"baseline", "responders"}),
     "nnt": Notebook("responders", _FLOW | {"baseline", "biomarkers"}),
+    "power": Notebook("sample_size", frozenset({"about", "flow", "baseline", "responders"})),
+    "reconstruction": Notebook(COHORT, frozenset({"about"})),
 }
 # The module whose `rows` read a key, where it has another name.
 READ_BY = {"planning": "sample_size", "nnt": "responders"}
@@ -222,12 +225,11 @@ def _plan(path: Path, build: Build, folder: Path, table: dict) -> Plan:
     sources, left_out = {}, {}
     defaults = type(trial.analysis)().model_dump()
     for name, entry in table.items():
-        present = published is not None if entry.needs == "published" else (
-            entry.needs is None or trial.sections.get(entry.needs))
         if entry.data and not trial.has_data:
             left_out[name] = "the trial file has no data"
-        elif not present:
-            left_out[name] = f"the trial file has no section {entry.needs}"
+        elif not _has(trial, entry.needs):
+            left_out[name] = ("the data are not the synthetic cohort" if entry.needs == COHORT
+                              else f"the trial file has no section {entry.needs}")
         elif not (folder / f"{name}.py").is_file():
             raise TrialError([f"{display(folder / name)}.py: no such notebook"])
         else:
@@ -247,6 +249,15 @@ def _plan(path: Path, build: Build, folder: Path, table: dict) -> Plan:
         if done.get(name, {}).get("key") == key and build.intact.issuperset(done[name]["files"])
     ]
     return plan
+
+
+def _has(trial, needs: str | None) -> bool:
+    """Whether a trial has the section that a notebook needs."""
+    if needs == COHORT:
+        return bool(trial.synthetic and trial.published and trial.data_path == COHORT)
+    if needs == "published":
+        return trial.published is not None
+    return needs is None or bool(trial.sections.get(needs))
 
 
 def _fingerprint(plan: Plan, name: str, entry: Notebook) -> None:
@@ -273,7 +284,8 @@ def _fingerprint(plan: Plan, name: str, entry: Notebook) -> None:
         ),
         "said": {key: trial.sections[key] for key in keys},
         "analysis": used,
-        "published": [plan.sha(path) for path in plan.printed if entry.needs == "published"],
+        "published": [plan.sha(path) for path in plan.printed
+                      if entry.needs in ("published", COHORT)],
         "lock": plan.sha(LOCK),
         "python": platform.python_version(),
     }
