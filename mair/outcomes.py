@@ -323,3 +323,40 @@ def residuals_alt(trial: Trial) -> str:
     """The residual plots in words."""
     return (f"Conditional residuals of the model of {trial.primary.name}, against fitted values "
             "and against normal quantiles, by arm.")
+
+
+COVARIANCES = {
+    "random-intercept": "all visits of a person as equally (and not negatively) correlated, with "
+                        "one residual variance",
+    "compound-symmetry": "all visits of a person as equally correlated, perhaps negatively, with "
+                         "one variance",
+    "unstructured": "nothing of how a person's visits vary and correlate, but that both arms do so "
+                    "alike",
+}
+INFERENCES = {
+    "z": "The z reference treats the variances as known, which flatters small samples.",
+    "satterthwaite": "Satterthwaite's degrees of freedom allow for estimated variances.",
+    "kenward-roger": "Kenward and Roger's standard errors and degrees of freedom allow for "
+                     "estimated variances.",
+}
+MISSING = {
+    "observed": "Missing scores are taken as missing at random given those observed.",
+    "mi-mar": "Missing scores are imputed as missing at random, within the person's own arm.",
+    "mi-j2r": "Those lost from the treatment arm are imputed as if they jumped to the control arm.",
+    "mi-cr": "Those lost from the treatment arm are imputed as if they had always been in the "
+             "control arm.",
+}
+
+
+def assumptions(trial: Trial) -> str:
+    """What the declared model takes for granted, in words."""
+    chosen = trial.analysis
+    if chosen.estimator == "ancova":
+        model = ("Each visit's scores are regressed on arm, baseline and covariates by least "
+                 "squares, with one residual variance, in those seen at both.")
+    else:
+        model = f"The model takes residuals as normal and {COVARIANCES[chosen.covariance]}."
+    common = ("Both arms share one mean at baseline, as randomisation makes them in expectation."
+              if chosen.estimator == "clda" else "")
+    return " ".join(part for part in (model, common, MISSING[chosen.missing],
+                                      INFERENCES[chosen.inference]) if part)

@@ -100,6 +100,7 @@ words.bullets(*[line for name in t.biomarkers for line in outcomes.directions(t,
 # ## What was assumed
 
 # %%
+words.say(outcomes.assumptions(t))
 tables.show(outcomes.model_table(t, rows, "biomarkers"), out)
 
 # %%

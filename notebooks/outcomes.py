@@ -18,8 +18,9 @@
 # > Σ<sub>t</sub> B<sub>t</sub> (arm<sub>i</sub> × visit<sub>t</sub>) + covariates +
 # > u<sub>i</sub> + e<sub>it</sub>
 #
-# with a random intercept u<sub>i</sub>, fitted by REML to every observed row. *B* is in the
-# outcome's own points; negative is better where lower scores are.
+# with a random intercept u<sub>i</sub>, fitted by REML to every observed row, unless the
+# trial file chooses otherwise. *B* is in the outcome's own points; negative is better where
+# lower scores are.
 #
 # *Reads* the trial file and its data. *Writes* the rows `outcomes`, `emm` and `normality`,
 # the tables `outcomes`, `outcomes_models`, `outcomes_effect_sizes`, `outcomes_normality`, and
@@ -105,12 +106,9 @@ tables.show(outcomes.sizes_table(t, rows), out)
 
 # %% [markdown]
 # ## What was assumed
-#
-# The model takes residuals as normal with one variance, all visits of a person as equally
-# correlated, and scores that are missing as missing at random given those observed. The
-# z reference treats the variances as known, which flatters small samples.
 
 # %%
+words.say(outcomes.assumptions(t))
 tables.show(outcomes.model_table(t, rows), out)
 
 # %%

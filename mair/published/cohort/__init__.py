@@ -30,6 +30,7 @@ PATH = DATA / "mair_synthetic.csv"
 SPECIFICATION = DATA / "cohort.yaml"
 SEED = 2020
 WORKERS = 2
+HIGHEST = 0.95  # correlation of a biomarker, where the printed numbers imply more
 
 __all__ = ["PATH", "SEED", "crew_of", "generate", "main", "many", "specification", "write"]
 
@@ -113,7 +114,7 @@ def _marker(look, spec: dict, name: str, crew: Crew) -> blood.Marker:
                   for arm in crew.arms)
     d = ("biomarkers", name, "difference", spec["visits"][1], "d_ppc2", "d")
     return blood.Marker(
-        name, own.get("log", False), own["r"], cells,
+        name, own.get("log", False), min(own["r"], HIGHEST), cells,
         targets.window(look, "biomarkers", name, spec["visits"][1]),
         targets.slope_window(look, "biomarkers", name, spec["covariate"]), crew.m,
         look(*d[:-1], statistic="d") if d in look else None)

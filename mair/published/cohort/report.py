@@ -149,7 +149,9 @@ def _bands(rows, ax, arms):
                 linestyle="none", markersize=4.5, label=label, zorder=4, color=looks[arm].color,
                 **looks[arm].markers())
     ax.set_yticks(list(at.values()), list(at))
-    ax.set(xlabel="correlation between two visits, within an arm", ylabel="", xlim=(-0.05, 1.02))
+    ax.set(xlabel="correlation between two visits, within an arm", ylabel="",
+           xlim=(-0.05, max(1.02, 0.05 + implied.loc[implied["statistic"] == "r",
+                                                     "value"].astype(float).max())))
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return ax
 
