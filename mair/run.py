@@ -311,8 +311,10 @@ def _make(plan: Plan, build: Build, echo) -> None:
         whole = staging / "whole"
         whole.mkdir()
         owned = _assemble(parts, whole)
-        _report(plan, whole, owned)
+        by_source = _report(plan, whole, owned)
         build.swap(whole)
+        if by_source:
+            echo(by_source)
         build.forget_failed(plan.keys)
 
 
@@ -403,8 +405,8 @@ def _merge(sources: list[Path], target: Path) -> None:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
 
 
-def _report(plan: Plan, whole: Path, owned: dict[str, list[str]]) -> None:
-    """Published beside recomputed, the page and the manifest."""
+def _report(plan: Plan, whole: Path, owned: dict[str, list[str]]) -> str:
+    """Published beside recomputed, the page and the manifest; the counts place by place."""
     from mair import results
     from mair.report import comparison, page
 
@@ -433,6 +435,7 @@ def _report(plan: Plan, whole: Path, owned: dict[str, list[str]]) -> None:
         raise RunFailed([str(error)]) from None
     (whole / "index.html").write_text(html, encoding="utf-8")
     Build.write_manifest(whole, manifest)
+    return "" if compared is None else compare.by_source(compared)
 
 
 def _manifest(plan: Plan, owned: dict[str, list[str]]) -> dict:

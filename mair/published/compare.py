@@ -164,6 +164,16 @@ def counts(compared: pd.DataFrame) -> tuple[int, int, int]:
     return int((compared["verdict"] == "reproduced").sum()), int(checkable.sum()), len(compared)
 
 
+def by_source(compared: pd.DataFrame) -> str:
+    """Reproduced of checkable, place by place: ``table 2 149/154, …``."""
+    parts = []
+    for source, part in compared.groupby("source", sort=False):
+        reproduced, checkable, _ = counts(part)
+        if checkable:
+            parts.append(f"{source} {reproduced}/{checkable}")
+    return "reproduced: " + ", ".join(parts) if parts else ""
+
+
 def summary_line(compared: pd.DataFrame) -> str:
     """The last line of ``make``."""
     reproduced, checkable, printed = counts(compared)
