@@ -96,7 +96,7 @@ def rates(frame, ax=None, *, xlabel, band=None, value=None):
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.spines["left"].set_color(RULE)
-    ax.xaxis.set_major_locator(MaxNLocator(7))
+    ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     ax.set_xlabel(xlabel)
     ax.figure.legend(loc="outside lower center", ncols=min(3, len(methods)))
