@@ -67,6 +67,16 @@ def table(trial: Trial, frame: pd.DataFrame) -> Table:
                         "is not rounded.",), synthetic=trial.synthetic)
 
 
+def sentence(trial: Trial, frame: pd.DataFrame) -> str:
+    """What both formulas ask for, in one sentence."""
+    n = Lookup(frame)
+    needed = [n("sample_size", trial.primary.name, "overall", "", method, statistic="n")
+              for method in METHODS]
+    d = n("sample_size", trial.primary.name, "overall", "", "declared", statistic="d")
+    return (f"At d = {fmt.number(d, 3)} the normal formula asks for {needed[0]:g} an arm, the "
+            f"noncentral t for {needed[1]:g}.")
+
+
 def unrounded(trial: Trial) -> str:
     """What the unrounded relative difference would have needed, in one sentence (or none)."""
     declared = trial.sections.get("sample_size") or {}

@@ -43,8 +43,7 @@ words.opening(t)
 # deviation of a score, the two-sided level and the power.
 
 # %%
-tables.show(planning.table(t, planning.rows(t)))
-words.say(planning.unrounded(t))
+words.say(planning.sentence(t, planning.rows(t)), planning.unrounded(t))
 
 # %% [markdown]
 # ## The mixed model's power

@@ -17,7 +17,7 @@
 # rests on the allocation alone. Read the column of intervals, not the smallest p.
 #
 # *Reads* the trial file and its data. *Writes* the rows `robustness`, the table `robustness`
-# and a figure `robustness_<k>` for each later visit.
+# and, one for each later visit, the figures `robustness_1`, `robustness_2` and so on.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file

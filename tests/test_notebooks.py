@@ -21,7 +21,7 @@ import jupytext  # noqa: E402
 
 FOLDER = ROOT / "notebooks"
 NAMES = list(run.NOTEBOOKS)
-ESTIMATE = ("outcomes", "biomarkers", "nnt")
+ESTIMATE = ("outcomes", "biomarkers", "nnt", "robustness")
 LONGEST = 12
 
 
