@@ -11,6 +11,7 @@ from mair.trial import Trial
 SUMMARIES = {
     "outcomes": "difference between arms in mean change from baseline",
     "biomarkers": "difference between arms in mean change from baseline",
+    "robustness": "difference between arms in mean change from baseline",
     "emm": "estimated marginal mean",
     "nnt": "difference between arms in the percentage who respond",
 }
@@ -53,7 +54,7 @@ def table(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
 def _summary(trial: Trial, key) -> str:
     if key.analysis == "nnt":
         return SUMMARIES["nnt"]
-    if key.method in ("d_ppc2", "d_ppc2-uncorrected"):
+    if key.method.startswith("d_ppc2"):
         return "standardised difference in mean change, of those described"
     log = trial.variable(key.variable).transform == "log"
     if key.method == "b_over_sd":
@@ -77,7 +78,16 @@ def _counts(trial: Trial, key) -> dict[str, tuple[int, int, int]]:
         rows = scores[[trial.reference, key.time]].dropna().stack().reset_index()
         rows = rows.rename(columns={rows.columns[0]: "participant"})
         rows["arm"] = rows["participant"].map(trial.arm)
+    elif "mi-" in key.method:
+        wide = models.wide(trial, key.variable)[list(trial.variable(key.variable).visits)]
+        rows = wide.fillna(0.0).stack().reset_index()  # every missing value is imputed
+        rows = rows.rename(columns={rows.columns[0]: "participant"})
+        rows["arm"] = rows["participant"].map(trial.arm)
     else:
         rows = models.observations(trial, key.variable)
+        if key.method.startswith("ancova:") and key.time:
+            pair = rows[rows["time"].isin([trial.reference, key.time])]
+            both = pair["participant"].value_counts() == 2
+            rows = pair[pair["participant"].map(both) & (pair["time"] == key.time)]
     return {arm: (trial.n(arm), rows.loc[rows["arm"] == arm, "participant"].nunique(),
                   int((rows["arm"] == arm).sum())) for arm in trial.arms}

@@ -151,6 +151,32 @@ def responders(trial: Trial, threshold: float) -> pooling.Responders | None:
     return pooling.responders(met, arm[known])
 
 
+def delta_grid(trial: Trial, name: str, visit: str, steps) -> pooling.Grid | None:
+    """Pooled contrasts with either arm's imputed values shifted towards the bad end.
+
+    Parameters
+    ----------
+    trial : Trial
+    name, visit : str
+    steps : sequence of float
+        Shifts of either arm, outcome's units.
+
+    Returns
+    -------
+    mair.stats.pooling.Grid or None
+        None where nothing can be imputed.
+    """
+    variable = trial.variable(name)
+    try:
+        imputed, arm, covariates, _ = impute_variable(trial, name, "mi-mar")
+    except impute.NotEstimable:
+        return None
+    at = list(variable.visits).index(visit)
+    run = analysis(arm, covariates, at, "random-intercept", "kenward-roger", len(variable.visits))
+    return pooling.delta_grid(imputed, arm, at, run, steps, steps, better=variable.better,
+                              confidence=trial.analysis.confidence)
+
+
 def tipping_table(trial: Trial, name: str, visit: str, deltas) -> tuple[pd.DataFrame, object]:
     """Pooled contrasts when the treatment arm's imputed values are made worse, and the tip.
 

@@ -297,6 +297,46 @@ def tipping_sentence(trial: Trial, frame: pd.DataFrame, visit: str) -> str:
             f"{share:.0f}% of the values so imputed would lie beyond the scale.")
 
 
+def delta_table(trial: Trial, visit: str) -> Table | None:
+    """The contrast when the imputed values of either arm are made worse; None without any.
+
+    Rows shift the treatment arm's imputed values at the visit, columns the control arm's.
+    """
+    steps = [0.0, *deltas(trial)[:4]]
+    if len(steps) == 1 or not trial.scores(trial.primary.name).isna().to_numpy().any():
+        return None
+    grid = missing.delta_grid(trial, trial.primary.name, visit, steps)
+    if grid is None:
+        return None
+    display, data = [], []
+    for i, own in enumerate(steps):
+        cells = [(grid.estimate[i, j], grid.low[i, j], grid.high[i, j]) for j in range(len(steps))]
+        display.append({f"{trial.treatment} worse by": f"{own:g}", **{
+            f"{trial.control} worse by {other:g}": fmt.estimate(*cell, 1)
+            for other, cell in zip(steps, cells, strict=True)}})
+        data += [{"treatment_delta": own, "control_delta": other, "b": b, "ci_low": low,
+                  "ci_high": high} for other, (b, low, high) in zip(steps, cells, strict=True)]
+    k = trial.primary.visits.index(visit)
+    return Table(f"delta_grid_{k}", f"Imputed values made worse in either arm, {visit}",
+                 pd.DataFrame(display), pd.DataFrame(data),
+                 notes=("random-intercept/kenward-roger/mi-mar; the same imputations in every "
+                        "cell; in the outcome's points, towards the bad end.",),
+                 synthetic=trial.synthetic)
+
+
+def reference_sentence(trial: Trial, frame: pd.DataFrame) -> str:
+    """That jump and copy to reference coincide, where they do (or nothing)."""
+    own = frame[frame["statistic"] == "b"].set_index(["method", "time"])["value"]
+    pairs = [(own[("random-intercept/kenward-roger/mi-j2r", v)],
+              own[("random-intercept/kenward-roger/mi-cr", v)])
+             for v in trial.primary.visits[1:]
+             if ("random-intercept/kenward-roger/mi-j2r", v) in own.index]
+    if not pairs or any(a != b for a, b in pairs):
+        return ""
+    return ("Jump and copy to reference coincide here: nobody was lost from the treatment arm "
+            "after having been seen at a later visit.")
+
+
 def groups_sentence(trial: Trial, frame: pd.DataFrame, visit: str) -> str:
     """The correlation within groups at which the interval reaches zero (or none)."""
     own = frame[(frame["statistic"] == "rho_reaching_zero") & (frame["time"] == visit)]

@@ -17,7 +17,8 @@
 # rests on the allocation alone. Read the column of intervals, not the smallest p.
 #
 # *Reads* the trial file and its data. *Writes* the rows `robustness`, the table `robustness`
-# and, one for each later visit, the figures `robustness_1`, `robustness_2` and so on.
+# and, for each later visit, a table `delta_grid_1`, `delta_grid_2` and so on, and a figure
+# `robustness_1`, `robustness_2` and so on.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
@@ -72,6 +73,7 @@ for k, visit in enumerate(visits, start=1):
 over = {visit: ranges.over_cohorts(ranges.stored(t), t.primary.name, visit) for visit in visits}
 words.bullets(*[robustness.conclusion(t, rows, visit) for visit in visits])
 words.bullets(*[robustness.changes(t, rows, visit, over[visit]) for visit in visits])
+words.say(robustness.reference_sentence(t, rows))
 
 # %%
 tables.show(robustness.table(t, rows, over), out)
@@ -85,6 +87,9 @@ tables.show(robustness.table(t, rows, over), out)
 
 # %%
 words.bullets(*[robustness.tipping_sentence(t, rows, visit) for visit in visits])
+for visit in visits:
+    if (found := robustness.delta_table(t, visit)) is not None:
+        tables.show(found, out)
 
 # %% [markdown]
 # ## By design alone

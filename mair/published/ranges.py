@@ -65,7 +65,8 @@ def headline(trial: Trial) -> dict[tuple, float]:
 def _of_file(data: Path, trial: str) -> dict[tuple, float]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "cohort.yaml"
-        path.write_text(yaml.safe_dump({"extends": trial, "data": str(data)}), encoding="utf-8")
+        said = {"extends": trial, "data": str(data.resolve())}
+        path.write_text(yaml.safe_dump(said), encoding="utf-8")
         return headline(load(path))
 
 
