@@ -78,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     pins.set_defaults(command=_environment)
 
+    schema = commands.add_parser("schema", help="print the trial file's JSON schema, for editors")
+    schema.set_defaults(command=_schema)
+
     verify = commands.add_parser("verify-r", help="compare with R, where R is installed")
     verify.set_defaults(command=_verify_r)
     return parser
@@ -144,6 +147,14 @@ def _environment(options) -> None:
     from mair import environment
 
     print(environment.write())
+
+
+def _schema(options) -> None:
+    import json
+
+    from mair import schema
+
+    print(json.dumps(schema.json_schema(), indent=2))
 
 
 def _verify_r(options) -> int | None:

@@ -128,9 +128,11 @@ def _contrasts(trial: Trial, name: str, found: Estimate, adjusted: dict, out: Ro
         out.add(name, "difference", visit, found.method, n=n, n_rows=n_rows, **values,
                 q=adjusted.get((name, visit)), **found.extra.get(visit, {}))
         if log:
-            ratio = {key: None if values[b] is None else float(np.exp(values[b]))
-                     for key, b in (("gmr", "b"), ("gmr_low", "ci_low"), ("gmr_high", "ci_high"))}
-            out.add(name, "difference", visit, found.method, **ratio)
+            one = found.contrasts.get(visit)
+            ratio = None if one is None else effects.ratio_of_geometric_means(
+                one.b, one.low, one.high)
+            out.add(name, "difference", visit, found.method, gmr=ratio and ratio.estimate,
+                    gmr_low=ratio and ratio.low, gmr_high=ratio and ratio.high)
     if found.whole:
         out.add(name, "difference", "", found.method, **found.whole)
     out.add(name, "overall", "", found.method, **found.overall)
