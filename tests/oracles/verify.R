@@ -13,12 +13,19 @@ for (name in unique(data$model)) {
   d$time <- factor(d$time)
   extra <- Filter(function(v) !all(is.na(d[[v]])), grep("^c_", names(d), value = TRUE))
   formula <- as.formula(paste(c("y ~ arm * time", extra, "(1 | participant)"), collapse = " + "))
-  fit <- suppressWarnings(lme4::lmer(formula, d, REML = TRUE, control = tight))
+  fit <- suppressWarnings(lmerTest::lmer(formula, d, REML = TRUE, control = tight))
   b <- fixef(fit)
   se <- sqrt(diag(as.matrix(vcov(fit))))
   v <- as.data.frame(VarCorr(fit))$vcov
   keep <- grepl("^arm:time", names(b))
+  satterthwaite <- coef(summary(fit, ddf = "Satterthwaite"))
+  kr <- coef(summary(fit, ddf = "Kenward-Roger"))
+  small <- function(statistic, table, column)
+    data.frame(model = name, time = sub("^arm:time", "", names(b)[keep]), statistic = statistic,
+               value = table[names(b)[keep], column])
   rows[[name]] <- rbind(
+    small("satterthwaite_df", satterthwaite, "df"), small("kenward_roger_se", kr, "Std. Error"),
+    small("kenward_roger_df", kr, "df"),
     data.frame(model = name, time = sub("^arm:time", "", names(b)[keep]), statistic = "b",
                value = b[keep]),
     data.frame(model = name, time = sub("^arm:time", "", names(b)[keep]), statistic = "se",
