@@ -96,12 +96,12 @@ def judge(value: float, printed: str, statistic: str = "") -> Verdict:
     shown = f"{value:.{max(0, -unit.as_tuple().exponent) + 3}f}".rstrip("0").rstrip(".")
     if exact.quantize(unit, rounding=ROUND_DOWN) == target:
         return Verdict("within rounding", f"truncated: {shown}")
-    if exact.quantize(unit, rounding=ROUND_UP) == target:
-        return Verdict("within rounding", f"rounded away from zero: {shown}")
     for digits in (1, 2):
         once = exact.quantize(unit.scaleb(-digits), rounding=ROUND_HALF_UP)
         if once.quantize(unit, rounding=ROUND_HALF_UP) == target:
             return Verdict("within rounding", f"rounded twice: {shown}, then {once}")
+    if exact.quantize(unit, rounding=ROUND_UP) == target:
+        return Verdict("within rounding", f"rounded away from zero: {shown}")
     return Verdict("within rounding", f"one unit of the last digit off: {shown}")
 
 
@@ -145,12 +145,15 @@ def _row_verdict(key, printed, value, keyed, siblings) -> Verdict:
     if key not in keyed:
         return Verdict("not checkable", "no such row: this run does not compute it")
     verdict = judge(value, printed, key[5])
-    if verdict.verdict != "not reproduced":
+    if verdict.verdict in ("reproduced", "not checkable"):
         return verdict
     others = [(method or "the plain row", float(other))
               for method, other in siblings[(*key[:4], key[5])]
               if method != key[4] and other is not None and other == other]
     same = [method for method, other in others if prints_as(other, printed)]
+    if verdict.verdict == "within rounding":
+        return verdict._replace(why="; ".join(
+            [verdict.why, *([f"prints so under {', '.join(same)}"] if same else [])]))
     if same:
         return Verdict("not reproduced", f"prints so under {', '.join(same)}")
     listed = "; ".join(f"{method} {other:.4g}" for method, other in others)

@@ -156,7 +156,7 @@ def z_of_p(p: Number) -> tuple[float, float]:
     Examples
     --------
     >>> z_of_p(Number("0.052"))
-    (1.939031, 1.947239)
+    (1.939011, 1.94729)
     """
     def z(value):
         return round(-NormalDist().inv_cdf(min(1 - 1e-12, max(1e-12, value)) / 2), 6)
