@@ -201,8 +201,7 @@ def _csv(path: Path) -> Table:
 def _xlsx(path: Path) -> Table:
     import openpyxl
 
-    with warnings.catch_warnings():  # of styles and validations that openpyxl leaves out
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(record=True):  # styles and validations, which hold no values
         book = openpyxl.load_workbook(path, data_only=True)
     sheet = book.worksheets[0]
     lines = [(i, list(cells)) for i, cells in enumerate(sheet.iter_rows(values_only=True), 1)]

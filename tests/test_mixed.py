@@ -155,8 +155,7 @@ def test_statsmodels_estimates_agree_and_its_standard_errors_do_not():
     for name, estimator in (("beat_the_blues", "reml"), ("hsaur3", "ml")):
         y, X, groups = dataset(name)
         fit = mixed.random_intercept(y, X, groups, reml=estimator == "reml")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True):
             theirs = MixedLM(y, X, groups).fit(reml=estimator == "reml", gtol=1e-9)
         close(fit.beta, theirs.fe_params, 1e-4)
         close([fit.var_participant, fit.var_residual], [theirs.cov_re[0, 0], theirs.scale], 1e-4)
