@@ -224,7 +224,7 @@ def smd_plot(rows, ax=None, *, chance=None, xlabel="Standardised mean difference
             ax.plot([row["low"], row["high"]], [y, y], color=RULE, linewidth=1.2, zorder=2)
         ax.plot([row["smd"]], [y], marker="o", color=BLUE, zorder=3)
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_yticks(range(len(rows)), [wrap(label, 44) for label in rows["label"]])
+    ax.set_yticks(range(len(rows)), [wrap(label, 56) for label in rows["label"]])
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="y", linestyle=":")
     ax.margins(x=0.06)
