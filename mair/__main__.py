@@ -21,8 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     int
         0; 1 when a notebook failed; 2 for bad input. A defect of the program raises.
     """
-    from mair.errors import TrialError
-    from mair.run import RunFailed
+    from mair.run.plan import RunFailed
+    from mair.trial.errors import TrialError
 
     options = _parser().parse_args(arguments)
     try:
@@ -94,21 +94,22 @@ def _count(text: str) -> int:
 
 
 def _run(options) -> None:
-    from mair import run
+    from mair.run import plan as run
 
     run.run(options.params, options.out, echo=lambda line: print(line, flush=True))
 
 
 def _cohort(options) -> None:
-    from mair.errors import display
-    from mair.published import cohort
+    from mair.studies import cohort
+    from mair.trial.errors import display
 
     path = cohort.main() if options.seed is None else cohort.main(seed=options.seed)
     print(display(path))
 
 
 def _cohorts(options) -> None:
-    from mair.published import cohort, ranges
+    from mair.published import identified as ranges
+    from mair.studies import cohort
 
     folder = Path("build") / "cohorts"
     files = cohort.many(options.n, folder)
@@ -119,32 +120,32 @@ def _cohorts(options) -> None:
 
 
 def _audit(options) -> int:
-    from mair.published import gate
+    from mair.run import gate
 
     return gate.main(update=options.update)
 
 
 def _bench(options) -> int:
-    from mair import bench
+    from mair.studies import bench
 
     return bench.main()
 
 
 def _campaign(options) -> None:
-    from mair.published import campaign
+    from mair.studies import campaign
 
     campaign.main([])
 
 
 def _simulate(options) -> None:
-    from mair import simulate
-    from mair.errors import display
+    from mair.studies import simulate
+    from mair.trial.errors import display
 
     print(display(simulate.main()))
 
 
 def _environment(options) -> None:
-    from mair import environment
+    from mair.run import environment
 
     print(environment.write())
 
@@ -152,13 +153,13 @@ def _environment(options) -> None:
 def _schema(options) -> None:
     import json
 
-    from mair import schema
+    from mair.trial import schema
 
     print(json.dumps(schema.json_schema(), indent=2))
 
 
 def _verify_r(options) -> int | None:
-    from mair import verify_r
+    from mair.studies import verify_r
 
     return verify_r.main()
 

@@ -25,9 +25,10 @@ trial = "params/mair.yaml"  # a trial file that names `published`
 out = None  # the run's output folder; None writes nothing
 
 # %%
-from mair import audit, results
-from mair.published import ranges
+from mair import results
+from mair.published import identified as ranges
 from mair.report import dots, figures, tables, words
+from mair.sections import audit
 from mair.trial import load
 
 t = load(trial)

@@ -26,8 +26,9 @@ out = None  # the run's output folder; None writes nothing
 confidence = 0.95  # two-sided coverage of every interval
 
 # %%
-from mair import baseline, results
+from mair import results
 from mair.report import figures, forest, tables, words
+from mair.sections import baseline
 from mair.trial import load
 
 t = load(trial, confidence=confidence)

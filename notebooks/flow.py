@@ -24,8 +24,9 @@ out = None  # the run's output folder; None writes nothing
 confidence = 0.95  # two-sided coverage of every interval
 
 # %%
-from mair import flow, planning, results
+from mair import results
 from mair.report import consort, figures, tables, words
+from mair.sections import flow, planning
 from mair.trial import load
 
 t = load(trial, confidence=confidence)

@@ -29,8 +29,9 @@ seed = 2020  # of the imputations
 draws = 10000  # one imputation for every fifty
 
 # %%
-from mair import nnt, results
+from mair import results
 from mair.report import figures, plots, tables, words
+from mair.sections import nnt
 from mair.trial import load
 
 t = load(trial, responder_missing=responder_missing, risk_interval=risk_interval,

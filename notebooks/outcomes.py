@@ -39,8 +39,9 @@ draws = 10000  # one imputation for every fifty
 fdr_families = {"outcomes": "outcomes", "biomarkers": "biomarkers"}  # one correction a name
 
 # %%
-from mair import biomarkers, measures, outcomes, results
+from mair import results
 from mair.report import figures, forest, plots, tables, words
+from mair.sections import biomarkers, measures, outcomes
 from mair.trial import load
 
 t = load(trial, covariance=covariance, inference=inference, estimator=estimator,

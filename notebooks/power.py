@@ -29,8 +29,9 @@ seed = 2020  # of every random stream
 draws = 10000  # simulated trials a sample size
 
 # %%
-from mair import planning, power, results, study
+from mair import results
 from mair.report import curves, figures, tables, words
+from mair.sections import planning, power, study
 from mair.trial import load
 
 t = load(trial, confidence=confidence, seed=seed, draws=draws)

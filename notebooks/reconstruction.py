@@ -26,10 +26,12 @@ trial = "params/mair.yaml"  # a synthetic trial with published numbers
 out = None  # the run's output folder; None writes nothing
 
 # %%
-from mair import results, sections
-from mair.published import cohort, compare, numbers
-from mair.published.cohort import plausible, report
+from mair import results
+from mair.published import compare, numbers
 from mair.report import figures, style, tables, words
+from mair.sections import rows as sections
+from mair.studies import cohort
+from mair.studies.cohort import plausible, report
 from mair.trial import load
 
 t = load(trial)

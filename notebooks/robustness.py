@@ -33,9 +33,10 @@ seed = 2020  # of imputations, allocations and bootstrap
 draws = 10000  # allocations and bootstrap samples; one imputation for every fifty
 
 # %%
-from mair import results, robustness
-from mair.published import ranges
+from mair import results
+from mair.published import identified as ranges
 from mair.report import figures, forest, tables, words
+from mair.sections import robustness
 from mair.trial import load
 
 t = load(trial, covariance=covariance, inference=inference, estimator=estimator,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mair import run
+from mair.run import plan as run
 
 REQUIRED = "MAIR_REQUIRE_BROWSER"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)

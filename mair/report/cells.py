@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 
-from mair.notebook import quick_jupyter
+from mair.run.notebook import quick_jupyter
 
 quick_jupyter()
 

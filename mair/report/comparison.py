@@ -68,7 +68,7 @@ def estimands(frame: pd.DataFrame, synthetic: bool) -> Table:
     Parameters
     ----------
     frame : DataFrame
-        As ``mair.estimands.table`` gives it.
+        As ``mair.sections.estimands.table`` gives it.
     synthetic : bool
 
     Returns

@@ -1,0 +1,74 @@
+"""``make audit``: no published number that used to be reproduced may stop being so."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from mair.published import compare, numbers
+from mair.results import KEYS
+from mair.sections import rows as sections
+from mair.trial import load
+
+EXPECTED = Path(__file__).resolve().parents[1] / "data" / "expected_verdicts.csv"
+TRIAL = "params/mair.yaml"
+NAMES = [*KEYS, "source"]
+
+
+def verdicts(path: str = TRIAL) -> pd.DataFrame:
+    """The verdict on every published number of a trial, computed afresh."""
+    trial = load(path)
+    return compare.compare(numbers.read(trial.published), sections.rows(trial))
+
+
+def lost(expected: pd.DataFrame, found: pd.DataFrame) -> list[str]:
+    """One line for each number that was reproduced and is not any more.
+
+    Parameters
+    ----------
+    expected : DataFrame
+        Keys, ``source`` and ``verdict``, as stored.
+    found : DataFrame
+        As `mair.published.compare.compare` gives it.
+
+    Returns
+    -------
+    list of str
+        Naming the keys, what is printed, what is computed and the verdict now.
+    """
+    now = {tuple(row[name] for name in NAMES): row for row in found.to_dict("records")}
+    lines = []
+    for row in expected.to_dict("records"):
+        if row["verdict"] != "reproduced":
+            continue
+        key = tuple(row[name] for name in NAMES)
+        name = ",".join(key[:6]) + f" ({key[6]})"
+        if key not in now:
+            lines.append(f"{name}: no longer among the published numbers")
+        elif now[key]["verdict"] != "reproduced":
+            row = now[key]
+            lines.append(f"{name}: printed {row['printed']}, computed {row['computed']!r}, "
+                         f"{row['verdict']}")
+    return lines
+
+
+def store(found: pd.DataFrame, path: Path = EXPECTED) -> None:
+    """Store the verdicts as the expected ones."""
+    found[[*NAMES, "verdict"]].to_csv(path, index=False, lineterminator="\n")
+
+
+def main(update: bool = False) -> int:
+    """Compare with the stored verdicts, or store them; the exit status."""
+    found = verdicts()
+    if update:
+        store(found)
+    expected = pd.read_csv(EXPECTED, dtype=str, keep_default_na=False)
+    lines = lost(expected, found)
+    for line in lines:
+        print(line, file=sys.stderr)
+    kept = int((expected["verdict"] == "reproduced").sum()) - len(lines)
+    print(f"audit: {kept} numbers reproduced as expected, {len(lines)} no longer")
+    print(compare.summary_line(found))
+    return 1 if lines else 0

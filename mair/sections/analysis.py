@@ -1,0 +1,242 @@
+"""One analysis of one variable: the declared model fitted, and everything that is read from it.
+
+An `Estimate` is the same whatever was fitted: a random intercept with z, an unstructured
+matrix with Kenward-Roger, ANCOVA. Sections turn it into rows and need not know which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+from mair.sections import model as models
+from mair.stats import covariance as structures
+from mair.stats import mixed, smallsample
+from mair.stats.ancova import ancova
+from mair.trial import Trial
+
+NAN = float("nan")
+
+
+class Contrast(NamedTuple):
+    """An estimate on the model's scale; z, or t on df, whichever the inference uses."""
+
+    b: float
+    se: float
+    df: float
+    z: float
+    t: float
+    p: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one analysis gives.
+
+    Attributes
+    ----------
+    method : str
+        As in ``results.csv``; names what was fitted, after any fallback.
+    sizes : dict of visit to (int, int)
+        Participants and rows behind a visit's contrast.
+    contrasts : dict of visit to Contrast
+        Group x Time of later visits; those not estimable are absent.
+    whole : dict
+        Group x Time as a whole: ``chi2 df1 p`` or ``f df1 df2 p``; empty where there is none.
+    overall : dict
+        ``n n_rows var_participant var_residual reml_criterion converged boundary fallback``.
+    covariates : dict of label to Contrast
+    means : dict of (arm or "difference", visit) to Contrast
+        Estimated marginal means.
+    residuals : DataFrame
+        ``arm``, ``fitted``, ``residual``; conditional for a random intercept, else standardised.
+    state : str
+        What a reader must know of the fit, in words; empty where all is well.
+    beside : Estimate or None
+        Compound symmetry, where the random intercept's variance is zero; the mixed model,
+        where this is ANCOVA; the observed rows' analysis, where this is of imputed data.
+    extra : dict of visit to dict
+        Further statistics of a visit's contrast.
+    """
+
+    method: str
+    sizes: dict[str, tuple[int, int]]
+    contrasts: dict[str, Contrast]
+    whole: dict[str, float]
+    overall: dict[str, float]
+    covariates: dict[str, Contrast]
+    means: dict[tuple[str, str], Contrast]
+    residuals: pd.DataFrame = field(repr=False)
+    state: str = ""
+    beside: Estimate | None = None
+    extra: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def analyse(trial: Trial, name: str, *, covariance=None, inference=None, estimator=None,
+            missing=None, reml=True) -> Estimate:  # fmt: skip
+    """Analyse one variable.
+
+    Parameters
+    ----------
+    trial : Trial
+    name : str
+    covariance, inference, estimator, missing : str, optional
+        Default: the trial's ``analysis``. Imputed data are analysed by their Group x Time
+        contrast, whatever the estimator.
+    reml : bool
+        False for maximum likelihood, which adds ``/ml`` to the method.
+
+    Returns
+    -------
+    Estimate
+    """
+    chosen = trial.analysis
+    covariance = covariance or chosen.covariance
+    inference = inference or chosen.inference
+    estimator = estimator or chosen.estimator
+    design = models.build(trial, name, common_baseline=estimator == "clda")
+    if covariance == "random-intercept" and inference == "z":
+        result = mixed.random_intercept(design.y, design.X, design.groups, reml=reml)
+        fitted, fallback = covariance, ""
+    else:
+        result = structures.fit(design.y, design.X, design.groups, design.visits, covariance,
+                                reml=reml)
+        fitted, fallback = result.structure, result.fallback
+    method = f"{fitted}/{inference}" + ("" if reml else "/ml")
+    found = _mixed(trial, name, design, result, inference,
+                   ("clda:" if estimator == "clda" else "") + method, fallback)
+    if bool(result.boundary) and fitted == "random-intercept":
+        beside = analyse(trial, name, covariance="compound-symmetry", inference=inference,
+                         estimator="difference" if estimator == "ancova" else estimator,
+                         reml=reml)
+        found = _replaced(found, beside=beside)
+    missing = missing or chosen.missing
+    if missing != "observed":
+        from mair.sections import imputed as imputation
+
+        return imputation.analyse(trial, name, found, missing, covariance=covariance,
+                                  inference=inference)
+    if estimator == "ancova":
+        return _ancova(trial, name, found, f"ancova:{covariance}/{inference}", inference)
+    return found
+
+
+def _replaced(found: Estimate, **changes) -> Estimate:
+    from dataclasses import replace
+
+    return replace(found, **changes)
+
+
+def _mixed(trial, name, design, result, inference, method, fallback) -> Estimate:
+    """Everything read from one fitted mixed model."""
+    infer = partial(_contrast, result, inference, trial.analysis.confidence)
+    boundary = bool(result.boundary)
+    size = (int(result.n_groups), int(result.n_rows))
+    states = {
+        f"fell back: {fallback}": bool(fallback),
+        "participant variance at zero: no degrees of freedom are trustworthy": boundary,
+        "not converged": not bool(result.converged),
+    }
+    weights = models.marginal_means(design, trial, name)
+    return Estimate(
+        method=method,
+        sizes=dict.fromkeys(design.contrasts, size),
+        contrasts={visit: infer(row) for visit, row in design.contrasts.items()},
+        whole=_whole(result, inference, design.contrasts),
+        overall={
+            "n": size[0], "n_rows": size[1], "var_participant": float(result.var_participant),
+            "var_residual": float(result.var_residual), "reml_criterion": float(result.criterion),
+            "converged": int(bool(result.converged)), "boundary": int(boundary),
+            "fallback": int(bool(fallback)),
+        },
+        covariates={label: infer(np.eye(len(design.names))[column])
+                    for label, column in design.covariates.items()},
+        means={key: infer(row) for key, row in weights.items()},
+        residuals=_residuals(design, result),
+        state="; ".join(state for state, holds in states.items() if holds),
+    )
+
+
+def _contrast(result, inference, confidence, weights) -> Contrast:
+    """One linear combination of the coefficients under the chosen inference."""
+    if inference == "z":
+        found = mixed.contrast(result, weights)
+        b, se = float(found.estimate), float(found.se)
+        half = float(ndtri((1 + confidence) / 2)) * se
+        return Contrast(b, se, NAN, float(found.z), NAN, float(found.p), b - half, b + half)
+    rule = {"satterthwaite": smallsample.satterthwaite,
+            "kenward-roger": smallsample.kenward_roger}[inference]  # fmt: skip
+    found = rule(result, weights, confidence=confidence)
+    return Contrast(*(float(x) for x in (found.estimate, found.se, found.df)), NAN,
+                    *(float(x) for x in (found.t, found.p, found.low, found.high)))  # fmt: skip
+
+
+def _whole(result, inference, contrasts) -> dict[str, float]:
+    """Group x Time over all later visits."""
+    if not contrasts:
+        return {}
+    weights = np.array(list(contrasts.values()))
+    if inference == "z":
+        found = mixed.wald(result, weights)
+        return {"chi2": float(found.chi2), "df1": found.df1, "p": float(found.p)}
+    rule = {"satterthwaite": smallsample.satterthwaite_f,
+            "kenward-roger": smallsample.kenward_roger_f}[inference]  # fmt: skip
+    found = rule(result, weights)
+    return {"f": found.f, "df1": found.df1, "df2": found.df2, "p": found.p}
+
+
+def _residuals(design, result) -> pd.DataFrame:
+    if isinstance(result, mixed.RandomIntercept):
+        found = mixed.residuals(result, design.y, design.X, design.groups)
+        fitted, residual = found.fitted, found.conditional
+    else:
+        found = structures.residuals(result, design.y, design.X, design.groups, design.visits)
+        fitted, residual = found.fitted, found.standardised
+    return pd.DataFrame({"arm": design.rows["arm"].to_numpy(), "fitted": fitted,
+                         "residual": residual})  # fmt: skip
+
+
+def _ancova(trial: Trial, name: str, model: Estimate, method: str, inference: str) -> Estimate:
+    """ANCOVA per later visit: the score on arm, baseline and covariates, by least squares.
+
+    The mixed model stands beside it: ANCOVA has no marginal means at the reference visit.
+    """
+    wide = models.wide(trial, name)
+    names = [column for column in wide if column.startswith("covariate ")]
+    contrasts, sizes = {}, {}
+    for visit in trial.variable(name).visits:
+        if visit == trial.reference:
+            continue
+        seen = wide[[trial.reference, visit, "arm", *names]].dropna()
+        varying = [column for column in names if seen[column].nunique() > 1]
+        try:
+            found = ancova(seen[visit], seen[trial.reference], seen["arm"],
+                           seen[varying].to_numpy(float) if varying else None,
+                           confidence=trial.analysis.confidence)
+        except ValueError:
+            continue  # too few people: the contrast is absent
+        contrasts[visit] = _t_or_z(found, inference, trial.analysis.confidence)
+        sizes[visit] = (found.n, found.n)
+    overall = dict.fromkeys(model.overall) | {
+        "n": max((n for n, _ in sizes.values()), default=0),
+        "n_rows": sum(n for n, _ in sizes.values()), "converged": 1, "boundary": 0, "fallback": 0,
+    }  # fmt: skip
+    return Estimate(method=method, sizes=sizes, contrasts=contrasts, whole={}, overall=overall,
+                    covariates={}, means={}, residuals=model.residuals, beside=model)
+
+
+def _t_or_z(found, inference: str, confidence: float) -> Contrast:
+    """Least squares has exact t; under z its statistic is read as normal."""
+    if inference != "z":
+        return Contrast(found.estimate, found.se, found.df, NAN, found.t, found.p, found.low,
+                        found.high)
+    half = float(ndtri((1 + confidence) / 2)) * found.se
+    return Contrast(found.estimate, found.se, NAN, found.t, NAN, float(2 * ndtr(-abs(found.t))),
+                    found.estimate - half, found.estimate + half)

@@ -1,0 +1,218 @@
+"""The mixed model of one outcome: from a Trial to its rows, design matrix and contrasts.
+
+Group x categorical Time with the reference visit as baseline and the declared covariates;
+every observed row is used. `mair.sections.analysis` fits it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mair.trial import Trial
+
+
+@dataclass(frozen=True)
+class Design:
+    """Rows and columns of a mixed model.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        One row an observation: ``participant``, ``arm``, ``time``, ``y`` (model scale).
+    columns : dict of str to ndarray, shape (n_rows,)
+        Every column of the model, those that depend on others included.
+    X : ndarray, shape (n_rows, p)
+        Estimable columns only, in the order intercept, arm, visits, arm x visits, covariates.
+    names : tuple of str
+        Of the columns of ``X``.
+    groups : ndarray of int, shape (n_rows,)
+        Participant of each row, numbered from 0.
+    contrasts : dict of str to ndarray, shape (p,)
+        Group x Time of each later visit; a visit whose contrast cannot be estimated is absent.
+    covariates : dict of str to int
+        Column of each covariate's coefficient.
+    visits : ndarray of int, shape (n_rows,)
+        Visit of each row, numbered from 0 in the variable's order.
+    """
+
+    rows: pd.DataFrame
+    columns: dict[str, np.ndarray]
+    X: np.ndarray
+    names: tuple[str, ...]
+    groups: np.ndarray
+    contrasts: dict[str, np.ndarray]
+    covariates: dict[str, int]
+    visits: np.ndarray
+
+    @property
+    def y(self) -> np.ndarray:
+        """Observations on the model's scale, shape (n_rows,)."""
+        return self.rows["y"].to_numpy(float)
+
+
+def observations(trial: Trial, name: str) -> pd.DataFrame:
+    """The rows a model of ``name`` uses: observed scores of people with every covariate.
+
+    Returns
+    -------
+    DataFrame
+        ``participant``, ``arm``, ``time``, ``y``, by participant, then visit; ``y`` is
+        ln(score) under ``transform: log``.
+    """
+    variable = trial.variable(name)
+    scores = trial.scores(name)
+    keep = complete_covariates(trial)
+    rows = scores[keep].stack().dropna().rename("y").reset_index()
+    rows.columns = ["participant", "time", "y"]
+    rows["time"] = rows["time"].astype(str)
+    rows.insert(1, "arm", rows["participant"].map(trial.arm))
+    if variable.transform == "log":
+        rows["y"] = np.log(rows["y"].to_numpy(float))
+    return rows
+
+
+def complete_covariates(trial: Trial) -> pd.Series:
+    """Which participants have every covariate (bool, by participant)."""
+    keep = pd.Series(True, index=trial.arm.index)
+    for covariate in trial.covariates:
+        keep &= covariate.values.notna()
+    return keep
+
+
+def _covariate_columns(trial: Trial, participants: pd.Series) -> dict[str, np.ndarray]:
+    """Covariate columns, numbers as they are, levels against the first one."""
+    columns = {}
+    for covariate in trial.covariates:
+        values = covariate.values.reindex(participants)
+        if covariate.kind == "continuous":
+            columns[covariate.name] = values.to_numpy(float)
+            continue
+        present = [level for level in covariate.levels if (values == level).any()]
+        for level in present[1:]:
+            label = covariate.name if len(present) == 2 else f"{covariate.name}: {level}"
+            columns[label] = (values == level).to_numpy(float)
+    return columns
+
+
+def build(trial: Trial, name: str, *, common_baseline: bool = False) -> Design:
+    """The design of the Group x Time model of ``name``.
+
+    With ``common_baseline`` (cLDA) the arms share their mean at the reference visit: there is
+    no column for the arm, and a contrast is the difference between arms at that visit.
+    Columns that depend on earlier ones (a visit without data in an arm, a constant
+    covariate) are left out, as R does; contrasts that need them are then absent.
+    """
+    rows = observations(trial, name)
+    treated = (rows["arm"] == trial.treatment).to_numpy(float)
+    later = [visit for visit in trial.variable(name).visits if visit != trial.reference]
+    columns = {"intercept": np.ones(len(rows))} | ({} if common_baseline else {"arm": treated})
+    for visit in later:
+        columns[f"time {visit}"] = (rows["time"] == visit).to_numpy(float)
+    for visit in later:
+        columns[f"arm x {visit}"] = treated * columns[f"time {visit}"]
+    covariates = _covariate_columns(trial, rows["participant"])
+    columns.update({f"covariate {label}": column for label, column in covariates.items()})
+    kept = _independent(columns)
+    position = {label: i for i, label in enumerate(kept)}
+    combined = {visit: combination(columns, kept, {f"arm x {visit}": 1.0}) for visit in later}
+    return Design(
+        rows=rows,
+        columns=columns,
+        X=np.column_stack([columns[label] for label in kept]),
+        names=tuple(kept),
+        groups=pd.factorize(rows["participant"])[0],
+        contrasts={visit: row for visit, row in combined.items() if row is not None},
+        covariates={
+            label: position[f"covariate {label}"]
+            for label in covariates
+            if f"covariate {label}" in position
+        },
+        visits=rows["time"].map({v: i for i, v in enumerate(trial.variable(name).visits)}
+                                ).to_numpy(int),
+    )
+
+
+def wide(trial: Trial, name: str) -> pd.DataFrame:
+    """One row a participant with every covariate: a column a visit on the model's scale
+    (nan where missing), ``arm`` (1 treatment, 0 control) and ``covariate ...`` columns."""
+    keep = complete_covariates(trial)
+    scores = trial.scores(name)[keep].astype(float)
+    if trial.variable(name).transform == "log":
+        scores = np.log(scores)
+    columns = _covariate_columns(trial, pd.Series(scores.index))
+    return scores.assign(
+        arm=(trial.arm[scores.index] == trial.treatment).astype(float),
+        **{f"covariate {label}": column for label, column in columns.items()},
+    )
+
+
+def combination(columns: dict, kept: list[str], weights: dict[str, float]) -> np.ndarray | None:
+    """Weights on the kept columns of a combination of all; None where it is not estimable.
+
+    A combination is estimable when it lies in the row space of the full design; the columns
+    left out then count as zero, as in R.
+    """
+    names = list(columns)
+    size = np.array([np.sqrt(column @ column) or 1.0 for column in columns.values()])
+    rows = np.column_stack(list(columns.values())) / size
+    wanted = np.array([weights.get(name, 0.0) for name in names]) / size
+    _, values, basis = np.linalg.svd(rows, full_matrices=False)
+    basis = basis[values > 1e-9 * values[0]]
+    if np.abs(wanted - basis.T @ (basis @ wanted)).max() > 1e-7 * np.abs(wanted).max():
+        return None
+    return np.array([weights.get(name, 0.0) for name in kept])
+
+
+def _independent(columns: dict[str, np.ndarray]) -> list[str]:
+    """Names of the columns that add to those before them."""
+    kept: list[str] = []
+    basis: list[np.ndarray] = []
+    for label, column in columns.items():
+        rest = column.astype(float)
+        for _ in range(2):  # twice is enough for orthogonality
+            for direction in basis:
+                rest = rest - direction * (direction @ rest)
+        size = float(np.sqrt(rest @ rest))
+        if size > 1e-9 * max(1.0, float(np.sqrt(column @ column))):
+            kept.append(label)
+            basis.append(rest / size)
+    return kept
+
+
+def marginal_means(design: Design, trial: Trial, name: str) -> dict[tuple[str, str], np.ndarray]:
+    """Weights of the estimated marginal means, by (arm, visit).
+
+    Covariates stand at the mean over the model's rows, levels weighted equally, as R's
+    emmeans does; on the model's scale.
+
+    Returns
+    -------
+    dict
+        (arm or "difference", visit) to an array of shape (p,); means that cannot be
+        estimated are absent.
+    """
+    base = {"intercept": 1.0}
+    for covariate in trial.covariates:
+        label = f"covariate {covariate.name}"
+        own = [name for name in design.columns if name == label or name.startswith(f"{label}: ")]
+        for column in own:
+            base[column] = (
+                float(design.columns[column].mean())
+                if covariate.kind == "continuous"
+                else 1 / (len(own) + 1)
+            )
+    wanted = {}
+    for visit in trial.variable(name).visits:
+        here = {} if visit == trial.reference else {f"time {visit}": 1.0}
+        gap = ({"arm": 1.0} if "arm" in design.columns else {}) | (
+            {} if visit == trial.reference else {f"arm x {visit}": 1.0})
+        wanted[trial.control, visit] = base | here
+        wanted[trial.treatment, visit] = base | here | gap
+        if gap:  # under a common baseline the arms do not differ there
+            wanted["difference", visit] = gap
+    weights = {key: combination(design.columns, list(design.names), row)
+               for key, row in wanted.items()}
+    return {key: row for key, row in weights.items() if row is not None}

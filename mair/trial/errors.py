@@ -1,0 +1,64 @@
+"""What is wrong with a trial file or its data, said in plain lines."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_SHOWN = 60
+
+
+class TrialError(Exception):
+    """All problems of a trial file and its data, one line each.
+
+    Parameters
+    ----------
+    problems : list of str
+        Each names the file, the key or column, the row or participant, the
+        offending value and what was expected. Repeated lines are dropped.
+    """
+
+    def __init__(self, problems):
+        lines = problems.splitlines() if isinstance(problems, str) else problems
+        # an id or a column name may hold a line break; a problem is one line
+        self.problems: list[str] = list(dict.fromkeys(" ".join(p.splitlines()) for p in lines))
+        super().__init__("\n".join(self.problems))
+
+
+def display(path: Path | str) -> str:
+    """A path as a person would type it: from the working directory or the repository's root."""
+    path = Path(path)
+    for base in (Path.cwd(), ROOT):
+        if path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return str(path)
+
+
+def shown(value) -> str:
+    """A value as an error line quotes it: text in quotes, numbers bare, one short line."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+        value = int(value)
+    line = repr(value)
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+
+
+def likeness(one: str, other: str) -> float:
+    """How alike two names are, ignoring case: 1 the same, 0 nothing in common."""
+    return difflib.SequenceMatcher(None, one.casefold(), other.casefold()).ratio()
+
+
+def nearest(name, known) -> str | None:
+    """The known name most like ``name``; None when nothing is known."""
+    return max(known, key=lambda k: likeness(str(name), k), default=None)
+
+
+def listed(names) -> str:
+    """Names as a sentence lists them, quoted by nothing: ``a, b or c``."""
+    *head, last = [str(name) for name in names]
+    return f"{', '.join(head)} or {last}" if head else last

@@ -1,0 +1,275 @@
+"""The paper against itself: what the checks find, and that they are general."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from mair.published import numbers
+from mair.published.consistency import (
+    COLUMNS,
+    VERDICTS,
+    claims_beside,
+    consistency,
+    findings,
+    words,
+)
+from mair.published.consistency.model import possible_ratios, two_sided
+from mair.published.intervals import rule_of, spread
+from mair.stats import mixed, tests
+
+ROOT = Path(__file__).resolve().parents[2]
+PUBLISHED = numbers.read()
+SECTIONS = yaml.safe_load((ROOT / "params" / "mair.yaml").read_text(encoding="utf-8"))
+FRAME = consistency(PUBLISHED, SECTIONS, claims_beside(numbers.PATH))
+FOUND = findings(FRAME, PUBLISHED)
+
+
+def one(check, variable, arm="difference", time="", statistic="p", frame=FRAME):
+    rows = frame[(frame["check"] == check) & (frame["variable"] == variable)
+                 & (frame["arm"] == arm) & (frame["time"] == time)
+                 & (frame["statistic"] == statistic)]
+    assert len(rows) >= 1, (check, variable, arm, time, statistic)
+    return rows.iloc[0]
+
+
+def test_the_contracts_columns_and_verdicts():
+    assert list(FRAME.columns[:10]) == COLUMNS
+    assert set(FRAME["verdict"]) <= set(VERDICTS)
+    named = FRAME[FRAME["verdict"] == "other convention"]
+    assert named["convention"].ne("").all()
+
+
+def test_every_printed_number_has_a_row():
+    places = {int(rows.split(" ")[0]) for rows in FRAME["rows"]}
+    assert places == set(range(len(PUBLISHED)))
+
+
+FACTS = [
+    # check, key, verdict, convention
+    ("count test", ("residence_urban",), "impossible", "constant"),
+    ("percent", ("employment: employed", "RT", "", "percent"), "impossible", ""),
+    ("percent", ("employment: sick leave", "RT", "", "percent"), "impossible", ""),
+    ("percent of n", ("retained", "RT", "followup", "percent"), "within rounding", "truncated"),
+    ("count test", ("stable_relationship",), "other convention", "finer classes than shown"),
+    ("count test", ("own_home",), "other convention", "finer classes than shown"),
+    ("count test", ("education",), "other convention", "finer classes than shown"),
+    ("count test", ("employment",), "other convention", "finer classes than shown"),
+    ("t test", ("age",), "other convention", "welch"),
+    ("t test", ("HADS-A",), "other convention", "welch"),
+    ("t test", ("EQ-VAS",), "exact", "student"),
+    ("range stated twice", ("AAQ-II", "overall", "", "range_low"), "impossible", ""),
+    ("grim", ("PCS", "MAIR", "baseline", "mean"), "other convention", "n=15"),
+    ("grim", ("PCS", "MAIR", "post", "mean"), "other convention", "n=15"),
+    ("grim", ("PCS", "MAIR", "followup", "mean"), "other convention", "n=15"),
+    ("grim", ("PCS", "RT", "post", "mean"), "exact", "n=15"),
+    ("effect size", ("PCS", "difference", "followup", "d"), "other convention",
+     "d_ppc2, n=15 and 15"),
+    ("grimmer", ("CGI-S", "MAIR", "post", "sd"), "within rounding", "rounded twice"),
+    ("grimmer", ("HADS-D", "MAIR", "followup", "sd"), "within rounding", "rounded twice"),
+    ("planned d", ("FIQ", "overall", "", "d"), "impossible", ""),
+    ("planned n", ("FIQ", "overall", "", "n"), "exact", "normal"),
+    ("planned dropout", ("FIQ", "overall", "", "n_with_dropout"), "other convention",
+     "multiplied"),
+    ("arr limits", ("FIQ >=20%", "difference", "post", "ci_low"), "exact", "wald"),
+    ("nnt limits", ("FIQ >=50%", "difference", "post", "nnt_ci_high"), "exact", "wald"),
+    ("nnt unit", ("FIQ >=20%", "difference", "post", "nnt_ci_low"), "other convention",
+     "percent sign on a number of people"),
+    ("p value", ("EQ-VAS", "difference", "followup", "p"), "exact", "normal"),
+    ("se ratio", ("FIQ", "difference", "followup", "b"), "within rounding",
+     "random intercept, flow's losses"),
+    ("overall", ("FIQ", "overall", "", "mean"), "exact", ""),
+    ("change", ("FIQ", "MAIR", "post", "percent_change"), "exact", ""),
+    ("mean changes", ("BDNF", "difference", "post", "b"), "not checkable",
+     "3 and 3 not described"),
+    ("fdr", ("EQ-VAS", "difference", "followup", "p"), "within rounding",
+     "one table or one visit"),
+    ("larger effect", ("FIQ", "difference", "followup", "d"), "impossible", "than at post"),
+]
+
+
+@pytest.mark.parametrize(("check", "key", "verdict", "convention"), FACTS)
+def test_known_facts_of_the_paper(check, key, verdict, convention):
+    row = one(check, *key)
+    assert (row["verdict"], row["convention"]) == (verdict, convention)
+
+
+def test_missing_answers_show_in_the_ratio_of_standard_errors():
+    row = one("se ratio", "PCS", "difference", "followup", "b")
+    assert row["verdict"] == "other convention"
+    assert "4 or 5 more unseen at post in MAIR" in row["convention"]
+
+
+def test_effect_sizes_follow_two_formulas():
+    together = FRAME[FRAME["check"] == "effect sizes together"]
+    corrected = together["convention"].str.fullmatch("d_ppc2|d_ppc2, n=15 and 15")
+    uncorrected = together["convention"] == "d_ppc2-uncorrected, truncated"
+    assert (corrected.sum(), uncorrected.sum()) == (13, 10)
+
+
+def test_all_p_are_of_z():
+    rows = FRAME[FRAME["check"] == "p value"]
+    assert rows["convention"].str.startswith("normal").all() and len(rows) == 23
+
+
+def test_statcheck_agrees():
+    with (ROOT / "tests" / "oracles" / "statcheck.csv").open(encoding="utf-8") as stream:
+        cases = list(csv.DictReader(stream))
+    assert len(cases) == 30
+    for case in cases:
+        df = None if case["df2"] == "NA" else int(case["df2"])
+        at = two_sided(float(case["test_value"]), df)
+        assert at.low == pytest.approx(float(case["computed_p"]), rel=1e-9)
+        printed = re.sub(r"^\.", "0.", case["reported_p"])
+        printed = ("<" if case["p_comp"] == "<" else "") + printed
+        fits = rule_of(two_sided(spread(case["test_value"]), df), printed) == "half"
+        assert fits == (case["error"] == "FALSE"), case["raw"]
+
+
+def test_findings_are_ordered_and_rest_on_rows():
+    assert [f.order for f in FOUND] == list(range(1, len(FOUND) + 1))
+    assert len({f.title for f in FOUND}) == len(FOUND)
+    bad = set(FRAME.index[FRAME["verdict"] == "impossible"])
+    assert bad <= {row for f in FOUND for row in f.rows}
+    for f in FOUND:
+        assert f.rows and set(f.rows) <= set(FRAME.index)
+        assert not re.search(r"fraud|fabricat|manipulat|misconduct|wrongly", f.text.lower())
+
+
+def test_without_a_trial_file_or_claims():
+    frame = consistency(PUBLISHED)
+    assert not set(frame["check"]) & {"grim", "grimmer", "fdr", "larger effect"}
+    # the arms come in order of appearance, so signs and effect sizes stay the same
+    alone, whole = (f[f["check"] == "effect size"].set_index(["variable", "time"])
+                    for f in (frame, FRAME))
+    same = [k for k in whole.index if k[0] != "PCS"]
+    assert alone.loc[same, "verdict"].equals(whole.loc[same, "verdict"])
+    assert findings(frame, PUBLISHED)
+
+
+def test_an_empty_and_a_tiny_paper():
+    assert consistency(PUBLISHED.iloc[:0]).empty
+    assert set(consistency(PUBLISHED.iloc[:3])["verdict"]) == {"not checkable"}
+    assert findings(consistency(PUBLISHED.iloc[:3]), PUBLISHED.iloc[:3]) == []
+
+
+def test_no_variable_of_this_paper_is_known_by_name():
+    keys = {"assessed", "enrolled", "randomised", "retained", "sessions", "centres", "d"}
+    names = {re.split(": | >=", v)[0] for v in PUBLISHED["variable"]} - keys
+    names |= {"RT", "MAIR", "ABCT", "followup"}
+    folder = ROOT / "mair" / "published"
+    files = [*(folder / "consistency").glob("*.py"), folder / "intervals.py",
+             folder / "granularity.py", ROOT / "mair" / "studies" / "campaign_trials.py",
+             ROOT / "mair" / "studies" / "campaign.py"]
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        for name in names:
+            if name == "excluded":  # a key of the contract, as those above
+                continue
+            assert not re.search(rf"\b{re.escape(name)}\b", text), (path.name, name)
+
+
+def rows_of(*records):
+    """A paper of rows analysis, variable, arm, time, method, statistic, printed[, source]."""
+    return pd.DataFrame([(*r[:7], r[7] if len(r) > 7 else "table", "") for r in records],
+                        columns=numbers.COLUMNS)
+
+
+def test_classes_that_do_not_add_up():
+    sizes = [("flow", "randomised", a, "", "", "n", "20") for a in "AB"]
+    paper = rows_of(*sizes, *(("baseline", f"eye: {k}", a, "", "", "n", n)
+                              for a in "AB" for k, n in (("blue", "9"), ("brown", "8"))))
+    row = one("class sum", "eye: blue", "A", "", "n", consistency(paper))
+    assert (row["verdict"], row["convention"]) == ("other convention",
+                                                   "unshown classes or missing")
+    paper.loc[2, "printed"] = "15"
+    row = one("class sum", "eye: blue", "A", "", "n", consistency(paper))
+    assert row["verdict"] == "impossible"
+
+
+def test_limits_that_are_not_around_b():
+    keys = ("outcomes", "y", "difference", "post", "random-intercept/z")
+    paper = rows_of(*((*keys, s, v) for s, v in (
+        ("b", "-2.00"), ("ci_low", "-3.96"), ("ci_high", "-0.04"), ("z", "-2.00"),
+        ("p", "0.046"))))
+    good = consistency(paper)
+    assert set(good.loc[good["check"] != "none", "verdict"]) <= {"exact", "within rounding"}
+    paper.loc[2, "printed"] = "0.04"
+    assert one("centre", "y", "difference", "post", "b", consistency(paper))["verdict"] == (
+        "impossible")
+    paper.loc[2, "printed"], paper.loc[3, "printed"] = "-0.04", "2.00"
+    assert one("sign", "y", "difference", "post", "z", consistency(paper))["verdict"] == (
+        "impossible")
+
+
+def test_benjamini_hochberg_by_family():
+    records = [("outcomes", f"y{k}", "difference", "post", "z", s, v) for k, p in
+               enumerate(("0.010", "0.030", "0.200")) for s, v in (("b", "1.00"), ("p", p))]
+    records += [("biomarkers", f"m{k}", "difference", "post", "z", s, "0.900" if s == "p" else
+                 "1.00") for k in range(5) for s in ("b", "p")]
+    claims = pd.DataFrame([("fdr", "outcomes", "*", "*", "maintained", "text", "")],
+                          columns=words.COLUMNS)
+    frame = consistency(rows_of(*records), None, claims)
+    kept, lost = (one("fdr", f"y{k}", "difference", "post", "p", frame) for k in (0, 1))
+    assert kept["verdict"] == "other convention" and lost["convention"] == "one table"
+
+
+def test_a_sample_size_by_the_t_formula():
+    paper = rows_of(("sample_size", "y", "overall", "", "declared", "d", "0.50"),
+                    ("sample_size", "y", "overall", "", "t", "n", "64"),
+                    ("", "y", "overall", "", "declared", "dropout", "20"),
+                    ("sample_size", "y", "overall", "", "t/divided", "n_with_dropout", "160"))
+    frame = consistency(paper)
+    assert one("planned n", "y", "overall", "", "n", frame)["convention"] == "t"
+    assert one("planned dropout", "y", "overall", "", "n_with_dropout", frame)["verdict"] == (
+        "exact")
+
+
+def test_fewer_people_behind_a_percentage():
+    paper = rows_of(("flow", "randomised", "A", "", "", "n", "20"),
+                    ("flow", "randomised", "B", "", "", "n", "20"),
+                    ("baseline", "yes", "A", "", "", "n", "9"),
+                    ("baseline", "yes", "A", "", "", "percent", "47.4"))
+    row = one("percent", "yes", "A", "", "percent", consistency(paper))
+    assert (row["verdict"], row["convention"]) == ("other convention", "n=19")
+
+
+def test_the_ratio_of_standard_errors_is_that_of_a_random_intercept():
+    rng = np.random.default_rng(5)
+    for counts in (((19, 16, 15), (22, 19, 19)), ((30, 22, 25), (28, 28, 20))):
+        rows = [(i, a, k) for a, (n, *seen) in enumerate(counts) for i in range(n)
+                for k in range(3) if k == 0 or i < seen[k - 1]]
+        people = np.array([100 * a + i for i, a, _ in rows])
+        X = np.zeros((len(rows), 6))
+        for row, (_, a, k) in zip(X, rows, strict=True):
+            row[k], row[3 + k] = 1, a
+        effect = dict(zip(np.unique(people), rng.normal(0, 1.2, len(rows)), strict=False))
+        y = np.array([effect[p] for p in people]) + rng.normal(0, 1, len(rows))
+        fit = mixed.random_intercept(y, X, people)
+        se = mixed.contrast(fit, np.array([[0, 0, 0, -1, 1, 0], [0, 0, 0, -1, 0, 1]])).se
+        found = possible_ratios(counts, 0, 0, 0)
+        assert found.low - 1e-3 <= se[0] / se[1] <= found.high + 1e-3
+
+
+def test_the_finer_classes_named_do_print_so():
+    text = one("count test", "stable_relationship")["computation"]
+    a, b = (ast.literal_eval(pair) for pair in re.findall(r"\(\d+, \d+\)", text))
+    rest = (19 - sum(a), 22 - sum(b))
+    assert f"{tests.pearson([*zip(a, b, strict=True), rest]).p:.2f}" == "0.39"
+
+
+def test_dropouts_that_cannot_be():
+    paper = PUBLISHED.copy()
+    at = paper.index[(paper["variable"] == "CGI-S") & (paper["arm"] == "MAIR")
+                     & (paper["analysis"] == "baseline") & (paper["statistic"] == "mean")]
+    paper.loc[at, "printed"] = "5.59"  # three people left out cannot make up for it
+    frame = consistency(paper, SECTIONS)
+    row = one("dropouts", "CGI-S", "MAIR", "baseline", "mean", frame)
+    assert row["verdict"] == "impossible" and row["computed_low"] > 7

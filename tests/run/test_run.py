@@ -1,0 +1,471 @@
+"""The runner: what it refuses, what it executes, what it leaves alone.
+
+The trials and notebooks here are tiny, so that one real run takes about two seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from mair.run import kernels as execute
+from mair.run import plan as run
+from mair.run.output import Build, files, sha256
+from mair.trial.errors import ROOT, TrialError
+from mair.trial.schema import Analysis
+
+DEFAULTS = Analysis().model_dump()
+TABLE = {
+    "first": run.Notebook(None, frozenset({"responders", "sample_size"})),
+    "second": run.Notebook("responders", frozenset({"sample_size"})),
+    "third": run.Notebook("biomarkers"),
+}
+TRIAL = """\
+trial: A tiny trial {of} two arms
+data: people.csv
+participant: id
+arm: {column: arm, control: A, treatment: B}
+visits: [before, after]
+outcomes:
+  pain: {columns: [pain0, pain1], range: [0, 10]}
+responders: {outcome: pain, visit: after, reductions: [0.5]}
+sample_size: {sd: 2, difference: 2}
+analysis: {seed: 7}
+"""
+DATA = "id,arm,pain0,pain1\n" + "".join(
+    f"p{i},{'AB'[i % 2]},{4 + i % 5},{1 + (i * 3) % 7}\n" for i in range(12)
+)
+NOTEBOOK = """\
+# %% [markdown]
+# # The {name} notebook
+
+# %% tags=["parameters"]
+trial = "params/mair.yaml"  # a trial file
+out = None
+{key} = {default!r}
+
+# %%
+from pathlib import Path
+
+from mair import results
+from mair.results import Rows
+from mair.trial import load
+
+t = load(trial, {key}={key})
+rows = Rows("{name}")
+rows.add("pain", "A", n=t.n("A"), {key}={key})
+results.save(rows.frame(), out, "{name}")
+if out:
+    (Path(out) / "tables").mkdir()
+    (Path(out) / "tables" / "{name}.csv").write_text("n\\n{{}}\\n".format(t.n()))
+t.n()
+"""
+
+
+def _write(folder: Path) -> Path:
+    """A trial and three notebooks; returns the trial file."""
+    (folder / "notebooks").mkdir(parents=True)
+    for name, key in (("first", "seed"), ("second", "draws"), ("third", "seed")):
+        text = NOTEBOOK.format(name=name, key=key, default=DEFAULTS[key])
+        (folder / "notebooks" / f"{name}.py").write_text(text)
+    (folder / "people.csv").write_text(DATA)
+    (folder / "tiny.yaml").write_text(TRIAL)
+    return folder / "tiny.yaml"
+
+
+def _run(folder: Path, out: Path, trial: str = "tiny.yaml") -> list[str]:
+    lines: list[str] = []
+    run.run(folder / trial, out, notebooks=folder / "notebooks", table=TABLE, echo=lines.append)
+    return lines
+
+
+def _state(out: Path) -> dict:
+    """Content and modification time of every file and directory."""
+    return {
+        p.relative_to(out).as_posix(): (p.stat().st_mtime_ns, p.is_file() and sha256(p))
+        for p in [out, *out.rglob("*")]
+    }
+
+
+def _results(out: Path) -> dict:
+    """Hashes of what may not depend on where a trial lies, and the names of the rest."""
+    placed = (".html", ".ipynb", "manifest.json")
+    return {name: name.endswith(placed) or sha256(out / name) for name in files(out)}
+
+
+def _executed(capsys) -> set[str]:
+    """Notebooks that the progress lines name."""
+    printed = capsys.readouterr().out.splitlines()
+    return {line.split()[1] for line in printed if line.startswith("[")}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """One run in a folder with a space, braces and letters that are not ASCII."""
+    folder = tmp_path_factory.mktemp("räum {e} x")
+    _write(folder)
+    home = folder / "home"
+    home.mkdir()
+    before = os.environ.get("HOME")
+    os.environ["HOME"] = str(home)
+    try:
+        lines = _run(folder, folder / "build" / "tiny")
+    finally:
+        os.environ["HOME"] = before or ""
+    return folder, lines
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    """A copy of that run, to change."""
+    folder = tmp_path / "copy"
+    shutil.copytree(made[0], folder)
+    return folder
+
+
+def test_a_run_is_whole(made):
+    folder, lines = made
+    out = folder / "build" / "tiny"
+    assert files(out) == [
+        "index.html", "manifest.json", "notebooks/first.ipynb", "notebooks/second.ipynb",
+        "results.csv", "rows/first.csv", "rows/second.csv", "tables/first.csv",
+        "tables/second.csv",
+    ]  # fmt: skip
+    assert lines[-1].endswith("index.html")
+    assert sorted(p.name for p in out.parent.iterdir()) == ["tiny"]
+    assert (out / "results.csv").read_text().splitlines() == [
+        "analysis,variable,arm,time,method,statistic,value",
+        "first,pain,A,,,n,6", "first,pain,A,,,seed,7",
+        "second,pain,A,,,n,6", "second,pain,A,,,draws,10000",
+    ]  # fmt: skip
+    assert out.stat().st_mode & 0o777 == 0o777 & ~_umask()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_the_page_says_what_was_left_out(made):
+    html = (made[0] / "build" / "tiny" / "index.html").read_text()
+    assert "<strong>third</strong>: the trial file has no section biomarkers." in html
+    assert "The first notebook" in html
+
+
+def test_the_manifest_holds_hashes_of_everything(made):
+    out = made[0] / "build" / "tiny"
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert set(manifest["outputs"]) == set(files(out)) - {"manifest.json"}
+    assert all(sha256(out / name) == claimed for name, claimed in manifest["outputs"].items())
+    assert set(manifest["inputs"]) == {"./tiny.yaml", "./people.csv"}
+    assert manifest["seed"] == 7
+    assert manifest["parameters"]["injected"] == {"first": {"seed": 7}, "second": {"draws": 10000}}
+    assert "numpy" in manifest["packages"]
+    assert {"mair/trial/trial.py", "mair/run/plan.py", "mair/report/page.css"} <= set(manifest["code"])
+
+
+def test_executed_notebooks_name_neither_staging_nor_time(made):
+    out = made[0] / "build" / "tiny"
+    node = nbformat.read(out / "notebooks" / "first.ipynb", as_version=4)
+    text = (out / "notebooks" / "first.ipynb").read_text()
+    assert "staging" not in text and "papermill" not in text and "execution" not in [
+        *node.metadata, *(key for cell in node.cells for key in cell.metadata)
+    ]  # fmt: skip
+    injected = next(c for c in node.cells if "injected-parameters" in c.metadata.get("tags", []))
+    assert "out = None" in injected.source and "seed = 7" in injected.source
+    assert [cell["id"] for cell in node.cells] == [f"first-{i:03d}" for i in range(4)]
+    assert node.metadata["kernelspec"]["name"] == "python3"
+
+
+def test_nothing_is_written_to_the_users_home(made):
+    found = files(made[0] / "home")
+    assert [name for name in found if not name.startswith(".cache/matplotlib/")] == []
+
+
+def test_an_unchanged_rerun_writes_nothing(made, capsys):
+    out = made[0] / "build" / "tiny"
+    before = _state(out.parent)
+    lines = _run(made[0], out)
+    assert _state(out.parent) == before
+    assert lines == made[1][-1:]
+    assert _executed(capsys) == set()
+
+
+def test_a_second_run_elsewhere_is_equal_to_the_byte(made, tmp_path, capsys):
+    _run(made[0], tmp_path / "other")
+    first = made[0] / "build" / "tiny"
+    assert {n: sha256(tmp_path / "other" / n) for n in files(first)} == {
+        n: sha256(first / n) for n in files(first)
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("tables/first.csv", {"first"}), ("index.html", set()), ("results.csv", set())],
+)
+@pytest.mark.parametrize("how", ["deleted", "altered"])
+def test_an_output_that_was_lost_is_restored(copy, capsys, name, expected, how):
+    out = copy / "build" / "tiny"
+    before = _results(out)
+    if how == "deleted":
+        (out / name).unlink()
+    else:
+        (out / name).write_text("altered")
+    _run(copy, out)
+    assert _results(out) == before
+    assert Build(out).whole
+    assert _executed(capsys) == expected
+
+
+def test_an_altered_manifest_counts_as_no_manifest_but_stays_ours(copy, capsys):
+    out = copy / "build" / "tiny"
+    before = _results(out)
+    text = (out / "manifest.json").read_text().replace('"seed": 7', '"seed": 8', 1)
+    (out / "manifest.json").write_text(text)
+    _run(copy, out)
+    assert _results(out) == before
+    assert Build(out).manifest["seed"] == 7
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("tiny.yaml", "seed: 7", "seed: 8", {"first"}),
+        ("tiny.yaml", "seed: 7", "seed: 7, draws: 50", {"second"}),
+        ("tiny.yaml", "reductions: [0.5]", "reductions: [0.4]", {"second"}),
+        ("tiny.yaml", "difference: 2", "difference: 3", set()),
+        ("tiny.yaml", "seed: 7}", "seed: 7}  # a comment", set()),
+        ("people.csv", "p3,B,7,3", "p3,B,7,4", {"first", "second"}),
+        ("notebooks/second.py", "# The second", "# Also the second", {"second"}),
+    ],
+)
+def test_a_change_reruns_what_depends_on_it(copy, capsys, file, old, new, expected):
+    _edit(copy / file, old, new)
+    out = copy / "build" / "tiny"
+    before = sha256(out / "index.html")
+    _run(copy, out)
+    assert _executed(capsys) == expected
+    assert sha256(out / "index.html") != before  # at least the inputs' hashes
+    assert Build(out).whole
+
+
+def test_a_failed_notebook_leaves_the_earlier_output_and_is_kept(copy, capsys):
+    out = copy / "build" / "tiny"
+    before = _state(out)
+    _edit(copy / "notebooks" / "first.py", "t.n()\n", "t.n() / 0\n")
+    with pytest.raises(run.RunFailed) as caught:
+        _run(copy, out)
+    kept = out.with_name("tiny.failed") / "first.ipynb"
+    assert caught.value.problems == [
+        f"notebook first failed: ZeroDivisionError: division by zero; kept at {kept}"
+    ]
+    assert "ZeroDivisionError" in kept.read_text()
+    assert _state(out) == before
+    assert sorted(p.name for p in out.parent.iterdir()) == ["tiny", "tiny.failed"]
+    _edit(copy / "notebooks" / "first.py", "t.n() / 0\n", "t.n()\n")
+    _run(copy, out)
+    assert _state(out) == before  # the repaired notebook is the one that ran
+    _edit(copy / "notebooks" / "first.py", "t.n()\n", "t.n() + 1\n")
+    _run(copy, out)
+    assert not kept.parent.exists()
+
+
+def test_a_kernel_that_dies_is_a_failed_notebook(copy, capsys):
+    _edit(copy / "notebooks" / "first.py", "t.n()\n", "import os; os._exit(1)\n")
+    with pytest.raises(run.RunFailed, match="notebook first failed: DeadKernelError"):
+        _run(copy, copy / "build" / "tiny")
+
+
+def test_two_notebooks_may_not_write_one_file(copy, capsys):
+    _edit(copy / "notebooks" / "second.py", '/ "second.csv")', '/ "first.csv")')
+    before = _state(copy / "build" / "tiny")
+    with pytest.raises(run.RunFailed) as caught:
+        _run(copy, copy / "build" / "tiny")
+    assert caught.value.problems == [
+        "tables/first.csv is written by notebook second and by first"
+    ]
+    assert _state(copy / "build" / "tiny") == before
+
+
+def test_two_notebooks_may_not_write_one_row(copy, capsys):
+    _edit(copy / "notebooks" / "second.py", 'Rows("second")', 'Rows("first")')
+    with pytest.raises(run.RunFailed, match="first and second both write the row first,pain,A,,,n"):
+        _run(copy, copy / "build" / "tiny")
+
+
+def test_a_picture_needs_a_text_alternative(copy, capsys):
+    _edit(copy / "notebooks" / "first.py", "t.n()\n",
+          "from IPython.display import HTML\nHTML('<img src=\"data:,\">')\n")
+    with pytest.raises(run.RunFailed, match=r"first\.py, cell 4 shows a picture without a text"):
+        _run(copy, copy / "build" / "tiny")
+
+
+@pytest.mark.parametrize("content", ["notes", '{"name": "an app"}'])
+def test_a_directory_that_is_not_ours_is_refused(made, tmp_path, content):
+    (tmp_path / "manifest.json").write_text(content)
+    before = _state(tmp_path)
+    with pytest.raises(TrialError, match=r"is not empty and holds no manifest\.json of ours"):
+        _run(made[0], tmp_path)
+    assert _state(tmp_path) == before
+
+
+def test_a_file_as_target_is_refused(made, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(TrialError, match="is a file; expected a directory"):
+        _run(made[0], tmp_path / "file")
+
+
+def test_a_readers_own_file_survives(copy, capsys):
+    out = copy / "build" / "tiny"
+    (out / "my").mkdir()
+    (out / "my" / "notes.txt").write_text("mine")
+    (out / "index.html").unlink()
+    _run(copy, out)
+    assert (out / "my" / "notes.txt").read_text() == "mine"
+    assert (out / "index.html").is_file()
+
+
+def test_what_an_interrupted_run_left_is_cleared_up(copy, capsys):
+    out = copy / "build" / "tiny"
+    before = _state(out)
+    stale = out.with_name(".tiny.staging-x")
+    (stale / "parts").mkdir(parents=True)
+    out.rename(out.with_name(".tiny.old"))  # killed between the two renames of a swap
+    _run(copy, out)
+    assert not stale.exists()
+    assert _state(out) == before
+    assert sorted(p.name for p in out.parent.iterdir()) == ["tiny"]
+
+
+def test_the_staging_of_a_live_run_is_left_alone(tmp_path):
+    build = Build(tmp_path / "tiny")
+    with build.staging() as staging:
+        Build(tmp_path / "tiny")
+        assert staging.is_dir()
+    assert not staging.exists()
+
+
+def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):
+    (tmp_path / "p.csv").write_text(
+        "analysis,variable,arm,time,method,statistic,printed,source,note\n"
+        "nnt,pain,A,,,n,6,table 1,\n"
+    )
+    (tmp_path / "audit.yaml").write_text(
+        "published: p.csv\narm: {column: arm, control: A, treatment: B}\n"
+        "visits: [before, after]\noutcomes:\n  pain: {columns: [a, b]}\n"
+    )
+    out = tmp_path / "out"
+    lines: list[str] = []
+    run.run(tmp_path / "audit.yaml", out, echo=lines.append)
+    assert lines[-1] == "0 of 0 checkable published numbers reproduced (1 printed)"
+    assert files(out) == [
+        "figures/audit_map.png", "figures/audit_map.svg", "index.html", "manifest.json",
+        "notebooks/audit.ipynb", "results.csv", "rows/audit.csv", "tables/consistency.csv",
+        "tables/consistency.docx", "tables/published_vs_recomputed.csv",
+        "tables/published_vs_recomputed.docx",
+    ]  # fmt: skip
+    assert "the trial file has no data" in (out / "index.html").read_text()
+    again: list[str] = []
+    run.run(tmp_path / "audit.yaml", out, echo=again.append)
+    assert again == lines
+
+
+def test_a_bad_parameters_cell_stops_the_run_before_it_starts(copy, capsys):
+    _edit(copy / "notebooks" / "first.py", "seed = 2020", "seed = 2021")
+    before = _state(copy / "build")
+    with pytest.raises(TrialError, match=r"notebooks/first\.py: parameter `seed` is 2021"):
+        _run(copy, copy / "build" / "tiny")
+    assert _executed(capsys) == set()
+    assert _state(copy / "build") == before
+
+
+# Progress and the command
+
+
+class _Terminal:
+    def __init__(self, tty: bool):
+        self.tty, self.text = tty, ""
+
+    def isatty(self):
+        return self.tty
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+def test_progress_is_plain_lines_outside_a_terminal():
+    plain, live = _Terminal(False), _Terminal(True)
+    for stream in (plain, live):
+        progress = execute.Progress(2, stream)
+        progress.running(["flow", "nnt"])
+        progress.finished("flow", 1.34)
+    assert plain.text == "[1/2] flow 1.3 s\n"
+    assert "[0/2] running flow, nnt 0 s" in live.text
+    assert live.text.endswith("\r\x1b[K[1/2] flow 1.3 s\n")
+
+
+def _command(*arguments, cwd=ROOT):
+    return subprocess.run(
+        [sys.executable, "-m", "mair", *map(str, arguments)],
+        cwd=cwd, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_bad_input_is_lines_on_stderr_and_status_2(tmp_path):
+    _write(tmp_path)
+    _edit(tmp_path / "tiny.yaml", "responders:", "respondents:")
+    _edit(tmp_path / "tiny.yaml", "seed: 7", "seed: many")
+    done = _command("run", tmp_path / "tiny.yaml", "--out", tmp_path / "out")
+    lines = done.stderr.splitlines()
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(lines) == 2 and all("tiny.yaml" in line for line in lines)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_trial_file_is_one_line(tmp_path):
+    done = _command("run", "nowhere.yaml")
+    assert (done.returncode, done.stderr) == (
+        2, "nowhere.yaml: no such file; expected a trial file (.yaml)\n"
+    )  # fmt: skip
+
+
+def test_bad_published_numbers_are_lines_on_stderr(tmp_path):
+    _write(tmp_path)
+    (tmp_path / "p.csv").write_text("a,b\n1,2\n")
+    _edit(tmp_path / "tiny.yaml", "data:", "published: p.csv\ndata:")
+    done = _command("run", tmp_path / "tiny.yaml", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr.startswith("p.csv: columns a,b; expected analysis,variable")
+
+
+def test_the_commands_are_listed():
+    done = _command("--help")
+    assert done.returncode == 0
+    for name in ("run", "cohort", "cohorts", "environment", "verify-r"):
+        assert re.search(rf"^ +{name}\b", done.stdout, re.MULTILINE)
+
+
+def test_the_package_imports_quickly():
+    """Heavy packages load when they are used, so that an unchanged rerun stays short."""
+    code = "import sys, mair.__main__, mair.run.plan; print([m for m in ('pandas', 'jupytext', " \
+           "'nbformat', 'matplotlib', 'pydantic') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,203 @@
+"""The rows of every section: invariances, the paper's own facts, and what an option changes."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from trials import shapes
+
+from mair import results
+from mair.results import Lookup
+from mair.sections import estimands, flow, planning
+from mair.sections import rows as sections
+from mair.trial import load
+
+METHOD = "random-intercept/z"
+
+
+def as_bytes(trial, path) -> bytes:
+    results.write(sections.rows(trial), path)
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def mair():
+    return load("params/mair.yaml")
+
+
+@pytest.fixture(scope="module")
+def rows(mair):
+    return sections.rows(mair)
+
+
+@pytest.fixture(scope="module")
+def value(rows):
+    return Lookup(rows)
+
+
+def test_one_trial_in_every_format_and_shape_gives_the_same_bytes(tmp_path):
+    found = {
+        (shape, kind): as_bytes(load(shapes.make(tmp_path, shape, kind)), tmp_path / "r.csv")
+        for shape in ("wide", "long")
+        for kind in shapes.FORMATS
+    }
+    assert len(found) == 10
+    assert len(set(found.values())) == 1
+    assert len(found["wide", "csv"].splitlines()) > 1000
+
+
+def test_keys_are_unique_and_values_are_numbers(rows):
+    assert not rows.duplicated(results.KEYS).any()
+    assert rows["value"].map(lambda v: v is None or isinstance(v, (int, float))).all()
+
+
+def renamed(spec: dict, frame: pd.DataFrame):
+    """The same trial under other names, and how to translate its rows back."""
+    outcomes_ = {name: f"Y{i}" for i, name in enumerate(spec["outcomes"])}
+    markers = {name: f"M{i}" for i, name in enumerate(spec["biomarkers"])}
+    names = outcomes_ | markers
+    spec = {**spec, "arm": {"column": "grp", "control": "alpha", "treatment": "beta"},
+            "visits": ["t0", "t1", "t2"], "covariates": ["pills"],
+            "outcomes": {names[k]: v for k, v in spec["outcomes"].items()},
+            "biomarkers": {names[k]: v for k, v in spec["biomarkers"].items()},
+            "responders": {**spec["responders"], "outcome": names["FIQ"], "visit": "t1"},
+            "baseline": [names.get(e, e) if isinstance(e, str) else
+                         ({**e, "column": "pills", "name": "pills"}
+                          if e["name"] == "n_medications" else e) for e in spec["baseline"]],
+            "flow": {**spec["flow"], "other_arms": {"gamma": 23}}}  # fmt: skip
+    frame = frame.rename(columns={"arm": "grp", "n_medications": "pills"})
+    frame["grp"] = frame["grp"].map({"RT": "alpha", "MAIR": "beta"})
+    return spec, frame, names
+
+
+def test_other_names_change_names_only(tmp_path, rows):
+    spec = yaml.safe_load(Path("params/mair.yaml").read_text(encoding="utf-8"))
+    frame = pd.read_csv("mair/data/mair_synthetic.csv", dtype=str, keep_default_na=False)
+    spec, frame, names = renamed(spec, frame)
+    spec.pop("published")
+    spec["data"] = "x.csv"
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    (tmp_path / "x.yaml").write_text(json.dumps(spec))
+    other = sections.rows(load(tmp_path / "x.yaml"))
+    arms = {"alpha": "RT", "beta": "MAIR", "gamma": "ABCT"}
+    visits = {"t0": "baseline", "t1": "post", "t2": "followup"}
+    back = {new: old for old, new in names.items()} | {"pills": "n_medications"}
+    other["arm"] = other["arm"].replace(arms)
+    other["time"] = other["time"].replace(visits)
+    words = other["variable"].str.split(r"(: | >=)", regex=True)
+    other["variable"] = ["".join(back.get(word, word) for word in parts) for parts in words]
+    ours = rows.set_index(results.KEYS)["value"].to_dict()
+    theirs = other.set_index(results.KEYS)["value"].to_dict()
+    assert ours.keys() == theirs.keys()
+    assert {k: v for k, v in ours.items() if results.text(theirs[k]) != results.text(v)} == {}
+
+
+def test_confidence_changes_limits_and_nothing_else(mair, rows):
+    other = sections.rows(load("params/mair.yaml", confidence=0.9))
+    moved = rows["value"].fillna(-1).to_numpy() != other["value"].fillna(-1).to_numpy()
+    changed = set(rows.loc[moved, "statistic"])
+    assert changed == {"ci_low", "ci_high", "gmr_low", "gmr_high", "nnt_ci_low", "nnt_ci_high",
+                       "rr_low", "rr_high"}  # fmt: skip
+    fixed = ~rows["statistic"].isin(changed)
+    assert not moved[fixed].any()
+
+
+def test_without_families_only_q_changes(rows):
+    other = sections.rows(load("params/mair.yaml", fdr_families=None))
+    moved = rows["value"].fillna(-1).to_numpy() != other["value"].fillna(-1).to_numpy()
+    assert set(rows.loc[moved, "statistic"]) == {"q"}
+    assert other.loc[other["statistic"] == "q", "value"].isna().all()
+
+
+def test_one_family_for_both_sections():
+    trial = load("params/mair.yaml", fdr_families={"outcomes": "all", "biomarkers": "all"})
+    frame = sections.rows(trial)
+    keys = frame["statistic"].isin(["p", "q"]) & frame["analysis"].isin(["outcomes", "biomarkers"])
+    own = frame[keys & (frame["arm"] == "difference") & (frame["time"] != "")]
+    own = own[own["method"] == METHOD].pivot(
+        index=["analysis", "variable", "time"], columns="statistic", values="value")
+    p = own["p"].sort_values()
+    q = (p.astype(float) * len(p) / pd.RangeIndex(1, len(p) + 1))[::-1].cummin()[::-1].clip(upper=1)
+    assert len(p) == 9 * 2 + 5
+    assert own.loc[p.index, "q"].astype(float).to_numpy() == pytest.approx(q.to_numpy(float))
+
+
+def test_flow_of_the_paper(value):
+    assert value("flow", "enrolled", "overall", statistic="n") == 64
+    assert value("flow", "randomised", "overall", statistic="n") == 41
+    assert value("flow", "randomised", "ABCT", statistic="n") == 23
+    low, high = (value("flow", "retained", "RT", "post", "wilson", statistic=s)
+                 for s in ("ci_low", "ci_high"))  # fmt: skip
+    assert (f"{low:.1f}", f"{high:.1f}") == ("62.4", "94.5")
+    assert value("flow", "analysed: FIQ", "overall", statistic="percent") == 100
+
+
+def test_sample_size_of_the_paper(mair, value):
+    found = {m: value("sample_size", "FIQ", "overall", "", m, statistic="n")
+             for m in ("normal", "t")}  # fmt: skip
+    assert found == {"normal": 18, "t": 19}
+    key = ("sample_size", "FIQ", "overall", "")
+    assert value(*key, "normal/divided", statistic="n_with_dropout") == 44
+    assert value(*key, "normal/multiplied", statistic="n_with_dropout") == pytest.approx(41.4)
+    assert "19 an arm" in planning.unrounded(mair)
+    assert "20 by the noncentral t" in planning.unrounded(mair)
+
+
+def test_responders_of_the_paper(value):
+    for reduction, printed in ((20, "65.5 40.3 90.7 1.1 2.5"), (50, "36.8 15.2 58.5 1.7 6.6")):
+        key = ("nnt", f"FIQ >={reduction}%", "difference", "post", "completers/wald")
+        found = [value(*key, statistic=s)
+                 for s in ("arr", "ci_low", "ci_high", "nnt_ci_low", "nnt_ci_high")]  # fmt: skip
+        assert " ".join(f"{x:.1f}" for x in found) == printed
+    worst = ("nnt", "FIQ >=50%", "difference", "post", "worst-case/newcombe")
+    assert value(*worst, statistic="nnt_through_infinity") == 1
+    assert value(*worst, statistic="nnt_ci_low") < 0 < value(*worst, statistic="nnt_ci_high")
+
+
+def test_logged_biomarkers_report_ratios(value):
+    import math
+
+    key = ("biomarkers", "hs-CRP", "difference", "post", METHOD)
+    assert value(*key, statistic="gmr") == pytest.approx(math.exp(value(*key, statistic="b")))
+    assert ("biomarkers", "BDNF", "difference", "post", METHOD, "gmr") not in value
+
+
+def test_whom_a_section_describes(value):
+    for arm, n in (("RT", 16), ("MAIR", 19)):
+        assert value("biomarkers", "BDNF", arm, "post", "described", statistic="n") == n
+    assert value("biomarkers", "BDNF", "MAIR", "post", "observed", statistic="n") == 22
+    assert value("outcomes", "PCS", "MAIR", "post", "described", statistic="n") == 15
+
+
+def test_a_constant_row_is_not_estimable(value):
+    for method in ("pearson", "yates", "fisher", "smd"):
+        statistic = "smd" if method == "smd" else "p"
+        found = value("baseline", "residence_urban", "difference", "", method, statistic=statistic)
+        assert found != found
+
+
+def test_every_estimated_row_has_its_estimand(mair, rows):
+    found = estimands.table(mair, rows)
+    keys = set(found[results.KEYS[:5]].itertuples(index=False, name=None))
+    contrasts = rows[(rows["arm"] == "difference") & rows["statistic"].isin(["b", "arr", "d"])]
+    contrasts = contrasts[contrasts["analysis"] != "sample_size"]
+    assert set(contrasts[results.KEYS[:5]].itertuples(index=False, name=None)) <= keys
+    one = found.set_index(results.KEYS[:5]).loc[("outcomes", "FIQ", "difference", "post", METHOD)]
+    assert (one["n_randomised_RT"], one["n_with_data_RT"], one["rows_RT"]) == (19, 19, 50)
+    assert (one["n_randomised_MAIR"], one["n_with_data_MAIR"], one["rows_MAIR"]) == (22, 22, 60)
+
+
+def test_left_out_for_a_covariate_is_counted_and_named(tmp_path):
+    trial = load("tests/trials/invented_a.yaml")
+    value = Lookup(flow.rows(trial))
+    missing = [f for f in trial.covariates if f.values.isna().any()]
+    assert len(missing) == 1
+    who = missing[0].values.index[missing[0].values.isna()]
+    assert all(name in flow.left_out(trial) for name in who)
+    left = sum(value("flow", f"left out: {missing[0].name} missing", arm, statistic="n")
+               for arm in trial.arms)  # fmt: skip
+    assert left == len(who)
+    assert value("flow", f"analysed: {trial.primary.name}", "overall", statistic="n") == (
+        trial.n() - left)

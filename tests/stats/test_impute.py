@@ -1,0 +1,364 @@
+"""Multiple imputation and its pooling against mice and R (oracles/impute.R), and by property."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from mair.stats import impute as im
+from mair.stats import mixed, pooling, risk
+
+ROOT = Path(__file__).parents[2]
+ORACLES = Path(__file__).parents[1] / "oracles"
+R = json.loads((ORACLES / "impute.json").read_text("utf-8"))
+DATA = ROOT / "mair" / "data"
+
+
+@cache
+def data(name):
+    if name in ("fiq", "pcs"):
+        d = pd.read_csv(ORACLES / "impute_cohort.csv")
+        y, arm, covariates = d[[f"{name}{t}" for t in range(3)]], d["arm"], d["x"]
+    elif name == "blues":
+        d = pd.read_csv(DATA / "beat_the_blues.csv")
+        y = d[["bdi_pre", "bdi_2m", "bdi_3m", "bdi_5m", "bdi_8m"]]
+        arm = (d["treatment"] == "BtheB").astype(int)
+        covariates = np.c_[d["drug"] == "Yes", d["length"] == ">6m"]
+    else:
+        d = pd.read_csv(ORACLES / "impute_gaps.csv")
+        if name == "one":
+            d = d[d["y0"].notna()]
+        y, arm, covariates = d[["y0", "y1", "y2", "y3"][: 2 if name == "one" else 4]], d.arm, d.x
+    return np.array(y, float), np.array(arm), np.array(covariates, float).reshape(len(y), -1)
+
+
+@cache
+def imputed(name, rule="mar", m=2000):
+    return im.impute(*data(name), rule=rule, m=m, rng=np.random.default_rng(2020), burn=25)
+
+
+def pooled(name, visit, rule="mar", **kwargs):
+    _, arm, covariates = data(name)
+    analyse = pooling.group_by_time(arm, covariates, visit, df_complete=78)
+    return pooling.rubin(*analyse(imputed(name, rule, **kwargs).values))
+
+
+def agree(ours, theirs):
+    """Within 3 Monte-Carlo errors; standard errors within 3 %."""
+    error = np.sqrt(ours.between / ours.m + theirs["between"] / theirs["m"])
+    assert abs(ours.estimate - theirs["estimate"]) <= 3 * error
+    assert 0.97 <= ours.se / theirs["se"] <= 1.03
+
+
+# --- against R -----------------------------------------------------------------------------
+
+MAR = [(name, visit) for name, found in R["mar"].items()
+       for visit in range(1, len(found["contrasts"]) + 1)]
+BASED = [(name, rule, visit) for name, rules in R["reference"].items() for rule in rules
+         for visit in range(1, len(rules[rule]["contrasts"]) + 1)]
+
+
+@pytest.mark.parametrize(("name", "visit"), MAR)
+def test_mar_agrees_with_mice(name, visit):
+    theirs = R["mar"][name]["contrasts"][visit - 1]
+    assert theirs["m"] == 2000
+    agree(pooled(name, visit), theirs)
+
+
+def test_responders_agree_with_mice():
+    _, arm, _ = data("fiq")
+    values = imputed("fiq").values
+    for theirs in R["mar"]["fiq"]["responders"]:
+        gained = risk.improvement(values[..., 0], values[..., 1])
+        found = pooling.responders(risk.meets(gained, theirs["reduction"]), arm)
+        agree(found.difference, theirs)
+        assert (found.n_treatment, found.n_control) == (22, 19)
+        assert found.difference.estimate == pytest.approx(found.treatment - found.control)
+
+
+@pytest.mark.parametrize(("name", "rule", "visit"), BASED)
+def test_reference_based_agrees_with_the_joint_formulas(name, rule, visit):
+    agree(pooled(name, visit, rule), R["reference"][name][rule]["contrasts"][visit - 1])
+
+
+@pytest.mark.parametrize(("name", "rule", "visit"), BASED)
+def test_conditional_mean_and_jackknife_agree_with_r(name, rule, visit):
+    theirs = R["reference"][name][rule]
+    found = pooling.jackknife(*data(name), visit, rule=rule)
+    assert found.estimate == pytest.approx(theirs["conditional_mean"][visit - 1], rel=1e-8)
+    assert found.se == pytest.approx(theirs["jackknife_se"][visit - 1], rel=1e-8)
+
+
+@pytest.mark.parametrize("case", R["rubin"]["pooled"], ids=["barnard-rubin", "rubin"])
+def test_rubin_agrees_with_mice(case):
+    given = R["rubin"]
+    found = pooling.rubin(given["estimates"], given["variances"], float(case["df_complete"]))
+    for key in ("estimate", "se", "df", "fmi", "between"):
+        assert getattr(found, key) == pytest.approx(case[key], rel=1e-12)
+    assert found.mc_error == pytest.approx(np.sqrt(case["between"] / 6))
+
+
+# --- imputation ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", im.RULES)
+@pytest.mark.parametrize("name", ["fiq", "gaps"])
+def test_observed_values_stay(name, rule):
+    y, _, _ = data(name)
+    found = imputed(name, rule, m=500)
+    assert np.array_equal(found.missing, np.isnan(y)) and np.isfinite(found.values).all()
+    assert (found.values == y)[:, ~found.missing].all()
+    assert found.values[:, found.missing].std(0).min() > 0
+    assert found.pooled == () and found.monotone == (name == "fiq")
+
+
+def test_nothing_missing_is_the_complete_analysis():
+    y, arm, covariates = data("fiq")
+    y = np.nan_to_num(y, nan=40.0)
+    found = im.impute(y, arm, covariates, m=3, rng=np.random.default_rng(1))
+    fit = pooling.group_by_time(arm, covariates, 2, df_complete=78.0)
+    b, variance, _ = fit(y)
+    over = pooling.rubin(*fit(found.values))
+    assert float(over.estimate) == pytest.approx(float(b), rel=1e-12)
+    assert (float(over.se), over.df) == (pytest.approx(float(np.sqrt(variance))), 78)
+    assert over.fmi == over.mc_error == 0
+
+
+@pytest.mark.parametrize("rule", im.RULES)
+def test_imputations_centre_on_the_conditional_mean(rule):
+    y, arm, covariates = data("gaps")
+    values = imputed("gaps", rule, m=500).values
+    expected = im.conditional_mean(y, arm, covariates, rule=rule)
+    gone = np.isnan(y)
+    spread = values[:, gone].std(0)
+    assert np.abs(values[:, gone].mean(0) - expected[gone]).max() < 0.25 * spread.min()
+
+
+def test_rules_differ_only_where_they_should():
+    y, arm, _ = data("blues")
+    mar, j2r, cr = (imputed("blues", rule).values for rule in im.RULES)
+    at_once = (arm == 1) & np.isnan(y[:, 1:]).all(1)
+    later = (arm == 1) & np.isnan(y[:, 4]) & ~np.isnan(y[:, 1])
+    assert np.array_equal(mar[:, arm == 0], j2r[:, arm == 0])
+    assert np.array_equal(j2r[:, at_once], cr[:, at_once])
+    assert later.any() and (j2r[:, later, 4] != cr[:, later, 4]).all()
+    assert (mar[:, later, 4] != cr[:, later, 4]).all()
+
+
+def test_jump_to_reference_forgets_the_treatment():
+    # whoever is treated and leaves at once gets the control arm's regression on baseline
+    rng = np.random.default_rng(3)
+    before = rng.normal(50, 10, 30)
+    y = np.c_[np.r_[before, before], np.r_[before + rng.normal(-5, 4, 30), np.full(30, np.nan)]]
+    y[30:35, 1] = 0.0  # five stay, far off: no matter
+    y[:30, 1][::4] = np.nan
+    arm = np.repeat([0, 1], 30)
+    completed = im.conditional_mean(y, arm, rule="j2r")
+    ols = np.polyfit(before[~np.isnan(y[:30, 1])], y[:30, 1][~np.isnan(y[:30, 1])], 1)
+    assert completed[35:, 1] == pytest.approx(np.polyval(ols, before[5:]))
+
+
+def test_row_order_does_not_matter():
+    y, arm, covariates = data("gaps")
+    mix = np.random.default_rng(4).permutation(len(y))
+    for rule in im.RULES:
+        one = im.impute(y, arm, covariates, rule=rule, m=4, rng=np.random.default_rng(5))
+        two = im.impute(y[mix], arm[mix], covariates[mix], rule=rule, m=4,
+                        rng=np.random.default_rng(5))
+        assert two.values == pytest.approx(one.values[:, mix], rel=1e-9)
+
+
+def test_units_do_not_matter():
+    y, arm, covariates = data("gaps")
+    for rule in im.RULES:
+        one = im.impute(y, arm, covariates, rule=rule, m=4, rng=np.random.default_rng(5))
+        two = im.impute(7 * y - 300, arm, 0.01 * covariates + 9, rule=rule, m=4,
+                        rng=np.random.default_rng(5))
+        assert two.values == pytest.approx(7 * one.values - 300, rel=1e-8, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["fiq", "gaps"])
+def test_arm_swap_changes_the_sign(name):
+    y, arm, covariates = data(name)
+    one, two = (pooling.jackknife(y, a, covariates, 2) for a in (arm, 1 - arm))
+    assert (two.estimate, two.se) == pytest.approx((-one.estimate, one.se), rel=1e-7)
+    swapped = im.impute(y, 1 - arm, covariates, m=2000, rng=np.random.default_rng(6), burn=10)
+    ours = pooled(name, 2)
+    theirs = pooling.rubin(*pooling.group_by_time(1 - arm, covariates, 2)(swapped.values))
+    error = np.hypot(ours.mc_error, theirs.mc_error)
+    assert abs(ours.estimate + theirs.estimate) < 4 * error
+    assert theirs.se == pytest.approx(ours.se, rel=0.04)
+
+
+def test_a_small_arm_borrows_from_the_other_and_says_so():
+    y, arm, covariates = (v.copy() for v in data("fiq"))
+    y[np.flatnonzero(arm == 1)[3:], 2] = np.nan  # two or three treated people at the end
+    found = im.impute(y, arm, covariates, m=500, rng=np.random.default_rng(1))
+    assert found.pooled == (2,) and np.isfinite(found.values).all()
+    # its slopes are least squares with an intercept an arm
+    expected = im.conditional_mean(y, arm, covariates)
+    seen = ~np.isnan(y[:, 2])
+    X = np.c_[1 - arm, arm, covariates, expected[:, :2]]
+    beta = np.linalg.lstsq(X[seen], y[seen, 2], rcond=None)[0]
+    assert expected[~seen, 2] == pytest.approx(X[~seen] @ beta)
+
+
+def test_what_cannot_be_imputed_is_refused():
+    y, arm, covariates = (v.copy() for v in data("fiq"))
+    rng = np.random.default_rng(1)
+    for wrong in ({"rule": "locf"}, {"m": 1}, {"arm": arm + 1}, {"arm": arm[:-1]},
+                  {"covariates": np.full((len(y), 1), np.nan)}):
+        with pytest.raises(ValueError):
+            im.impute(**{"y": y, "arm": arm, "covariates": covariates, "rng": rng, **wrong})
+    y[arm == 1, 2] = np.nan
+    with pytest.raises(im.NotEstimable, match="visit 2: 0 and 15 people"):
+        im.impute(y, arm, covariates, rng=rng)
+    y[:, 2] = np.nan
+    with pytest.raises(im.NotEstimable, match="nobody was seen at visit 2"):
+        im.impute(y, arm, covariates, rng=rng)
+
+
+# --- pooling -------------------------------------------------------------------------------
+
+
+def test_the_analysis_is_the_mixed_model_of_the_trial():
+    y, arm, covariates = data("fiq")
+    y = imputed("fiq").values[0]
+    n, T = y.shape
+    later = np.tile(np.eye(T)[:, 1:], (n, 1))
+    a = np.repeat(arm, T)
+    X = np.c_[np.ones(n * T), a, later, a[:, None] * later, np.repeat(covariates, T, 0)]
+    fit = mixed.random_intercept(y.ravel(), X, np.repeat(np.arange(n), T), reml=False)
+    b, variance, _ = pooling.group_by_time(arm, covariates, 2, reml=False)(y)
+    assert (b, np.sqrt(variance)) == pytest.approx((fit.beta[5], fit.se[5]), rel=1e-9)
+
+
+def test_the_analysis_of_change_is_the_t_test():
+    _, arm, _ = data("fiq")
+    values = imputed("fiq").values[:3]
+    change = values[..., 2] - values[..., 0]
+    theirs = stats.ttest_ind(change[:, arm == 1], change[:, arm == 0], axis=1)
+    b, variance, df = pooling.change_by_arm(arm, 2)(values)
+    assert df == 39 and b / np.sqrt(variance) == pytest.approx(theirs.statistic)
+
+
+def test_rubin_refuses_and_survives():
+    with pytest.raises(ValueError, match="at least 2"):
+        pooling.rubin([1.0], [1.0])
+    flat = pooling.rubin(np.zeros(5), np.zeros(5))
+    assert (flat.estimate, flat.se, flat.fmi) == (0, 0, 0) and np.isnan(flat.p)
+    low, high = flat.interval()
+    assert low == high == 0
+    some = pooling.rubin([1.0, 2.0], [0.0, 0.0], 20.0)  # nothing within: all is missing
+    assert some.fmi == pytest.approx(1) and some.se == pytest.approx(np.sqrt(0.75))
+
+
+def test_pooled_interval_and_p_agree():
+    found = pooled("fiq", 1)
+    low, high = found.interval(1 - found.p)
+    assert high == pytest.approx(0, abs=1e-9) and low < found.estimate
+
+
+def test_zero_responders_do_not_fail():
+    arm = np.repeat([0, 1], [5, 7])
+    found = pooling.responders(np.zeros((4, 12), bool), arm)
+    assert found.difference.estimate == found.difference.se == 0 and found.log_ratio is None
+    all_of = pooling.responders(np.ones((4, 12), bool), arm)
+    assert all_of.log_ratio.estimate == 0
+    with pytest.raises(ValueError, match="needs both"):
+        pooling.responders(np.zeros((4, 5), bool), np.zeros(5))
+
+
+# --- delta ---------------------------------------------------------------------------------
+
+
+@cache
+def tipping(visit=1, name="fiq", **kwargs):
+    _, arm, covariates = data(name)
+    analyse = pooling.group_by_time(arm, covariates, visit, df_complete=78)
+    imp = imputed(name, m=200)
+    kwargs = {"scale": (0, 100)} | kwargs
+    return imp, arm, analyse, pooling.tipping_point(imp, arm, visit, analyse, **kwargs)
+
+
+def test_delta_zero_is_mar_exactly():
+    for name in ("fiq", "gaps", "blues"):
+        _, arm, _ = data(name)
+        mar = imputed(name, m=500)
+        assert np.array_equal(pooling.shifted(mar, arm, 1, 0.0, 0.0), mar.values)
+    imp, arm, analyse, _ = tipping()
+    grid = pooling.delta_grid(imp, arm, 1, analyse, [0.0], [0.0])
+    mar = pooling.rubin(*analyse(imp.values))
+    assert (grid.estimate[0, 0], grid.low[0, 0], grid.high[0, 0]) == (
+        mar.estimate, *mar.interval())
+
+
+@pytest.mark.parametrize("visit", [1, 2])
+def test_tipping_point_is_where_the_interval_first_meets_zero(visit):
+    imp, arm, analyse, found = tipping(visit)
+    assert found.state == "tips" and found.pooled.interval()[1] == pytest.approx(0, abs=1e-6)
+    assert found.pooled.interval()[1] >= 0
+    deltas = np.linspace(0, found.delta * (1 - 1e-6), 60)
+    before = pooling.delta_grid(imp, arm, visit, analyse, deltas, [0.0])
+    assert (before.high < 0).all()
+    gone = imp.missing[:, visit] & (arm == 1)
+    moved = imp.values[:, gone, visit] + found.delta
+    assert found.imputed == moved.size == 200 * gone.sum()
+    assert found.beyond == (moved > 100).sum() + (moved < 0).sum() > found.beyond_mar
+
+
+def test_the_estimate_is_linear_in_delta():
+    imp, arm, analyse, found = tipping()
+    share = (imp.missing[:, 1] & (arm == 1)).sum() / (arm == 1).sum()
+    mar = pooling.rubin(*analyse(imp.values))
+    assert found.pooled.estimate == pytest.approx(mar.estimate + share * found.delta, rel=1e-9)
+    assert found.pooled.between == pytest.approx(mar.between)
+
+
+def test_tipping_states():
+    imp, arm, analyse, found = tipping()
+    short = pooling.tipping_point(imp, arm, 1, analyse, scale=(0, 100), limit=found.delta / 2)
+    assert short.state == "none within the scale" and np.isnan(short.delta)
+    assert short.pooled.interval()[1] < 0
+    already = tipping(4, "blues", scale=(0, 63))[3]
+    assert (already.state, already.delta, already.beyond) == (
+        "contains 0 already", 0.0, already.beyond_mar)
+    broken = pooling.tipping_point(imp, arm, 1, lambda v: (np.full(len(v), np.nan),) * 2,
+                                   scale=(0, 100))
+    assert broken.state == "not estimable" and np.isnan(broken.delta)
+    with pytest.raises(ValueError, match="needs a limit"):
+        pooling.tipping_point(imp, arm, 1, analyse, scale=None)
+    y = data("fiq")[0].copy()
+    y[arm == 1] = np.nan_to_num(y[arm == 1], nan=35.0)
+    whole = im.impute(y, arm, data("fiq")[2], m=20, rng=np.random.default_rng(1))
+    nobody = pooling.tipping_point(whole, arm, 1, analyse, scale=(0, 100))
+    assert nobody.state == "nobody imputed" and np.isnan(nobody.delta) and nobody.imputed == 0
+
+
+def test_tipping_point_mirrors_when_higher_is_better():
+    imp, arm, analyse, found = tipping()
+    turned = im.Imputed(100 - imp.values, imp.missing, "mar", (), True)
+    mirror = pooling.tipping_point(turned, arm, 1, analyse, scale=(0, 100), better="higher")
+    assert mirror.delta == pytest.approx(found.delta, rel=1e-8)
+    assert mirror.beyond == found.beyond
+    double = im.Imputed(2 * imp.values, imp.missing, "mar", (), True)
+    scaled = pooling.tipping_point(double, arm, 1, analyse, scale=(0, 200))
+    assert scaled.delta == pytest.approx(2 * found.delta, rel=1e-8)
+
+
+def test_the_first_crossing_counts_where_the_standard_error_bends():
+    imp, arm, _, _ = tipping()
+    gone = imp.missing[:, 1] & (arm == 1)
+    zero = imp.values[:, gone, 1].mean()
+
+    def analyse(values):  # 0 is in for deltas from 10 to 20 and again from 40
+        delta = (values[:, gone, 1].mean(1).mean() - zero) * np.ones(len(values))
+        wide = (np.abs(delta - 15) <= 5) | (delta >= 40)
+        return delta - 90, np.where(wide, 1e4, 1e-4), np.inf
+
+    found = pooling.tipping_point(imp, arm, 1, analyse, scale=(0, 100))
+    assert found.delta == pytest.approx(10, abs=1e-6)

@@ -1,0 +1,436 @@
+"""The random-intercept engine against lme4, nlme, dense likelihoods and itself."""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import log_ndtr
+
+from mair.stats import mixed
+from mair.stats._profile import Scalars, minimise
+from mair.studies import bench
+
+HERE = Path(__file__).parents[1] / "oracles"
+DATA = Path(mixed.__file__).parents[1] / "data" / "beat_the_blues.csv"
+ORACLE = json.loads((HERE / "mixed_results.json").read_text())["fits"]
+SIMULATED = ["complete", "missing", "boundary", "huge_icc", "near_zero", "sparse"]
+VISITS = ["pre", "2m", "3m", "5m", "8m"]
+
+
+def beat_the_blues():
+    wide = pd.read_csv(DATA)
+    long = pd.concat([wide.assign(visit=v, bdi=wide[f"bdi_{v}"]) for v in VISITS])
+    return long[long.bdi.notna()]
+
+
+def dummies(d):
+    return ((d.treatment == "BtheB") * 1.0, (d.drug == "Yes") * 1.0, (d.length == ">6m") * 1.0)
+
+
+def dataset(name):
+    """y, X (columns in R's order), groups of a stored data set."""
+    if name in SIMULATED:
+        d = pd.read_csv(HERE / f"mixed_{name}.csv")
+        visits = [(d.visit == v) * 1.0 for v in sorted(d.visit.unique())[1:]]
+        X = np.column_stack([np.ones(len(d)), d.arm, *visits, d.x, *[d.arm * v for v in visits]])
+        return d.y.to_numpy(), X, d.id.to_numpy()
+    d = beat_the_blues()
+    if name == "hsaur3":
+        d = d[d.visit != "pre"]
+        treated, drug, length = dummies(d)
+        month = d.visit.str.rstrip("m").astype(float)
+        X = np.column_stack([np.ones(len(d)), d.bdi_pre, month, treated, drug, length])
+    else:
+        treated, drug, length = dummies(d)
+        visits = [(d.visit == v) * 1.0 for v in VISITS[1:]]
+        X = np.column_stack([np.ones(len(d)), treated, *visits, drug, length,
+                             *[treated * v for v in visits]])
+    return d.bdi.to_numpy(float), X, d.id.to_numpy()
+
+
+def by_matrices(y, X, groups, **options):
+    """The second of two designs in a batch: the path of the moment matrices."""
+    fit = mixed.random_intercept(y, np.stack([X, X]), groups, **options)
+    return mixed.RandomIntercept(**{k: v if k == "reml" else v[1] for k, v in vars(fit).items()})
+
+
+def close(a, b, rtol, atol=0.0):
+    np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
+
+
+def same_fit(a, b, rtol):
+    scale = np.abs(b.se) + np.abs(b.beta)
+    assert (np.abs(a.beta - b.beta) <= rtol * scale).all()
+    assert (np.abs(a.cov - b.cov) <= rtol * b.se[..., None] * b.se[..., None, :]).all()
+    close(a.var_participant, b.var_participant, rtol, rtol * np.max(b.var_residual))
+    close(a.var_residual, b.var_residual, rtol)
+    close(a.criterion, b.criterion, rtol, rtol)
+    assert (a.boundary == b.boundary).all()
+
+
+def trial(rng, q=14, visits=3, drop=0.2, between=2.0):
+    """A small simulated trial, at least two rows for some."""
+    groups = np.repeat(np.arange(q), visits)
+    visit = np.tile(np.arange(visits), q)
+    keep = (rng.uniform(size=len(groups)) >= drop) | (groups < 4)
+    groups, visit = groups[keep], visit[keep]
+    arm = (groups % 2).astype(float)
+    later = [(visit == v) * 1.0 for v in range(1, visits)]
+    X = np.column_stack([np.ones(len(groups)), arm, *later, *[arm * v for v in later],
+                         rng.normal(size=q)[groups]])
+    y = 5 + rng.normal(0, between, q)[groups] + rng.normal(size=len(groups))
+    return y, X, groups
+
+
+def dense(y, X, groups, lam, reml):
+    """-2 log likelihood at a ratio, the residual variance profiled, from the full V."""
+    V = np.eye(len(y)) + lam * (groups[:, None] == groups[None])
+    Vi = np.linalg.inv(V)
+    A = X.T @ Vi @ X
+    beta = np.linalg.solve(A, X.T @ Vi @ y)
+    r = y - X @ beta
+    df = len(y) - X.shape[1] if reml else len(y)
+    s2 = r @ Vi @ r / df
+    value = df * (1 + np.log(2 * np.pi * s2)) + np.linalg.slogdet(V)[1]
+    return value + (np.linalg.slogdet(A)[1] if reml else 0), beta, s2 * np.linalg.inv(A), s2
+
+
+@pytest.mark.parametrize("engine", [mixed.random_intercept, by_matrices])
+@pytest.mark.parametrize("estimator", ["reml", "ml"])
+@pytest.mark.parametrize("name", ["beat_the_blues", "hsaur3", *SIMULATED])
+def test_lme4(name, estimator, engine):
+    y, X, groups = dataset(name)
+    theirs = ORACLE[name][estimator]
+    fit = engine(y, X, groups, reml=estimator == "reml")
+    assert fit.converged and fit.n_rows == theirs["n_rows"] and fit.n_groups == theirs["n_groups"]
+    close(fit.beta, theirs["beta"], 1e-6)
+    close(fit.se, theirs["se"], 1e-6)
+    vcov = np.array(theirs["vcov"])
+    close(fit.cov, vcov, 1e-6, 1e-6 * vcov.diagonal().min())
+    close(fit.var_participant, theirs["var_participant"], 1e-6, 1e-12)
+    close(fit.var_residual, theirs["var_residual"], 1e-6)
+    close(fit.criterion, theirs["criterion"], 1e-9)
+    assert fit.boundary == (theirs["var_participant"] == 0)
+    assert (fit.ratio == 0) == fit.boundary
+
+
+@pytest.mark.parametrize("estimator", ["reml", "ml"])
+@pytest.mark.parametrize("name", ["beat_the_blues", "hsaur3", "complete", "missing", "huge_icc"])
+def test_nlme(name, estimator):
+    y, X, groups = dataset(name)
+    theirs = ORACLE[name][estimator]["nlme"]
+    fit = mixed.random_intercept(y, X, groups, reml=estimator == "reml")
+    for ours, name_there in ((fit.beta, "beta"), (fit.se, "se"), (fit.criterion, "criterion"),
+                             (fit.var_participant, "var_participant"),
+                             (fit.var_residual, "var_residual")):
+        close(ours, theirs[name_there], 1e-6)
+
+
+def test_oracles_hold_a_boundary_and_a_huge_ratio():
+    assert ORACLE["boundary"]["reml"]["var_participant"] == 0
+    huge = ORACLE["huge_icc"]["reml"]
+    assert huge["var_participant"] / huge["var_residual"] > 1e6
+
+
+def test_printed_numbers():
+    y, X, groups = dataset("beat_the_blues")
+    fit = mixed.random_intercept(y, X, groups)
+    assert round(float(fit.beta[8]), 5) == -3.30635
+    y, X, groups = dataset("hsaur3")
+    fit = mixed.random_intercept(y, X, groups, reml=False)
+    assert (int(fit.n_rows), int(fit.n_groups)) == (280, 97)
+    for j, b, se in ((1, 0.63968, 0.07789), (2, -0.70476, 0.14639), (3, -2.32908, 1.67036)):
+        assert (round(float(fit.beta[j]), 5), round(float(fit.se[j]), 5)) == (b, se)
+
+
+def test_statsmodels_estimates_agree_and_its_standard_errors_do_not():
+    from statsmodels.regression.mixed_linear_model import MixedLM
+
+    furthest = []
+    for name, estimator in (("beat_the_blues", "reml"), ("hsaur3", "ml")):
+        y, X, groups = dataset(name)
+        fit = mixed.random_intercept(y, X, groups, reml=estimator == "reml")
+        with warnings.catch_warnings(record=True):
+            theirs = MixedLM(y, X, groups).fit(reml=estimator == "reml", gtol=1e-9)
+        close(fit.beta, theirs.fe_params, 1e-4)
+        close([fit.var_participant, fit.var_residual], [theirs.cov_re[0, 0], theirs.scale], 1e-4)
+        lme4 = np.array(ORACLE[name][estimator]["se"])
+        close(fit.se, lme4, 1e-6)
+        furthest.append(np.abs(theirs.bse_fe / lme4 - 1).max())
+    assert furthest[0] > 1e-4 and furthest[1] > 1e-3
+
+
+@pytest.mark.parametrize("name", ["beat_the_blues", "missing", "boundary"])
+def test_modes_and_residuals(name):
+    y, X, groups = dataset(name)
+    fit = mixed.random_intercept(y, X, groups)
+    found = mixed.residuals(fit, y, X, groups)
+    theirs = ORACLE[name]["reml"]
+    close(found.modes, [theirs["modes"][str(g)] for g in found.participants], 1e-6, 1e-9)
+    close(found.fitted, theirs["fitted"], 1e-6)
+    close(found.conditional, y - found.fitted, 1e-12)
+    close(found.marginal, y - X @ fit.beta, 1e-12)
+
+
+def test_contrasts():
+    y, X, groups = dataset("beat_the_blues")
+    fit = mixed.random_intercept(y, X, groups)
+    L = np.eye(12)[8:]
+    found = mixed.contrast(fit, L)
+    close(found.estimate, fit.beta[8:], 1e-14)
+    close(found.se, fit.se[8:], 1e-12)
+    one = mixed.contrast(fit, L[0] - L[1])
+    assert one.estimate == pytest.approx(fit.beta[8] - fit.beta[9])
+    variance = fit.cov[8, 8] + fit.cov[9, 9] - 2 * fit.cov[8, 9]
+    assert one.se == pytest.approx(np.sqrt(variance))
+    joint, single = mixed.wald(fit, L), mixed.wald(fit, L[0])
+    assert joint.df1 == 4
+    b = fit.beta[8:]
+    assert joint.chi2 == pytest.approx(b @ np.linalg.solve(fit.cov[8:, 8:], b))
+    close([single.chi2, single.p], [found.z[0] ** 2, found.p[0]], 1e-12)
+    with pytest.raises(ValueError, match="dependent"):
+        mixed.wald(fit, [L[0], 2 * L[0]])
+
+
+def test_tail_keeps_its_digits():
+    y, X, groups = dataset("complete")
+    fit = mixed.random_intercept(y + 70 * X[:, 1], X, groups)
+    found = mixed.contrast(fit, np.eye(X.shape[1])[1])
+    assert 0 < found.p < 1e-100
+    close(np.log(found.p), np.log(2) + log_ndtr(-found.z), 1e-12)
+
+
+@given(st.integers(0, 10**6), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_dense_likelihood(seed, reml):
+    rng = np.random.default_rng(seed)
+    y, X, groups = trial(rng, between=rng.choice([0.0, 0.5, 3.0, 30.0]))
+    fit = mixed.random_intercept(y, X, groups, reml=reml)
+    value, beta, cov, s2 = dense(y, X, groups, float(fit.ratio), reml)
+    close(fit.criterion, value, 1e-10, 1e-9)
+    close(fit.beta, beta, 1e-8, 1e-9)
+    assert (np.abs(fit.cov - cov) <= 1e-9 * np.outer(fit.se, fit.se)).all()
+    close(fit.var_residual, s2, 1e-9)
+    grid = np.r_[0, np.geomspace(1e-4, 1e5, 60), fit.ratio * (1 + np.array([-1e-3, 1e-3]))]
+    assert min(dense(y, X, groups, lam, reml)[0] for lam in grid) >= fit.criterion - 1e-8
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=25, deadline=None)
+def test_shift_scale_and_order(seed):
+    rng = np.random.default_rng(seed)
+    y, X, groups = trial(rng, between=rng.choice([0.0, 1.0, 5.0]))
+    fit = mixed.random_intercept(y, X, groups)
+    moved = mixed.random_intercept(100 + 3 * y, X, groups)
+    close(moved.beta, 3 * fit.beta + 100 * np.eye(X.shape[1])[0], 1e-8, 1e-9)
+    close(moved.se, 3 * fit.se, 1e-9)
+    close([moved.var_participant, moved.var_residual],
+          [9 * fit.var_participant, 9 * fit.var_residual], 1e-8, 1e-9)
+    order = rng.permutation(len(y))
+    names = np.array([f"p{i}" for i in rng.permutation(groups.max() + 1)])
+    same_fit(mixed.random_intercept(y[order], X[order], names[groups][order]), fit, 1e-9)
+
+
+def test_swapped_arm_flips_the_sign():
+    y, X, groups = dataset("missing")
+    swapped = X.copy()
+    swapped[:, 1] = 1 - X[:, 1]
+    swapped[:, 6:] = X[:, 2:5] - X[:, 6:]
+    a, b = mixed.random_intercept(y, X, groups), mixed.random_intercept(y, swapped, groups)
+    close(b.beta[[1, 6, 7, 8]], -a.beta[[1, 6, 7, 8]], 1e-9)
+    close(b.se[6:], a.se[6:], 1e-9)
+    close(b.criterion, a.criterion, 1e-12)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_batches_equal_a_loop(reml):
+    rng = np.random.default_rng(5)
+    y, X, groups = trial(rng, q=20)
+    n = len(y)
+    spread = rng.choice([0.0, 1.0, 6.0], size=(30, 1))
+    Y = rng.normal(size=(30, n)) + spread * rng.normal(size=(30, 20))[:, groups]
+    designs = np.stack([np.c_[X[:, :6], rng.normal(3, 1, 20)[groups]] for _ in range(30)])
+    same = mixed.random_intercept(Y, X, groups, reml=reml)
+    pairs = mixed.random_intercept(Y, designs, groups, reml=reml)
+    shared = mixed.random_intercept(Y[0], designs, groups, reml=reml)
+    assert same.boundary.any() and not same.boundary.all()
+    for i in range(30):
+        at = {k: v if k == "reml" else v[i] for k, v in vars(same).items()}
+        loop = mixed.random_intercept(Y[i], X, groups, reml=reml)
+        same_fit(mixed.RandomIntercept(**at), loop, 1e-10)
+        for batch, response in ((pairs, Y[i]), (shared, Y[0])):
+            at = {k: v if k == "reml" else v[i] for k, v in vars(batch).items()}
+            loop = mixed.random_intercept(response, designs[i], groups, reml=reml)
+            same_fit(mixed.RandomIntercept(**at), loop, 1e-10)
+
+
+def test_batch_shapes():
+    y, X, groups = dataset("missing")
+    Y = np.stack([y, y + X[:, 5], 2 * y]).reshape(3, 1, -1)
+    fit = mixed.random_intercept(Y, X, groups)
+    assert fit.beta.shape == (3, 1, 9) and fit.cov.shape == (3, 1, 9, 9)
+    assert fit.ratio.shape == fit.converged.shape == fit.n_rows.shape == (3, 1)
+    wide = mixed.random_intercept(Y, np.stack([X, X]), groups)
+    assert wide.se.shape == (3, 2, 9)
+    assert mixed.random_intercept(y, X, groups).ratio.shape == ()
+    assert mixed.contrast(wide, np.eye(9)[:2]).p.shape == (3, 2, 2)
+    assert mixed.wald(wide, np.eye(9)[:2]).p.shape == (3, 2)
+
+
+def test_masks_equal_the_rows_left_out():
+    rng = np.random.default_rng(8)
+    y, X, groups = trial(rng, q=24, drop=0.0)
+    mask = rng.uniform(size=(20, len(y))) > 0.25
+    mask[:, groups == 3] = False
+    Y = np.where(mask, y + rng.normal(size=mask.shape), np.nan)
+    fit = mixed.random_intercept(Y, X, groups, mask=mask)
+    for i, rows in enumerate(mask):
+        loop = mixed.random_intercept(Y[i, rows], X[rows], groups[rows])
+        at = {k: v if k == "reml" else v[i] for k, v in vars(fit).items()}
+        same_fit(mixed.RandomIntercept(**at), loop, 1e-10)
+        assert fit.n_rows[i] == rows.sum() and fit.n_groups[i] == loop.n_groups
+
+
+@pytest.mark.parametrize("name", ["complete", "sparse"])
+def test_allocations(name):
+    rng = np.random.default_rng(2)
+    y, X, groups = dataset(name)
+    people, codes = np.unique(groups, return_inverse=True)
+    k = len(np.unique(pd.read_csv(HERE / f"mixed_{name}.csv").visit)) - 1
+    common, by_arm = X[:, [0, *range(2, 3 + k)]], X[:, [0, *range(2, 2 + k)]]
+    arms = rng.permuted(np.tile(np.arange(len(people)) % 2, (12, 1)), axis=1)
+    fit = mixed.random_intercept_arms(y, common, by_arm, groups, arms)
+    for i, arm in enumerate(arms):
+        design = np.c_[common, arm[codes][:, None] * by_arm]
+        at = {k: v if k == "reml" else v[i] for k, v in vars(fit).items()}
+        same_fit(mixed.RandomIntercept(**at), mixed.random_intercept(y, design, groups), 1e-10)
+
+
+def test_moments_carry_the_fit():
+    y, X, groups = dataset("missing")
+    moments = mixed.moments(y - y.mean(), X, groups)
+    assert (moments.n_rows, moments.n_groups) == (len(y), len(np.unique(groups)))
+    same_fit(mixed.from_moments(moments),
+             mixed.random_intercept(y - y.mean(), X, groups), 1e-10)
+    lam = 0.7
+    V = np.eye(len(y)) + lam * (groups[:, None] == groups[None])
+    weights = 1 / (1 + lam * moments.sizes)
+    A = moments.within + np.einsum("k,kij->ij", weights, moments.between)
+    close(A[:-1, :-1], X.T @ np.linalg.solve(V, X), 1e-10, 1e-10)
+
+
+def test_two_local_optima():
+    # r2 = sum ss / (1 + lambda xi): a far and a near optimum, one or the other the lower
+    xi, count = np.array([0.0, 1.0, 60.0]), np.array([5.0, 9.0, 3.0])
+    ss = np.array([[0.002, 9.0, s] for s in np.geomspace(0.1, 1e4, 400)]).T
+    problem = Scalars(ss, xi, count, xi, 17.0)
+    t, converged = minimise(problem)
+    fine = np.linspace(0, 30, 20001)
+    lam = np.expm1(fine) / problem.c
+    value = 17 * np.log(np.einsum("kb,kg->bg", ss, 1 / (1 + lam * xi[:, None])))
+    value += problem.logdet(lam)
+    inner = (value[:, 1:-1] < value[:, :-2]) & (value[:, 1:-1] <= value[:, 2:])
+    lows = inner.sum(1) + (value[:, 0] < value[:, 1])
+    assert (lows > 1).any() and converged.all()
+    assert (problem.criterion(t, np.arange(400)) <= value.min(1) + 1e-9).all()
+
+
+def test_both_engines_find_the_same_global_optimum():
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(6), [1, 40, 3, 3, 2, 1])
+    people = rng.standard_t(2, size=(500, 6)) * rng.choice([0.3, 1, 3], size=(500, 1))
+    Y = people[:, groups] + rng.normal(size=(500, len(groups)))
+    X = np.ones((len(groups), 1))
+    fit = mixed.random_intercept(Y, X, groups, reml=False)
+    other = mixed.random_intercept(Y, np.broadcast_to(X, (500, *X.shape)), groups, reml=False)
+    close(other.criterion, fit.criterion, 0, 1e-9)
+    lam = np.r_[0, np.geomspace(1e-3, 1e3, 120)]
+    n = np.bincount(groups)
+    means = np.stack([Y[:, groups == g].mean(1) for g in range(6)], axis=1)
+    within = ((Y - means[:, groups]) ** 2).sum(1)
+    w = n / (1 + np.outer(lam, n))
+    centre = means @ w.T / w.sum(1)
+    r2 = within[:, None] + ((means[:, None] - centre[..., None]) ** 2 * w).sum(2)
+    value = len(groups) * (1 + np.log(2 * np.pi * r2 / len(groups)))
+    value += np.log1p(np.outer(lam, n)).sum(1)
+    low = (value[:, 1:-1] < value[:, :-2]) & (value[:, 1:-1] <= value[:, 2:])
+    several = low.sum(1) + (value[:, 0] < value[:, 1]) > 1
+    assert several.sum() >= 5
+    assert (fit.criterion <= value.min(1) + 1e-9).all()
+
+
+def test_far_ratio_and_large_offsets():
+    y, X, groups = dataset("huge_icc")
+    fit, batch = mixed.random_intercept(y, X, groups), by_matrices(y, X, groups)
+    same_fit(batch, fit, 1e-10)
+    year = X.copy()
+    year[:, X.shape[1] // 2] += 2020.0
+    close(mixed.random_intercept(y, year, groups).se[1], fit.se[1], 1e-8)
+
+
+def test_nothing_to_estimate_is_said():
+    y, X, groups = dataset("complete")
+    fit = mixed.random_intercept(np.stack([y, X @ np.arange(7.0), 0 * y]), X, groups)
+    assert fit.converged.tolist() == [True, False, False]
+    flat = 10 * groups + X[:, 2]  # no residual within participants
+    assert not mixed.random_intercept(flat, X, groups).converged
+    assert not fit.boundary[1:].any()
+
+
+def test_rank_deficiency_names_columns():
+    y, X, groups = dataset("complete")
+    bad = np.c_[X, X[:, 0] - X[:, 2], X[:, 1] * 5]
+    with pytest.raises(ValueError, match=r"column\(s\) 7, 8 "):
+        mixed.random_intercept(y, bad, groups)
+    pair = np.stack([np.c_[X, X[:, 4] ** 2], np.c_[X, 2 * X[:, 4]]])
+    with pytest.raises(ValueError, match=r"problem 1 of the batch: .*column\(s\) 7 "):
+        mixed.random_intercept(y, pair, groups)
+    fit = mixed.random_intercept(y, pair, groups, deficient="nan")
+    assert fit.converged.tolist() == [True, False]
+    assert np.isnan(fit.beta[1]).all() and np.isfinite(fit.beta[0]).all()
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda y, X, g: (np.r_[np.nan, y[1:]], X, g), "not finite"),
+    (lambda y, X, g: (y[:-1], X, g), r"expected y \(\.\.\., N\)"),
+    (lambda y, X, g: (y, X, np.arange(len(y))), "no participant has two rows"),
+    (lambda y, X, g: (y[:6], X[:6], g[:6]), "6 rows cannot estimate 7 columns"),
+    (lambda y, X, g: (y, X[:, 0], g), r"X \(\.\.\., N, p\)"),
+    (lambda y, X, g: (y, X + np.inf, g), "X holds a value"),
+])
+def test_refused_input(change, words):
+    y, X, groups = change(*dataset("complete"))
+    with pytest.raises(ValueError, match=words):
+        mixed.random_intercept(y, X, groups)
+
+
+def test_variances_that_cannot_be_told_apart():
+    y, _, groups = dataset("complete")
+    people = (groups[:, None] == np.unique(groups)) * 1.0
+    with pytest.raises(ValueError, match="every difference between participants"):
+        mixed.random_intercept(y, people, groups)
+    once = np.r_[True, np.diff(groups) > 0] | (np.arange(len(groups)) == 1)
+    within = np.c_[np.ones(once.sum()), np.arange(once.sum()) == 1.0]
+    with pytest.raises(ValueError, match="no degree of freedom within"):
+        mixed.random_intercept(y[once], within, groups[once])
+
+
+def test_deterministic():
+    y, X, groups = bench.example(50)
+    first, second = (mixed.random_intercept(y, X, groups) for _ in range(2))
+    assert first.beta.tobytes() == second.beta.tobytes()
+    assert first.cov.tobytes() == second.cov.tobytes()
+
+
+def test_bench_rows():
+    found = bench.reml_refit(runs=1, batch=200)
+    assert list(found) == ["work", "against", "ours_s", "theirs_s", "ratio", "runs"]
+    assert (found["work"], found["against"]) == ("reml_refit", "statsmodels.MixedLM.fit")
+    assert found["ratio"] == found["theirs_s"] / found["ours_s"] > 20
+    assert bench.row("w", "a", [1.0, 3.0, 2.0], None, 3) == {
+        "work": "w", "against": "a", "ours_s": 2.0, "theirs_s": None, "ratio": None, "runs": 3}

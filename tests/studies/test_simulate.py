@@ -1,0 +1,329 @@
+"""The simulation study: its batched estimators against the single ones, its trials, its table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from mair.report import curves
+from mair.results import KEYS
+from mair.sections import power, study
+from mair.stats import covariance, permute, saturated, smallsample
+from mair.stats import power as formulas
+from mair.studies import simulate
+from mair.trial import load
+
+CLOSE = 1e-6
+STRUCTURES = {"random-intercept": saturated.random_intercept,
+              "unstructured": saturated.unstructured}
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return simulate.design(load("params/mair.yaml"))
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return simulate.read()
+
+
+def _trials(k, rho, loss, count=24, sizes=(9, 13), seed=3):
+    """Scores of unequal SDs (count, n, k), visits seen, arms."""
+    rng = np.random.default_rng(seed)
+    treated = np.repeat([0, 1], sizes)
+    sds = np.ones((len(treated), 1)) * np.linspace(8, 14, k)
+    y = simulate.scores(rng, count, sds, simulate.correlation(k, rho))
+    n = len(treated)
+    seen = simulate.visits_seen(rng, y, 10.0, np.full(n, loss), np.full(n, 0.7))
+    return y, seen, treated
+
+
+def _long(y, seen, treated):
+    """Rows, saturated design, participants and visits of one trial."""
+    k = y.shape[1]
+    who, when = np.nonzero(np.arange(k) < seen[:, None])
+    X = np.zeros((len(who), 2 * k))
+    X[np.arange(len(who)), treated[who] * k + when] = 1
+    return y[who, when], X, who, when
+
+
+# Batches against single fits
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize(("k", "rho", "loss"), [(3, 0.5, 0.0), (3, 0.5, 0.3), (3, 0.05, 0.2),
+                                                (2, 0.4, 0.2), (4, 0.7, 0.25)])
+def test_batched_inference_is_the_single_fits(structure, k, rho, loss):
+    y, seen, treated = _trials(k, rho, loss)
+    fits = STRUCTURES[structure](saturated.Trials.of(y, seen, treated))
+    assert fits.converged.all()
+    if rho < 0.1 and structure == "random-intercept":
+        assert 0 < fits.boundary.sum() < len(y)  # both sides of the boundary are looked at
+    for visit in {1, k - 1}:
+        batch = [infer(fits, visit) for infer in
+                 (saturated.wald, saturated.satterthwaite, saturated.kenward_roger)]
+        L = np.zeros(2 * k)
+        L[[0, visit, k, k + visit]] = 1, -1, -1, 1
+        for i in range(len(y)):
+            one = covariance.fit(*_long(y[i], seen[i], treated), structure)
+            assert one.structure == structure
+            expected = smallsample.satterthwaite(one, L), smallsample.kenward_roger(one, L)
+            for found, single in zip(batch[1:], expected, strict=True):
+                assert found.estimate[i] == pytest.approx(single.estimate, rel=CLOSE, abs=1e-8)
+                assert found.se[i] == pytest.approx(single.se, rel=CLOSE)
+                assert found.df[i] == pytest.approx(single.df, rel=CLOSE)
+                covers = single.low <= 1.5 <= single.high
+                assert found.excludes(1.5)[i] == (not covers)
+            assert batch[0].se[i] == pytest.approx(expected[0].se, rel=CLOSE)
+            assert np.isinf(batch[0].df[i])
+
+
+def test_unstructured_converges_where_the_pairwise_start_is_not_positive_definite():
+    y, seen, treated = _trials(3, 0.95, 0.5, count=60, sizes=(19, 22))
+    fits = saturated.unstructured(saturated.Trials.of(y, seen, treated))
+    for i in range(len(y)):
+        one = covariance.fit(*_long(y[i], seen[i], treated), "unstructured")
+        if one.structure == "unstructured":
+            assert fits.theta[i] == pytest.approx(one.theta, rel=1e-6)
+        else:
+            assert not fits.converged[i]
+
+
+@pytest.mark.parametrize(("rho", "loss"), [(0.5, 0.0), (0.5, 0.3), (0.0, 0.2)])
+def test_batched_rerandomisation_is_the_single_test(rho, loss):
+    y, seen, treated = _trials(3, rho, loss, count=8)
+    rng = np.random.default_rng(11)
+    arms = np.tile(treated, (len(y), 60, 1))
+    arms[:, 1:] = rng.permuted(arms[:, 1:], axis=2)
+    found = saturated.rerandomise(y, seen, arms)
+    for i in range(len(y)):
+        score, _, who, when = _long(y[i], seen[i], treated)
+        visit = (when[:, None] == np.arange(3)).astype(float)
+        drawn = permute.Allocations(arms[i, 1:], False, 10**9)
+        for column in (1, 2):
+            fit = permute.random_intercept_fit(visit, visit @ _CHANGE, who, column)
+            single = permute.rerandomise(fit, score, treated, drawn)
+            assert found[i, column - 1] == pytest.approx(single.p, abs=1e-12)
+
+
+_CHANGE = np.array([[1.0, 0, 0], [1, 1, 0], [1, 0, 1]])  # arm, arm x visit 1, arm x visit 2
+
+
+# The trials
+
+
+def test_scores_have_the_moments_asked_for():
+    rng = np.random.default_rng(5)
+    sds = np.array([[2.0, 3.0, 1.0]])
+    for matrix, skewed in ((simulate.correlation(3, 0.6, True), False),
+                           (simulate.correlation(3, 0.5), True)):
+        y = simulate.scores(rng, 200_000, sds, matrix, skewed)[:, 0]
+        assert y.mean(0) == pytest.approx(np.zeros(3), abs=0.03)
+        assert y.std(0) == pytest.approx(sds[0], rel=0.01)
+        assert np.corrcoef(y.T) == pytest.approx(matrix, abs=0.01)
+        # a sum of an independent normal and an exponential of half the variance: 2 x 0.5^1.5
+        assert stats.skew(y, axis=0) == pytest.approx(np.full(3, 2 * 0.5**1.5 * skewed), abs=0.05)
+    assert simulate.correlation(3, 0.6, True)[0, 2] == pytest.approx(0.36)
+
+
+def test_dropout_is_monotone_of_the_share_asked_for_and_depends_on_the_last_score(plan):
+    rng = np.random.default_rng(6)
+    y, seen, shift = simulate.generate(rng, plan, simulate.Cell("exchangeable", "mar", "null"),
+                                       4000)
+    assert (shift == 0).all()
+    assert (seen < 3).mean() == pytest.approx(plan.dropout, abs=0.005)
+    assert y[..., 0][seen == 1].mean() > 5  # the worse leave
+    left = (seen == 2)
+    assert y[..., 1][left].mean() > y[..., 0][left].mean() > 0  # the score seen last counts
+    y, seen, _ = simulate.generate(rng, plan, simulate.Cell("falling", "differential", "null"),
+                                   4000)
+    control, treatment = plan.treated == 0, plan.treated == 1
+    lost = [(seen[:, who] < 3).mean() for who in (control, treatment)]
+    assert lost == pytest.approx([4 / 3 * plan.dropout, 2 / 3 * plan.dropout], abs=0.01)
+    assert y[:, treatment, 0][seen[:, treatment] == 1].mean() < -5  # here the better leave
+    assert (simulate.generate(rng, plan, simulate.Cell("FIQ", "none", "null"), 3)[1] == 3).all()
+
+
+def test_sds_come_from_the_published_table_at_the_planned_size(plan):
+    assert plan.sizes == (19, 22) and (plan.sd, plan.difference) == (15.2, 14.2)
+    for name in ("FIQ", "HADS-A"):
+        assert np.sqrt((plan.sds[name][:, 0] ** 2).mean()) == pytest.approx(plan.sd)
+    assert plan.sds["FIQ"][0, 1] / plan.sds["FIQ"][1, 2] == pytest.approx(25.90 / 16.30)
+    assert plan.sds["HADS-A"][1, 2] / plan.sds["HADS-A"][0, 0] == pytest.approx(1.54 / 6.06)
+    rng = np.random.default_rng(7)
+    y, _, shift = simulate.generate(rng, plan, simulate.Cell("HADS-A", "none", "planned"), 4000)
+    assert y[:, plan.treated == 1].std((0, 1)) == pytest.approx(plan.sds["HADS-A"][1], rel=0.02)
+    assert shift[-1].tolist() == [0, -14.2, -14.2] and (shift[0] == 0).all()
+
+
+# The study
+
+
+def test_the_committed_study_is_whole(committed, plan):
+    assert len(committed) == len(simulate.cells()) * 2 * len(simulate.METHODS) == 300
+    assert not committed.duplicated(simulate.KEYS).any()
+    assert (committed["simulations"] >= 20_000).all() and (committed["seed"] == 2020).all()
+    rate = committed["type1"].fillna(committed["power"])
+    assert committed["mc_se"].to_numpy() == pytest.approx(
+        np.sqrt(rate * (1 - rate) / committed["simulations"]).to_numpy(), rel=1e-6)
+    assert (committed["type1"].isna() == (committed["effect"] == "planned")).all()
+    null = committed[committed["effect"] == "null"]  # there rejecting is not covering
+    assert null["coverage"].to_numpy() == pytest.approx(1 - null["type1"].to_numpy(), abs=1e-4)
+    assert set(committed["sd"]) == {plan.sd} and set(committed["difference"]) == {plan.difference}
+
+
+@pytest.mark.parametrize(("mechanism", "dropout", "effect"), [
+    ("exchangeable", "mar", "null"), ("HADS-A", "differential", "planned"),
+    ("skewed", "none", "null")])
+def test_its_first_blocks_are_repeated(committed, plan, mechanism, dropout, effect):
+    at = simulate.cells().index((mechanism, dropout, effect))
+    counts, _ = simulate.block(plan, at, 0, int(committed["seed"].iloc[0]))
+    rows = committed.set_index(simulate.KEYS).sort_index().loc[mechanism, dropout, effect]
+    for i, method in enumerate(simulate.METHODS):
+        for v, visit in enumerate(plan.visits[1:]):
+            row = rows.loc[visit, method]
+            assert (row["block_rejected"], row["block_covered"]) == tuple(counts[i, v, :2])
+
+
+def test_the_number_of_processes_changes_nothing(plan):
+    alone, together = (simulate.study(plan, blocks=1, processes=p, which=[2, 3]) for p in (1, 2))
+    pd.testing.assert_frame_equal(alone, together)
+    assert len(alone) == 20 and (alone["simulations"] == simulate.BLOCK).all()
+    first = simulate.block(plan, 2, 0)[0]
+    assert (first != simulate.block(plan, 2, 1)[0]).any()  # blocks have streams of their own
+
+
+def test_what_theory_fixes_is_judged_and_nothing_else(committed):
+    judged = simulate.criteria(committed)
+    cells = set(zip(judged["method"], judged["mechanism"], judged["dropout"], strict=True))
+    assert ("rerandomisation/random-intercept", "skewed", "mar") in cells
+    assert ("rerandomisation/random-intercept", "skewed", "differential") not in cells
+    assert ("random-intercept/kenward-roger", "exchangeable", "differential") in cells
+    assert ("random-intercept/kenward-roger", "falling", "none") not in cells
+    assert ("unstructured/kenward-roger", "falling", "mar") in cells
+    assert not {m for _, m, _ in cells} & {"FIQ", "HADS-A"}
+    assert not {m for m, _, _ in cells} & {"random-intercept/z"}
+    assert (judged["effect"] == "null").all() and len(judged) == 30
+    low, high = simulate.binomial_limits(20_000, 0.05)
+    assert (low, high) == pytest.approx(stats.binom.ppf([0.005, 0.995], 20_000, 0.05) / 20_000)
+    wrong = committed.copy()
+    wrong.loc[wrong["effect"] == "null", "type1"] = high + 1e-3
+    assert not simulate.criteria(wrong)["passed"].any()
+    wrong.loc[wrong["effect"] == "null", "type1"] = 0.05
+    assert simulate.criteria(wrong)["passed"].all()
+
+
+def test_the_committed_study_passes(committed):
+    judged = simulate.criteria(committed)
+    assert judged["passed"].all(), judged[~judged["passed"]].to_string()
+
+
+def test_a_study_of_another_design_is_not_shown(tmp_path):
+    assert len(study.of(load("params/mair.yaml"))) == 300
+    path = tmp_path / "other.yaml"
+    path.write_text("extends: " + str(load("params/mair.yaml").path)
+                    + "\nsample_size: {sd: 15.2, difference: 10, alpha: 0.05, power: 0.8}\n")
+    assert not len(study.of(load(path)))
+    assert "another design" in study.mechanisms(study.of(load(path)))[0]
+
+
+# Power
+
+
+@pytest.mark.parametrize(("df", "variance", "level", "published"), [
+    (59, 15.0, 0.75, 17.23264), (99, 1.45, 0.90, 1.762447)])
+def test_browne_limit(df, variance, level, published):
+    """statpsych's documentation, ci.var.upper(.25, 15, 60) and (.10, 1.45, 100)."""
+    assert formulas.upper_sd(variance**0.5, df, level) ** 2 == pytest.approx(published, rel=1e-6)
+    with pytest.raises(ValueError, match="level"):
+        formulas.upper_sd(1.0, df, 1.0)
+
+
+def test_browne_limit_keeps_its_promise():
+    """The limit lies above the true SD in the share of pilots that its level says."""
+    sds = np.sqrt(np.random.default_rng(8).chisquare(33, 20_000) / 33)
+    above = np.mean([formulas.upper_sd(sd, 33, 0.8) > 1 for sd in sds])
+    assert above == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_simulated_power_is_the_noncentral_t_of_complete_data(k):
+    """Compound symmetry, complete: an exact t test on (k - 1)(2 n - 2) df."""
+    n, d, draws = 12, 1.0, 6000
+    found = power.simulated(n, k, d=d, rho=0.5, draws=draws, rng=np.random.default_rng(9))
+    df, ncp = (k - 1) * (2 * n - 2), d * np.sqrt(n / 2)
+    t = stats.t.ppf(0.975, df)
+    exact = stats.nct.sf(t, df, ncp) + stats.nct.cdf(-t, df, ncp)
+    assert found == pytest.approx(np.full(k - 1, exact), abs=4 * np.sqrt(0.25 / draws))
+
+
+def test_dropout_costs_power_and_a_line_smooths_it():
+    rng = np.random.default_rng(10)
+    whole, lost = (power.simulated(18, 3, d=0.9, share=share, draws=4000, rng=rng)
+                   for share in (0.0, 0.4))
+    assert (lost < whole - 0.03).all() and lost[1] < lost[0]
+    n = np.array([10.0, 15, 20, 30])
+    a, b = power.smoothed(n, stats.norm.cdf(-1.5 + 0.5 * np.sqrt(n)), 1000)
+    assert (a, b) == pytest.approx((-1.5, 0.5))
+
+
+@pytest.fixture(scope="module")
+def small():
+    trial = load("params/mair.yaml", draws=400)
+    found = power.simulations(trial)
+    return trial, found, power.rows(trial, found)
+
+
+def test_rows_are_tidy_and_repeatable(small):
+    trial, found, rows = small
+    assert not rows.duplicated(KEYS).any()
+    assert set(rows["analysis"]) == {"power", "sample_size"}
+    pd.testing.assert_frame_equal(power.simulations(trial), found)
+    own = rows[rows["analysis"] == "sample_size"].set_index(["method", "statistic"])["value"]
+    assert abs(own["simulation", "n"] - 19) <= 2 and own["simulation", "power"] >= 0.8
+    assert (own["simulation", "n"] * 2 < own["simulation/dropout", "n_with_dropout"]
+            <= own["simulation/divided", "n_with_dropout"] + 4)
+    names = set(rows.loc[rows["analysis"] == "power", "statistic"])
+    assert {"power", "type1", "coverage", "mc_se", "simulations"} <= names
+
+
+def test_the_next_trial_grows_with_the_level(small):
+    trial, _, rows = small
+    n = rows[rows["variable"] == "FIQ, next trial"].set_index(["method", "statistic"])["value"]
+    assert n["observed", "n"] < n["browne/0.8", "n"] < n["browne/0.95", "n"]
+    change = trial.scores("FIQ")["post"] - trial.scores("FIQ")["baseline"]
+    arms = [change[trial.arm == arm].dropna() for arm in trial.arms]
+    pooled = sum(x.var() * (len(x) - 1) for x in arms) / (sum(map(len, arms)) - 2)
+    assert n["observed", "sd"] == pytest.approx(np.sqrt(pooled))
+    assert n["browne/0.8", "sd"] == pytest.approx(
+        np.sqrt(pooled * n["observed", "df"] / stats.chi2.ppf(0.2, n["observed", "df"])))
+
+
+def test_tables_and_sentences_hold_the_rows(small, committed):
+    trial, found, rows = small
+    assert len(power.size_table(trial, found).display) == len(power.GRID)
+    assert len(power.next_table(trial, rows).display) == 4
+    table = study.table(committed, "type1")
+    assert len(table.display) == 15 and table.spanners.keys() == {"post", "followup"}
+    row = committed.set_index(simulate.KEYS).sort_index().loc[
+        "exchangeable", "none", "null", "post", "random-intercept/kenward-roger"]
+    assert table.display.iloc[0]["post::Kenward-Roger"].startswith(f"{100 * row['type1']:.1f}")
+    said = " ".join(study.sentences(committed, "random-intercept/z"))
+    assert "30 of 30" in said and "declared method" in said
+
+
+def test_figures_draw_every_line_and_method(small, committed):
+    trial, found, _ = small
+    ax = curves.curves(power.curve_frame(trial, found), xlabel="n an arm", ylabel="Power (%)",
+                       horizontal=power.target(trial), markers=True)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "t formula, no dropout", "Mixed model, no dropout", "Mixed model, dropout 15%"]
+    ax = curves.rates(study.rate_frame(committed, "post"), xlabel="%", band=(4.7, 5.3), value=5)
+    points = [line for line in ax.get_lines() if line.get_linestyle() == "None"]
+    assert len(points) == len(simulate.METHODS) and all(len(p.get_xdata()) == 15 for p in points)
+    assert max(points[0].get_xdata()) == pytest.approx(100 * committed.loc[
+        (committed["visit"] == "post") & (committed["method"] == "random-intercept/z"),
+        "type1"].max())
