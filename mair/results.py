@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 
@@ -109,6 +110,37 @@ class Lookup:
 
     def __contains__(self, key):
         return tuple(key) in self._values
+
+
+def records(rows: pd.DataFrame, **where) -> list[SimpleNamespace]:
+    """Rows as records: those that share their first five keys together, in the rows' order.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns of ``results.csv``.
+    **where
+        Keys, each with the value wanted or a list of them.
+
+    Returns
+    -------
+    list of SimpleNamespace
+        Each with the five keys and an attribute a statistic; nan where not estimable.
+
+    Examples
+    --------
+    >>> rows = Rows("nnt")
+    >>> rows.add("FIQ >=20%", "RT", "post", "completers", n=16, responders=3)
+    >>> [(one.time, one.responders, one.n) for one in records(rows.frame(), arm="RT")]
+    [('post', 3, 16)]
+    """
+    for key, wanted in where.items():
+        rows = rows[rows[key].isin([wanted] if isinstance(wanted, str) else list(wanted))]
+    found: dict[tuple, dict] = {}
+    for *key, statistic, value in rows[COLUMNS].itertuples(index=False, name=None):
+        found.setdefault(tuple(key), {})[statistic] = math.nan if value is None else value
+    return [SimpleNamespace(**dict(zip(KEYS, key, strict=False)), **statistics)
+            for key, statistics in found.items()]
 
 
 def save(frame: pd.DataFrame, out: Path | str | None, name: str) -> None:

@@ -2,12 +2,13 @@
 
 from importlib import import_module
 
-_EXPORTED = ("Feature", "Trial", "TrialError", "Variable", "check", "load")
-__all__ = list(_EXPORTED)
+_WHERE = {"Feature": "features", "Variable": "features", "Trial": "trial", "remembered": "trial",
+          "TrialError": "errors", "check": "reading", "load": "reading"}  # fmt: skip
+__all__ = list(_WHERE)
 
 
 def __getattr__(name: str):
     """Import on first use, so that a part of the wing does not load pandas."""
-    if name in _EXPORTED:
-        return getattr(import_module("mair.trial.trial"), name)
+    if name in _WHERE:
+        return getattr(import_module(f"mair.trial.{_WHERE[name]}"), name)
     raise AttributeError(name)
