@@ -3,7 +3,7 @@
 from importlib import import_module
 
 _WHERE = {"Feature": "features", "Variable": "features", "Trial": "trial", "remembered": "trial",
-          "TrialError": "errors", "check": "reading", "load": "reading"}  # fmt: skip
+          "TrialError": "errors", "check": "loading", "load": "loading"}  # fmt: skip
 __all__ = list(_WHERE)
 
 
