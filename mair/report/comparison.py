@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mair.report import tables
-from mair.report.tables import Table
+from mair.report import show as showing
+from mair.report.table import Table
 
 
 def shown(value, printed: str) -> str:
@@ -105,12 +105,7 @@ def estimands(frame: pd.DataFrame, synthetic: bool) -> Table:
 
 def write(table: Table, out: Path) -> None:
     """Write a table's csv and docx below ``out/tables``."""
-    from mair.report.word import docx
-
-    folder = out / "tables"
-    folder.mkdir(exist_ok=True)
-    (folder / f"{table.name}.csv").write_bytes(tables.csv(table))
-    (folder / f"{table.name}.docx").write_bytes(docx(table))
+    showing.write(table, out, table.synthetic)
 
 
 def _joined(*parts: str, by: str = ", ") -> str:

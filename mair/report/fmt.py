@@ -84,6 +84,9 @@ def interval(low, high, digits=2, *, missing=NOT_ESTIMABLE) -> str:
     return f"{number(low, digits)} to {number(high, digits)}"
 
 
+ci, p = interval, p_equals  # the names that notebooks use
+
+
 def estimate(value, low, high, digits=2, *, missing=NOT_ESTIMABLE) -> str:
     """An estimate and its interval: ``−26.38 (−40.87 to −11.89)``.
 

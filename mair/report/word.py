@@ -16,7 +16,7 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
 from docx.shared import Emu, Inches, Pt, RGBColor
 
-from mair.report.figures import MARK
+from mair.report.table import MARK
 
 PORTRAIT, LANDSCAPE = (8.27, 11.69), (11.69, 8.27)  # A4, inches
 MARGIN = 0.9
@@ -25,12 +25,14 @@ CHARACTER = 0.072  # inches a character of 9 point text takes, on average
 EPOCH = datetime(2020, 1, 1)  # files are dated alike, so that equal tables are equal bytes
 
 
-def docx(table) -> bytes:
+def docx(table, synthetic=False) -> bytes:
     """A table as a .docx: caption, table with repeated header rows, notes.
 
     Parameters
     ----------
-    table : mair.report.tables.Table
+    table : mair.report.table.Table
+    synthetic : bool
+        Mark title and page header.
 
     Returns
     -------
@@ -39,15 +41,15 @@ def docx(table) -> bytes:
     """
     document = Document()
     _styles(document)
-    _properties(document, table)
+    _properties(document, table, synthetic)
     natural = _natural(table)
     room = _page(document.sections[0], sum(natural), len(natural))
-    if table.synthetic:
+    if synthetic:
         paragraph = document.sections[0].header.paragraphs[0]
         _mark(paragraph.add_run(MARK))
     caption = document.add_paragraph(style="Caption")
     caption.paragraph_format.keep_with_next = True
-    if table.synthetic:
+    if synthetic:
         _mark(caption.add_run("SYNTHETIC  "))
     caption.add_run(table.title)
     _fill(document, table, _widths(natural, room))
@@ -85,11 +87,11 @@ def _styles(document):
     )
 
 
-def _properties(document, table):
+def _properties(document, table, synthetic):
     """Core properties without a clock or a user name."""
     core = document.core_properties
     core.title, core.author, core.last_modified_by = table.title, "mair", "mair"
-    core.comments = MARK if table.synthetic else ""
+    core.comments = MARK if synthetic else ""
     core.created = core.modified = EPOCH
     core.revision = 1
 

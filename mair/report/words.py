@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 
 def say(*sentences: str) -> None:
     """Display sentences as one paragraph of Markdown; empty ones are left out.
@@ -23,8 +25,15 @@ def bullets(*sentences: str) -> None:
     say("\n".join(f"- {sentence}" for sentence in sentences if sentence))
 
 
-def opening(trial) -> None:
-    """Which trial this is, whether it is synthetic, and every choice that differs by hand."""
+def opening(trial, section="") -> None:
+    """Which trial this is, whether it is synthetic, its notices, and its own words.
+
+    Parameters
+    ----------
+    trial : Trial
+    section : str
+        Whose ``remarks`` of the trial file are shown, as the trial's and not as Markdown.
+    """
     sizes = " and ".join(
         f"{trial.n(arm)} to {trial.labels[arm]}" + (f" ({arm})" if trial.labels[arm] != arm else "")
         for arm in trial.arms
@@ -36,6 +45,11 @@ def opening(trial) -> None:
             "They are one of many data sets that would; nothing here is about real patients."
         )
     bullets(*trial.notices)
+    own = (trial.sections.get("remarks") or {}).get(section)
+    if own:
+        text = escape(own.strip()).replace("$", "&#36;")
+        text = "<br>".join(line for line in text.splitlines() if line.strip())
+        say(f"<blockquote><p><strong>The trial's own remark.</strong> {text}</p></blockquote>")
 
 
 def estimand(trial, summary: str) -> None:

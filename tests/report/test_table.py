@@ -4,14 +4,19 @@ import io
 import re
 import time
 import zipfile
+from dataclasses import replace
+from types import SimpleNamespace
 
 import docx as python_docx
 import pandas as pd
 import pytest
 from docx.enum.section import WD_ORIENT
 
-from mair.report.tables import Table, csv, html, show
+from mair.report import fmt
+from mair.report.show import Show
+from mair.report.table import Column, Line, Table, csv, html, pivot
 from mair.report.word import docx
+from mair.results import Rows
 
 
 def baseline(**changes):
@@ -26,20 +31,19 @@ def baseline(**changes):
     data = pd.DataFrame(
         {"variable": ["age", "sex"], "mean": [52.2 / 3, float("nan")], "n": [19, 22],
          "seen": [None, 0.1]}
-    )  # fmt: skip
+    )
     keywords = {
         "name": "baseline", "title": "Baseline & p < 0.05", "display": display, "data": data,
         "notes": ("Means (SD); *not* tested.", "A second note."),
         "groups": pd.Series(["", "", "Education", "Education"]),
         "spanners": {"RT (n = 19)": ("RT::mean (SD)", "RT::p"),
                      "MAIR (n = 22)": ("MAIR::mean (SD)",)},
-        "synthetic": True,
-    }  # fmt: skip
+    }
     return Table(**{**keywords, **changes})
 
 
 def opened(table):
-    return python_docx.Document(io.BytesIO(docx(table)))
+    return python_docx.Document(io.BytesIO(docx(table, synthetic=True)))
 
 
 def test_csv_has_full_precision_and_empty_missing():
@@ -65,12 +69,12 @@ def test_docx_is_a_real_table_with_repeated_headers_and_notes():
     assert grid.rows[4].cells[0].paragraphs[0].runs[0].bold
     texts = [p.text for p in document.paragraphs]
     assert texts == ["SYNTHETIC  Baseline & p < 0.05", "Means (SD); *not* tested.",
-                     "A second note."]  # fmt: skip
+                     "A second note."]
     assert "SYNTHETIC" in document.sections[0].header.paragraphs[0].text
 
 
 def test_nothing_is_called_synthetic_that_is_not():
-    table = baseline(synthetic=False)
+    table = baseline()
     content = zipfile.ZipFile(io.BytesIO(docx(table)))
     assert not any(b"SYNTHETIC" in content.read(name) for name in content.namelist())
     assert "SYNTHETIC" not in html(table)
@@ -96,8 +100,8 @@ def test_docx_bytes_do_not_follow_the_clock():
 
 
 def test_html_is_equal_each_time_marked_and_escaped():
-    text = html(baseline())
-    assert text == html(baseline())
+    text = html(baseline(), synthetic=True)
+    assert text == html(baseline(), synthetic=True)
     assert 'id="table-baseline"' in text
     assert "SYNTHETIC" in text
     assert "Baseline &amp; p &lt; 0.05" in text
@@ -118,7 +122,7 @@ def test_columns_of_numbers_stand_right():
     words = baseline(
         display=pd.DataFrame({"a": ["x"], "b": ["two words"], "c": ["−1.2"]}),
         groups=None, spanners=None,
-    )  # fmt: skip
+    )
     assert words.numeric() == [False, False, True]
 
 
@@ -128,14 +132,67 @@ def test_an_empty_table_still_has_its_headers():
     assert "mean (SD)" in html(table)
 
 
-def test_show_writes_both_files_or_nothing(tmp_path, capsys):
-    show(baseline())
+def test_show_writes_both_files_or_nothing_and_marks_what_is_synthetic(tmp_path, capsys):
+    Show(SimpleNamespace(synthetic=False))(baseline())
     assert list(tmp_path.iterdir()) == []
-    show(baseline(), tmp_path)
+    assert "SYNTHETIC" not in capsys.readouterr().out
+    show = Show(SimpleNamespace(synthetic=True), tmp_path)
+    show(None)
+    assert list(tmp_path.iterdir()) == []
+    show(baseline())
     assert sorted(p.name for p in (tmp_path / "tables").iterdir()) == [
         "baseline.csv", "baseline.docx"
-    ]  # fmt: skip
+    ]
     assert "SYNTHETIC" in capsys.readouterr().out
+
+
+ROWS = Rows("outcomes")
+for _arm, _mean in (("RT", 61.0), ("MAIR", 1 / 3)):
+    ROWS.add("FIQ", _arm, "post", "described", n=19, mean=_mean, sd=None)
+ROWS.add("FIQ", "difference", "post", "random-intercept/z", b=-26.4, p=0.01)
+LINES = [Line({"Outcome": "FIQ", "Visit": visit}, {"analysis": "outcomes", "variable": "FIQ",
+                                                  "time": visit, "rule": "z"}, "Scores")
+         for visit in ("baseline", "post")]
+COLUMNS = [
+    *(Column(f"{arm}::mean (SD)", ("mean", "sd"), fmt.mean_sd, {"arm": arm, "method": "described"})
+      for arm in ("RT", "MAIR")),
+    Column("B; q", ("b", "q"), lambda b, q: f"{b} {q}", data="model",
+           keys=lambda line: {"arm": "difference",
+                              "method": f"random-intercept/{line.keys['rule']}"}),
+    Column("none", ("p",), str, lambda line: None),
+]
+
+
+def test_a_pivot_looks_statistics_up_and_leaves_blank_what_has_no_row():
+    table = pivot(ROWS.frame(), LINES, COLUMNS, name="x", title="X", notes=["n"],
+                  spanners={"RT (n = 19)": ("RT::mean (SD)",)})
+    assert table.headers == ["Outcome", "Visit", "mean (SD)", "mean (SD)", "B; q", "none"]
+    assert table.cells() == [
+        ["FIQ", "baseline", "", "", "", ""],
+        ["FIQ", "post", "61.00 (–)", "0.33 (–)", "-26.4 nan", ""],
+    ]
+    assert table.blocks() == [("Scores", [0, 1])]
+    assert csv(table).decode().splitlines() == [
+        "variable,time,rule,RT_mean,RT_sd,MAIR_mean,MAIR_sd,model_b,model_q",
+        "FIQ,baseline,z,,,,,,",
+        f"FIQ,post,z,61,,{1 / 3!r},,-26.4,",
+    ]
+
+
+def test_a_pivot_names_its_data_and_refuses_one_name_for_two_numbers():
+    keys = {"analysis": "outcomes", "variable": "FIQ", "time": "post"}
+    difference = Column("p", ("p",), str, {"arm": "difference", "method": "random-intercept/z"})
+    plain = Column("B", ("b",), str, lambda line: difference.keys)
+    table = pivot(ROWS.frame(), [Line("post", keys)], [difference, plain], name="x", title="X",
+                  head="Visit")
+    assert list(table.data) == ["variable", "time", "random-intercept/z_p", "b"]
+    assert (table.headers[0], table.groups) == ("Visit", None)
+    doubled = [replace(column, data="x") for column in COLUMNS[:2]]
+    with pytest.raises(ValueError, match="x_mean of the data would be both"):
+        pivot(ROWS.frame(), [Line("post", keys)], doubled, name="x", title="X")
+    assert pivot(ROWS.frame(), [], [plain], name="x", title="X", head="Visit").headers == [
+        "Visit", "B"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,331 @@
+"""Tables: one `Table`, shown as HTML and written as data (csv) and for Word (docx).
+
+The reader's table is text, the csv the same table as numbers at full precision. All three are
+made from one object, so they cannot disagree. Most tables are pivots of rows: `pivot` takes
+what stands in each line and each column, and looks the statistics up.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from mair import results
+
+MARK = "SYNTHETIC: simulated data, no real participants"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as read by a person, and its data.
+
+    Parameters
+    ----------
+    name : str
+        File stem, of letters, digits, ``_`` and ``-``.
+    title : str
+    display : DataFrame
+        Strings. The first column is the stub (row names); column names are the headers and
+        unique. Where two columns show one header, as under two spanners, write
+        ``RT::mean (SD)``: only what follows the last ``::`` is shown. A leading em space
+        (U+2003) in the stub indents.
+    data : DataFrame
+        The same table as numbers, tidy or wide.
+    notes : tuple of str
+        Below the table, one paragraph each.
+    groups : Series of str, optional
+        The row group of each row of `display`, by position; rows of one group stand together.
+        Empty: no group heading.
+    spanners : dict of str -> tuple of str, optional
+        A heading over neighbouring columns, by their names.
+    synthetic : bool
+        Not used: `mair.report.show.Show` takes the mark from the trial.
+
+    Raises
+    ------
+    ValueError
+        A name that is no file stem, doubled headers, a group that is interrupted, a spanner
+        over columns that are missing or not neighbours.
+    """
+
+    name: str
+    title: str
+    display: pd.DataFrame
+    data: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    groups: pd.Series | None = None
+    spanners: dict[str, tuple[str, ...]] | None = None
+    synthetic: bool = False
+
+    def __post_init__(self):
+        stem(self.name)
+        columns = list(self.display.columns)
+        doubled = self.display.columns[self.display.columns.duplicated()]
+        if len(doubled):
+            raise ValueError(f"table {self.name}: two columns {doubled[0]!r}")
+        if self.groups is not None and len(self.groups) != len(self.display):
+            raise ValueError(f"table {self.name}: {len(self.groups)} groups for "
+                             f"{len(self.display)} rows")
+        starts = [group for group, _ in self.blocks()]
+        if len(set(starts)) < len(starts):
+            raise ValueError(f"table {self.name}: the rows of a group do not stand together")
+        for label, over in (self.spanners or {}).items():
+            at = [columns.index(name) if name in columns else -1 for name in over]
+            if not at or -1 in at or 0 in at or at != list(range(at[0], at[0] + len(at))):
+                raise ValueError(f"table {self.name}: spanner {label!r} needs neighbouring "
+                                 f"columns of the table, not {list(over)}")
+
+    @property
+    def headers(self) -> list[str]:
+        """The headers as shown."""
+        return [str(name).rsplit("::", 1)[-1] for name in self.display.columns]
+
+    def cells(self) -> list[list[str]]:
+        """The display as lists of strings; missing cells are empty."""
+        return [
+            ["" if cell is None or cell != cell else str(cell) for cell in row]
+            for row in self.display.itertuples(index=False, name=None)
+        ]
+
+    def blocks(self) -> list[tuple[str, list[int]]]:
+        """Runs of rows by group: ``(group or "", row positions)``."""
+        if self.groups is None:
+            return [("", list(range(len(self.display))))]
+        out: list[tuple[str, list[int]]] = []
+        for position, group in enumerate(self.groups):
+            group = "" if group is None or group != group else str(group)
+            if not out or out[-1][0] != group:
+                out.append((group, []))
+            out[-1][1].append(position)
+        return out
+
+    def numeric(self) -> list[bool]:
+        """Which columns hold numbers, and so stand right: most of their cells begin so."""
+        pattern = re.compile(r"[<>≥≤+−-]?\s*[\d.∞]|–$|not estimable$")
+        out = [False]
+        for column in list(zip(*self.cells(), strict=True))[1:]:
+            filled = [cell for cell in column if cell]
+            out.append(bool(filled) and sum(bool(pattern.match(c)) for c in filled)
+                       > len(filled) / 2 and max(map(len, filled)) <= 40)
+        return (out + [False] * len(self.headers))[: len(self.headers)]
+
+
+def stem(name) -> str:
+    """The name, if it can be a file stem and an HTML id.
+
+    Raises
+    ------
+    ValueError
+        Anything but letters, digits, ``_`` and ``-``, beginning with a letter.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", str(name)):
+        raise ValueError(f"a name is letters, digits, _ and -, from a letter on, not {name!r}")
+    return name
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a pivot.
+
+    Parameters
+    ----------
+    stub : str, or dict of str -> str
+        Text of the first column, or of the leading columns by their heads.
+    keys : dict of str -> str
+        Key fields of ``results.csv`` that the line's statistics share. Further fields may be
+        named for columns whose keys follow the line; they stand in the data, too.
+    group : str
+        The heading that the line stands under; lines of one group stand together.
+    """
+
+    stub: str | dict[str, str]
+    keys: dict[str, str]
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a pivot.
+
+    Parameters
+    ----------
+    head : str
+        Its header, unique; only what follows the last ``::`` is shown.
+    statistics : tuple of str
+        Looked up under the line's keys and the column's together.
+    show : callable
+        Takes the statistics by position, nan where empty or absent, and gives the text.
+    keys : dict, or callable of the Line giving one
+        Key fields of ``results.csv``; None for a line without such statistics.
+    data : str
+        Prefix of the data columns, ``<data>_<statistic>``; default, the arm, or the method of
+        a difference, where `keys` names one.
+    """
+
+    head: str
+    statistics: tuple[str, ...]
+    show: Callable[..., str]
+    keys: dict[str, str] | Callable[[Line], dict[str, str] | None] = field(default_factory=dict)
+    data: str = ""
+
+    def wanted(self, line: Line) -> list[tuple[str, ...]]:
+        """The whole keys of the column's statistics in one line; none where it has none."""
+        own = self.keys(line) if callable(self.keys) else self.keys
+        if own is None:
+            return []
+        keys = {**line.keys, **own}
+        first = [keys.get(name, "") for name in results.KEYS[:-1]]
+        return [(*first, statistic) for statistic in self.statistics]
+
+    def prefix(self) -> str:
+        """What the names of the data columns begin with."""
+        keys = {} if callable(self.keys) else self.keys
+        arm = keys.get("arm", "")
+        found = self.data or (keys.get("method", "") if arm in ("", "difference") else arm)
+        return f"{found}_" if found else ""
+
+
+def pivot(rows, lines, columns, *, name, title, notes=(), spanners=None, head="") -> Table:
+    """A table of statistics: what stands in each line, and in each column.
+
+    A cell is blank where none of its statistics has a row. The data hold one line each: its key
+    fields but for ``analysis``, then every statistic at full precision.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns of ``results.csv``.
+    lines : iterable of Line
+    columns : iterable of Column
+    name, title, notes, spanners
+        As of `Table`.
+    head : str
+        Header of the first column where the lines' stubs are plain text.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ValueError
+        Two columns that would give different statistics under one name of the data.
+
+    Examples
+    --------
+    >>> rows = results.Rows("outcomes")
+    >>> rows.add("FIQ", "RT", "post", "described", mean=61.2233, sd=25.897)
+    >>> table = pivot(
+    ...     rows.frame(),
+    ...     [Line("post", {"analysis": "outcomes", "variable": "FIQ", "time": "post"})],
+    ...     [Column("RT", ("mean", "sd"), "{:.1f} ({:.1f})".format,
+    ...             {"arm": "RT", "method": "described"})],
+    ...     name="example", title="Means (SD)", head="Visit")
+    >>> table.cells(), list(table.data)
+    ([['post', '61.2 (25.9)']], ['variable', 'time', 'RT_mean', 'RT_sd'])
+    """
+    lines, columns = list(lines), list(columns)
+    values = dict(zip(rows[results.KEYS].itertuples(index=False, name=None), rows["value"],
+                      strict=True))
+    display, data = [], []
+    for line in lines:
+        texts = {head: line.stub} if isinstance(line.stub, str) else dict(line.stub)
+        numbers, origin = {}, {}
+        for column in columns:
+            wanted = column.wanted(line)
+            found = [math.nan if values.get(key) is None else values[key] for key in wanted]
+            there = any(key in values for key in wanted)
+            texts[column.head] = column.show(*found) if there else ""
+            for key, value in zip(wanted, found, strict=True):
+                label = column.prefix() + key[-1]
+                if origin.setdefault(label, key) != key:
+                    raise ValueError(f"table {name}: {label} of the data would be both "
+                                     f"{origin[label]} and {key}")
+                numbers[label] = value
+        display.append(texts)
+        data.append({k: v for k, v in line.keys.items() if k != "analysis"} | numbers)
+    stubs = list(display[0])[: len(display[0]) - len(columns)] if lines else [head]
+    groups = [line.group for line in lines]
+    return Table(
+        name, title, pd.DataFrame(display, columns=[*stubs, *(c.head for c in columns)]),
+        pd.DataFrame(data), tuple(notes), pd.Series(groups) if any(groups) else None, spanners,
+    )
+
+def csv(table: Table) -> bytes:
+    """The table's data: UTF-8, full precision, missing values empty."""
+    data = table.data.copy()
+    for name in data.columns:
+        data[name] = [_cell(value) for value in data[name]]
+    return data.to_csv(index=False, lineterminator="\n").encode("utf-8")
+
+
+def _cell(value) -> str:
+    """A value as in ``results.csv``; text stays."""
+    if value is None or value is pd.NA or value != value:
+        return ""
+    return value if isinstance(value, str) else results.text(value)
+
+
+def html(table: Table, synthetic=False) -> str:
+    """The great_tables HTML, equal on every call; marked where `synthetic`."""
+    from great_tables import GT
+
+    cells = [[_unbroken(cell) for cell in row] for row in table.cells()]
+    frame = pd.DataFrame(cells, columns=list(table.display.columns), dtype=object)
+    stub, *rest = frame.columns
+    group = None
+    if table.groups is not None:
+        group = "\x00group"
+        frame[group] = [name for name, rows in table.blocks() for _ in rows]
+    gt = GT(frame, rowname_col=stub, groupname_col=group, id=f"table-{table.name}")
+    gt = gt.tab_header(title=table.title, subtitle=MARK if synthetic else None)
+    gt = gt.tab_stubhead(table.headers[0])
+    gt = gt.cols_label(dict(zip(rest, table.headers[1:], strict=True)))
+    for label, over in (table.spanners or {}).items():
+        gt = gt.tab_spanner(label, columns=list(over))
+    for note in table.notes:
+        gt = gt.tab_source_note(note)
+    numbers = [name for name, flag in zip(frame, table.numeric(), strict=False) if flag]
+    gt = gt.cols_align("left", columns=[name for name in rest if name not in numbers])
+    gt = gt.cols_align("right", columns=numbers)
+    gt = gt.tab_options(
+        table_font_size="14px", heading_align="left", heading_title_font_size="16px",
+        heading_title_font_weight="600", heading_subtitle_font_size="13px",
+        column_labels_font_weight="600", row_group_font_weight="600", data_row_padding="4px",
+        source_notes_font_size="13px", table_margin_left="0", stub_border_style="none",
+        container_overflow_y="visible", data_row_padding_horizontal="8px",
+        column_labels_padding_horizontal="8px", row_group_padding="4px",
+    )
+    return _tidy(gt.as_raw_html(), table)
+
+
+def _unbroken(cell: str) -> str:
+    """An interval, or a number with its bracket, kept on one line."""
+    cell = re.sub(r"(?<=[\d.∞]) to (?=[−\d])", "\u00a0to\u00a0", cell)
+    return re.sub(r"(?<=[\d.]) \((?=[−\d])", "\u00a0(", cell) if len(cell) <= 18 else cell
+
+
+def _tidy(text: str, table: Table) -> str:
+    """Mend what great_tables leaves: rules that leak out of their table, an unmarked mark."""
+    name = f"#table-{table.name}"
+    text = text.replace(
+        f"{name} thead, tbody, tfoot, tr, td, th {{",
+        f"{name} :is(thead, tbody, tfoot, tr, td, th) {{",
+    ).replace("\n tr { background-color", f"\n{name} tr {{ background-color")
+    text = text.replace(
+        "</style>", f"{name} .gt_subtitle {{ color: #B34700; font-weight: 600; }}\n"
+        f"{name} .gt_empty_group_heading {{ display: none; }}\n"
+        f"{name} .gt_right {{ font-variant-numeric: tabular-nums; }}\n</style>", 1
+    )
+    return text.replace(f'<div id="{name[1:]}"', f'<div id="{name[1:]}" tabindex="0"', 1)
+
+
+def plain(table: Table, synthetic=False) -> str:
+    """The table as text, for a terminal."""
+    frame = pd.DataFrame(table.cells(), columns=table.headers)
+    head = f"{table.title} ({MARK})" if synthetic else table.title
+    return "\n".join([head, frame.to_string(index=False), *table.notes])
