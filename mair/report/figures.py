@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from mair.report.consort import consort, flow_counts
-from mair.report.figure import render
+from mair.report.figure import STRIP, render
 from mair.report.forest import forest, smd_plot
 from mair.report.plots import (
     before_after,
@@ -18,7 +18,7 @@ from mair.report.style import arm_styles, subplots
 from mair.report.table import MARK
 
 __all__ = [
-    "MARK", "arm_styles", "before_after", "before_after_grid", "consort", "flow_counts", "forest",
+    "MARK", "STRIP", "arm_styles", "before_after", "before_after_grid", "consort", "flow_counts", "forest",
     "render", "residual_plots", "responder_curve", "show", "smd_plot", "subplots",
     "trajectories", "trajectory_grid",
 ]  # fmt: skip
