@@ -18,8 +18,8 @@ from mair.report.style import arm_styles, subplots
 from mair.report.table import MARK
 
 __all__ = [
-    "MARK", "STRIP", "arm_styles", "before_after", "before_after_grid", "consort", "flow_counts", "forest",
-    "render", "residual_plots", "responder_curve", "show", "smd_plot", "subplots",
+    "MARK", "STRIP", "arm_styles", "before_after", "before_after_grid", "consort", "flow_counts",
+    "forest", "render", "residual_plots", "responder_curve", "show", "smd_plot", "subplots",
     "trajectories", "trajectory_grid",
 ]  # fmt: skip
 
