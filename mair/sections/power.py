@@ -11,7 +11,7 @@ from mair.report.tables import Table
 from mair.results import Lookup, Rows
 from mair.sections import planning, study
 from mair.stats import power, saturated
-from mair.studies import simulate
+from mair.stats import simulated as generator
 from mair.trial import Trial
 
 METHOD = "random-intercept/kenward-roger"
@@ -19,7 +19,7 @@ NEXT = 0.80  # one-sided level of Browne's limit, beside the declared confidence
 GRID = (0.7, 0.85, 1.0, 1.15, 1.3, 1.5)  # times the n of the t formula
 CORRELATIONS = (0.3, 0.5, 0.7)
 BATCH = 250_000  # scores simulated at once
-def simulated(n, k, *, d, share=0.0, rho=simulate.CORRELATION, alpha=0.05, draws=10_000, rng):
+def simulated(n, k, *, d, share=0.0, rho=generator.CORRELATION, alpha=0.05, draws=10_000, rng):
     """Power of the mixed model's contrast by simulation, n an arm at k visits.
 
     Scores have SD 1 and one correlation; the arms differ by ``d`` at every later visit; of each
@@ -42,13 +42,13 @@ def simulated(n, k, *, d, share=0.0, rho=simulate.CORRELATION, alpha=0.05, draws
         Share of trials whose test of a later visit's contrast rejects.
     """
     treated = np.repeat([0, 1], n)
-    matrix, found = simulate.correlation(k, rho), np.zeros(k - 1)
+    matrix, found = generator.correlation(k, rho), np.zeros(k - 1)
     step = max(1, BATCH // (2 * n * k))
     for at in range(0, draws, step):
-        y = simulate.scores(rng, min(step, draws - at), np.ones((2 * n, k)), matrix)
+        y = generator.scores(rng, min(step, draws - at), np.ones((2 * n, k)), matrix)
         y[:, n:, 1:] -= abs(d)
-        seen = simulate.visits_seen(rng, y, 1.0, np.full(2 * n, share),
-                                    np.full(2 * n, simulate.STEEPNESS))
+        seen = generator.visits_seen(rng, y, 1.0, np.full(2 * n, share),
+                                    np.full(2 * n, generator.STEEPNESS))
         fits = saturated.random_intercept(saturated.Trials.of(y, seen, treated))
         found += [saturated.kenward_roger(fits, visit).excludes(0, 1 - alpha).sum()
                   for visit in range(1, k)]
@@ -70,7 +70,7 @@ def simulations(trial: Trial) -> pd.DataFrame:
     planned = power.sample_size(d, alpha=declared["alpha"], power=declared["power"])
     sizes = sorted({max(3 + i, round(planned * times)) for i, times in enumerate(GRID)})
     shares = dict.fromkeys((0.0, declared.get("dropout") or 0.0))
-    tasks = [("grid", n, share, simulate.CORRELATION) for share in shares for n in sizes]
+    tasks = [("grid", n, share, generator.CORRELATION) for share in shares for n in sizes]
     tasks += [("correlation", planned, 0.0, rho) for rho in CORRELATIONS]
     out, draws = [], trial.analysis.draws
     for number, (scenario, n, share, rho) in enumerate(tasks if len(visits) > 1 else ()):
@@ -234,7 +234,7 @@ def size_table(trial: Trial, found: pd.DataFrame) -> Table:
         spanners={share: tuple(f"{share}::{visit}" for visit in dict.fromkeys(grid["visit"]))
                   for share in shares},
         notes=(f"Difference {planning.difference(declared):g} at every later visit, SD "
-               f"{declared['sd']:g}, correlation {simulate.CORRELATION:g}; {METHOD}, two-sided "
+               f"{declared['sd']:g}, correlation {generator.CORRELATION:g}; {METHOD}, two-sided "
                f"level {declared['alpha']:g}, {found['simulations'].iloc[0]} trials a number. "
                "Dropout is the share of each arm lost by the last visit, more often after a "
                "worse score.",), synthetic=trial.synthetic)
@@ -268,7 +268,7 @@ def size_sentences(trial: Trial, found: pd.DataFrame) -> list[str]:
     """What the simulated power says beside the published calculation."""
     declared = trial.sections["sample_size"]
     if not len(found):
-        return ["The primary outcome has one visit: there is no change to simulate."]
+        return ["The primary outcome has one visit: there is no change to generator."]
     d = planning.difference(declared) / declared["sd"]
     t = power.sample_size(d, alpha=declared["alpha"], power=declared["power"])
     need, visit = sizes(trial, found), trial.primary.visits[1]
@@ -286,7 +286,7 @@ def size_sentences(trial: Trial, found: pd.DataFrame) -> list[str]:
                 f"in change depends on it: at {rho['n'].iloc[0]} an arm the power is "
                 + ", ".join(f"{100 * p:.0f}% at a correlation of {r:g}"
                             for r, p in zip(rho["rho"], rho["power"], strict=True))
-                + f". At {simulate.CORRELATION:g}, used here, a change varies as much as a score.")
+                + f". At {generator.CORRELATION:g}, used here, a change varies as much as a score.")
     return said
 
 

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 
 from mair.report.tables import Table
 from mair.sections import planning
-from mair.studies import simulate
+from mair.stats.simulated import ADJACENT, CORRELATION, binomial_limits
 from mair.trial import Trial
+from mair.trial.errors import ROOT
 
+PATH = ROOT / "mair" / "data" / "simulation.csv"
+MECHANISMS = {
+    "exchangeable": "all visits equally correlated, one SD",
+    "falling": "powers of the neighbours' correlation, one SD",
+    "FIQ": "each arm and visit has an SD in proportion to the published FIQ's",
+    "HADS-A": "likewise the published HADS-A's",
+    "skewed": "compound symmetry, residuals exponential",
+}
+DROPOUTS = {
+    "none": "nobody leaves",
+    "mar": "missing at random, who scored worse at the last visit leaves more often",
+    "differential": "missing at random given arm and score: in control more leave, and the "
+                    "worse; in treatment fewer, and the better",
+}
+EFFECTS = ("null", "planned")
+METHODS = ("random-intercept/z", "random-intercept/satterthwaite",
+           "random-intercept/kenward-roger", "unstructured/kenward-roger",
+           "rerandomisation/random-intercept")
+SHARP = ("exchangeable", "falling", "skewed")  # no effect at all: arms alike in every respect
+KEYS = ["mechanism", "dropout", "effect", "visit", "method"]
 LABELS = {
     "random-intercept/z": "z", "random-intercept/satterthwaite": "Satterthwaite",
     "random-intercept/kenward-roger": "Kenward-Roger",
@@ -26,9 +50,40 @@ STUDIED = {
 }
 
 
+def criteria(frame: pd.DataFrame, alpha: float = 0.05, level: float = 0.99) -> pd.DataFrame:
+    """The rows that pass or fail: type I error where theory says that it is ``alpha``.
+
+    Re-randomisation where outcomes and missingness do not depend on the arm (`SHARP`, dropout
+    alike in both), and Kenward-Roger where its model is true: random intercept under compound
+    symmetry, unstructured under any normal scores with one covariance matrix.
+
+    Returns
+    -------
+    DataFrame
+        `KEYS`, ``type1``, exact binomial limits ``low`` and ``high`` (two-sided ``level``) of a
+        test that holds its level, and ``passed``.
+    """
+    alike = frame["mechanism"].isin(SHARP) & frame["dropout"].isin(["none", "mar"])
+    true = {METHODS[4]: alike, METHODS[2]: frame["mechanism"] == "exchangeable",
+            METHODS[3]: frame["mechanism"].isin(["exchangeable", "falling"])}
+    judged = np.zeros(len(frame), bool)
+    for method, where in true.items():
+        judged |= ((frame["method"] == method) & where).to_numpy()
+    out = frame.loc[judged & (frame["effect"] == "null").to_numpy(),
+                    [*KEYS, "type1", "simulations"]].reset_index(drop=True)
+    n = out.pop("simulations").to_numpy(int)
+    out["low"], out["high"] = binomial_limits(n, alpha, level)
+    return out.assign(passed=(out["type1"] >= out["low"]) & (out["type1"] <= out["high"]))
+
+
+def read(path: Path | str = PATH) -> pd.DataFrame:
+    """The committed study."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
 def of(trial: Trial) -> pd.DataFrame:
     """The committed simulation study, empty unless it is of this trial's design."""
-    frame, declared = simulate.read(), trial.sections["sample_size"]
+    frame, declared = read(), trial.sections["sample_size"]
     first = frame.iloc[0]
     same = (tuple(trial.n(arm) for arm in trial.arms) == (first["n_control"], first["n_treatment"])
             and list(trial.primary.visits[1:]) == list(dict.fromkeys(frame["visit"]))
@@ -50,14 +105,14 @@ def mechanisms(frame: pd.DataFrame) -> list[str]:
                 "and SD): nothing of it is shown."]
     first = frame.iloc[0]
     return [
-        *(f"**{SHOWN[key]}:** {text}." for key, text in simulate.MECHANISMS.items()),
+        *(f"**{SHOWN[key]}:** {text}." for key, text in MECHANISMS.items()),
         "**Dropout:** " + "; ".join(f"*{LOST[key]}*, {text}"
-                                    for key, text in simulate.DROPOUTS.items())
+                                    for key, text in DROPOUTS.items())
         + f". Planned share {first['dropout_planned']:.0%} by the last visit.",
         f"**Size:** {first['n_control']} and {first['n_treatment']} people, SD {first['sd']:g}, "
-        f"correlation {simulate.CORRELATION:g} ({simulate.ADJACENT:g} between neighbouring visits "
+        f"correlation {CORRELATION:g} ({ADJACENT:g} between neighbouring visits "
         f"where it falls), effect none or {first['difference']:g}; {first['simulations']} trials "
-        f"a cell, {len(simulate.cells())} cells, seed {first['seed']:g}.",
+        f"a cell, {len(MECHANISMS) * len(DROPOUTS) * len(EFFECTS)} cells, seed {first['seed']:g}.",
     ]
 
 
@@ -74,12 +129,12 @@ def table(frame: pd.DataFrame, statistic: str, synthetic: bool = False) -> Table
     """
     effect, title, truth = STUDIED[statistic]
     part = frame[frame["effect"] == effect]
-    judged = simulate.criteria(frame).set_index(simulate.KEYS)["passed"]
+    judged = criteria(frame).set_index(KEYS)["passed"]
     visits, display, groups = list(dict.fromkeys(part["visit"])), [], []
     for (mechanism, dropout), cell in part.groupby(["mechanism", "dropout"], sort=False):
         line = {"Dropout": LOST[dropout][0].upper() + LOST[dropout][1:]}
         for row in sorted(cell.to_dict("records"), key=lambda row: visits.index(row["visit"])):
-            key = tuple(row[k] for k in simulate.KEYS)
+            key = tuple(row[k] for k in KEYS)
             mark = {True: "*", False: "†"}.get(judged.get(key) if statistic == "type1" else None,
                                                 "")
             line[f"{row['visit']}::{LABELS[row['method']]}"] = (
@@ -93,7 +148,7 @@ def table(frame: pd.DataFrame, statistic: str, synthetic: bool = False) -> Table
              f"{first['alpha']:g}. Monte-Carlo error at most {error:.2f} percentage points. "
              f"Re-randomisation draws {frame['allocations'].max():g} allocations a trial."]
     if statistic == "type1":
-        low, high = simulate.binomial_limits(first["simulations"], first["alpha"])
+        low, high = binomial_limits(first["simulations"], first["alpha"])
         notes.append(f"Where theory fixes the error: * within the exact binomial 99% limits "
                      f"({100 * low:.2f} to {100 * high:.2f}), † outside. The rest is reported. The "
                      "study was planned with half as many trials and doubled, under the same "
@@ -120,7 +175,7 @@ def rate_frame(frame: pd.DataFrame, visit: str) -> pd.DataFrame:
 def band(frame: pd.DataFrame) -> tuple[float, float]:
     """Exact binomial 99% limits of a test that holds its level, in percent."""
     first = frame.iloc[0]
-    return tuple(100 * x for x in simulate.binomial_limits(first["simulations"], first["alpha"]))
+    return tuple(100 * x for x in binomial_limits(first["simulations"], first["alpha"]))
 
 
 def error_alt(frame: pd.DataFrame, visit: str) -> str:
@@ -143,8 +198,8 @@ def sentences(frame: pd.DataFrame, declared: str = "") -> list[str]:
     """
     alpha, null = frame["alpha"].iloc[0], frame[frame["effect"] == "null"]
     first, last = null["visit"].iloc[0], null["visit"].iloc[-1]
-    z, satterthwaite, kr, un, rerandomised = simulate.METHODS
-    judged = simulate.criteria(frame, alpha)
+    z, satterthwaite, kr, un, rerandomised = METHODS
+    judged = criteria(frame, alpha)
     outside = "".join(f" Outside: {LABELS[r.method]}, {SHOWN[r.mechanism].lower()}, "
                       f"{LOST[r.dropout]}, {r.visit}: {100 * r.type1:.2f}%."
                       for r in judged[~judged["passed"]].itertuples())

@@ -25,15 +25,28 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
-from scipy.special import bdtrik, expit
 
 from mair.published import numbers
+from mair.sections.study import (
+    DROPOUTS,
+    EFFECTS,
+    KEYS,
+    MECHANISMS,
+    METHODS,
+    PATH,
+    criteria,
+)
 from mair.stats import saturated
+from mair.stats.simulated import (
+    ADJACENT,
+    CORRELATION,
+    STEEPNESS,
+    correlation,
+    scores,
+    visits_seen,
+)
 from mair.trial import Trial, load
-from mair.trial.errors import ROOT
 
-PATH = ROOT / "mair" / "data" / "simulation.csv"
 SEED = 2020
 # Trials a block, blocks a cell: 40,000 trials. Of the first 20,000 two of the thirty rates that
 # `criteria` judges lay outside (one cell, two tests that mostly agree: 5.43 and 5.50 %); 100,000
@@ -41,30 +54,7 @@ SEED = 2020
 # doubled, under the same seed.
 BLOCK, BLOCKS = 500, 80
 ALLOCATIONS = 199  # redrawn a trial: (1 + 199) x 5% is whole, so the test is exact at 5%
-CORRELATION = 0.5  # of two visits; a change then has the same SD as a score
-ADJACENT = 0.6  # of neighbouring visits where it falls with lag, as its powers
-STEEPNESS = 1.0  # log odds of leaving, per SD of the last score
 TILT = 1 / 3  # differential: control loses this share more, treatment less, than planned
-
-MECHANISMS = {
-    "exchangeable": "all visits equally correlated, one SD",
-    "falling": "powers of the neighbours' correlation, one SD",
-    "FIQ": "each arm and visit has an SD in proportion to the published FIQ's",
-    "HADS-A": "likewise the published HADS-A's",
-    "skewed": "compound symmetry, residuals exponential",
-}
-DROPOUTS = {
-    "none": "nobody leaves",
-    "mar": "missing at random, who scored worse at the last visit leaves more often",
-    "differential": "missing at random given arm and score: in control more leave, and the "
-                    "worse; in treatment fewer, and the better",
-}
-EFFECTS = ("null", "planned")
-METHODS = ("random-intercept/z", "random-intercept/satterthwaite",
-           "random-intercept/kenward-roger", "unstructured/kenward-roger",
-           "rerandomisation/random-intercept")
-SHARP = ("exchangeable", "falling", "skewed")  # no effect at all: arms alike in every respect
-KEYS = ["mechanism", "dropout", "effect", "visit", "method"]
 
 
 class Cell(NamedTuple):
@@ -105,7 +95,7 @@ def design(trial: Trial) -> Design:
     declared, look = trial.sections["sample_size"], numbers.Lookup(numbers.read(trial.published))
     sizes = tuple(int(look("flow", "randomised", arm, statistic="n").value) for arm in trial.arms)
     sds = {}
-    for name in MECHANISMS.keys() & trial.outcomes.keys():
+    for name in set(MECHANISMS) & set(trial.outcomes):
         found = np.array([[look("outcomes", name, arm, visit, "described", statistic="sd").value
                            for visit in trial.visits] for arm in trial.arms])
         sds[name] = found * declared["sd"] / np.sqrt((found[:, 0] ** 2).mean())
@@ -116,68 +106,6 @@ def design(trial: Trial) -> Design:
 def cells() -> list[Cell]:
     """Every mechanism, dropout and effect, in the order of the random streams."""
     return [Cell(*key) for key in product(MECHANISMS, DROPOUTS, EFFECTS)]
-
-
-def correlation(k: int, rho: float, falling: bool = False):
-    """Correlation of k visits: rho everywhere, or its powers by lag."""
-    lag = np.abs(np.subtract.outer(np.arange(k), np.arange(k)))
-    return rho**lag if falling else np.where(lag == 0, 1.0, rho)
-
-
-def scores(rng, count, sds, matrix, skewed=False):
-    """Scores (count, n, k) around 0.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    count : int
-    sds : array (n, k)
-    matrix : array (k, k)
-        Correlation.
-    skewed : bool
-        Exponential residuals about a normal intercept, where ``matrix`` is exchangeable.
-    """
-    n, k = sds.shape
-    if skewed:
-        share = matrix[0, 1]
-        person = rng.standard_normal((count, n, 1))
-        rest = rng.exponential(size=(count, n, k)) - 1
-        return sds * (np.sqrt(share) * person + np.sqrt(1 - share) * rest)
-    return sds * (rng.standard_normal((count, n, k)) @ np.linalg.cholesky(matrix).T)
-
-
-def visits_seen(rng, y, sd, share, slope):
-    """Visits that each participant is seen at, 1 to k: monotone dropout on the last score.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    y : array (B, n, k)
-    sd : float
-    share : array (n,)
-        Lost by the last visit where scores are normal around 0, equally at each visit.
-    slope : array (n,)
-        Log odds of leaving per SD of the last score.
-    """
-    k = y.shape[-1]
-    intercept = np.empty(len(share))
-    for pair in set(zip(share, slope, strict=True)):
-        intercept[(share == pair[0]) & (slope == pair[1])] = _intercept(*pair, k - 1)
-    seen = np.full(y.shape[:2], k)
-    for visit in range(1, k):
-        leaves = rng.random(seen.shape) < expit(intercept + slope * y[..., visit - 1] / sd)
-        seen[leaves & (seen == k)] = visit
-    return seen
-
-
-def _intercept(share, slope, steps):
-    """Log odds at a score of 0 with which a normal population loses ``share`` over the steps."""
-    if share == 0:
-        return -np.inf
-    hazard = 1 - (1 - share) ** (1 / steps)
-    points, weights = np.polynomial.hermite_e.hermegauss(40)
-    weights = weights / weights.sum()
-    return brentq(lambda a: weights @ expit(a + slope * points) - hazard, -40, 40)
 
 
 def generate(rng, plan: Design, cell: Cell, count: int):
@@ -306,42 +234,6 @@ def _performance(sums, n, effect):
         "se_ratio": None if tests_only else np.sqrt(variance / fitted) / spread,
         "failed": int(failed),
     }
-
-
-def criteria(frame: pd.DataFrame, alpha: float = 0.05, level: float = 0.99) -> pd.DataFrame:
-    """The rows that pass or fail: type I error where theory says that it is ``alpha``.
-
-    Re-randomisation where outcomes and missingness do not depend on the arm (`SHARP`, dropout
-    alike in both), and Kenward-Roger where its model is true: random intercept under compound
-    symmetry, unstructured under any normal scores with one covariance matrix.
-
-    Returns
-    -------
-    DataFrame
-        `KEYS`, ``type1``, exact binomial limits ``low`` and ``high`` (two-sided ``level``) of a
-        test that holds its level, and ``passed``.
-    """
-    alike = frame["mechanism"].isin(SHARP) & frame["dropout"].isin(["none", "mar"])
-    true = {METHODS[4]: alike, METHODS[2]: frame["mechanism"] == "exchangeable",
-            METHODS[3]: frame["mechanism"].isin(["exchangeable", "falling"])}
-    judged = np.zeros(len(frame), bool)
-    for method, where in true.items():
-        judged |= ((frame["method"] == method) & where).to_numpy()
-    out = frame.loc[judged & (frame["effect"] == "null").to_numpy(),
-                    [*KEYS, "type1", "simulations"]].reset_index(drop=True)
-    n = out.pop("simulations").to_numpy(int)
-    out["low"], out["high"] = binomial_limits(n, alpha, level)
-    return out.assign(passed=(out["type1"] >= out["low"]) & (out["type1"] <= out["high"]))
-
-
-def binomial_limits(n, rate, level=0.99):
-    """Exact two-sided limits of a share of n trials that has expectation ``rate``."""
-    return tuple(np.ceil(bdtrik(q, n, rate)) / n for q in ((1 - level) / 2, (1 + level) / 2))
-
-
-def read(path: Path | str = PATH) -> pd.DataFrame:
-    """The committed study."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def main(out: Path | str = PATH, *, blocks=BLOCKS, processes=None, echo=print) -> Path:

@@ -10,7 +10,7 @@ from scipy import stats
 from mair.report import curves
 from mair.results import KEYS
 from mair.sections import power, study
-from mair.stats import covariance, permute, saturated, smallsample
+from mair.stats import covariance, permute, saturated, simulated, smallsample
 from mair.stats import power as formulas
 from mair.studies import simulate
 from mair.trial import load
@@ -27,7 +27,7 @@ def plan():
 
 @pytest.fixture(scope="module")
 def committed():
-    return simulate.read()
+    return study.read()
 
 
 def _trials(k, rho, loss, count=24, sizes=(9, 13), seed=3):
@@ -35,9 +35,9 @@ def _trials(k, rho, loss, count=24, sizes=(9, 13), seed=3):
     rng = np.random.default_rng(seed)
     treated = np.repeat([0, 1], sizes)
     sds = np.ones((len(treated), 1)) * np.linspace(8, 14, k)
-    y = simulate.scores(rng, count, sds, simulate.correlation(k, rho))
+    y = simulated.scores(rng, count, sds, simulated.correlation(k, rho))
     n = len(treated)
-    seen = simulate.visits_seen(rng, y, 10.0, np.full(n, loss), np.full(n, 0.7))
+    seen = simulated.visits_seen(rng, y, 10.0, np.full(n, loss), np.full(n, 0.7))
     return y, seen, treated
 
 
@@ -118,15 +118,15 @@ _CHANGE = np.array([[1.0, 0, 0], [1, 1, 0], [1, 0, 1]])  # arm, arm x visit 1, a
 def test_scores_have_the_moments_asked_for():
     rng = np.random.default_rng(5)
     sds = np.array([[2.0, 3.0, 1.0]])
-    for matrix, skewed in ((simulate.correlation(3, 0.6, True), False),
-                           (simulate.correlation(3, 0.5), True)):
-        y = simulate.scores(rng, 200_000, sds, matrix, skewed)[:, 0]
+    for matrix, skewed in ((simulated.correlation(3, 0.6, True), False),
+                           (simulated.correlation(3, 0.5), True)):
+        y = simulated.scores(rng, 200_000, sds, matrix, skewed)[:, 0]
         assert y.mean(0) == pytest.approx(np.zeros(3), abs=0.03)
         assert y.std(0) == pytest.approx(sds[0], rel=0.01)
         assert np.corrcoef(y.T) == pytest.approx(matrix, abs=0.01)
         # a sum of an independent normal and an exponential of half the variance: 2 x 0.5^1.5
         assert stats.skew(y, axis=0) == pytest.approx(np.full(3, 2 * 0.5**1.5 * skewed), abs=0.05)
-    assert simulate.correlation(3, 0.6, True)[0, 2] == pytest.approx(0.36)
+    assert simulated.correlation(3, 0.6, True)[0, 2] == pytest.approx(0.36)
 
 
 def test_dropout_is_monotone_of_the_share_asked_for_and_depends_on_the_last_score(plan):
@@ -163,8 +163,8 @@ def test_sds_come_from_the_published_table_at_the_planned_size(plan):
 
 
 def test_the_committed_study_is_whole(committed, plan):
-    assert len(committed) == len(simulate.cells()) * 2 * len(simulate.METHODS) == 300
-    assert not committed.duplicated(simulate.KEYS).any()
+    assert len(committed) == len(simulate.cells()) * 2 * len(study.METHODS) == 300
+    assert not committed.duplicated(study.KEYS).any()
     assert (committed["simulations"] >= 20_000).all() and (committed["seed"] == 2020).all()
     rate = committed["type1"].fillna(committed["power"])
     assert committed["mc_se"].to_numpy() == pytest.approx(
@@ -181,8 +181,8 @@ def test_the_committed_study_is_whole(committed, plan):
 def test_its_first_blocks_are_repeated(committed, plan, mechanism, dropout, effect):
     at = simulate.cells().index((mechanism, dropout, effect))
     counts, _ = simulate.block(plan, at, 0, int(committed["seed"].iloc[0]))
-    rows = committed.set_index(simulate.KEYS).sort_index().loc[mechanism, dropout, effect]
-    for i, method in enumerate(simulate.METHODS):
+    rows = committed.set_index(study.KEYS).sort_index().loc[mechanism, dropout, effect]
+    for i, method in enumerate(study.METHODS):
         for v, visit in enumerate(plan.visits[1:]):
             row = rows.loc[visit, method]
             assert (row["block_rejected"], row["block_covered"]) == tuple(counts[i, v, :2])
@@ -197,7 +197,7 @@ def test_the_number_of_processes_changes_nothing(plan):
 
 
 def test_what_theory_fixes_is_judged_and_nothing_else(committed):
-    judged = simulate.criteria(committed)
+    judged = study.criteria(committed)
     cells = set(zip(judged["method"], judged["mechanism"], judged["dropout"], strict=True))
     assert ("rerandomisation/random-intercept", "skewed", "mar") in cells
     assert ("rerandomisation/random-intercept", "skewed", "differential") not in cells
@@ -207,17 +207,17 @@ def test_what_theory_fixes_is_judged_and_nothing_else(committed):
     assert not {m for _, m, _ in cells} & {"FIQ", "HADS-A"}
     assert not {m for m, _, _ in cells} & {"random-intercept/z"}
     assert (judged["effect"] == "null").all() and len(judged) == 30
-    low, high = simulate.binomial_limits(20_000, 0.05)
+    low, high = simulated.binomial_limits(20_000, 0.05)
     assert (low, high) == pytest.approx(stats.binom.ppf([0.005, 0.995], 20_000, 0.05) / 20_000)
     wrong = committed.copy()
     wrong.loc[wrong["effect"] == "null", "type1"] = high + 1e-3
-    assert not simulate.criteria(wrong)["passed"].any()
+    assert not study.criteria(wrong)["passed"].any()
     wrong.loc[wrong["effect"] == "null", "type1"] = 0.05
-    assert simulate.criteria(wrong)["passed"].all()
+    assert study.criteria(wrong)["passed"].all()
 
 
 def test_the_committed_study_passes(committed):
-    judged = simulate.criteria(committed)
+    judged = study.criteria(committed)
     assert judged["passed"].all(), judged[~judged["passed"]].to_string()
 
 
@@ -308,7 +308,7 @@ def test_tables_and_sentences_hold_the_rows(small, committed):
     assert len(power.next_table(trial, rows).display) == 4
     table = study.table(committed, "type1")
     assert len(table.display) == 15 and table.spanners.keys() == {"post", "followup"}
-    row = committed.set_index(simulate.KEYS).sort_index().loc[
+    row = committed.set_index(study.KEYS).sort_index().loc[
         "exchangeable", "none", "null", "post", "random-intercept/kenward-roger"]
     assert table.display.iloc[0]["post::Kenward-Roger"].startswith(f"{100 * row['type1']:.1f}")
     said = " ".join(study.sentences(committed, "random-intercept/z"))
@@ -323,7 +323,7 @@ def test_figures_draw_every_line_and_method(small, committed):
         "t formula, no dropout", "Mixed model, no dropout", "Mixed model, dropout 15%"]
     ax = curves.rates(study.rate_frame(committed, "post"), xlabel="%", band=(4.7, 5.3), value=5)
     points = [line for line in ax.get_lines() if line.get_linestyle() == "None"]
-    assert len(points) == len(simulate.METHODS) and all(len(p.get_xdata()) == 15 for p in points)
+    assert len(points) == len(study.METHODS) and all(len(p.get_xdata()) == 15 for p in points)
     assert max(points[0].get_xdata()) == pytest.approx(100 * committed.loc[
         (committed["visit"] == "post") & (committed["method"] == "random-intercept/z"),
         "type1"].max())
