@@ -22,66 +22,160 @@
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
-responder_missing = "completers"  # what is supposed of those not seen
-risk_interval = "newcombe"  # the interval that prose and figures show
-confidence = 0.95  # two-sided coverage of every interval
-seed = 2020  # of the imputations
-draws = 10000  # one imputation for every fifty
+responder_missing = "completers"  # | nonresponder | worst-case | mi-mar: those not seen
+risk_interval = "newcombe"  # | wald | miettinen-nurminen | skewness-corrected: prose, table
+confidence = 0.95  # two-sided coverage of every interval, between 0 and 1
+seed = 2020  # of the imputations, 0 or more
+draws = 10000  # one imputation for every fifty, at least 20
 
 # %%
+import numpy as np
+import pandas as pd
+from scipy import stats
+
 from mair import results
-from mair.report import figures, plots, tables, words
+from mair.report import fmt, plots, tables_appendix
+from mair.report.show import Show
+from mair.report.tables_appendix import LIMITS, MISSING
+from mair.report.words import bullets, estimand, opening, say
 from mair.sections import nnt
+from mair.stats import risk
 from mair.trial import load
 
+# %%
 t = load(trial, responder_missing=responder_missing, risk_interval=risk_interval,
          confidence=confidence, seed=seed, draws=draws)
-words.opening(t)
+show = Show(t, out)
+opening(t, "nnt")
 
 # %% [markdown]
 # ## The estimand
 
 # %%
-words.estimand(t, "difference between arms in the percentage who respond, and its reciprocal")
+estimand(t, "difference between arms in the percentage who respond, and its reciprocal")
+
+# %% [markdown]
+# ## Two by two
+#
+# Before any function does it: who reached the first criterion and who did not, counting only
+# those whose result is known. Look at the two rows of the first column.
+
+# %%
+visit, responses = nnt.responses(t)
+criterion = next(iter(responses))
+known = responses[criterion].dropna()
+counts = pd.crosstab(t.arm[known.index], known.map({1: "responded", 0: "did not"}))
+counts = counts.reindex(index=[t.treatment, t.control], columns=["responded", "did not"],
+                        fill_value=0).rename_axis(index="arm", columns=criterion)
+counts
+
+# %% [markdown]
+# Of $n_1$ people under treatment $x_1$ responded, of $n_0$ in the control arm $x_0$. The
+# absolute risk reduction (ARR) is one subtraction, its limits are Wald's, and the number
+# needed to treat (NNT) is its reciprocal:
+#
+# $$\mathrm{ARR} = p_1 - p_0, \qquad p_a = \frac{x_a}{n_a}, \qquad
+# \mathrm{SE} = \sqrt{\frac{p_1 (1 - p_1)}{n_1} + \frac{p_0 (1 - p_0)}{n_0}}, \qquad
+# \mathrm{NNT} = \frac{1}{\mathrm{ARR}}$$
+
+# %%
+n = counts.sum(axis=1)
+share = counts["responded"] / n
+reduction = share[t.treatment] - share[t.control]
+error = np.sqrt((share * (1 - share) / n).sum())
+half = stats.norm.ppf((1 + confidence) / 2) * error
+by_hand = 100 * np.array([reduction, reduction - half, reduction + half])
+percent = 100 * share
+say(f"**{criterion}{f', {visit}' * bool(visit)}.** {fmt.number(percent[t.treatment], 1)}% minus "
+    f"{fmt.number(percent[t.control], 1)}% is {fmt.number(by_hand[0], 1)} percentage points "
+    f"({confidence:.0%} interval {fmt.ci(*by_hand[1:], 1)}); "
+    f"the reciprocal is {fmt.number(100 / by_hand[0])}.")
+
+# %%
+rows = nnt.rows(t)
+for one in results.records(rows, variable=criterion, arm="difference", method="completers/wald"):
+    apart = np.abs(by_hand - [one.arr, one.ci_low, one.ci_high]).max()
+    say("The table's row for those seen, with Wald's limits, "
+        + ("agrees: " if apart < 1e-9 else f"differs, by up to {apart:.2g}: ")
+        + fmt.estimate(one.arr, one.ci_low, one.ci_high, 1) + ".")
 
 # %% [markdown]
 # ## The table
 #
-# The absolute risk reduction (ARR) is in percentage points of the good result. Where its
-# interval holds zero, the number needed to treat (NNT) has no simple interval: it runs
-# through infinity, from benefit (NNTB) to harm (NNTH).
+# Wald's interval is the one most papers print and the worst in small arms, so others stand
+# beside it. ARR is in percentage points of the good result. Compare the lines of a criterion:
+# first the intervals, then what is supposed of those not seen. Where the interval of ARR holds
+# zero, the NNT has no simple interval: it runs through infinity, from benefit (NNTB) to harm
+# (NNTH).
 
 # %%
-rows = nnt.rows(t)
-tables.show(nnt.table(t, rows), out)
-words.bullets(*nnt.sentences(t, rows))
+show(tables_appendix.nnt(t, rows))
 
 # %%
-words.say(nnt.not_estimable(t))
+rule = t.analysis.responder_missing
+limits = "wald" if rule == "mi-mar" else t.analysis.risk_interval  # Rubin's rules pool Wald's
+by_rule = f"{MISSING[rule].lower()}; {LIMITS[limits]}"
+said = {name: "not estimable, an arm has nobody with a known result" for name in responses}
+
+# %%
+for one in results.records(rows, arm="difference", method=f"{rule}/{limits}"):
+    arms = results.records(rows, variable=one.variable, arm=t.arms, method=rule)
+    said[one.variable] = (
+        " and ".join(f"{a.responders:.4g} of {a.n:g} in {a.arm}" for a in reversed(arms))
+        + f"; the difference is {fmt.estimate(one.arr, one.ci_low, one.ci_high, 1)} percentage "
+        f"points, the NNT {risk.format_nnt(one.nnt)} ("
+        + risk.format_nnt_interval(one.nnt_ci_low, one.nnt_ci_high, one.nnt_through_infinity)
+        + ")")
+bullets(*[f"**{name}** ({by_rule}): {text}." for name, text in said.items()])
+
+# %%
+every = results.records(rows, arm="difference")
+holding = [one for one in every if one.ci_low <= 0 <= one.ci_high]
+rules = dict.fromkeys(MISSING[one.method.split("/")[0]].lower() for one in holding)
+say(f"Over criteria, rules and intervals, {len(holding)} of {len(every)} intervals of ARR contain "
+    "zero" + (f" ({'; '.join(rules)})" if rules else "") + ".")
+
+# %%
+if nnt.has_curve(t) and (who := nnt.zero_baselines(t)):
+    say(f"Not estimable, because the baseline is zero: {', '.join(who)}.")
 
 # %% [markdown]
 # ## Every threshold at once
 #
 # A declared threshold is one point of a curve. If the arms differ at one and not at its
 # neighbours, the threshold has been kind. The band is Miettinen and Nurminen's and pointwise:
-# over many thresholds some excursion is to be expected.
+# over many thresholds some excursion is to be expected. Look whether the band leaves zero over
+# a stretch, and where the declared thresholds stand in it.
 
 # %%
 if nnt.has_curve(t):
+    declared = t.sections["responders"]
+    marked = [100 * reduction for reduction in declared["reductions"]]
     percents, band = nnt.curve(t)
-    figures.show(
-        plots.responder_curve(percents, difference=band, thresholds=nnt.thresholds(t),
-                              arms=t.labels),
-        "responder_curve", nnt.alt(t), out, t.synthetic,
-    )
+    show(plots.responder_curve(percents, difference=band, thresholds=marked, arms=t.labels),
+         "responder_curve",
+         alt=f"Percent of each arm whose {declared['outcome']} improved by at least each "
+             f"threshold at {visit}, and the difference in percentage points with its pointwise "
+             "Miettinen-Nurminen band; declared thresholds "
+             f"{', '.join(f'{x:g}%' for x in marked)} are marked.")
+
+# %%
+if nnt.has_curve(t):
+    off = band[(band["low"] > 0) | (band["high"] < 0)]["threshold"]
+    say(f"The band excludes zero at {len(off)} of {len(band)} thresholds"
+        + (f", between {off.min():.0f}% and {off.max():.0f}% improvement; " if len(off) else "; ")
+        + "; ".join(f"at {x:g}% the next step of the curve has "
+                    + fmt.estimate(*band.loc[band["threshold"] >= x - 1e-7,
+                                             ["arr", "low", "high"]].iloc[0], 1)
+                    for x in marked if band["threshold"].max() >= x) + ".")
 
 # %% [markdown]
 # ## What was assumed
 #
-# The first rows of the table count those seen and suppose nothing of the others. The
-# remaining rows bound what the missing could do: all of them failures, or all in favour of
-# one arm; or they impute them under missingness at random, pooled by Rubin's rules with Wald
-# limits. An NNT holds for people like these, at this visit, against this comparison.
+# The lines of those seen suppose nothing of the others. The remaining lines bound what the
+# unseen could do: all of them failures, or all in favour of one arm; or they impute them under
+# missingness at random, pooled by Rubin's rules with Wald limits. An NNT holds for people like
+# these, at this visit, against this comparison.
 
 # %%
 results.save(rows, out, "nnt")

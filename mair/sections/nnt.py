@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mair.report import fmt
-from mair.report.tables import Table
-from mair.results import Lookup, Rows
-from mair.sections import imputed as missing
+from mair.results import Rows
+from mair.sections import imputed
 from mair.stats import risk
 from mair.trial import Trial
 
@@ -95,24 +93,6 @@ def rows(trial: Trial) -> pd.DataFrame:
     return out.frame()
 
 
-def _imputed(trial: Trial, name: str, visit: str, threshold: float, out: Rows) -> None:
-    """Responders after multiple imputation under MAR: Wald limits by Rubin's rules."""
-    found = missing.responders(trial, threshold)
-    if found is None:
-        return
-    for arm, share, n in ((trial.control, found.control, found.n_control),
-                          (trial.treatment, found.treatment, found.n_treatment)):
-        out.add(name, arm, visit, "mi-mar", n=n, responders=share * n, percent=100 * share)
-    low, high = map(float, found.difference.interval(trial.analysis.confidence))
-    arr = risk.RiskDifference(float(found.difference.estimate), low, high)
-    ratio = (None, None, None)
-    if found.log_ratio is not None:
-        limits = found.log_ratio.interval(trial.analysis.confidence)
-        ratio = [float(np.exp(x)) for x in (found.log_ratio.estimate, *limits)]
-    _add_difference(out, name, visit, "mi-mar/wald", found.n_control + found.n_treatment, arr,
-                    ratio)
-
-
 def _counts(trial: Trial, response: pd.Series, arm: str, rule: str) -> tuple[int, int]:
     """Responders and denominator of an arm under a missing-data rule."""
     own = response[trial.arm == arm]
@@ -122,65 +102,43 @@ def _counts(trial: Trial, response: pd.Series, arm: str, rule: str) -> tuple[int
 
 def _differences(trial, name, visit, rule, counts, out: Rows) -> None:
     """Risk difference, NNT and risk ratio under every interval."""
-    pairs = [counts[trial.treatment], counts[trial.control]]
-    responders, n = zip(*pairs, strict=True)
+    responders, n = zip(counts[trial.treatment], counts[trial.control], strict=True)
     for interval in INTERVALS:
         kwargs = {"interval": interval, "confidence": trial.analysis.confidence}
-        arr = risk.risk_difference(responders, n, **kwargs)
         ratio = risk.risk_ratio(responders, n, **kwargs)
-        _add_difference(out, name, visit, f"{rule}/{interval}", sum(n), arr,
-                        (ratio.estimate, ratio.low, ratio.high))
+        _add(out, name, visit, f"{rule}/{interval}", sum(n),
+             risk.risk_difference(responders, n, **kwargs),
+             (ratio.estimate, ratio.low, ratio.high))
 
 
-def _add_difference(out: Rows, name, visit, method, n, arr, ratio) -> None:
+def _imputed(trial: Trial, name: str, visit: str, threshold: float, out: Rows) -> None:
+    """Responders after multiple imputation under MAR: Wald limits by Rubin's rules."""
+    found = imputed.responders(trial, threshold)
+    if found is None:
+        return
+    for arm, share, n in ((trial.control, found.control, found.n_control),
+                          (trial.treatment, found.treatment, found.n_treatment)):
+        out.add(name, arm, visit, "mi-mar", n=n, responders=share * n, percent=100 * share)
+    confidence, log = trial.analysis.confidence, found.log_ratio
+    limits = map(float, found.difference.interval(confidence))
+    ratio = (None,) * 3 if log is None else map(
+        float, np.exp([log.estimate, *log.interval(confidence)]))
+    _add(out, name, visit, "mi-mar/wald", found.n_control + found.n_treatment,
+         risk.RiskDifference(float(found.difference.estimate), *limits), ratio)
+
+
+def _add(out: Rows, name, visit, method, n, arr, ratio) -> None:
     """A risk difference in percentage points, with its NNT and the risk ratio."""
     out.add(name, "difference", visit, method,
             n=n, arr=100 * arr.estimate, ci_low=100 * arr.low, ci_high=100 * arr.high,
             nnt=arr.nnt, nnt_ci_low=arr.nnt_low, nnt_ci_high=arr.nnt_high,
-            nnt_through_infinity=arr.through_infinity, rr=ratio[0], rr_low=ratio[1],
-            rr_high=ratio[2])
+            nnt_through_infinity=arr.through_infinity,
+            **dict(zip(("rr", "rr_low", "rr_high"), ratio, strict=True)))
 
 
-def table(trial: Trial, frame: pd.DataFrame) -> Table:
-    """Responders and NNT: the declared missing rule under every interval, the others under one."""
-    n = Lookup(frame)
-    shown = trial.analysis.risk_interval
-    main = trial.analysis.responder_missing
-    display, data = [], []
-    methods = [(main, i) for i in INTERVALS] + [(r, shown) for r in RULES if r != main]
-    methods += [("mi-mar", "wald")] if main != "mi-mar" else []
-    visit = frame["time"].iloc[0] if len(frame) else ""
-    for name in dict.fromkeys(frame["variable"]):
-        for rule, interval in methods:
-            key = ("nnt", name, "difference", visit, f"{rule}/{interval}")
-            if (*key, "arr") not in n:
-                continue
-            cell = {s: n(*key, statistic=s) for s in (
-                "arr", "ci_low", "ci_high", "nnt", "nnt_ci_low", "nnt_ci_high",
-                "nnt_through_infinity", "rr", "rr_low", "rr_high")}
-            row = {"Criterion": name, "Missing": rule, "Interval": interval}
-            for arm in trial.arms:
-                own = {s: n("nnt", name, arm, visit, rule, statistic=s)
-                       for s in ("responders", "n", "percent")}
-                row[arm] = fmt.count(own["responders"], own["percent"], of=own["n"])
-                cell |= {f"{arm}_{s}": v for s, v in own.items()}
-            row |= {
-                "ARR, percentage points": fmt.estimate(
-                    cell["arr"], cell["ci_low"], cell["ci_high"], 1),
-                "NNT": risk.format_nnt(cell["nnt"]),
-                "NNT interval": _nnt_limits(cell),
-                "Risk ratio": fmt.estimate(cell["rr"], cell["rr_low"], cell["rr_high"]),
-            }
-            display.append(row)
-            data.append({"variable": name, "missing": rule, "interval": interval, **cell})
-    return Table(
-        "nnt", "Responders, absolute risk reduction and number needed to treat",
-        pd.DataFrame(display), pd.DataFrame(data),
-        notes=(f"{trial.analysis.confidence:.0%} intervals. ARR and NNT are of the good result, "
-               f"{trial.treatment} minus {trial.control}; NNT is rounded away from zero. An "
-               "interval of ARR that holds 0 gives an NNT interval through infinity.",),
-        synthetic=trial.synthetic,
-    )
+def has_curve(trial: Trial) -> bool:
+    """Whether the criterion is a reduction, so that other thresholds exist."""
+    return bool(trial.sections["responders"].get("outcome"))
 
 
 def curve(trial: Trial) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -208,60 +166,3 @@ def curve(trial: Trial) -> tuple[pd.DataFrame, pd.DataFrame]:
     band = pd.DataFrame({"threshold": threshold, "arr": 100 * points.estimate,
                          "low": 100 * points.low, "high": 100 * points.high})
     return percents, band
-
-
-def sentences(trial: Trial, frame: pd.DataFrame) -> list[str]:
-    """One sentence a criterion, interval first."""
-    n = Lookup(frame)
-    rule, interval = trial.analysis.responder_missing, trial.analysis.risk_interval
-    interval = "wald" if rule == "mi-mar" else interval  # Rubin's rules pool nothing else here
-    said = []
-    for name, visit in frame[["variable", "time"]].drop_duplicates().itertuples(index=False):
-        key = ("nnt", name, "difference", visit, f"{rule}/{interval}")
-        if (*key, "arr") not in n:
-            said.append(f"**{name}**: not estimable, an arm has nobody with a known result.")
-            continue
-        cell = {s: n(*key, statistic=s) for s in (
-            "arr", "ci_low", "ci_high", "nnt", "nnt_ci_low", "nnt_ci_high",
-            "nnt_through_infinity")}
-        counts = [n("nnt", name, arm, visit, rule, statistic=s)
-                  for arm in (trial.treatment, trial.control) for s in ("responders", "n")]
-        said.append(
-            f"**{name}** ({rule}): {counts[0]:.4g} of {counts[1]:g} in {trial.treatment} and "
-            f"{counts[2]:.4g} of {counts[3]:g} in {trial.control}; the difference lies between "
-            f"{fmt.interval(cell['ci_low'], cell['ci_high'], 1)} percentage points ({interval}; "
-            f"estimate {fmt.number(cell['arr'], 1)}), the NNT is {risk.format_nnt(cell['nnt'])} "
-            f"({_nnt_limits(cell)}).")
-    return said
-
-
-def _nnt_limits(cell: dict) -> str:
-    return risk.format_nnt_interval(cell["nnt_ci_low"], cell["nnt_ci_high"],
-                                    cell["nnt_through_infinity"])
-
-
-def not_estimable(trial: Trial) -> str:
-    """Who has no relative improvement because the baseline is zero (or nothing)."""
-    who = zero_baselines(trial)
-    if not who:
-        return ""
-    return f"Not estimable, because the baseline is zero: {', '.join(who)}."
-
-
-def has_curve(trial: Trial) -> bool:
-    """Whether the criterion is a reduction, so that other thresholds exist."""
-    return bool(trial.sections["responders"].get("outcome"))
-
-
-def thresholds(trial: Trial) -> list[float]:
-    """The declared reductions, in percent."""
-    return [100 * reduction for reduction in trial.sections["responders"]["reductions"]]
-
-
-def alt(trial: Trial) -> str:
-    """The responder curve in words."""
-    declared = trial.sections["responders"]
-    return (f"Percent of each arm whose {declared['outcome']} improved by at least each threshold "
-            f"at {declared['visit']}, and the difference in percentage points with its pointwise "
-            f"Miettinen-Nurminen band; declared thresholds "
-            f"{', '.join(f'{x:g}%' for x in thresholds(trial))} are marked.")
