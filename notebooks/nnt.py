@@ -115,7 +115,7 @@ show(tables_appendix.nnt(t, rows))
 rule = t.analysis.responder_missing
 limits = "wald" if rule == "mi-mar" else t.analysis.risk_interval  # Rubin's rules pool Wald's
 by_rule = f"{MISSING[rule].lower()}; {LIMITS[limits]}"
-said = {name: "not estimable, an arm has nobody with a known result" for name in responses}
+said = dict.fromkeys(responses, "not estimable, an arm has nobody with a known result")
 
 # %%
 for one in results.records(rows, arm="difference", method=f"{rule}/{limits}"):
