@@ -6,9 +6,13 @@ the statistics up in the rows.
 
 from __future__ import annotations
 
+import pandas as pd
+
 from mair.report import fmt
 from mair.report.table import Column, Line, Table, pivot
+from mair.results import COLUMNS, KEYS
 from mair.sections import nnt as risks
+from mair.sections import robustness as choices
 from mair.stats import risk
 
 MISSING = {
@@ -58,3 +62,56 @@ def _difference(head, statistics, show) -> Column:
     """A column of the difference between arms, by the line's missing rule and interval."""
     return Column(head, statistics, show, lambda line: {
         "arm": "difference", "method": f"{line.keys['missing']}/{line.keys['interval']}"})
+
+
+def robustness(trial, rows, found=None) -> Table:
+    """The primary contrast under every choice; beside it its range over cohorts, where stored."""
+    own = rows[choices.is_contrast(rows)]
+    lines = [Line({"Method": method}, {"analysis": "robustness", "variable": trial.primary.name,
+                                       "arm": "difference", "time": visit, "method": method},
+                  f"{trial.primary.name}, {visit}")
+             for visit in trial.primary.visits
+             for method in dict.fromkeys(own.loc[own["time"] == visit, "method"])]
+    columns = [
+        Column("n (rows)", ("n", "n_rows"), "{:g} ({:g})".format),
+        Column(f"B ({100 * trial.analysis.confidence:g}% CI)", ("b", "ci_low", "ci_high"),
+               fmt.estimate),
+        Column("SE", ("se",), fmt.number),
+        Column("df", ("df",), lambda df: fmt.number(df, 1, missing="")),
+        Column("p", ("p",), fmt.p_value),
+    ]
+    if found is not None:
+        rows = pd.concat([rows, _ranges(found)])
+        columns.append(Column("B over cohorts", ("b_low", "b_high"), fmt.interval))
+    return pivot(rows, lines, columns, name="robustness",
+                 title=f"{trial.primary.name} under every choice",
+                 notes=["Method: covariance / inference, then the missing-data rule. Re-randomised "
+                        "intervals are approximate: the other visits' shifts are held at their "
+                        "estimates."])
+
+
+def _ranges(found: pd.DataFrame) -> pd.DataFrame:
+    """Ranges over cohorts as rows: statistics ``<statistic>_low``, ``_high``, ``_identified``."""
+    keys = [key for key in KEYS if key != "arm"]
+    long = found.melt(keys, ["low", "high", "identified"], "end")
+    return long.assign(arm="difference", statistic=long["statistic"] + "_" + long["end"])[COLUMNS]
+
+
+def delta_grid(trial, visit) -> Table | None:
+    """The contrast when the imputed values of either arm are made worse; None without any."""
+    rows, steps = choices.delta_grid(trial, visit), [0.0, *choices.deltas(trial)[:4]]
+    if rows.empty:
+        return None
+    lines = [Line(f"{step:g}", {"analysis": "robustness", "variable": trial.primary.name,
+                                "arm": "difference", "time": visit, "treatment_delta": step})
+             for step in steps]
+    columns = [Column(f"{trial.control} worse by {step:g}", ("b", "ci_low", "ci_high"),
+                      lambda *cell: fmt.estimate(*cell, 1), data=f"control_delta_{step:g}",
+                      keys=lambda line, step=step: {
+                          "method": f"delta={line.keys['treatment_delta']:g}/control={step:g}"})
+               for step in steps]
+    return pivot(rows, lines, columns, name=f"delta_grid_{trial.primary.visits.index(visit)}",
+                 title=f"Imputed values made worse in either arm, {visit}",
+                 head=f"{trial.treatment} worse by",
+                 notes=["random-intercept/kenward-roger/mi-mar; the same imputations in every "
+                        "place; in the outcome's points, towards the bad end."])
