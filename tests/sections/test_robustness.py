@@ -29,7 +29,6 @@ def test_the_declared_row_is_the_outcomes_row(trial, rows):
     one = estimates.analyse(trial, "FIQ").contrasts["post"]
     key = ("robustness", "FIQ", "difference", "post", METHOD)
     assert (value(*key, statistic="b"), value(*key, statistic="p")) == (one.b, one.p)
-    assert robustness.declared(trial, rows) == METHOD
 
 
 def test_every_choice_is_there_once(rows):
