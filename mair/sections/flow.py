@@ -10,6 +10,7 @@ from mair.results import Lookup, Rows
 from mair.sections import model as models
 from mair.sections import planning
 from mair.stats import tests
+from mair.stats.risk_limits import wilson
 from mair.trial import Trial
 
 
@@ -68,10 +69,10 @@ def _retention(trial: Trial, out: Rows) -> None:
             **{arm: (kept[arm], total[arm]) for arm in trial.arms},
             "overall": (sum(kept.values()), trial.n()),
         }.items():
-            interval = tests.wilson(n, of, confidence=trial.analysis.confidence)
+            low, high = wilson(n, of, confidence=trial.analysis.confidence)
             out.add("retained", arm, visit, n=n, percent=_percent(n, of))
             out.add("retained", arm, visit, "wilson",
-                    ci_low=100 * interval.low, ci_high=100 * interval.high)
+                    ci_low=100 * float(low), ci_high=100 * float(high))
         if visit != trial.reference:
             table = [[kept[arm], total[arm] - kept[arm]] for arm in trial.arms]
             out.add("retained", "difference", visit, "fisher", p=tests.fisher(table).p)

@@ -160,12 +160,14 @@ def _effect_sizes(trial: Trial, name: str, fitted: Estimate, out: Rows) -> None:
         treated, control = before_after[trial.treatment], before_after[trial.control]
         n = len(pairs)
         for method, corrected in (("d_ppc2", True), ("d_ppc2-uncorrected", False)):
-            d = effects.d_ppc2(treated[:, 0], treated[:, 1], control[:, 0], control[:, 1],
-                               corrected=corrected, confidence=trial.analysis.confidence)
+            d = effects.d_ppc2(treated, control, corrected=corrected,
+                               confidence=trial.analysis.confidence)
             out.add(name, "difference", visit, method, n=n, d=d.estimate, ci_low=d.low,
                     ci_high=d.high)
         found = fitted.contrasts.get(visit)
-        sd = effects.pooled_sd(*(np.log(a[:, 0]) if log else a[:, 0] for a in (treated, control)))
+        sd = effects.pooled_sd(*(
+            value for a in (treated, control)
+            for value in tests.describe(np.log(a[:, 0]) if log else a[:, 0])[::2]))
         scaled = (effects.b_over_sd(np.nan, np.nan, np.nan, sd) if found is None else
                   effects.b_over_sd(found.b, found.low, found.high, sd))
         out.add(name, "difference", visit, "b_over_sd", n=n, d=scaled.estimate,

@@ -126,11 +126,11 @@ def _bootstrapped(trial: Trial, name: str, out: Rows) -> None:
         pairs = scores[[trial.reference, visit]].dropna()
         arms = trial.arm[pairs.index]
         samples = [pairs[arms == arm].to_numpy(float) for arm in (trial.treatment, trial.control)]
-        found = bootstrap.bca(samples, bootstrap.d_ppc2, draws=trial.analysis.draws,
-                              rng=np.random.default_rng([trial.analysis.seed, 8, k]),
-                              confidence=trial.analysis.confidence)
+        found = bootstrap.bca_d_ppc2(*samples, draws=trial.analysis.draws,
+                                     rng=np.random.default_rng([trial.analysis.seed, 8, k]),
+                                     confidence=trial.analysis.confidence)
         out.add(name, "difference", visit, "d_ppc2/bca", n=len(pairs), d=found.estimate,
-                ci_low=found.low, ci_high=found.high, draws=found.draws)
+                ci_low=found.low, ci_high=found.high, draws=trial.analysis.draws)
 
 
 def _reference_based(trial: Trial, name: str, out: Rows) -> None:

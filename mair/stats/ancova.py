@@ -6,23 +6,19 @@ about the covariance than a mixed model and more about who is missing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
-from ._reduction import require_full_rank
-
-__all__ = ["Ancova", "ancova"]
+from mair.stats._reduction import dependent_columns
 
 
-@dataclass(frozen=True)
-class Ancova:
+class Ancova(NamedTuple):
     """Treatment minus control at equal baseline.
 
     ``estimate``, ``se``, ``low``, ``high`` in units of y; ``df`` = n - columns; ``t``; two-sided
-    ``p``; ``n`` people with every value; ``sd`` residual. ``beta`` (p,) and ``cov`` (p, p) are
-    of the columns intercept, arm, baseline, covariates.
+    ``p``; ``n`` people with every value; ``sd`` residual. ``dropped`` are columns that those
+    before them determine: 2 the baseline, then the covariates.
     """
 
     estimate: float
@@ -34,11 +30,10 @@ class Ancova:
     high: float
     n: int
     sd: float
-    beta: np.ndarray
-    cov: np.ndarray
+    dropped: tuple[int, ...]
 
 
-def ancova(y, baseline, arm, covariates=None, *, confidence=0.95):
+def ancova(y, baseline, arm, covariates=None, *, confidence=0.95) -> Ancova:
     """Regress the score of one visit on arm, baseline score and covariates.
 
     Parameters
@@ -48,44 +43,35 @@ def ancova(y, baseline, arm, covariates=None, *, confidence=0.95):
     arm : array (N,)
         1 for treatment, 0 for control.
     covariates : array (N,) or (N, c), optional
+        Dependent ones are left out, the later ones first, as R's ``lm`` does.
     confidence : float
-
-    Returns
-    -------
-    Ancova
 
     Raises
     ------
     ValueError
-        Shapes that do not fit; too few people; dependent columns, by index (0 intercept, 1 arm,
-        2 baseline, then the covariates).
+        Too few people for the columns and a variance, one arm only, a score that the columns
+        determine, or shapes that do not fit.
     """
-    y, baseline, arm = (np.asarray(values, float) for values in (y, baseline, arm))
-    if y.ndim != 1 or baseline.shape != y.shape or arm.shape != y.shape:
-        raise ValueError(f"expected y, baseline, arm (N,); got {y.shape}, {baseline.shape}, "
-                         f"{arm.shape}")
-    columns = [np.ones(len(y)), arm, baseline]
-    if covariates is not None:
-        covariates = np.asarray(covariates, float)
-        if covariates.ndim > 2 or len(covariates) != len(y):
-            raise ValueError(f"expected covariates ({len(y)}, c); got {covariates.shape}")
-        columns += list(covariates.reshape(len(y), -1).T)
-    X = np.column_stack(columns)
+    from statsmodels.regression.linear_model import OLS  # a second: only where it is needed
+
+    X = np.column_stack([np.ones(len(y)), arm, baseline, *([] if covariates is None else
+                                                          [covariates])]).astype(float)
+    y = np.asarray(y, float)
     known = np.isfinite(y) & np.isfinite(X).all(1)
     y, X = y[known], X[known]
-    n, p = X.shape
-    if n <= p:
+    if len(y) == 0:
+        raise ValueError("nobody has every value")
+    centre = X[:, 1:].mean(0)  # beside an intercept, so that location costs no digits
+    X[:, 1:] -= centre
+    X[:, 1:][:, np.abs(X[:, 1:]).max(0) <= 1e-12 * np.abs(centre)] = 0.0  # constants
+    dropped = dependent_columns(X)
+    n, p = len(y), X.shape[1] - len(dropped)
+    if 1 in dropped or n <= p:
         raise ValueError(f"{n} people with every value cannot estimate {p} columns and a variance")
-    require_full_rank(X)
-    q, r = np.linalg.qr(X)
-    beta = np.linalg.solve(r, q.T @ y)
-    rest = y - X @ beta
-    variance = float(rest @ rest) / (n - p)
-    inverse = np.linalg.inv(r)
-    cov = variance * inverse @ inverse.T
-    estimate, se = float(beta[1]), float(np.sqrt(cov[1, 1]))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = float(np.divide(estimate, se))
-    half = float(stdtrit(n - p, (1 + confidence) / 2)) * se
-    return Ancova(estimate, se, n - p, t, 2 * float(stdtr(n - p, -abs(t))), estimate - half,
-                  estimate + half, n, float(np.sqrt(variance)), beta, cov)
+    found = OLS(y - y.mean(), np.delete(X, dropped, axis=1)).fit()
+    if not found.bse[1] > 1e-14 * np.abs(y).max():
+        raise ValueError("arm, baseline and covariates determine the score")
+    low, high = found.conf_int(1 - confidence)[1]
+    return Ancova(*map(float, (found.params[1], found.bse[1], found.df_resid, found.tvalues[1],
+                               found.pvalues[1], low, high)), n, float(found.scale) ** 0.5,
+                  tuple(dropped))

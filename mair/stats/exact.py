@@ -16,13 +16,13 @@ CHUNK = 1_000_000  # tables looked at together: bounds the memory, not the answe
 WORK = 300_000_000  # tables looked at in all; about half a minute
 
 
-def tail(rows, column) -> float:
+def tail(table) -> float:
     """P(a table no more probable than the observed), given both margins.
 
     Parameters
     ----------
-    rows, column : ndarray of int, shape (levels,)
-        People of each level, and those of them in one of the arms.
+    table : ndarray of int, shape (levels, 2)
+        People by level and arm; every level and arm has somebody.
 
     Returns
     -------
@@ -39,6 +39,9 @@ def tail(rows, column) -> float:
     ----------
     Mehta CR, Patel NR. J Am Stat Assoc 1983;78:427-34.
     """
+    # The smaller arm has fewer ways to be filled; the larger levels are settled last.
+    table = table[np.argsort(table.sum(axis=1), kind="stable")]
+    rows, column = table.sum(axis=1), table[:, table.sum(axis=0).argmin()]
     total = int(column.sum())
     ways = [_log_choose(r, np.arange(min(r, total) + 1)) for r in rows.tolist()]
     limit = sum(float(w[a]) for w, a in zip(ways, column, strict=True)) + TOLERANCE
@@ -70,7 +73,8 @@ def tail(rows, column) -> float:
             kept = ~counted & (w2 + worst[k + 1][l2] <= limit)
             open_nodes.append((l2[kept], w2[kept], t2[kept]))
         left, weight, times = _merged(open_nodes)
-    return min(math.fsum(parts), 1.0)
+    p = math.fsum(parts)
+    return 1.0 if p > 1 - 1e-12 else p  # every table counted, but for the sum's last digits
 
 
 def _log_choose(n, a):
@@ -81,15 +85,11 @@ def _bounds(ways, after, total):
     """Greatest and least log weight of levels k.. when `left` of the arm are left to place."""
     last = len(ways)
     best, worst = [None] * (last + 1), [None] * (last + 1)
-    best[last] = np.where(np.arange(total + 1) == 0, 0.0, -np.inf)
-    worst[last] = np.where(np.arange(total + 1) == 0, 0.0, np.inf)
-    if sum((total + 1) * w.size for w in ways[1:-1]) > WORK:
+    best[last], worst[last] = (np.append(0.0, np.full(total, end)) for end in (-np.inf, np.inf))
+    if sum((total + 1) * w.size for w in ways[1:]) > WORK:
         return None, None
     for k in range(last - 1, 0, -1):
         best[k], worst[k] = np.full(total + 1, -np.inf), np.full(total + 1, np.inf)
-        if k == last - 1:
-            best[k][: ways[k].size] = worst[k][: ways[k].size] = ways[k]
-            continue
         for a, w in enumerate(ways[k]):
             end = total + 1 - a
             best[k][a:] = np.maximum(best[k][a:], best[k + 1][:end] + w)
@@ -99,14 +99,10 @@ def _bounds(ways, after, total):
 
 def _merged(nodes):
     """Partial tables with the same rest and the same weight, counted once with their number."""
-    left = np.concatenate([n[0] for n in nodes])
-    weight = np.concatenate([n[1] for n in nodes])
-    times = np.concatenate([n[2] for n in nodes])
-    if left.size == 0:
-        return left, weight, times
+    left, weight, times = map(np.concatenate, zip(*nodes, strict=True))
     order = np.lexsort((weight, left))
     left, weight, times = left[order], weight[order], times[order]
     # Weights equal in exact arithmetic differ by rounding only; 1e-10 is far below TOLERANCE.
-    new = np.append(True, (np.diff(left) != 0) | (np.diff(weight) > 1e-10))
+    new = (np.diff(left, prepend=-1) != 0) | (np.diff(weight, prepend=-np.inf) > 1e-10)
     first = np.flatnonzero(new)
-    return left[first], weight[first], np.add.reduceat(times, first)
+    return left[first], weight[first], np.add.reduceat(times, first) if first.size else times

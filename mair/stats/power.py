@@ -1,23 +1,28 @@
 """Sample size of a two-arm trial with equal arms and a continuous outcome.
 
-Two-sided tests. ``d`` is the difference in SDs, of either sign; ``n`` participants an
-arm. ``method`` is ``normal`` (known SD) or ``t`` (Student's test, noncentral t).
+Two-sided tests. ``d`` is the difference in SDs, of either sign; ``n`` participants an arm.
+``method`` is ``normal`` (known SD) or ``t`` (Student's test). The noncentral t of SciPy, and so of
+``statsmodels.stats.power``, is nan where the lower tail vanishes; its square, F, is not.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from functools import partial
 
+import numpy as np
+import scipy  # scipy.stats is loaded where it is first used
 from scipy import special
 
 SLACK = 1e-9  # a quotient that is whole must not round up because of its last bit
 
 
-def achieved_power(d, n, *, alpha=0.05, method="t") -> float:
+def achieved_power(d, n, *, alpha=0.05, method="t"):
     """Power of the two-sided test with n an arm at a true difference of d SDs.
 
     Both tails count, so that the power at d = 0 is alpha; for ``t`` this is R's
-    ``power.t.test(strict = TRUE)``.
+    ``power.t.test(strict = TRUE)``. ``d`` and ``n`` may be arrays.
 
     Raises
     ------
@@ -25,15 +30,15 @@ def achieved_power(d, n, *, alpha=0.05, method="t") -> float:
         d not finite, alpha outside (0, 1), n below 1 (``t``: 2), an unknown method.
     """
     _check(d, alpha, method)
-    if n < (2 if method == "t" else 1):
+    if np.min(n) < (2 if method == "t" else 1):
         raise ValueError(f"too few an arm for a test: {n}")
-    ncp = abs(d) * math.sqrt(n / 2)
+    ncp = abs(d) * np.sqrt(np.divide(n, 2))
     if method == "normal":
-        z = float(special.ndtri(1 - alpha / 2))
-        return float(special.ndtr(ncp - z) + special.ndtr(-ncp - z))
-    df = 2 * n - 2
-    t = float(special.stdtrit(df, 1 - alpha / 2))
-    return float(1 - special.nctdtr(df, ncp, t) + special.nctdtr(df, ncp, -t))
+        z = special.ndtri(1 - alpha / 2)
+        return special.ndtr(ncp - z) + special.ndtr(-ncp - z)
+    df = 2 * np.asarray(n) - 2
+    # SciPy's F is wrong at a noncentrality of exactly 0.
+    return scipy.stats.ncf.sf(special.stdtrit(df, 1 - alpha / 2) ** 2, 1, df, ncp**2 + 1e-300)
 
 
 def sample_size(d, *, alpha=0.05, power=0.80, method="t") -> int:
@@ -52,8 +57,8 @@ def sample_size(d, *, alpha=0.05, power=0.80, method="t") -> int:
     Raises
     ------
     ValueError
-        An argument outside its range, or a difference so small that an arm would need
-        more than a hundred million.
+        An argument outside its range, or a difference so small that an arm would need more
+        than a hundred million.
 
     References
     ----------
@@ -65,19 +70,12 @@ def sample_size(d, *, alpha=0.05, power=0.80, method="t") -> int:
     z = float(special.ndtri(1 - alpha / 2) + special.ndtri(power))
     if not abs(d) > z / 7000:
         raise ValueError(f"a difference of {d} SDs needs more than a hundred million an arm")
-    normal = max(1, math.ceil(2 * (z / d) ** 2 - SLACK))
     if method == "normal":
-        return normal
-    low, high = 1, max(2, normal)  # low is too few throughout; power grows with n
-    while achieved_power(d, high, alpha=alpha) < power:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        if achieved_power(d, middle, alpha=alpha) < power:
-            low = middle
-        else:
-            high = middle
-    return high
+        return max(1, math.ceil(2 * (z / d) ** 2 - SLACK))
+    reached, high = partial(achieved_power, d, alpha=alpha), 2
+    while reached(high) < power:
+        high *= 2
+    return bisect_left(range(high), power, lo=2, key=reached)
 
 
 def inflate(n, dropout, *, rule="divided") -> float:
@@ -91,8 +89,8 @@ def inflate(n, dropout, *, rule="divided") -> float:
         In [0, 1).
     rule : {"divided", "multiplied"}
         ``divided``: twice n / (1 - dropout) rounded up. ``multiplied``: 2 n (1 + dropout),
-        not rounded, as some papers print it (36 x 1.15 = 41.4); that leaves fewer than
-        2 n and is here to reproduce such numbers.
+        not rounded, as some papers print it (36 x 1.15 = 41.4); that leaves fewer than 2 n
+        and is here to reproduce such numbers.
 
     Raises
     ------
@@ -101,11 +99,10 @@ def inflate(n, dropout, *, rule="divided") -> float:
     """
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout is a share in [0, 1), not {dropout}")
-    if rule == "divided":
-        return 2 * math.ceil(n / (1 - dropout) - SLACK)
-    if rule == "multiplied":
-        return 2 * n * (1 + dropout)
-    raise ValueError(f"rule is divided or multiplied, not {rule}")
+    if rule not in ("divided", "multiplied"):
+        raise ValueError(f"rule is divided or multiplied, not {rule}")
+    return (2 * math.ceil(n / (1 - dropout) - SLACK) if rule == "divided" else
+            2 * n * (1 + dropout))
 
 
 def upper_sd(sd, df, level) -> float:
@@ -140,7 +137,7 @@ def upper_sd(sd, df, level) -> float:
 
 
 def _check(d, alpha, method) -> None:
-    if not math.isfinite(d):
+    if not np.isfinite(d).all():
         raise ValueError(f"a finite difference is needed, not {d}")
     if not 0 < alpha < 1:
         raise ValueError(f"alpha lies in (0, 1), not {alpha}")

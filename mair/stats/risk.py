@@ -5,12 +5,13 @@ belongs to the rows of results.csv, not to this module.
 """
 
 import math
-from dataclasses import dataclass, field
-from numbers import Integral
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from mair.stats.risk_limits import INTERVALS, difference_limits, ratio_limits
+from mair.stats.effects import Interval
+from mair.stats.risk_limits import difference_limits, ratio_limits
 
 RULES = ("completers", "nonresponder", "worst-case", "best-case")
 
@@ -19,18 +20,12 @@ RULES = ("completers", "nonresponder", "worst-case", "best-case")
 TIE = 1e-9
 _ZERO = 1e-12  # a limit this close to 0 is 0: its reciprocal would be rounding error
 
-__all__ = [
-    "INTERVALS", "RULES", "ResponderCurve", "RiskDifference", "RiskRatio", "counts",
-    "format_nnt", "format_nnt_interval", "improvement", "meets", "responder_curve",
-    "risk_difference", "risk_ratio",
-]  # fmt: skip
-
 
 @dataclass(frozen=True)
 class RiskDifference:
     """A difference of proportions with its interval, and the number needed to treat.
 
-    Give the first three; the others follow. So a difference pooled over imputations gets its
+    The numbers needed to treat follow from the first three. So a difference pooled over imputations gets its
     number needed to treat by the same rule.
 
     Attributes
@@ -55,53 +50,46 @@ class RiskDifference:
     estimate: float
     low: float
     high: float
-    nnt: float = field(init=False)
-    nnt_low: float = field(init=False)
-    nnt_high: float = field(init=False)
-    through_infinity: int | float = field(init=False)
 
-    def __post_init__(self):
-        low, high = _reciprocal(self.low), _reciprocal(self.high)
-        if math.isnan(self.low) or math.isnan(self.high):
-            through = math.nan
-            low = high = math.nan
-        else:
-            through = int(self.low <= _ZERO and self.high >= -_ZERO)
-        if through == 0:
-            low, high = sorted((low, high))
-        computed = {
-            "nnt": _reciprocal(self.estimate),
-            "nnt_low": low,
-            "nnt_high": high,
-            "through_infinity": through,
-        }
-        for name, value in computed.items():
-            object.__setattr__(self, name, value)  # the way of a frozen dataclass
+    @property
+    def nnt(self):
+        return _reciprocal(self.estimate)
 
+    @property
+    def through_infinity(self):
+        if math.isnan(self.low + self.high):
+            return math.nan
+        return int(self.low <= _ZERO and self.high >= -_ZERO)
 
-@dataclass(frozen=True)
-class RiskRatio:
-    """A ratio of proportions, treatment over control; nan where it is infinite or 0/0."""
+    @property
+    def nnt_low(self):
+        return self._limits()[0]
 
-    estimate: float
-    low: float
-    high: float
+    @property
+    def nnt_high(self):
+        return self._limits()[1]
+
+    def _limits(self):
+        if math.isnan(self.low + self.high):
+            return math.nan, math.nan
+        limits = _reciprocal(self.low), _reciprocal(self.high)
+        return limits if self.through_infinity else sorted(limits)
 
 
-@dataclass(frozen=True)
-class ResponderCurve:
-    """Responders at every threshold; every attribute is an array over the thresholds.
+class ResponderCurve(NamedTuple):
+    """Responders at every threshold.
 
     ``treatment`` and ``control`` are counts out of ``n_treatment`` and ``n_control``;
-    ``estimate``, ``low`` and ``high`` are differences of proportions. The band is pointwise: it
-    holds at one threshold chosen in advance, not at all of them together.
+    ``estimate``, ``low`` and ``high`` are differences of proportions; all but the n arrays over
+    the thresholds. The band is pointwise: it holds at one threshold chosen in advance, not at
+    all of them together.
     """
 
     thresholds: np.ndarray
     treatment: np.ndarray
     control: np.ndarray
-    n_treatment: np.ndarray
-    n_control: np.ndarray
+    n_treatment: int
+    n_control: int
     estimate: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -163,9 +151,9 @@ def risk_ratio(responders, n, *, interval="newcombe", confidence=0.95):
 
     Returns
     -------
-    RiskRatio
-        With no responder in the control arm the estimate and the upper limit are nan (infinite),
-        the lower limit is finite. With none in the treatment arm the lower limit is 0. Katz's
+    Interval
+        nan where it is infinite or 0/0. With no responder in the control arm the estimate and
+        the upper limit are nan (infinite), the lower limit is finite. With none in the treatment arm the lower limit is 0. Katz's
         interval takes 1/2 added to each count and denominator when a count is 0. At a confidence
         above 0.99 the skewness-corrected upper limit can be infinite (nan) with a single
         responder in the control arm.
@@ -185,7 +173,7 @@ def risk_ratio(responders, n, *, interval="newcombe", confidence=0.95):
     (x1, x2), (n1, n2) = _checked(responders, n)
     low, high = ratio_limits(x1, n1, x2, n2, interval, confidence)
     estimate = (x1 * n2) / (x2 * n1) if x2 else math.nan
-    return RiskRatio(estimate, float(low), float(high) if np.isfinite(high) else math.nan)
+    return Interval(estimate, float(low), float(high) if np.isfinite(high) else math.nan)
 
 
 def counts(responders, missing, n, rule, arm):
@@ -193,7 +181,7 @@ def counts(responders, missing, n, rule, arm):
 
     Parameters
     ----------
-    responders, missing, n : int or array_like of int
+    responders, missing, n : int
         Participants of the arm seen to respond, not seen, and in all (the missing included).
     rule : {"completers", "nonresponder", "worst-case", "best-case"}
         completers: the missing are left out. nonresponder: they fail. worst-case: the treatment
@@ -202,8 +190,7 @@ def counts(responders, missing, n, rule, arm):
 
     Returns
     -------
-    responders, n
-        Of the kind given.
+    responders, n : int
 
     Raises
     ------
@@ -214,11 +201,9 @@ def counts(responders, missing, n, rule, arm):
         raise ValueError(f"rule is {rule!r}; expected one of {', '.join(RULES)}")
     if arm not in ("treatment", "control"):
         raise ValueError(f"arm is {arm!r}; expected treatment or control")
-    parts = [np.asarray(a) for a in (responders, missing, n)]
-    if np.any(parts[0] < 0) or np.any(parts[1] < 0) or np.any(parts[0] + parts[1] > parts[2]):
+    if min(responders, missing) < 0 or responders + missing > n:
         raise ValueError(
-            f"{arm}: {responders} responders and {missing} missing of {n} participants"
-        )
+            f"{arm}: {responders} responders and {missing} missing of {n} participants")
     if rule == "completers":
         return responders, n - missing
     responding = (rule, arm) in {("worst-case", "control"), ("best-case", "treatment")}
@@ -261,53 +246,31 @@ def meets(improvement, threshold):
     return np.asarray(improvement, float) >= np.asarray(threshold, float) - TIE
 
 
-def responder_curve(
-    treatment,
-    control,
-    *,
-    thresholds=None,
-    rule="completers",
-    interval="miettinen-nurminen",
-    confidence=0.95,
-):
+def responder_curve(treatment, control, *, interval="miettinen-nurminen", confidence=0.95):
     """Responders of both arms at every threshold, with the difference and a pointwise band.
 
     Parameters
     ----------
     treatment, control : array_like
-        Improvements, one a participant, nan where there is none (see `improvement`).
-    thresholds : array_like, optional
-        Default: every distinct improvement, in order. At each the count still includes those who
-        have it and just above it no longer does, so the curve changes there and nowhere else.
-    rule : {"completers", "nonresponder", "worst-case", "best-case"}
-        What a missing improvement counts as (see `counts`).
+        Improvements, one a participant; nan (see `improvement`) is left out.
     interval, confidence
         As in `risk_difference`.
 
     Returns
     -------
     ResponderCurve
-
-    Raises
-    ------
-    ValueError
-        An arm in which the rule leaves nobody.
+        At every distinct improvement, in order: there the count still includes those who have
+        it and just above it no longer does, so the curve changes there and nowhere else. Empty
+        where an arm has nobody.
     """
-    arms = {"treatment": np.asarray(treatment, float), "control": np.asarray(control, float)}
-    if thresholds is None:
-        thresholds = _distinct(np.concatenate(list(arms.values())))
-    thresholds = np.asarray(thresholds, float)
-    tables = []
-    for arm, values in arms.items():
-        missing = int(np.isnan(values).sum())
-        if counts(0, missing, len(values), rule, arm)[1] == 0:
-            raise ValueError(f"{arm}: no participant has an improvement")
-        seen = meets(values[None, :], thresholds[:, None]).sum(axis=1)
-        x, n = counts(seen, missing, np.full_like(seen, len(values)), rule, arm)
-        tables.append((x, n))
-    (x1, n1), (x2, n2) = tables
+    arms = [np.asarray(a, float) for a in (treatment, control)]
+    arms = [a[~np.isnan(a)] for a in arms]
+    n1, n2 = map(len, arms)
+    at = np.unique(np.concatenate(arms)) if n1 and n2 else np.array([])
+    at = at[np.diff(at, prepend=-np.inf) > TIE]  # one of those within rounding error
+    x1, x2 = (meets(a, at[:, None]).sum(axis=1) for a in arms)
     low, high = difference_limits(x1, n1, x2, n2, interval, confidence)
-    return ResponderCurve(thresholds, x1, x2, n1, n2, x1 / n1 - x2 / n2, low, high)
+    return ResponderCurve(at, x1, x2, n1, n2, x1 / max(n1, 1) - x2 / max(n2, 1), low, high)
 
 
 def format_nnt(nnt):
@@ -348,19 +311,13 @@ def _reciprocal(x):
     return math.nan if math.isnan(x) or abs(x) <= _ZERO else 1 / x
 
 
-def _distinct(values):
-    """Sorted values, those within rounding error of the one before left out; nan dropped."""
-    values = np.unique(values[~np.isnan(values)])
-    return values[np.diff(values, prepend=-np.inf) > TIE]
-
-
 def _checked(responders, n):
     pairs = []
     for name, pair in (("responders", responders), ("n", n)):
         pair = tuple(pair)
         if len(pair) != 2:
             raise ValueError(f"{name} is {pair!r}; expected (treatment, control)")
-        if not all(isinstance(v, Integral) or float(v).is_integer() for v in pair):
+        if not all(float(v).is_integer() for v in pair):
             raise ValueError(f"{name} is {pair!r}; expected whole numbers")
         pairs.append(tuple(int(v) for v in pair))
     for arm, x, total in zip(("treatment", "control"), *pairs, strict=True):

@@ -29,7 +29,7 @@ Newcombe RG. Stat Med 1998;17:873-90.
 """
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 INTERVALS = ("wald", "newcombe", "miettinen-nurminen", "skewness-corrected")
 
@@ -58,15 +58,12 @@ def difference_limits(x1, n1, x2, n2, interval="newcombe", confidence=0.95):
         Proportions. Wald limits are not cut at -1 and 1: overshooting is what the method does.
     """
     tables, shape, z = _prepare(x1, n1, x2, n2, interval, confidence)
-    if interval == "wald":
-        low, high = _wald_difference(*tables, z)
-    elif interval == "newcombe":
-        low, high = _newcombe(*tables, z)
+    if interval in ("wald", "newcombe"):
+        low, high = (_wald if interval == "wald" else _newcombe)(*tables, z, confidence)
     else:
-        x1, n1, x2, n2 = tables
         skew = interval == "skewness-corrected"
-        high = _score_difference_upper(x1, n1, x2, n2, z, skew)
-        low = -_score_difference_upper(x2, n2, x1, n1, z, skew)
+        high = _score_upper(*tables, z, skew, ratio=False)
+        low = -_score_upper(*tables[2:], *tables[:2], z, skew, ratio=False)
     return low.reshape(shape), high.reshape(shape)
 
 
@@ -82,33 +79,51 @@ def ratio_limits(x1, n1, x2, n2, interval="newcombe", confidence=0.95):
         participant of both arms responding its variance is 0 and the limits are 1 and 1.
     """
     tables, shape, z = _prepare(x1, n1, x2, n2, interval, confidence)
-    x1, n1, x2, n2 = tables
     if interval == "wald":
         low, high = _katz(*tables, z)
     else:
-        skew = interval == "skewness-corrected"
-
-        def upper(a, na, b, nb):
+        def upper(*pair):
             if interval == "newcombe":
-                return _mover_ratio_upper(a, na, b, nb, z)
-            return _score_ratio_upper(a, na, b, nb, z, skew)
+                return _mover_ratio_upper(*pair, confidence)
+            return _score_upper(*pair, z, interval == "skewness-corrected", ratio=True)
 
-        high = upper(x1, n1, x2, n2)
         with np.errstate(divide="ignore"):
-            low = 1 / upper(x2, n2, x1, n1)
-    low = np.where(x1 == 0, 0.0, low)
-    high = np.where(x2 == 0, np.inf, high)
+            low, high = 1 / upper(*tables[2:], *tables[:2]), upper(*tables)
+    low = np.where(tables[0] == 0, 0.0, low)
+    high = np.where(tables[2] == 0, np.inf, high)
     return low.reshape(shape), high.reshape(shape)
 
 
-def wilson(x, n, z):
-    """Wilson's score limits of one proportion; exactly 0 at x = 0 and 1 at x = n."""
+def wilson(x, n, *, confidence=0.95):
+    """Wilson's score limits of one proportion, x of n, without continuity correction.
+
+    Parameters
+    ----------
+    x, n : array_like of int
+        Counts and denominators, broadcast together.
+    confidence : float
+
+    Returns
+    -------
+    low, high : ndarray
+        Exactly 0 at x = 0 and 1 at x = n; nan at n = 0.
+
+    Raises
+    ------
+    ValueError
+        Not 0 <= x <= n.
+
+    References
+    ----------
+    Wilson EB. J Am Stat Assoc 1927;22:209-12.
+    """
     x, n = np.asarray(x, float), np.asarray(n, float)
-    centre = x + z * z / 2
-    half = z * np.sqrt(x * (n - x) / n + z * z / 4)
-    low = np.where(x == 0, 0.0, (centre - half) / (n + z * z))
-    high = np.where(x == n, 1.0, (centre + half) / (n + z * z))
-    return low, high
+    if not ((x >= 0) & (x <= n)).all():
+        raise ValueError(f"{x} of {n} is not a proportion")
+    n, z2 = np.where(n == 0, np.nan, n), ndtri((1 + confidence) / 2) ** 2
+    half = np.sqrt(z2 * (x * (n - x) / n + z2 / 4))
+    low = np.where(x == 0, 0.0 * n, (x + z2 / 2 - half) / (n + z2))
+    return low, np.where(x == n, 1.0, (x + z2 / 2 + half) / (n + z2))
 
 
 def _prepare(x1, n1, x2, n2, interval, confidence):
@@ -117,19 +132,19 @@ def _prepare(x1, n1, x2, n2, interval, confidence):
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence!r}; expected a number between 0 and 1")
     tables = np.broadcast_arrays(*(np.asarray(a, float) for a in (x1, n1, x2, n2)))
-    shape = tables[0].shape
-    return [a.reshape(-1) for a in tables], shape, norm.isf((1 - confidence) / 2)
+    return [a.reshape(-1) for a in tables], tables[0].shape, ndtri((1 + confidence) / 2)
 
 
-def _wald_difference(x1, n1, x2, n2, z):
+def _wald(x1, n1, x2, n2, z, _):
     p1, p2 = x1 / n1, x2 / n2
     half = z * np.sqrt(p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2)
     return p1 - p2 - half, p1 - p2 + half
 
 
-def _newcombe(x1, n1, x2, n2, z):
+def _newcombe(x1, n1, x2, n2, _, confidence):
     p1, p2 = x1 / n1, x2 / n2
-    (low1, high1), (low2, high2) = wilson(x1, n1, z), wilson(x2, n2, z)
+    (low1, high1), (low2, high2) = (wilson(x, n, confidence=confidence)
+                                    for x, n in ((x1, n1), (x2, n2)))
     low = p1 - p2 - np.hypot(p1 - low1, high2 - p2)
     high = p1 - p2 + np.hypot(high1 - p1, p2 - low2)
     return np.maximum(low, -1), np.minimum(high, 1)
@@ -143,73 +158,47 @@ def _katz(x1, n1, x2, n2, z):
     return np.exp(centre - z * se), np.exp(centre + z * se)
 
 
-def _mover_ratio_upper(x1, n1, x2, n2, z):
+def _mover_ratio_upper(x1, n1, x2, n2, confidence):
     """Upper MOVER-R limit; inf where the second proportion's lower limit is 0."""
     p1, p2 = x1 / n1, x2 / n2
-    (_, high1), (low2, _) = wilson(x1, n1, z), wilson(x2, n2, z)
+    high1, low2 = wilson(x1, n1, confidence=confidence)[1], wilson(x2, n2, confidence=confidence)[0]
     first, second = high1 * (2 * p1 - high1), low2 * (2 * p2 - low2)
     root = np.sqrt(np.maximum((p1 * p2) ** 2 - first * second, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(x2 == 0, np.inf, (p1 * p2 + root) / second)
 
 
-def _score_difference_upper(x1, n1, x2, n2, z, skew):
-    """Largest difference at which the score is still at least -z."""
-    x1, n1, x2, n2 = (a[:, None] for a in (x1, n1, x2, n2))
-    estimate = x1 / n1 - x2 / n2
-    shrink = (n1 + n2) / (n1 + n2 - 1)
+def _score_upper(x1, n1, x2, n2, z, skew, *, ratio):
+    """Largest difference, or ratio, at which the score is still at least -z.
 
-    def inside(fraction):
-        theta = estimate + (1 - estimate) * fraction
-        p2 = _restricted_difference(theta, x1, n1, x2, n2)
-        p1 = np.clip(p2 + theta, 0, 1)
-        v1, v2 = p1 * (1 - p1) / n1, p2 * (1 - p2) / n2
-        third = v1 * (1 - 2 * p1) / n1 - v2 * (1 - 2 * p2) / n2
-        return _not_below(estimate - theta, shrink * (v1 + v2), third, z, skew)
-
-    fraction = _outermost(inside, len(estimate))
-    high = estimate + (1 - estimate) * fraction
-    return high[:, 0]
-
-
-def _score_ratio_upper(x1, n1, x2, n2, z, skew):
-    """Largest ratio at which the score is still at least -z; inf where there is none."""
-    high = np.full(len(x1), np.inf)
-    some = x2 > 0
-    x1, n1, x2, n2 = (a[some][:, None] for a in (x1, n1, x2, n2))
-    p1_hat, p2_hat = x1 / n1, x2 / n2
-    start = p1_hat / (p1_hat + p2_hat)
-    shrink = (n1 + n2) / (n1 + n2 - 1)
-
-    def ratio(fraction):  # the half line of ratios above the estimate, as a finite range
-        share = start + (1 - start) * fraction
-        with np.errstate(divide="ignore"):
-            return share / (1 - share)
-
-    def inside(fraction):
-        theta = ratio(fraction)
-        a, b = (n1 + n2) * theta, n1 * theta + x1 + n2 + x2 * theta
-        p2 = 2 * (x1 + x2) / (b + np.sqrt(np.maximum(b * b - 4 * a * (x1 + x2), 0)))
-        p2 = np.clip(p2, 0, np.minimum(1, 1 / theta))
-        p1 = np.minimum(theta * p2, 1)
-        v1, v2 = p1 * (1 - p1) / n1, theta**2 * p2 * (1 - p2) / n2
-        third = v1 * (1 - 2 * p1) / n1 - theta * v2 * (1 - 2 * p2) / n2
-        return _not_below(p1_hat - theta * p2_hat, shrink * (v1 + v2), third, z, skew)
-
-    fraction = _outermost(inside, len(x1))
-    high[some] = np.where(fraction == 1, np.inf, ratio(fraction))[:, 0]
-    return high
-
-
-def _not_below(score, variance, third, z, skew):
-    """Whether score/sqrt(V) - (z^2 - 1) mu3 / (6 V^1.5) >= -z, the equation of a tail area.
-
-    Gart and Nam's quadratic in the normal deviate, with its value put at -z: with that value known
-    the equation has no second branch to choose from.
+    The score is p1 - w p2 - shift at a difference (w = 1, shift = it) or a ratio (w = it). With
+    ``skew`` the equation is score/sqrt(V) - (z^2 - 1) mu3 / (6 V^1.5) = -z: Gart and Nam's
+    quadratic in the normal deviate, with its value put at -z, so that there is no second branch
+    to choose from.
     """
+    x1, n1, x2, n2 = (a[:, None] for a in (x1, n1, x2, n2))
+    p1, p2 = x1 / n1, x2 / n2
+    shrink = (n1 + n2) / (n1 + n2 - 1)
+    restricted = _restricted_ratio if ratio else _restricted_difference
+
+    def value(fraction):  # the half line of ratios above the estimate is a finite range of shares
+        start = p1 / (p1 + p2) if ratio else p1 - p2
+        at = start + (1 - start) * fraction
+        return at / (1 - at) if ratio else at
+
+    def inside(fraction):
+        theta = value(fraction)
+        w, shift = (theta, 0.0) if ratio else (1.0, theta)
+        q2 = restricted(theta, x1, n1, x2, n2)
+        q1 = np.clip(w * q2 + shift, 0, 1)
+        v1, v2 = q1 * (1 - q1) / n1, w**2 * q2 * (1 - q2) / n2
+        variance = shrink * (v1 + v2)
+        third = v1 * (1 - 2 * q1) / n1 - w * v2 * (1 - 2 * q2) / n2
+        correction = (z * z - 1) * third / (6 * variance) if skew else 0.0
+        return p1 - w * p2 - shift - correction >= -z * np.sqrt(variance)
+
     with np.errstate(divide="ignore", invalid="ignore"):
-        shift = (z * z - 1) * third / (6 * variance) if skew else 0.0
-        return (score - shift) >= -z * np.sqrt(variance)
+        return value(_outermost(inside, len(p1)))[:, 0]
 
 
 def _outermost(inside, tables):
@@ -241,8 +230,14 @@ def _restricted_difference(theta, x1, n1, x2, n2):
     constant = x2 * theta * (1 - theta) / total
     v = (square / 3) ** 3 - square * linear / 6 + constant / 2
     u = np.copysign(np.sqrt(np.maximum((square / 3) ** 2 - linear / 3, 0)), v)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cosine = np.where(u == 0, 0.0, v / u**3)
+    cosine = np.where(u == 0, 0.0, v / u**3)
     angle = (np.pi + np.arccos(np.clip(cosine, -1, 1))) / 3
     least, most = np.maximum(0, -theta), np.minimum(1, 1 - theta)
     return np.clip(2 * u * np.cos(angle) - square / 3, least, most)
+
+
+def _restricted_ratio(theta, x1, n1, x2, n2):
+    """p2 that maximises the likelihood given p1 / p2 = theta: the smaller root of a quadratic."""
+    a, b = (n1 + n2) * theta, n1 * theta + x1 + n2 + x2 * theta
+    root = np.sqrt(np.maximum(b * b - 4 * a * (x1 + x2), 0))
+    return np.clip(2 * (x1 + x2) / (b + root), 0, np.minimum(1, 1 / theta))

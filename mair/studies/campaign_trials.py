@@ -189,7 +189,7 @@ def _model(rng, out, names, data, seen, covariate, complete) -> None:
         contrast[len(visits) + k], contrast[len(visits)] = 1, -1
         c = mixed.contrast(fit, contrast)
         b, se, z, p = (float(v) for v in (c.estimate, c.se, c.z, c.p))
-        d = effects.d_ppc2(*(complete[a][:, j] for a in ("active", "control") for j in (0, k)),
+        d = effects.d_ppc2(complete["active"][:, [0, k]], complete["control"][:, [0, k]],
                            corrected=not uncorrected)
         if d.estimate == d.estimate:
             out.add(place, section, variable, "difference", visit,

@@ -23,7 +23,6 @@ def test_agrees_with_r(case):
     # scipy and R carry Royston's algorithm to about nine digits of W.
     assert own.statistic == pytest.approx(case["w"], rel=1e-8)
     assert own.p == pytest.approx(case["p_shapiro"], rel=1e-6)
-    assert own.n == len(case["x"])
 
 
 def test_the_cases_reach_every_stretch_of_the_p_formula():
@@ -56,4 +55,3 @@ def test_not_estimable(test, x, reason):
     result = test(x)
     assert math.isnan(result.p) and math.isnan(result.statistic)
     assert reason in result.reason
-    assert result.n == len(x)

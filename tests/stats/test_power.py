@@ -43,7 +43,8 @@ def test_t_sample_size_is_the_smallest_that_reaches_the_power(d, alpha, power):
 @pytest.mark.parametrize("method", ["t", "normal"])
 def test_power_without_an_effect_is_alpha(method):
     assert achieved_power(0, 12, alpha=0.03, method=method) == pytest.approx(0.03)
-    assert achieved_power(50, 40, method=method) == 1.0
+    for d in (3, 8, 50, 1e4):  # the noncentral t's lower tail is nan there
+        assert achieved_power(d, 40, method=method) == 1.0
 
 
 def test_inflation_does_not_round_up_a_whole_number():

@@ -10,7 +10,6 @@ from scipy.stats import binom
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from mair.stats.risk import (
-    INTERVALS,
     RULES,
     RiskDifference,
     counts,
@@ -22,7 +21,7 @@ from mair.stats.risk import (
     risk_difference,
     risk_ratio,
 )
-from mair.stats.risk_limits import difference_limits, ratio_limits
+from mair.stats.risk_limits import INTERVALS, difference_limits, ratio_limits
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 NAN = math.nan
@@ -393,7 +392,7 @@ def test_responder_curve():
     np.testing.assert_allclose(curve.thresholds, [-0.2, 0.1, 0.3, 0.5])
     assert curve.treatment.tolist() == [4, 3, 3, 1]
     assert curve.control.tolist() == [3, 3, 2, 0]
-    assert set(curve.n_treatment) == {4} and set(curve.n_control) == {3}
+    assert (curve.n_treatment, curve.n_control) == (4, 3)
     for i in range(4):
         d = difference(curve.treatment[i], 4, curve.control[i], 3, "miettinen-nurminen")
         got = curve.estimate[i], curve.low[i], curve.high[i]
@@ -402,20 +401,19 @@ def test_responder_curve():
 
 def test_responder_curve_changes_only_at_its_thresholds():
     rng = np.random.default_rng(6)
-    treatment, control = rng.integers(-5, 9, 22) / 10, rng.integers(-5, 9, 19) / 10
-    ours = responder_curve(treatment, control).thresholds
+    arms = rng.integers(-5, 9, 22) / 10, rng.integers(-5, 9, 19) / 10
+    curve = responder_curve(*arms)
     fine = np.linspace(-1, 1, 401)
-    curve = responder_curve(treatment, control, thresholds=fine)
-    steps = np.abs(np.diff(curve.treatment)) + np.abs(np.diff(curve.control)) > 0
-    np.testing.assert_allclose(fine[:-1][steps], ours, atol=1e-9)
+    seen = [meets(a, fine[:, None]).sum(1) for a in arms]
+    steps = np.abs(np.diff(seen)).sum(0) > 0
+    np.testing.assert_allclose(fine[:-1][steps], curve.thresholds, atol=1e-9)
+    assert np.array_equal(seen[0][:-1][steps], curve.treatment)
 
 
-def test_responder_curve_under_worst_case():
-    curve = responder_curve([0.5, NAN], [0.1, NAN], thresholds=[0.2], rule="worst-case")
-    assert (curve.treatment[0], curve.control[0]) == (1, 1)
-    assert (curve.n_treatment[0], curve.n_control[0]) == (2, 2)
-    with pytest.raises(ValueError, match="control: no participant"):
-        responder_curve([0.5], [NAN])
+def test_responder_curve_of_an_empty_arm_is_empty():
+    curve = responder_curve([0.5, NAN], [NAN])
+    assert len(curve.thresholds) == len(curve.estimate) == len(curve.low) == 0
+    assert (curve.n_treatment, curve.n_control) == (1, 0)
 
 
 @pytest.mark.parametrize(

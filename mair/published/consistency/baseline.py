@@ -34,12 +34,11 @@ def t_interval(method: str, n1: int, m1: str, s1: str, n2: int, m2: str, s2: str
     p falls with the difference, so its ends suffice; over the SDs Student's p is monotone,
     and Welch's, whose degrees of freedom move too, is searched on a grid of 5 x 5.
     """
-    test = {"student": tests.student_from_summaries, "welch": tests.welch_from_summaries}[method]
     gap = (spread(m1) - spread(m2)).size()
     a, b = (Interval(max(0.0, iv.low), iv.high) for iv in (spread(s1), spread(s2)))
 
     def p(difference, sd1, sd2):
-        found = test((n1, difference, sd1), (n2, 0.0, sd2)).p
+        found = tests.t_test_p((n1, difference, sd1), (n2, 0.0, sd2), method=method)
         return found if found == found else float(difference == 0)
 
     found = dense(p, gap, a, b, points=5 if method == "welch" else 2)

@@ -6,7 +6,7 @@ import math
 
 from mair.published.consistency.sheet import Judgement, Ledger, Sheet, judge, unsure
 from mair.published.intervals import Interval, corners, rule_of, spread
-from mair.stats.effects import d_ppc2_from_summaries
+from mair.stats.effects import d_ppc2_of
 
 ROOT = math.sqrt
 
@@ -127,7 +127,7 @@ def conventions(sheet: Sheet, p, at_n: dict):
     if not found:
         return None
     if sheet.declared(p.variable).get("transform") != "log":
-        exact = d_ppc2_from_summaries(
+        exact = d_ppc2_of(
             *[(int(a[0].value), a[1].value, a[2].value, a[3].value) for a in (t, c)])
         text = (f"({t[3].text} - {t[1].text} - ({c[3].text} - {c[1].text})) / {exact.sd:.3f} = "
                 f"{exact.change / exact.sd:.4f}; x {exact.factor:.4f} = {exact.estimate:.4f}")

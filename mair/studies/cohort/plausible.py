@@ -197,7 +197,7 @@ def _largest_p(pooled, values) -> float:
     upto = pooled.cumsum(axis=1) / n
     before = upto - pooled / n
     d = np.where(pooled > 0, np.maximum(upto - curve, curve - before), 0).max(axis=1)
-    return normality._dallal_wilkinson(float(d.min()), n)
+    return normality.lilliefors_p(float(d.min()), n)
 
 
 def heap_bound(look: Lookup, spec: dict, name: str) -> pd.DataFrame:
