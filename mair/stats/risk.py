@@ -25,8 +25,8 @@ _ZERO = 1e-12  # a limit this close to 0 is 0: its reciprocal would be rounding 
 class RiskDifference:
     """A difference of proportions with its interval, and the number needed to treat.
 
-    The numbers needed to treat follow from the first three. So a difference pooled over imputations gets its
-    number needed to treat by the same rule.
+    The numbers needed to treat follow from the first three, of a difference pooled over
+    imputations by the same rule.
 
     Attributes
     ----------
@@ -153,8 +153,8 @@ def risk_ratio(responders, n, *, interval="newcombe", confidence=0.95):
     -------
     Interval
         nan where it is infinite or 0/0. With no responder in the control arm the estimate and
-        the upper limit are nan (infinite), the lower limit is finite. With none in the treatment arm the lower limit is 0. Katz's
-        interval takes 1/2 added to each count and denominator when a count is 0. At a confidence
+        the upper limit are nan (infinite), the lower limit is finite. With none in the
+        treatment arm the lower limit is 0. Katz's interval takes 1/2 added to each count and denominator when a count is 0. At a confidence
         above 0.99 the skewness-corrected upper limit can be infinite (nan) with a single
         responder in the control arm.
 
