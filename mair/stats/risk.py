@@ -154,9 +154,9 @@ def risk_ratio(responders, n, *, interval="newcombe", confidence=0.95):
     Interval
         nan where it is infinite or 0/0. With no responder in the control arm the estimate and
         the upper limit are nan (infinite), the lower limit is finite. With none in the
-        treatment arm the lower limit is 0. Katz's interval takes 1/2 added to each count and denominator when a count is 0. At a confidence
-        above 0.99 the skewness-corrected upper limit can be infinite (nan) with a single
-        responder in the control arm.
+        treatment arm the lower limit is 0. Katz's interval takes 1/2 added to each count and
+        denominator when a count is 0. At a confidence above 0.99 the skewness-corrected upper
+        limit can be infinite (nan) with a single responder in the control arm.
 
     Raises
     ------
