@@ -24,66 +24,133 @@
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
-confidence = 0.95  # second level of the SD's upper limit
-seed = 2020  # of every random stream
-draws = 10000  # simulated trials a sample size
+confidence = 0.95  # second level of the SD's upper limit, between 0 and 1
+seed = 2020  # of every random stream, 0 or more
+draws = 10000  # simulated trials a sample size, 1 or more
 
 # %%
+
 from mair import results
-from mair.report import curves, figures, tables, words
+from mair.report import curves, fmt, frames_appendix, tables_appendix
+from mair.report.show import Show
+from mair.report.tables_appendix import DROPOUTS, MECHANISMS, METHODS
+from mair.report.words import bullets, opening, say
 from mair.sections import planning, power, study
+from mair.stats import power as formulas
+from mair.stats import simulated
 from mair.trial import load
 
+# %%
 t = load(trial, confidence=confidence, seed=seed, draws=draws)
-words.opening(t)
+show = Show(t, out)
+opening(t, "power")
 
 # %% [markdown]
 # ## The published calculation
 #
 # It compares two means once. Its inputs are the difference worth detecting, the standard
-# deviation of a score, the two-sided level and the power.
+# deviation of a score, the two-sided level $\alpha$ and the power $1 - \beta$; in the normal
+# formula
+#
+# $$n = 2 \left( \frac{z_{1-\alpha/2} + z_{1-\beta}}{d} \right)^2, \qquad
+# d = \frac{\text{difference}}{\text{SD}},$$
+#
+# people an arm. The noncentral t allows for the SD being estimated.
 
 # %%
-words.say(planning.sentence(t, planning.rows(t)), planning.unrounded(t))
+declared, name = t.sections["sample_size"], t.primary.name
+delta, wanted = planning.difference(declared), declared["power"]
+normal, exact = (results.records(planning.rows(t), method=method)[0] for method in ("normal", "t"))
+say(f"At d = {fmt.number(normal.d, 3)} the normal formula asks for {normal.n:g} an arm, the "
+    f"noncentral t for {exact.n:g}.")
+
+# %%
+if all(declared.get(key) for key in ("mean", "relative_difference", "difference")):
+    unrounded = declared["mean"] * declared["relative_difference"]
+    sizes = [formulas.sample_size(unrounded / declared["sd"], alpha=declared["alpha"],
+                                  power=wanted, method=method) for method in ("normal", "t")]
+    say(f"{declared['relative_difference']:.0%} of {declared['mean']:g} is {unrounded:g}; "
+        f"{delta:g} is used. Unrounded, {sizes[0]} an arm are needed by the normal formula and "
+        f"{sizes[1]} by the noncentral t.")
 
 # %% [markdown]
 # ## The mixed model's power
 #
 # The analysis is not that comparison: it contrasts changes, uses every visit, and people leave.
 # So trials are simulated at the planned difference and analysed with a random intercept and
-# Kenward-Roger's degrees of freedom.
+# Kenward-Roger's degrees of freedom. Look where each curve crosses the power wanted.
 
 # %%
-found = power.simulations(t)
-rows = power.rows(t, found)
-words.bullets(*power.size_sentences(t, found))
+rows = power.rows(t)
+visits, last = t.primary.visits[1:], t.primary.visits[-1]
+found = {one.method: one for one in results.records(rows, analysis="sample_size")}
+if not visits:
+    say("The primary outcome has one visit: there is no change to simulate.")
 
 # %%
-if len(found):
-    tables.show(power.size_table(t, found), out)
-    figures.show(
-        curves.curves(power.curve_frame(t, found), xlabel="n an arm", markers=True,
-                      ylabel=f"Power at {t.primary.visits[-1]} (%)", horizontal=power.target(t)),
-        "power_curve", power.curve_alt(t, found), out, t.synthetic,
-    )
+show(tables_appendix.power_by_size(t, rows))
+
+# %%
+if visits:
+    frame = frames_appendix.power_curve(t, rows)
+    ends = "; ".join(f"{line}: {part['y'].iloc[0]:.0f} to {part['y'].iloc[-1]:.0f}"
+                     for line, part in frame.groupby("line", sort=False))
+    show(curves.curves(frame, xlabel="n an arm", ylabel=f"Power at {last} (%)", markers=True,
+                       horizontal=(100 * wanted, f"{100 * wanted:g}%")), "power_curve",
+         alt=f"Power at {last} in percent over the number an arm from {frame['x'].min()} to "
+             f"{frame['x'].max()}. {ends}.")
+
+# %%
+if visits:
+    say(f"For {wanted:.0%} power the t formula asks for **{exact.n:g} an arm**, the mixed model "
+        f"by simulation for **{found['simulation'].n:g}**, both without dropout, the model at "
+        "every later visit.")
+
+# %%
+if lost := found.get("simulation/dropout"):
+    say(f"If {declared['dropout']:.0%} leave by the last visit, **{lost.n_with_dropout:g} in both "
+        "arms** suffice by simulation; n / (1 - dropout) gives "
+        f"{found['simulation/divided'].n_with_dropout:g}. Those who leave late have given scores "
+        "that the model uses.")
+
+# %%
+same = [(rho, one) for rho in power.CORRELATIONS for one in results.records(
+    rows, variable=power.scenario(int(exact.n), correlation=rho), time=visits[:1])]
+if same:
+    say("The planning says nothing about the correlation of two visits, and a difference in "
+        f"change depends on it: at {exact.n:g} an arm the power is "
+        + ", ".join(f"{100 * one.power:.0f}% at a correlation of {rho:g}" for rho, one in same)
+        + f". At {simulated.CORRELATION:g}, used here, a change varies as much as a score.")
 
 # %% [markdown]
 # ## A next trial
 #
 # A small trial's standard deviation is itself uncertain, and a trial planned with one that came
 # out low has too little power. Browne (1995) plans with a one-sided upper confidence limit: its
-# level is the chance that the next trial has at least the power wanted.
+# level is the chance that the next trial has at least the power wanted. Compare the sizes down
+# the table: they differ by the SD alone.
 
 # %%
-tables.show(power.next_table(t, rows), out)
-words.bullets(*power.next_sentences(t, rows))
+show(tables_appendix.next_trial(t, rows))
 
 # %%
-figures.show(
-    curves.curves(power.next_trial(t), xlabel="Difference to detect, points", ylabel="n an arm",
-                  vertical=power.planned(t)),
-    "next_trial", power.next_alt(t, rows), out, t.synthetic,
-)
+following = {one.method: one for one in results.records(rows, variable=f"{name}, next trial")}
+planned, observed = following["planned"], following.get("observed")
+said = [f"The planned SD, {fmt.number(planned.sd, 1)}, asks for {planned.n:g} an arm."]
+if observed:
+    said.append(f"In this trial the change of {name} has an SD of {fmt.number(observed.sd, 1)} "
+                f"within arms ({observed.df:g} degrees of freedom), which asks for "
+                f"{observed.n:g}.")
+said += [f"Its one-sided upper {100 * float(method.partition('/')[2]):g}% limit, "
+         f"{fmt.number(one.sd, 1)}, asks for **{one.n:g} an arm**."
+         for method, one in following.items() if method.startswith("browne")]
+bullets(*said)
+
+# %%
+show(curves.curves(frames_appendix.next_trial(t), xlabel="Difference to detect, points",
+                   ylabel="n an arm", vertical=(delta, f"planned, {delta:g}")), "next_trial",
+     alt="Number an arm over the difference to detect. At the planned difference: "
+         + " ".join(said).replace("**", ""))
 
 # %% [markdown]
 # ## Which inference holds in a trial of this size?
@@ -94,36 +161,111 @@ figures.show(
 
 # %%
 cells = study.of(t)
-words.bullets(*study.mechanisms(cells))
+if cells.empty:
+    say("The committed study is of another design (its sizes, visits, planned difference and "
+        "SD): nothing of it is shown.")
+else:
+    bullets("**Compound symmetry:** all visits equally correlated, one SD.",
+            "**Correlation falls with lag:** powers of the neighbours' correlation, one SD.",
+            "**SDs like FIQ's:** each arm and visit has an SD in proportion to the published one.",
+            "**SDs like HADS-A's:** likewise.",
+            "**Skewed residuals:** compound symmetry, residuals exponential.")
 
 # %%
 if len(cells):
-    figures.show(
-        curves.rates(study.rate_frame(cells, t.primary.visits[1]), band=study.band(cells),
-                     xlabel=f"Type I error at {t.primary.visits[1]} (%)",
-                     value=100 * cells["alpha"].iloc[0]),
-        "simulation_error", study.error_alt(cells, t.primary.visits[1]), out, t.synthetic,
-    )
+    first = cells.iloc[0]
+    bullets(f"**Dropout**, {first['dropout_planned']:.0%} planned by the last visit: *none*; "
+            "*on the last score*, who scored worse leaves more often; *by arm*, in control more "
+            "leave, and the worse, in treatment fewer, and the better.",
+            f"**Size:** {first['n_control']} and {first['n_treatment']} people, SD "
+            f"{first['sd']:g}, correlation {simulated.CORRELATION:g} ({simulated.ADJACENT:g} "
+            "between neighbouring visits where it falls), difference none or "
+            f"{first['difference']:g}; {first['simulations']} trials in each of "
+            f"{len(cells[study.KEYS[:3]].drop_duplicates())} designs, seed {first['seed']:g}.")
 
 # %%
 if len(cells):
-    tables.show(study.table(cells, "type1", t.synthetic), out)
+    rates = frames_appendix.type1_errors(cells, visits[0])
+    low, high = (100 * x for x in simulated.binomial_limits(first["simulations"], first["alpha"]))
+    spans = "; ".join(f"{method} {part['rate'].min():.1f} to {part['rate'].max():.1f}"
+                      for method, part in rates.groupby("method", sort=False))
+    show(curves.rates(rates, band=(low, high), xlabel=f"Type I error at {visits[0]} (%)",
+                      value=100 * first["alpha"]), "simulation_error",
+         alt=f"Type I error at {visits[0]} in percent, smallest to largest over all mechanisms: "
+             f"{spans}.")
+
+# %%
+show(tables_appendix.simulation(t, rows, "type1"))
+
+# %%
+if len(cells):
+    judged = study.criteria(cells, first["alpha"])
+    outside = "".join(f" Outside: {METHODS[r.method]}, {MECHANISMS[r.mechanism].lower()}, "
+                      f"{DROPOUTS[r.dropout]}, {r.visit}: {100 * r.type1:.2f}%."
+                      for r in judged[~judged["passed"]].itertuples())
+    say(f"**Where theory fixes the error**, {judged['passed'].sum()} of {len(judged)} rates lie "
+        f"within the exact binomial 99% limits; by chance one in a hundred does not.{outside}")
 
 # %% [markdown]
 # Power counts how often the planning difference is found, coverage how often the interval holds
 # it. Power of a test that exceeds its level is no advantage.
 
 # %%
-if len(cells):
-    tables.show(study.table(cells, "power", t.synthetic), out)
-    tables.show(study.table(cells, "coverage", t.synthetic), out)
+show(tables_appendix.simulation(t, rows, "power"))
+show(tables_appendix.simulation(t, rows, "coverage"))
 
 # %% [markdown]
 # ## What follows
+#
+# The smallest and the largest type I error of a method, over dropouts and visits, says how far
+# it keeps its promise under a mechanism.
+
+# %%
+null = cells[cells["effect"] == "null"].assign(rate=100 * cells["type1"], all="all")
+span = {}
+for by in (["mechanism"], ["mechanism", "visit"], ["all"]):
+    ends = null.groupby(["method", *by])["rate"].agg(["min", "max"])
+    span |= {key: f"{low:.1f} to {high:.1f}%" for key, low, high in ends.itertuples()}
+z, satterthwaite, kr, un, drawn = study.METHODS
 
 # %%
 if len(cells):
-    words.bullets(*study.sentences(cells, f"{t.analysis.covariance}/{t.analysis.inference}"))
+    bullets("**Degrees of freedom.** Under compound symmetry z rejects a true null in "
+            f"{span[z, 'exchangeable']} of trials, Satterthwaite in "
+            f"{span[satterthwaite, 'exchangeable']}, Kenward-Roger in {span[kr, 'exchangeable']}.",
+            "**Covariance.** Where the correlation falls with lag, the random intercept with "
+            f"Kenward-Roger rejects in {span[kr, 'falling', visits[0]]} at {visits[0]} and in "
+            f"{span[kr, 'falling', last]} at {last}, unstructured in {span[un, 'falling']}: no "
+            "degrees of freedom mend a wrong covariance.")
+
+# %%
+if len(cells):
+    bullets("**Unequal SDs.** With SDs like HADS-A's Kenward-Roger rejects in "
+            f"{span[kr, 'HADS-A']}, unstructured in {span[un, 'HADS-A']}, re-randomisation in "
+            f"{span[drawn, 'HADS-A']}: all take the arms' covariances as equal, and "
+            "re-randomisation is not exact where they differ.")
+
+# %%
+if len(cells):
+    worst = (null["type1"] - first["alpha"]).abs().groupby(null["method"], sort=False).max()
+    bullets(f"**Overall** the largest departure from {first['alpha']:.0%} is "
+            + ", ".join(f"{100 * far:.1f} points for {METHODS[m]}" for m, far in worst.items())
+            + f"; it is smallest for **{METHODS[worst.idxmin()]}**.")
+
+# %%
+if len(cells):
+    at = cells[(cells["effect"] == "planned") & (cells["mechanism"] == "exchangeable")
+               & (cells["visit"] == visits[0])].set_index(["dropout", "method"])["power"]
+    bullets("**The price.** At the planning difference, under compound symmetry, the power at "
+            f"{visits[0]} is " + "; ".join(
+                f"{METHODS[m]} {100 * at['none', m]:.1f}%, with dropout on the last score "
+                f"{100 * at['mar', m]:.1f}%" for m in (kr, un, drawn)) + ".")
+
+# %%
+method = f"{t.analysis.covariance}/{t.analysis.inference}"
+if (method, "all") in span:
+    bullets(f"**The declared method**, {method}, rejects a true null in {span[method, 'all']} of "
+            "trials over all mechanisms.")
 
 # %%
 results.save(rows, out, "power")

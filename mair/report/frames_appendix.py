@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from mair.report import fmt
+from mair.report.tables_appendix import DROPOUTS, MECHANISMS, METHODS, sd_taken
 from mair.results import records
+from mair.sections import power
 
 
 def choices(trial, rows, visit) -> pd.DataFrame:
@@ -16,3 +18,36 @@ def choices(trial, rows, visit) -> pd.DataFrame:
              if hasattr(one, "p") and "delta=" not in one.method]
     return pd.DataFrame(found, columns=["label", "visit", "estimate", "low", "high", "text",
                                         "p_text"])
+
+
+def power_curve(trial, rows) -> pd.DataFrame:
+    """Power in percent over n an arm at the last visit, for `curves.curves`."""
+    _, _, sizes, shares = power.sizes(trial)
+    found = {one.variable: one for one in records(
+        rows, analysis="power", method=power.METHOD, time=trial.primary.visits[-1])}
+    t = {one.variable: one for one in records(power.formula(trial))}
+    lines = [("t formula, no dropout", n, t[f"{n} an arm"].power, 0.0) for n in sizes]
+    for share in shares:
+        label = f"Mixed model, {f'dropout {share:.0%}' if share else 'no dropout'}"
+        cells = ((n, found[power.scenario(n, dropout=share)]) for n in sizes)
+        lines += [(label, n, one.power, one.mc_se) for n, one in cells]
+    frame = pd.DataFrame(lines, columns=["line", "x", "y", "se"])
+    return frame.assign(y=100 * frame["y"], se=100 * frame["se"])
+
+
+def next_trial(trial) -> pd.DataFrame:
+    """n an arm over the difference to detect, one line an SD, for `curves.curves`."""
+    found = power.next_sizes(trial)
+    lines = [f"{words[0].lower()}{words[1:]}, {fmt.number(sd, 1)}" for words, sd in
+             zip(map(sd_taken, found["method"]), found["sd"], strict=True)]
+    return found.assign(line=lines)
+
+
+def type1_errors(cells, visit) -> pd.DataFrame:
+    """Type I error of the committed study at a visit, in percent, for `curves.rates`."""
+    part = cells[(cells["effect"] == "null") & (cells["visit"] == visit)]
+    return pd.DataFrame({
+        "scenario": [f"{MECHANISMS[mechanism]}: {DROPOUTS[dropout]}" for mechanism, dropout in
+                     zip(part["mechanism"], part["dropout"], strict=True)],
+        "method": part["method"].map(METHODS).to_numpy(),
+        "rate": 100 * part["type1"].to_numpy()})

@@ -10,10 +10,12 @@ import pandas as pd
 
 from mair.report import fmt
 from mair.report.table import Column, Line, Table, pivot
-from mair.results import COLUMNS, KEYS
+from mair.results import COLUMNS, KEYS, Rows
 from mair.sections import nnt as risks
+from mair.sections import planning, power, study
 from mair.sections import robustness as choices
 from mair.stats import risk
+from mair.stats.simulated import CORRELATION, binomial_limits
 
 MISSING = {
     "completers": "Only those seen", "nonresponder": "Unseen have not improved",
@@ -22,6 +24,20 @@ MISSING = {
 }
 LIMITS = {"wald": "Wald", "newcombe": "Newcombe", "miettinen-nurminen": "Miettinen-Nurminen",
           "skewness-corrected": "Skewness-corrected"}
+METHODS = dict(zip(study.METHODS, (
+    "z", "Satterthwaite", "Kenward-Roger", "Unstructured, Kenward-Roger", "Re-randomisation"),
+    strict=True))
+MECHANISMS = dict(zip(study.MECHANISMS, (
+    "Compound symmetry", "Correlation falls with lag", "SDs like FIQ's", "SDs like HADS-A's",
+    "Skewed residuals"), strict=True))
+DROPOUTS = dict(zip(study.DROPOUTS, (
+    "no dropout", "dropout on the last score", "dropout by arm"), strict=True))
+STUDIED = {
+    "type1": ("null", "Type I error", "no difference between the arms"),
+    "power": ("planned", "Power", "the planning difference at every later visit"),
+    "coverage": ("planned", "Coverage of the interval",
+                 "the planning difference at every later visit"),
+}
 
 
 def nnt(trial, rows) -> Table:
@@ -115,3 +131,107 @@ def delta_grid(trial, visit) -> Table | None:
                  head=f"{trial.treatment} worse by",
                  notes=["random-intercept/kenward-roger/mi-mar; the same imputations in every "
                         "place; in the outcome's points, towards the bad end."])
+
+
+def power_by_size(trial, rows) -> Table | None:
+    """Simulated power by n an arm, with and without dropout, beside the noncentral t's."""
+    declared, (_, _, sizes, shares) = trial.sections["sample_size"], power.sizes(trial)
+    visits = trial.primary.visits[1:]
+    if not visits:
+        return None
+    lines = [Line(f"{n}", {"analysis": "power", "arm": "difference", "n": n}) for n in sizes]
+    columns = [Column("Noncentral t", ("power",), _percent, lambda line: {
+        "variable": f"{line.keys['n']} an arm", "method": "t"}, "t")]
+    heads = {share: f"Dropout {share:.0%}" if share else "No dropout" for share in shares}
+    columns += [Column(f"{heads[share]}::{visit}", ("power", "mc_se"),
+                       lambda p, error: f"{_percent(p)} ({100 * error:.1f})",
+                       lambda line, share=share, visit=visit: {
+                           "variable": power.scenario(line.keys["n"], dropout=share),
+                           "time": visit, "method": power.METHOD}, f"dropout_{share:g}_{visit}")
+                for share in shares for visit in visits]
+    return pivot(
+        pd.concat([rows, power.formula(trial)]), lines, columns, name="power_by_size",
+        title="Simulated power by n an arm, % (Monte-Carlo error)", head="n an arm",
+        spanners={heads[share]: tuple(f"{heads[share]}::{visit}" for visit in visits)
+                  for share in shares},
+        notes=[f"Difference {planning.difference(declared):g} at every later visit, SD "
+               f"{declared['sd']:g}, correlation {CORRELATION:g}; {power.METHOD}, two-sided "
+               f"level {declared['alpha']:g}, {trial.analysis.draws} trials a number. Dropout is "
+               "the share of each arm lost by the last visit, more often after a worse score."])
+
+
+def _percent(share) -> str:
+    return f"{100 * share:.1f}"
+
+
+def sd_taken(method) -> str:
+    """What a next trial's SD is, in words."""
+    level = float(method.partition("/")[2] or 0)
+    return {"planned": "Planned SD", "observed": "This trial's SD of change"}.get(
+        method, f"Its upper {100 * level:g}% limit")
+
+
+def next_trial(trial, rows) -> Table:
+    """The next trial's size at the planned difference, by what is taken for the SD."""
+    declared = trial.sections["sample_size"]
+    lines = [Line(sd_taken(method), {"analysis": "power", "arm": "overall", "method": method,
+                                     "variable": f"{trial.primary.name}, next trial"})
+             for method in power.standard_deviations(trial)]
+    return pivot(
+        rows, lines, [
+            Column("SD", ("sd",), fmt.number), Column("d", ("d",), fmt.number),
+            Column("n an arm", ("n",), "{:g}".format),
+            Column("Both arms, with dropout", ("n_with_dropout",), "{:g}".format),
+        ], name="next_trial", title="Size of a next trial for the planned difference",
+        head="SD taken",
+        notes=[f"Noncentral t, two-sided level {declared['alpha']:g}, power "
+               f"{declared['power']:.0%}, difference {planning.difference(declared):g}. The "
+               "limits of the SD are one-sided (Browne 1995)."
+               + (" With dropout: n / (1 - dropout), rounded up an arm."
+                  if declared.get("dropout") is not None else "")])
+
+
+def simulation(trial, rows, statistic) -> Table | None:
+    """One statistic of the committed study by mechanism, dropout, visit and method, in percent.
+
+    ``statistic`` is ``type1``, ``power`` or ``coverage``; None where the study is not of this
+    trial's design.
+    """
+    cells = study.of(trial)
+    if cells.empty:
+        return None
+    effect, title, truth = STUDIED[statistic]
+    first, judged = cells.iloc[0], study.criteria(cells)
+    marks = Rows("power")
+    for row in judged.to_dict("records") if statistic == "type1" else ():
+        marks.add(study.scenario(row), "difference", row["visit"], row["method"],
+                  within=row["passed"])
+    visits = list(dict.fromkeys(cells["visit"]))
+    part = cells[cells["effect"] == effect]
+    lines = [Line({"Dropout": DROPOUTS[dropout].capitalize()},
+                  {"analysis": "power", "arm": "difference", "variable": study.scenario(
+                      {"mechanism": mechanism, "dropout": dropout, "effect": effect})},
+                  MECHANISMS[mechanism])
+             for mechanism in study.MECHANISMS for dropout in study.DROPOUTS]
+    columns = [Column(f"{visit}::{label}", (statistic, "within"),
+                      lambda rate, within: _percent(rate) + {1: "*", 0: "†"}.get(within, ""),
+                      {"time": visit, "method": method}, f"{visit}_{label}")
+               for visit in visits for method, label in METHODS.items()]
+    error = part["coverage_mc_se" if statistic == "coverage" else "mc_se"].max()
+    low, high = binomial_limits(first["simulations"], first["alpha"])
+    notes = {
+        "all": f"{first['simulations']} simulated trials of {first['n_control']} and "
+               f"{first['n_treatment']} a line (seed {first['seed']:g}), {truth}; level "
+               f"{first['alpha']:g}. Monte-Carlo error at most {100 * error:.2f} percentage points. "
+               f"Re-randomisation draws {cells['allocations'].max():g} allocations a trial.",
+        "type1": f"Where theory fixes the error: * within the exact binomial 99% limits "
+                 f"({100 * low:.2f} to {100 * high:.2f}), † outside. The rest is reported. The "
+                 "study was planned with half as many trials and doubled, under the same seed, "
+                 "when two of these rates lay outside.",
+        "coverage": "Re-randomisation: share of trials in which the true shift, taken off at "
+                    "every visit, is not rejected."}
+    return pivot(pd.concat([rows, marks.frame()]), lines, columns, name=f"simulation_{statistic}",
+                 title=f"{title} of five methods, %",
+                 notes=[note for key, note in notes.items() if key in ("all", statistic)],
+                 spanners={visit: tuple(f"{visit}::{label}" for label in METHODS.values())
+                           for visit in visits})

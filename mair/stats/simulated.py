@@ -10,9 +10,12 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import bdtrik, expit
 
+from mair.stats import saturated
+
 CORRELATION = 0.5  # of two visits; a change then has the same SD as a score
 ADJACENT = 0.6  # of neighbouring visits where it falls with lag, as its powers
 STEEPNESS = 1.0  # log odds of leaving, per SD of the last score
+BATCH = 250_000  # scores simulated at once
 
 
 def correlation(k: int, rho: float, falling: bool = False):
@@ -75,6 +78,41 @@ def _intercept(share, slope, steps):
     points, weights = np.polynomial.hermite_e.hermegauss(40)
     weights = weights / weights.sum()
     return brentq(lambda a: weights @ expit(a + slope * points) - hazard, -40, 40)
+
+
+def simulated_power(n, k, *, d, share=0.0, rho=CORRELATION, alpha=0.05, draws=10_000, rng):
+    """Power of the mixed model's contrast by simulation, n an arm at k visits.
+
+    Scores have SD 1 and one correlation; the arms differ by ``d`` at every later visit; of each
+    arm ``share`` leaves by the last visit, more often after a worse score. Random intercept,
+    Kenward-Roger.
+
+    Parameters
+    ----------
+    n, k : int
+    d : float
+        Difference in SDs of a score.
+    share, rho, alpha : float
+    draws : int
+        Trials simulated.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray (k - 1,)
+        Share of trials whose test of a later visit's contrast rejects.
+    """
+    treated = np.repeat([0, 1], n)
+    matrix, found = correlation(k, rho), np.zeros(k - 1)
+    step = max(1, BATCH // (2 * n * k))
+    for at in range(0, draws, step):
+        y = scores(rng, min(step, draws - at), np.ones((2 * n, k)), matrix)
+        y[:, n:, 1:] -= abs(d)
+        seen = visits_seen(rng, y, 1.0, np.full(2 * n, share), np.full(2 * n, STEEPNESS))
+        fits = saturated.random_intercept(saturated.Trials.of(y, seen, treated))
+        found += [saturated.kenward_roger(fits, visit).excludes(0, 1 - alpha).sum()
+                  for visit in range(1, k)]
+    return found / draws
 
 
 def binomial_limits(n, rate, level=0.99):

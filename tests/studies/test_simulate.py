@@ -7,9 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mair.report import curves
-from mair.results import KEYS
-from mair.sections import power, study
+from mair.sections import study
 from mair.stats import covariance, permute, saturated, simulated, smallsample
 from mair.stats import power as formulas
 from mair.studies import simulate
@@ -196,40 +194,6 @@ def test_the_number_of_processes_changes_nothing(plan):
     assert (first != simulate.block(plan, 2, 1)[0]).any()  # blocks have streams of their own
 
 
-def test_what_theory_fixes_is_judged_and_nothing_else(committed):
-    judged = study.criteria(committed)
-    cells = set(zip(judged["method"], judged["mechanism"], judged["dropout"], strict=True))
-    assert ("rerandomisation/random-intercept", "skewed", "mar") in cells
-    assert ("rerandomisation/random-intercept", "skewed", "differential") not in cells
-    assert ("random-intercept/kenward-roger", "exchangeable", "differential") in cells
-    assert ("random-intercept/kenward-roger", "falling", "none") not in cells
-    assert ("unstructured/kenward-roger", "falling", "mar") in cells
-    assert not {m for _, m, _ in cells} & {"FIQ", "HADS-A"}
-    assert not {m for m, _, _ in cells} & {"random-intercept/z"}
-    assert (judged["effect"] == "null").all() and len(judged) == 30
-    low, high = simulated.binomial_limits(20_000, 0.05)
-    assert (low, high) == pytest.approx(stats.binom.ppf([0.005, 0.995], 20_000, 0.05) / 20_000)
-    wrong = committed.copy()
-    wrong.loc[wrong["effect"] == "null", "type1"] = high + 1e-3
-    assert not study.criteria(wrong)["passed"].any()
-    wrong.loc[wrong["effect"] == "null", "type1"] = 0.05
-    assert study.criteria(wrong)["passed"].all()
-
-
-def test_the_committed_study_passes(committed):
-    judged = study.criteria(committed)
-    assert judged["passed"].all(), judged[~judged["passed"]].to_string()
-
-
-def test_a_study_of_another_design_is_not_shown(tmp_path):
-    assert len(study.of(load("params/mair.yaml"))) == 300
-    path = tmp_path / "other.yaml"
-    path.write_text("extends: " + str(load("params/mair.yaml").path)
-                    + "\nsample_size: {sd: 15.2, difference: 10, alpha: 0.05, power: 0.8}\n")
-    assert not len(study.of(load(path)))
-    assert "another design" in study.mechanisms(study.of(load(path)))[0]
-
-
 # Power
 
 
@@ -253,77 +217,15 @@ def test_browne_limit_keeps_its_promise():
 def test_simulated_power_is_the_noncentral_t_of_complete_data(k):
     """Compound symmetry, complete: an exact t test on (k - 1)(2 n - 2) df."""
     n, d, draws = 12, 1.0, 6000
-    found = power.simulated(n, k, d=d, rho=0.5, draws=draws, rng=np.random.default_rng(9))
+    found = simulated.simulated_power(n, k, d=d, rho=0.5, draws=draws, rng=np.random.default_rng(9))
     df, ncp = (k - 1) * (2 * n - 2), d * np.sqrt(n / 2)
     t = stats.t.ppf(0.975, df)
     exact = stats.nct.sf(t, df, ncp) + stats.nct.cdf(-t, df, ncp)
     assert found == pytest.approx(np.full(k - 1, exact), abs=4 * np.sqrt(0.25 / draws))
 
 
-def test_dropout_costs_power_and_a_line_smooths_it():
+def test_dropout_costs_power():
     rng = np.random.default_rng(10)
-    whole, lost = (power.simulated(18, 3, d=0.9, share=share, draws=4000, rng=rng)
+    whole, lost = (simulated.simulated_power(18, 3, d=0.9, share=share, draws=4000, rng=rng)
                    for share in (0.0, 0.4))
     assert (lost < whole - 0.03).all() and lost[1] < lost[0]
-    n = np.array([10.0, 15, 20, 30])
-    a, b = power.smoothed(n, stats.norm.cdf(-1.5 + 0.5 * np.sqrt(n)), 1000)
-    assert (a, b) == pytest.approx((-1.5, 0.5))
-
-
-@pytest.fixture(scope="module")
-def small():
-    trial = load("params/mair.yaml", draws=400)
-    found = power.simulations(trial)
-    return trial, found, power.rows(trial, found)
-
-
-def test_rows_are_tidy_and_repeatable(small):
-    trial, found, rows = small
-    assert not rows.duplicated(KEYS).any()
-    assert set(rows["analysis"]) == {"power", "sample_size"}
-    pd.testing.assert_frame_equal(power.simulations(trial), found)
-    own = rows[rows["analysis"] == "sample_size"].set_index(["method", "statistic"])["value"]
-    assert abs(own["simulation", "n"] - 19) <= 2 and own["simulation", "power"] >= 0.8
-    assert (own["simulation", "n"] * 2 < own["simulation/dropout", "n_with_dropout"]
-            <= own["simulation/divided", "n_with_dropout"] + 4)
-    names = set(rows.loc[rows["analysis"] == "power", "statistic"])
-    assert {"power", "type1", "coverage", "mc_se", "simulations"} <= names
-
-
-def test_the_next_trial_grows_with_the_level(small):
-    trial, _, rows = small
-    n = rows[rows["variable"] == "FIQ, next trial"].set_index(["method", "statistic"])["value"]
-    assert n["observed", "n"] < n["browne/0.8", "n"] < n["browne/0.95", "n"]
-    change = trial.scores("FIQ")["post"] - trial.scores("FIQ")["baseline"]
-    arms = [change[trial.arm == arm].dropna() for arm in trial.arms]
-    pooled = sum(x.var() * (len(x) - 1) for x in arms) / (sum(map(len, arms)) - 2)
-    assert n["observed", "sd"] == pytest.approx(np.sqrt(pooled))
-    assert n["browne/0.8", "sd"] == pytest.approx(
-        np.sqrt(pooled * n["observed", "df"] / stats.chi2.ppf(0.2, n["observed", "df"])))
-
-
-def test_tables_and_sentences_hold_the_rows(small, committed):
-    trial, found, rows = small
-    assert len(power.size_table(trial, found).display) == len(power.GRID)
-    assert len(power.next_table(trial, rows).display) == 4
-    table = study.table(committed, "type1")
-    assert len(table.display) == 15 and table.spanners.keys() == {"post", "followup"}
-    row = committed.set_index(study.KEYS).sort_index().loc[
-        "exchangeable", "none", "null", "post", "random-intercept/kenward-roger"]
-    assert table.display.iloc[0]["post::Kenward-Roger"].startswith(f"{100 * row['type1']:.1f}")
-    said = " ".join(study.sentences(committed, "random-intercept/z"))
-    assert "30 of 30" in said and "declared method" in said
-
-
-def test_figures_draw_every_line_and_method(small, committed):
-    trial, found, _ = small
-    ax = curves.curves(power.curve_frame(trial, found), xlabel="n an arm", ylabel="Power (%)",
-                       horizontal=power.target(trial), markers=True)
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
-        "t formula, no dropout", "Mixed model, no dropout", "Mixed model, dropout 15%"]
-    ax = curves.rates(study.rate_frame(committed, "post"), xlabel="%", band=(4.7, 5.3), value=5)
-    points = [line for line in ax.get_lines() if line.get_linestyle() == "None"]
-    assert len(points) == len(study.METHODS) and all(len(p.get_xdata()) == 15 for p in points)
-    assert max(points[0].get_xdata()) == pytest.approx(100 * committed.loc[
-        (committed["visit"] == "post") & (committed["method"] == "random-intercept/z"),
-        "type1"].max())
