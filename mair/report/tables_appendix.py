@@ -222,8 +222,9 @@ def simulation(trial, rows, statistic) -> Table | None:
     notes = {
         "all": f"{first['simulations']} simulated trials of {first['n_control']} and "
                f"{first['n_treatment']} a line (seed {first['seed']:g}), {truth}; level "
-               f"{first['alpha']:g}. Monte-Carlo error at most {100 * error:.2f} percentage points. "
-               f"Re-randomisation draws {cells['allocations'].max():g} allocations a trial.",
+               f"{first['alpha']:g}. Monte-Carlo error at most {100 * error:.2f} percentage "
+               f"points. Re-randomisation draws {cells['allocations'].max():g} allocations for "
+               "each.",
         "type1": f"Where theory fixes the error: * within the exact binomial 99% limits "
                  f"({100 * low:.2f} to {100 * high:.2f}), † outside. The rest is reported. The "
                  "study was planned with half as many trials and doubled, under the same seed, "
