@@ -26,15 +26,21 @@ out = None  # the run's output folder; None writes nothing
 
 # %%
 from mair import results
+from mair.published import compare
 from mair.published import identified as ranges
-from mair.report import dots, figures, tables, words
+from mair.published.consistency import SEVERITY, findings
+from mair.report import dots, tables_appendix
+from mair.report.show import Show
+from mair.report.words import bullets, say
 from mair.sections import audit
+from mair.sections import rows as sections
 from mair.trial import load
 
+# %%
 t = load(trial)
-printed = audit.published(t)
-checked = audit.checks(t, printed)
-own, compared = audit.dots(printed, checked), audit.beside(t, printed)
+show = Show(t, out)
+printed, checked, judged = audit.published(t), audit.checks(t), audit.judged(t)
+compared = compare.compare(printed, sections.rows(t)) if t.has_data else None
 
 # %% [markdown]
 # ## Every number at once
@@ -43,10 +49,18 @@ own, compared = audit.dots(printed, checked), audit.beside(t, printed)
 # the checks that end in it. Grey ones nothing can be held against.
 
 # %%
-words.say(audit.summary(own, compared))
+n = {verdict: int((judged["verdict"] == verdict).sum()) for verdict in SEVERITY}
+say(f"Of {len(judged)} printed numbers {len(judged) - n['not checkable']} can be held against "
+    f"others of the paper: {n['exact']} follow exactly, {n['within rounding']} within rounding, "
+    f"{n['other convention']} under another convention than the one named, and {n['impossible']} "
+    "cannot hold together with the numbers beside them.",
+    f"{compare.summary_line(compared)}." if t.has_data else "")
 
 # %%
-figures.show(dots.verdict_map(own), "audit_map", audit.alt(own), out, t.synthetic)
+listed = ", ".join(f"{count} {verdict}" for verdict, count in n.items() if count)
+show(dots.verdict_map(judged), "audit_map",
+     alt=f"A dot for each of {len(judged)} published numbers in its place in the paper's tables, "
+         f"coloured and shaped by verdict: {listed}.")
 
 # %% [markdown]
 # ## What the numbers show
@@ -54,8 +68,7 @@ figures.show(dots.verdict_map(own), "audit_map", audit.alt(own), out, t.syntheti
 # In order of consequence for a reader; each with one computation.
 
 # %%
-words.bullets(*[f"**{finding.title}.** {finding.text}" for finding in
-                audit.found(checked, printed)])
+bullets(*[f"**{finding.title}.** {finding.text}" for finding in findings(checked, printed)])
 
 # %% [markdown]
 # None of this shows an error of analysis or of intent. It shows where a reader should ask,
@@ -63,12 +76,25 @@ words.bullets(*[f"**{finding.title}.** {finding.text}" for finding in
 
 # %% [markdown]
 # ## The checks
+#
+# The table holds the checks that do not come out exactly, the worst first; its file holds all.
+# Compare what is printed with the interval computed.
 
 # %%
-tables.show(audit.table(t, checked), out)
+show(tables_appendix.consistency(checked))
 
 # %%
-words.say(audit.uncovered(compared))
+verdicts = checked["verdict"].value_counts()
+say(f"Of {len(checked)} checks " + ", ".join(f"{count} come out {verdict}" for verdict, count in
+                                             verdicts.items()) + ".")
+
+# %%
+if t.has_data:
+    why = compared.loc[compared["verdict"] == "not checkable", "why"].value_counts()
+    listed = "; ".join(f"{count} {reason}" for reason, count in why.items())
+    say(f"Without a recomputed counterpart: {listed or 'none'}.")
+else:
+    say("There are no data, so nothing was recomputed.")
 
 # %% [markdown]
 # ## What the printed numbers identify
@@ -77,9 +103,12 @@ words.say(audit.uncovered(compared))
 # is identified where they all give it alike; otherwise the printed numbers leave it open.
 
 # %%
-if (found := ranges.stored(t)) is not None:
-    words.say(ranges.sentence(found))
-    tables.show(ranges.table(t, found), out)
+found = ranges.stored(t)
+if found is not None:
+    say(f"Over {found['cohorts'].max()} cohorts that all agree with the printed numbers, "
+        f"{found['identified'].sum()} of {len(found)} unprinted statistics are identified; the "
+        "others have a range.")
+    show(tables_appendix.identified(found))
 
 # %%
 results.save(audit.rows(t), out, "audit")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from mair.published.consistency import SEVERITY
 from mair.report import fmt
 from mair.report.table import Column, Line, Table, pivot
 from mair.results import COLUMNS, KEYS, Rows
@@ -111,6 +112,26 @@ def _ranges(found: pd.DataFrame) -> pd.DataFrame:
     keys = [key for key in KEYS if key != "arm"]
     long = found.melt(keys, ["low", "high", "identified"], "end")
     return long.assign(arm="difference", statistic=long["statistic"] + "_" + long["end"])[COLUMNS]
+
+
+def identified(found) -> Table:
+    """Small-sample contrasts that the paper does not print: identified, or their range."""
+    own = found[found["analysis"].isin(["outcomes", "biomarkers"])]
+    lines = [Line({"Variable": name, "Visit": time, "Method": method},
+                  {"analysis": section, "variable": name, "arm": "difference", "time": time,
+                   "method": method})
+             for section, name, time, method in dict.fromkeys(zip(
+                 *(own[key] for key in ("analysis", "variable", "time", "method")), strict=True))]
+    columns = [Column(s, (f"{s}_low", f"{s}_high", f"{s}_identified"),
+                      lambda low, high, one, digits=digits:
+                      f"{fmt.number(low, digits)} identified" if one == 1
+                      else fmt.interval(low, high, digits))
+               for s, digits in (("se", 2), ("df", 1), ("p", 3))]
+    return pivot(_ranges(own), lines, columns, name="identified",
+                 title="What the printed numbers identify",
+                 notes=[f"Over {found['cohorts'].max()} cohorts that agree with the printed "
+                        "numbers: one value where all print alike, else the range, which belongs "
+                        "to the generator and not to the patients."])
 
 
 def delta_grid(trial, visit) -> Table | None:
@@ -236,3 +257,19 @@ def simulation(trial, rows, statistic) -> Table | None:
                  notes=[note for key, note in notes.items() if key in ("all", statistic)],
                  spanners={visit: tuple(f"{visit}::{label}" for label in METHODS.values())
                            for visit in visits})
+
+
+def consistency(checked) -> Table:
+    """The checks that do not come out exactly, worst first, for reading; all of them as data."""
+    odd = checked[checked["verdict"].isin(["within rounding", "other convention", "impossible"])]
+    odd = odd.sort_values("verdict", key=lambda verdict: -verdict.map(SEVERITY), kind="stable")
+    ends = [("" if low != low else fmt.number(low, 3) if f"{low:.3f}" == f"{high:.3f}"
+             else fmt.interval(low, high, 3))
+            for low, high in zip(odd["computed_low"], odd["computed_high"], strict=True)]
+    keys = odd[["variable", "arm", "time", "statistic"]].itertuples(index=False)
+    display = pd.DataFrame({
+        "Check": odd["check"], "Number": [" ".join(filter(None, key)) for key in keys],
+        "Source": odd["source"], "Printed": odd["printed"], "Computed": ends,
+        "Verdict": odd["verdict"], "Convention": odd["convention"]}).reset_index(drop=True)
+    return Table("consistency", "Checks that do not come out exactly", display, checked,
+                 notes=("Each printed number is an interval of half a unit of its last digit.",))
