@@ -41,9 +41,8 @@ class Rows:
 
     def frame(self) -> pd.DataFrame:
         """The rows as a frame with the columns of ``results.csv``, values as objects."""
-        return pd.DataFrame(
-            [(*key, value) for key, value in self._rows.items()], columns=COLUMNS
-        ).astype({"value": object})
+        frame = pd.DataFrame(list(self._rows), columns=KEYS)
+        return frame.assign(value=pd.Series(list(self._rows.values()), dtype=object))
 
 
 def _plain(value):

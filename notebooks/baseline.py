@@ -17,22 +17,30 @@
 # since any difference is by construction due to chance, and they are there only so that a
 # printed p value can be checked.
 #
-# *Reads* the trial file and its data. *Writes* the rows `baseline`, the tables `baseline`
-# and `baseline_tests`, and the figure `baseline_smd`.
+# *Reads* the trial file, its data and, where there are any, the published numbers. *Writes* the
+# rows `baseline`, the tables `baseline` and `baseline_tests`, and the figure `baseline_smd`.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
-confidence = 0.95  # two-sided coverage of every interval
+confidence = 0.95  # two-sided coverage of every interval, between 0 and 1
 
 # %%
+import pandas as pd
+from scipy import stats
+
 from mair import results
-from mair.report import figures, forest, tables, words
+from mair.published import numbers
+from mair.report import fmt, forest, frames, tables_result, words
+from mair.report.show import Show
 from mair.sections import baseline
+from mair.stats import effects
 from mair.trial import load
 
+# %%
 t = load(trial, confidence=confidence)
-words.opening(t)
+show = Show(t, out)
+words.opening(t, "baseline")
 
 # %% [markdown]
 # ## The table
@@ -41,37 +49,87 @@ words.opening(t)
 
 # %%
 rows = baseline.rows(t)
-tables.show(baseline.table(t, rows), out)
+show(tables_result.baseline(t, rows))
+
+# %%
+unknown = {f.label: int(f.values.isna().sum()) for f in t.baseline if f.values.isna().any()}
+words.say(
+    f"The table describes {len(t.baseline)} characteristics of {t.n()} people. " + (
+        "Unknown are: " + ", ".join(f"{label} of {k}" for label, k in unknown.items()) + "."
+        if unknown else "Nothing is unknown of anybody."))
 
 # %% [markdown]
 # ## How large is large?
 #
 # A standardised difference is judged against what chance gives at these arm sizes, not
-# against one of the usual fixed cut-offs, which small trials miss nearly always.
+# against one of the usual fixed cut-offs, which small trials miss nearly always. Look for
+# points outside the shaded band.
 
 # %%
-chance = baseline.chance(t)
-words.say(baseline.chance_sentence(t, rows))
+chance = effects.chance_smd(t.n(t.treatment), t.n(t.control))
+found = frames.smd(t, rows)
+ends = [f"{fmt.number(row.smd)} ({row.label})" for row in found.sort_values("smd").itertuples()]
+alt = (f"Standardised mean differences at baseline, {t.treatment} minus {t.control}, from "
+       f"{ends[0]} to {ends[-1]}, with the band of plus or minus {chance.bound:.2f} that chance "
+       "alone gives.") if ends else "No standardised mean difference is estimable."
 
 # %%
-figures.show(
-    forest.smd_plot(baseline.smd_frame(t, rows), chance=chance.bound),
-    "baseline_smd", baseline.alt(t, rows), out, t.synthetic,
-)
+show(forest.smd_plot(found, chance=chance.bound), "baseline_smd", alt=alt)
+
+# %%
+beyond = list(found.loc[found["smd"].abs() > chance.bound, "label"])
+words.say(
+    f"With {t.n(t.control)} and {t.n(t.treatment)} people, chance alone gives an average absolute "
+    f"difference of {chance.expected:.2f} SD and exceeds {chance.bound:.2f} once in twenty times. "
+    f"Beyond that lie {', '.join(beyond) or 'none'} of {len(found)} estimable characteristics.")
 
 # %% [markdown]
-# The shaded band ends at the bound just named. It is meant for one difference at a time, so
-# of many rows some may lie outside it. A point outside it is not a fault of the randomisation;
-# it is a reason to look whether that characteristic predicts the outcome.
+# The band is meant for one difference at a time, so of many rows some may lie outside it. A
+# point outside it is not a fault of the randomisation; it is a reason to look whether that
+# characteristic predicts the outcome.
 
 # %% [markdown]
 # ## The tests, for checking only
 #
-# One printed p value can come from several tests. Each stands under its own name, so that a
-# reader can see which one a paper used.
+# A test at baseline is a few lines of SciPy. Here is the primary outcome's, or that of the first
+# continuous characteristic: Student's t test. Where there are only counts it is Pearson's
+# chi-square without a continuity correction.
 
 # %%
-tables.show(baseline.tests_table(t, rows), out)
+continuous = [f for f in t.baseline if f.kind == "continuous"]
+one = next((f for f in continuous if f.name == t.primary.name), (continuous or t.baseline)[0])
+known = one.values.dropna()
+arm = t.arm[known.index]
+if one.kind == "continuous":
+    by_hand = stats.ttest_ind(known[arm == t.treatment], known[arm == t.control])
+else:
+    by_hand = stats.chi2_contingency(pd.crosstab(known, arm), correction=False)
+by_hand
+
+# %%
+method = "student" if one.kind == "continuous" else "pearson"
+tested, = results.records(rows, variable=one.name, method=method)
+printed = numbers.read(t.published) if t.published else pd.DataFrame(columns=numbers.COLUMNS)
+key = {"analysis": "baseline", "variable": one.name, "method": method, "statistic": "p"}
+printed = printed.loc[(printed[list(key)] == pd.Series(key)).all(axis=1), "printed"]
+words.say(f"For {one.label} SciPy gives {fmt.p_equals(by_hand.pvalue)}; the table below holds "
+          f"{fmt.p_equals(tested.p)} under {method.capitalize()}"
+          + "".join(f"; the publication prints {p}" for p in printed) + ".")
+
+# %% [markdown]
+# One printed p value can come from several tests. In the table each stands under its own name,
+# so that a reader can see which one a paper used.
+
+# %%
+show(tables_result.baseline_tests(t, rows))
+
+# %%
+tests = results.records(rows, analysis="baseline", arm="difference",
+                        method=[*baseline.CONTINUOUS, *baseline.COUNTS])
+small = {one.variable for one in tests if one.p < 0.05}
+words.say(f"A p value below 0.05 in some test: {', '.join(sorted(small)) or 'none'} of "
+          f"{len(t.baseline)} characteristics; of as many differences due to chance, one test "
+          f"each, {0.05 * len(t.baseline):.1f} are expected.")
 
 # %%
 results.save(rows, out, "baseline")

@@ -13,7 +13,13 @@
 #
 # The model is that of the outcomes. Concentrations whose spread grows with their level are
 # analysed as natural logarithms, where the trial file says so; their contrast is then a
-# *ratio*: by what factor more one arm changed than the other.
+# *ratio*,
+#
+# $$e^{B_t} = \frac{\mathrm{GM}_{t}^{\,\mathrm{treatment}} / \mathrm{GM}_{0}^{\,\mathrm{treatment}}}
+# {\mathrm{GM}_{t}^{\,\mathrm{control}} / \mathrm{GM}_{0}^{\,\mathrm{control}}}$$
+#
+# of geometric means (GM) at visit $t$ and at baseline: by what factor more one arm changed than
+# the other.
 #
 # *Reads* the trial file and its data. *Writes* the rows `biomarkers`, `emm` and `normality`,
 # the tables `biomarkers`, `biomarkers_ratios`, `biomarkers_models`, `biomarkers_effect_sizes`,
@@ -22,24 +28,27 @@
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
-covariance = "random-intercept"  # of a participant's rows
-inference = "z"  # reference distribution of tests and intervals
-estimator = "difference"  # Group x Time against baseline
-missing = "observed"  # rows the model uses
-confidence = 0.95  # two-sided coverage of every interval
+covariance = "random-intercept"  # or "compound-symmetry", "unstructured"
+inference = "z"  # or "satterthwaite", "kenward-roger"
+estimator = "difference"  # Group x Time against baseline; or "clda", "ancova"
+missing = "observed"  # rows the model uses; or imputed: "mi-mar", "mi-j2r", "mi-cr"
+confidence = 0.95  # two-sided coverage of every interval, between 0 and 1
 seed = 2020  # of imputations, where `missing` asks for them
 draws = 10000  # one imputation for every fifty
-fdr_families = {"outcomes": "outcomes", "biomarkers": "biomarkers"}  # one correction a name
+# sections of one name share one correction; None for no correction
+fdr_families = {"outcomes": "outcomes", "biomarkers": "biomarkers"}
 
 # %%
 from mair import results
-from mair.report import figures, forest, plots, tables, words
-from mair.sections import biomarkers, measures, outcomes
+from mair.report import fmt, forest, frames, plots, tables_result, words
+from mair.report.show import Show
+from mair.sections import biomarkers, measures
 from mair.trial import load
 
 t = load(trial, covariance=covariance, inference=inference, estimator=estimator,
          missing=missing, confidence=confidence, seed=seed, draws=draws, fdr_families=fdr_families)
-words.opening(t)
+show = Show(t, out)
+words.opening(t, "biomarkers")
 
 # %% [markdown]
 # ## The estimand
@@ -54,16 +63,20 @@ words.estimand(t, "difference between arms in mean change from baseline, on the 
 # Each thin line is one person. A logarithmic axis makes equal factors equally long.
 
 # %%
-fitted = measures.fits(t, "biomarkers")
-rows = biomarkers.rows(t, fitted)
-words.say(biomarkers.censored_sentence(t))
+rows = biomarkers.rows(t)
+logged = [name for name, variable in t.biomarkers.items() if variable.transform == "log"]
+ci = f"{100 * t.analysis.confidence:g}% CI"
+show(plots.before_after_grid(frames.people(t, "biomarkers"), frames.axes(t, "biomarkers"),
+                             arms=t.labels, summary=frames.means(t, rows, "biomarkers"),
+                             log=logged), "before_after",
+     alt=f"{', '.join(t.biomarkers)} by visit and arm: one thin line a participant, thick lines "
+         f"the model's means (geometric means where analysed as logarithms) with {ci}.")
 
 # %%
-figures.show(
-    plots.before_after_grid(biomarkers.people(t), biomarkers.axis_labels(t), arms=t.labels,
-                            summary=biomarkers.centres(t, rows), log=biomarkers.logged(t)),
-    "before_after", biomarkers.alt(t), out, t.synthetic,
-)
+censored = {name: int(frame.to_numpy().sum()) for name, frame in t.censored.items()}
+listed = ", ".join(f"{name} {k}" for name, k in censored.items() if k)
+words.say(f"Analysed as logarithms: {', '.join(logged) or 'none'}. Values below the detection "
+          f"limit, replaced by limit/sqrt(2): {listed or 'none'}.")
 
 # %% [markdown]
 # ## Are they normally distributed?
@@ -72,40 +85,104 @@ figures.show(
 # model matter more than the scores.
 
 # %%
-tables.show(biomarkers.normality_table(t, rows), out)
+show(tables_result.normality(t, rows, "biomarkers"))
+
+# %%
+tested = [one for one in results.records(rows, analysis="normality", method="shapiro-wilk")
+          if one.variable.endswith(": residuals")]
+low = [one.variable.removesuffix(": residuals") for one in tested if one.p < 0.05]
+words.say(f"Models whose residuals have a p value of Shapiro and Wilk below 0.05: "
+          f"{', '.join(low) or 'none'} of {len(tested)}.")
 
 # %% [markdown]
 # ## The estimates
+#
+# Look at each *B* and its interval; on the ln scale it is read in the table of ratios below.
 
 # %%
-tables.show(outcomes.table(t, rows, "biomarkers"), out)
+show(tables_result.outcomes(t, rows, "biomarkers"))
 
 # %%
-if (found := biomarkers.ratio_table(t, rows)) is not None:
-    tables.show(found, out)
+found = [one for name in t.biomarkers for one in results.records(
+    rows, analysis="biomarkers", variable=name, arm="difference", time=measures.later(t, name),
+    method=measures.method(rows, "biomarkers", name))]
+sides = {(one.variable, one.time): frames.side(t, one.variable, one.ci_low, one.ci_high)
+         for one in found}
+words.say(f"Of {len(found)} contrasts {sum(map(bool, sides.values()))} have an interval without "
+          "zero.")
 
 # %%
-figures.show(
-    forest.forest(outcomes.forest_frame(t, rows, "biomarkers"), xlabel="B / baseline SD",
-                  favours=outcomes.favours(t, "biomarkers"), text=outcomes.FOREST_TEXT),
-    "biomarkers_forest", outcomes.forest_alt(t, rows, "biomarkers"), out, t.synthetic,
-)
-
-# %%
-words.bullets(*[line for name in t.biomarkers for line in outcomes.directions(t, rows, name)])
+words.bullets(*(
+    f"**{one.variable}, {one.time}**: the contrast is not estimable from these data."
+    if fmt.absent(one.b) else
+    f"**{one.variable}, {one.time}**: the data are compatible with a difference in change"
+    f"{' on the ln scale' if one.variable in logged else ''} of "
+    f"{fmt.interval(one.ci_low, one.ci_high)} (estimate {fmt.number(one.b)}, "
+    f"{fmt.p_equals(one.p)}, {one.n} people); "
+    + (f"it rose more, or fell less, in {sides[one.variable, one.time]}."
+       if sides[one.variable, one.time] else "zero lies within the interval.")
+    for one in found))
 
 # %% [markdown]
-# A difference in a biomarker is not a difference that patients feel, and several were tried.
+# A ratio of one means that both arms changed by the same factor.
+
+# %%
+show(tables_result.ratios(t, rows))
+
+# %%
+words.say(*(f"From {t.reference} to {one.time} {one.variable} changed by "
+            f"{fmt.estimate(one.gmr, one.gmr_low, one.gmr_high)} times the factor in {t.treatment} "
+            f"as in {t.control}." for one in found if one.variable in logged))
+
+# %% [markdown]
+# Each *B* over the pooled baseline standard deviation, on its own scale. To the right of zero the
+# treatment arm rose more, which is good or bad by the marker.
+
+# %%
+plotted = frames.forest(t, rows, "biomarkers")
+left, right = frames.favours(t, "biomarkers")
+listed = "; ".join(f"{row.label} {row.visit} {row.text}" for row in plotted.itertuples())
+show(forest.forest(plotted, xlabel="B / baseline SD", favours=(left, right),
+                   text={"text": f"B / SD ({ci})", "p_text": "p"}), "biomarkers_forest",
+     alt=f"Forest plot of B over the baseline SD with {ci}, left of zero {left}, right {right}: "
+         f"{listed}.")
+
+# %%
+words.say(f"{len(t.biomarkers)} biomarkers were tried. A difference in one of them is not a "
+          "difference that patients feel, and of several tried some will differ by chance.")
 
 # %% [markdown]
 # ## What was assumed
 
 # %%
-words.say(outcomes.assumptions(t))
-tables.show(outcomes.model_table(t, rows, "biomarkers"), out)
+words.say(words.assumptions(t))
+
+# %% [markdown]
+# Each model's own numbers: look for a variance of people at zero, and for a state other than
+# converged.
 
 # %%
-tables.show(outcomes.sizes_table(t, rows, "biomarkers"), out)
+show(tables_result.models(t, rows, "biomarkers"))
+
+# %%
+fits = [one for name in t.biomarkers for one in results.records(
+    rows, analysis="biomarkers", variable=name, arm="overall",
+    method=measures.method(rows, "biomarkers", name))]
+odd = [one.variable for one in fits if not one.converged or one.boundary or one.fallback]
+words.say(f"Models that did not converge inside their bounds: {', '.join(odd) or 'none'} of "
+          f"{len(fits)}.")
+
+# %% [markdown]
+# The effect sizes under each convention, those of d_ppc2 on the measured scale throughout.
+
+# %%
+show(tables_result.effect_sizes(t, rows, "biomarkers"))
+
+# %%
+whom = results.records(rows, analysis="biomarkers", method="d_ppc2")
+sizes = sorted({one.n for one in whom})
+words.say(f"They describe {' to '.join(str(n) for n in dict.fromkeys((sizes[0], sizes[-1])))} "
+          f"people, the models up to {max(one.n for one in fits)}.")
 
 # %%
 results.save(rows, out, "biomarkers")

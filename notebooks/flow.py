@@ -21,16 +21,19 @@
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
-confidence = 0.95  # two-sided coverage of every interval
+confidence = 0.95  # two-sided coverage of every interval, between 0 and 1
 
 # %%
 from mair import results
-from mair.report import consort, figures, tables, words
-from mair.sections import flow, planning
+from mair.report import consort, fmt, tables_result, words
+from mair.report.show import Show
+from mair.sections import flow
+from mair.stats import power
 from mair.trial import load
 
 t = load(trial, confidence=confidence)
-words.opening(t)
+show = Show(t, out)
+words.opening(t, "flow")
 
 # %% [markdown]
 # ## From assessed to analysed
@@ -40,26 +43,59 @@ words.opening(t)
 
 # %%
 rows = flow.rows(t)
-words.say(flow.arithmetic(t, rows), flow.left_out(t))
+n = {(one.variable, one.arm): one.n
+     for one in results.records(rows, analysis="flow", time="", method="")}
+excluded = sum(k for (variable, _), k in n.items() if variable.startswith("excluded: "))
+arms = {arm: k for (what, arm), k in n.items() if what == "randomised" and arm != "overall"}
+assessed, enrolled = n.get(("assessed", "overall")), n["enrolled", "overall"]
+assert sum(arms.values()) == enrolled, "the arms do not add up to those enrolled"
+assert assessed is None or assessed - excluded == enrolled, "assessed minus excluded is off"
 
 # %%
-figures.show(
-    consort.consort(rows, arms=t.labels, visits=flow.later_visits(t), outcome=t.primary.name),
-    "consort", flow.alt(t, rows), out, t.synthetic,
-)
+sums = f"{enrolled} enrolled = " + " + ".join(f"{k} {arm}" for arm, k in arms.items())
+if assessed is not None:
+    sums = f"{assessed} assessed − {excluded} excluded = {enrolled}; {sums}"
+gone = {c.name: list(c.values.index[c.values.isna()]) for c in t.covariates}
+words.say(f"The boxes add up: {sums}.", *(
+    f"Left out of the mixed models, because {name} is missing: {', '.join(who)}."
+    for name, who in gone.items() if who))
 
-# %% [markdown]
-# "Analysed" counts those who enter the mixed model of the primary outcome: everyone with
-# at least one score and every covariate, whether or not they finished (intention to treat).
+# %%
+seen = {(one.arm, one.time): one
+        for one in results.records(rows, variable="retained", method=["", "fisher"])}
+later = t.primary.visits[1:]
+by_arm = [f"{arm}: {t.n(arm)} allocated, "
+          + ", ".join(f"{seen[arm, visit].n} seen at {visit}" for visit in later)
+          + f", {n[f'analysed: {t.primary.name}', arm]} analysed." for arm in t.arms]
+
+# %%
+show(consort.consort(rows, arms=t.labels, visits=later, outcome=t.primary.name), "consort",
+     alt=f"CONSORT flow diagram. {sums}. {' '.join(by_arm)}")
+
+# %%
+used = n[f"analysed: {t.primary.name}", "overall"]
+words.say(
+    f"Analysed are {used} of the {t.n()} people randomised: those who enter the mixed model of "
+    f"{t.primary.name} with at least one score and every covariate, whether or not they finished "
+    "(intention to treat)."
+    + f" Left out: {t.n() - used or 'nobody'}.")
 
 # %% [markdown]
 # ## Who was kept
 #
-# Retention is read against its interval: in small arms one person moves it by several
-# points. A large p value here does not show that dropout was alike in both arms.
+# Retention is read against its interval: in small arms one person moves it by several points.
 
 # %%
-tables.show(flow.retention_table(t, rows), out)
+show(tables_result.retention(t, rows))
+
+# %%
+words.bullets(*(
+    f"At {visit}, " + " and ".join(
+        f"{seen[arm, visit].n} of {t.n(arm)} in {arm} ({fmt.number(seen[arm, visit].percent, 1)}%)"
+        for arm in t.arms)
+    + f" were seen ({fmt.p_equals(seen['difference', visit].p)}, Fisher)." for visit in later))
+words.say("A large p value here does not show that dropout was alike in both arms: so few people "
+          "could hide a difference that matters.")
 
 # %% [markdown]
 # ## What they received, and what they thought of it
@@ -68,12 +104,17 @@ tables.show(flow.retention_table(t, rows), out)
 # preference whether expectations could tell the arms apart.
 
 # %%
-if (found := flow.attendance_table(t, rows)) is not None:
-    tables.show(found, out)
+show(tables_result.attendance(t, rows))
 
 # %%
-if (found := flow.outline_table(t)) is not None:
-    tables.show(found, out)
+tested = results.records(rows, analysis="flow", method="mann-whitney")
+words.say(*(f"Between the arms {one.variable} has {fmt.p_equals(one.p)} (Mann-Whitney)."
+            for one in tested))
+if not tested:
+    words.say("The trial file names no column of sessions or credibility, so neither is compared.")
+
+# %%
+show(tables_result.interventions(t))
 
 # %% [markdown]
 # ## Was the size planned for?
@@ -84,9 +125,26 @@ if (found := flow.outline_table(t)) is not None:
 # does not.
 
 # %%
-if t.sections.get("sample_size"):
-    tables.show(planning.table(t, rows), out)
-    words.say(planning.unrounded(t))
+planned = t.sections.get("sample_size")
+if planned:
+    show(tables_result.sample_size(t, rows))
+    needed = {one.method: one for one in results.records(rows, analysis="sample_size")}
+    words.say(
+        f"At d = {fmt.number(needed['declared'].d, 3)} the normal formula asks for "
+        f"{needed['normal'].n} people per arm, the noncentral t for {needed['t'].n}; "
+        f"{' and '.join(f'{t.n(arm)} ({arm})' for arm in t.arms)} were randomised.")
+else:
+    words.say("The trial file declares no calculation of its size.")
+
+# %%
+if planned and None not in map(planned.get, ("difference", "mean", "relative_difference")):
+    exact = planned["mean"] * planned["relative_difference"]
+    sizes = [power.sample_size(exact / planned["sd"], alpha=planned["alpha"],
+                               power=planned["power"], method=method) for method in ("normal", "t")]
+    if exact != planned["difference"]:
+        words.say(f"Rounding matters: {planned['relative_difference']:.0%} of {planned['mean']:g} "
+                  f"is {exact:g}, not {planned['difference']:g}, and needs {sizes[0]} per arm by "
+                  f"the normal formula and {sizes[1]} by the noncentral t.")
 
 # %% [markdown]
 # ## What is not reported
@@ -94,7 +152,10 @@ if t.sections.get("sample_size"):
 # CONSORT's extension for pilot trials asks for more than this diagram holds.
 
 # %%
-words.say(flow.not_reported(t))
+missing = ", ".join(map(str, t.about.get("not_reported") or []))
+words.say(f"Not reported in the source: {missing}." if missing else
+          "Not read by this report, and to be added by hand: harms, recruitment rate, fidelity of "
+          "delivery, and the criteria for going on to a larger trial.")
 
 # %%
 results.save(rows, out, "flow")

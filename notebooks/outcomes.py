@@ -11,16 +11,16 @@
 #
 # **Question.** How differently did the two arms change from baseline to each later visit?
 #
-# The difference in change is the Group x Time coefficient *B* of a linear mixed model,
-# person *i*, visit *t*:
+# The difference in change is the Group x Time coefficient $B_t$ of a linear mixed model of
+# person $i$ at visit $t$:
 #
-# > y<sub>it</sub> = β<sub>0</sub> + β<sub>1</sub> arm<sub>i</sub> + Σ<sub>t</sub> γ<sub>t</sub> +
-# > Σ<sub>t</sub> B<sub>t</sub> (arm<sub>i</sub> × visit<sub>t</sub>) + covariates +
-# > u<sub>i</sub> + e<sub>it</sub>
+# $$y_{it} = \beta_0 + \beta_1\,\mathrm{arm}_i + \gamma_t + B_t\,\mathrm{arm}_i
+# + \mathbf{c}_i^{\top}\boldsymbol{\delta} + u_i + e_{it},
+# \qquad u_i \sim N(0, \sigma_u^2),\; e_{it} \sim N(0, \sigma_e^2)$$
 #
-# with a random intercept u<sub>i</sub>, fitted by REML to every observed row, unless the
-# trial file chooses otherwise. *B* is in the outcome's own points; negative is better where
-# lower scores are.
+# with $\gamma$ and $B$ zero at baseline, covariates $\mathbf{c}_i$, and a random intercept $u_i$,
+# fitted by REML to every observed score, unless the trial file chooses otherwise. $B_t$ is in the
+# outcome's own points; negative is better where lower scores are.
 #
 # *Reads* the trial file and its data. *Writes* the rows `outcomes`, `emm` and `normality`,
 # the tables `outcomes`, `outcomes_models`, `outcomes_effect_sizes`, `outcomes_normality`, and
@@ -29,24 +29,33 @@
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
-covariance = "random-intercept"  # of a participant's rows
-inference = "z"  # reference distribution of tests and intervals
-estimator = "difference"  # Group x Time against baseline
-missing = "observed"  # rows the model uses
-confidence = 0.95  # two-sided coverage of every interval
+covariance = "random-intercept"  # or "compound-symmetry", "unstructured"
+inference = "z"  # or "satterthwaite", "kenward-roger"
+estimator = "difference"  # Group x Time against baseline; or "clda", "ancova"
+missing = "observed"  # rows the model uses; or imputed: "mi-mar", "mi-j2r", "mi-cr"
+confidence = 0.95  # two-sided coverage of every interval, between 0 and 1
 seed = 2020  # of imputations, where `missing` asks for them
 draws = 10000  # one imputation for every fifty
-fdr_families = {"outcomes": "outcomes", "biomarkers": "biomarkers"}  # one correction a name
+# sections of one name share one correction; None for no correction
+fdr_families = {"outcomes": "outcomes", "biomarkers": "biomarkers"}
 
 # %%
+import numpy as np
+import pandas as pd
+import statsmodels.formula.api as smf
+
 from mair import results
-from mair.report import figures, forest, plots, tables, words
-from mair.sections import biomarkers, measures, outcomes
+from mair.report import fmt, forest, frames, plots, tables_result, words
+from mair.report.show import Show
+from mair.sections import analysis, measures, model, outcomes
+from mair.stats import mixed
 from mair.trial import load
 
+# %%
 t = load(trial, covariance=covariance, inference=inference, estimator=estimator,
          missing=missing, confidence=confidence, seed=seed, draws=draws, fdr_families=fdr_families)
-words.opening(t)
+show = Show(t, out)
+words.opening(t, "outcomes")
 
 # %% [markdown]
 # ## The estimand
@@ -55,30 +64,123 @@ words.opening(t)
 words.estimand(t, "difference between arms in mean change from baseline, at each later visit")
 
 # %% [markdown]
+# ## The primary analysis in the open
+#
+# These are the first rows that the model of the primary outcome sees: one a score, with the
+# covariates of the person beside it.
+
+# %%
+data = model.observations(t, t.primary.name)
+data = data.assign(**{c.name: data["participant"].map(c.values) for c in t.covariates})
+words.say(f"{len(data)} scores of {data['participant'].nunique()} people on {t.primary.name}:")
+data.head()
+
+# %% [markdown]
+# First the model by `statsmodels`, from its formula: arm by visit, the covariates, and a random
+# intercept for each person, by REML. What is wanted is the coefficient of arm by visit at each
+# later visit.
+
+# %%
+formula = f"y ~ C(arm, Treatment({t.control!r})) * C(time, Treatment({t.reference!r}))"
+formula += "".join(f" + Q({c.name!r})" for c in t.covariates)
+try:
+    theirs = smf.mixedlm(formula, data, groups="participant").fit(reml=True)
+except (ValueError, np.linalg.LinAlgError) as failure:
+    theirs = None
+    words.say(f"statsmodels cannot fit `{formula}` to these rows: {failure}.")
+theirs and theirs.summary()
+
+# %% [markdown]
+# Then this package's engine on the same rows and the same design matrix.
+
+# %%
+if theirs:
+    ours = mixed.random_intercept(data["y"].to_numpy(), theirs.model.exog,
+                                  pd.factorize(data["participant"])[0])
+    columns = {"B, statsmodels": theirs.fe_params, "B, mair": ours.beta,
+               "SE, statsmodels": theirs.bse_fe, "SE, mair": ours.se}
+    beside = pd.DataFrame(columns, index=theirs.model.exog_names).round(6)
+theirs and beside[beside.index.str.contains(":")]
+
+# %%
+if theirs:
+    b, se = (beside[f"{what}, mair"] / beside[f"{what}, statsmodels"] - 1 for what in ("B", "SE"))
+    people, residual = float(ours.var_participant), float(ours.var_residual)
+    off = max(abs(float(theirs.cov_re.iloc[0, 0]) - people), abs(theirs.scale - residual))
+    words.say(
+        f"The two agree on every coefficient to within {abs(b).max():.1g} of its size and on the "
+        f"variances (of people {fmt.number(people)}, residual {fmt.number(residual)}) to within "
+        f"{off:.1g}. Their standard errors differ by up to {100 * abs(se).max():.2g}%: statsmodels "
+        "takes them from the joint Hessian of coefficients and variances, mair as lme4 and SPSS do "
+        r"from $(X^{\top}V^{-1}X)^{-1}$ at the estimated variances.")
+
+# %%
+if theirs:
+    words.say("" if theirs.converged else "**statsmodels did not converge**: its numbers do not "
+              "count.", "The variance of people is estimated as zero." if ours.boundary else "")
+
+# %%
+primary = analysis.analyse(t, t.primary.name)
+words.say("The declared analysis of every outcome is "
+          + ("this model." if primary.method == "random-intercept/z" else
+             f"another one, {words.method(primary.method)}: what stands above is the "
+             "random-intercept model with z, what follows is the declared one."))
+
+# %% [markdown]
 # ## What the data look like
 #
 # Thin lines are people, thick lines the model's means with their intervals. Look first at
 # how far people differ from each other and from visit to visit, then at the means.
 
 # %%
-fitted = measures.fits(t, "outcomes")
-rows = outcomes.rows(t, fitted)
+rows = outcomes.rows(t)
+ci = f"{100 * t.analysis.confidence:g}% CI"
+means = frames.means(t, rows)
+show(plots.trajectory_grid(frames.people(t), means, frames.axes(t), arms=t.labels,
+                           visits=t.visits), "trajectories",
+     alt=f"Scores of {', '.join(t.outcomes)} at {', '.join(t.visits)}: one thin line a participant "
+         f"and, for {t.control} and {t.treatment}, model means with {ci}, as in the table of "
+         "outcomes.")
 
 # %%
-people, means = outcomes.all_people(t), outcomes.all_means(t, rows)
-figures.show(
-    plots.trajectory_grid(people, means, outcomes.axis_labels(t), arms=t.labels, visits=t.visits),
-    "trajectories", outcomes.trajectories_alt(t), out, t.synthetic,
-)
+course = {arm: means[(means["outcome"] == t.primary.name) & (means["arm"] == arm)]
+          for arm in t.arms}
+words.say(f"On {t.primary.name} the model's means go "
+          + " and ".join(f"from {fmt.number(part['mean'].iloc[0])} to "
+                         f"{fmt.number(part['mean'].iloc[-1])} in {arm}"
+                         for arm, part in course.items() if len(part))
+          + f", from {t.reference} to {t.primary.visits[-1]}.")
 
 # %% [markdown]
 # ## The estimates
 #
 # Means and standard deviations describe a fixed set of people; the models use everyone who
-# was seen at least once. The two can therefore differ, and each column says its n.
+# was seen at least once. The two can therefore differ, and each column says its n. Look at *B*
+# and its interval before p.
 
 # %%
-tables.show(outcomes.table(t, rows), out)
+show(tables_result.outcomes(t, rows))
+
+# %%
+found = [one for name in t.outcomes for one in results.records(
+    rows, analysis="outcomes", variable=name, arm="difference", time=measures.later(t, name),
+    method=measures.method(rows, "outcomes", name))]
+sides = {(one.variable, one.time): frames.side(t, one.variable, one.ci_low, one.ci_high)
+         for one in found}
+words.say(f"Of {len(found)} contrasts {list(sides.values()).count(t.treatment)} have an interval "
+          f"on the side of {t.treatment}, {list(sides.values()).count(t.control)} on the side of "
+          f"{t.control}; in {list(sides.values()).count('')} zero lies within it.")
+
+# %%
+words.bullets(*(
+    f"**{one.variable}, {one.time}**: the contrast is not estimable from these data."
+    if fmt.absent(one.b) else
+    f"**{one.variable}, {one.time}**: the data are compatible with a difference in change of "
+    f"{fmt.interval(one.ci_low, one.ci_high)} (estimate {fmt.number(one.b)}, "
+    f"{fmt.p_equals(one.p)}, {one.n} people); "
+    + (f"the interval lies on the side of {sides[one.variable, one.time]}."
+       if sides[one.variable, one.time] else "zero lies within the interval.")
+    for one in found if one.variable == t.primary.name))
 
 # %% [markdown]
 # ## How large, and how sure
@@ -88,39 +190,88 @@ tables.show(outcomes.table(t, rows), out)
 # zero leaves the direction open.
 
 # %%
-figures.show(
-    forest.forest(outcomes.forest_frame(t, rows), xlabel="B / baseline SD",
-                  favours=outcomes.favours(t), text=outcomes.FOREST_TEXT,
-                  primary=(t.primary.name,)),
-    "outcomes_forest", outcomes.forest_alt(t, rows), out, t.synthetic,
-)
+plotted = frames.forest(t, rows)
+left, right = frames.favours(t)
+listed = "; ".join(f"{row.label} {row.visit} {row.text}" for row in plotted.itertuples())
+show(forest.forest(plotted, xlabel="B / baseline SD", favours=(left, right),
+                   text={"text": f"B / SD ({ci})", "p_text": "p"}, primary=(t.primary.name,)),
+     "outcomes_forest",
+     alt=f"Forest plot of B over the baseline SD with {ci}, left of zero {left}, right {right}: "
+         f"{listed}.")
 
 # %%
-words.bullets(*outcomes.directions(t, rows, t.primary.name))
+largest = plotted.loc[plotted["estimate"].abs().idxmax()] if len(plotted) else None
+words.say("" if largest is None else
+          f"The largest is {largest['label']} at {largest['visit']}, {largest['text']} SD. These "
+          f"are differences among {t.n()} people: the intervals say which effects the data are "
+          "compatible with; they do not by themselves show that a treatment works.")
 
 # %% [markdown]
-# These are differences in a small trial. The intervals say which effects the data are
-# compatible with; they do not by themselves show that a treatment works.
+# Effect sizes have more than one convention. The table shows whether the choice matters.
 
 # %%
-tables.show(outcomes.sizes_table(t, rows), out)
+show(tables_result.effect_sizes(t, rows))
+
+# %%
+d = {(one.variable, one.time, one.method): one.d for one in results.records(
+    rows, analysis="outcomes", method=["d_ppc2", "b_over_sd"])}
+gaps = pd.Series({(name, visit): abs(value - d[name, visit, "b_over_sd"])
+                  for (name, visit, method), value in d.items() if method == "d_ppc2"}, dtype=float)
+words.say("" if gaps.isna().all() else
+          f"d_ppc2 of those described and the model's B over the same SD differ most on "
+          f"{' at '.join(gaps.idxmax())}, by {gaps.max():.2f}.")
 
 # %% [markdown]
 # ## What was assumed
 
 # %%
-words.say(outcomes.assumptions(t))
-tables.show(outcomes.model_table(t, rows), out)
+words.say(words.assumptions(t))
+
+# %% [markdown]
+# Each model's own numbers: look for a variance of people at zero, and for a state other than
+# converged.
 
 # %%
-figures.show(
-    plots.residual_plots(outcomes.residual_frame(fitted[t.primary.name]), arms=t.labels,
-                         line=outcomes.residual_line(fitted[t.primary.name])),
-    "residuals", outcomes.residuals_alt(t), out, t.synthetic,
-)
+show(tables_result.models(t, rows))
 
 # %%
-tables.show(biomarkers.normality_table(t, rows, "outcomes"), out)
+fits = [one for name in t.outcomes for one in results.records(
+    rows, analysis="outcomes", variable=name, arm="overall",
+    method=measures.method(rows, "outcomes", name))]
+odd = [one.variable for one in fits if not one.converged or one.boundary or one.fallback]
+words.say(f"Models that did not converge inside their bounds: {', '.join(odd) or 'none'} of "
+          f"{len(fits)}.")
+
+# %% [markdown]
+# Residuals against fitted values should form a band without a trend or a funnel, and against
+# normal quantiles lie along the line.
+
+# %%
+residuals = frames.residuals(primary.residuals)
+deviation = float(residuals["residual"].std())
+show(plots.residual_plots(residuals, arms=t.labels, line=(0.0, deviation)), "residuals",
+     alt=f"{len(residuals)} residuals of the model of {t.primary.name} (SD "
+         f"{fmt.number(deviation)}), against fitted values and against normal quantiles, by arm.")
+
+# %%
+by_arm = residuals.groupby("arm")["residual"].std()
+words.say(f"Their SD is {' and '.join(f'{fmt.number(by_arm[arm])} in {arm}' for arm in t.arms)}; "
+          f"the largest lies {fmt.number(residuals['residual'].abs().max() / deviation, 1)} SDs "
+          "from zero.")
+
+# %% [markdown]
+# With few people a test of normality misses much and proves little; the residuals of the
+# models matter more than the scores.
+
+# %%
+show(tables_result.normality(t, rows))
+
+# %%
+tested = [one for one in results.records(rows, analysis="normality", method="shapiro-wilk")
+          if one.variable.endswith(": residuals")]
+low = [one.variable.removesuffix(": residuals") for one in tested if one.p < 0.05]
+words.say(f"Models whose residuals have a p value of Shapiro and Wilk below 0.05: "
+          f"{', '.join(low) or 'none'} of {len(tested)}.")
 
 # %%
 results.save(rows, out, "outcomes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 
@@ -70,3 +71,59 @@ def estimand(trial, summary: str) -> None:
         f"**Intercurrent events:** {events or 'none declared; every observed value is used'}",
         f"**Summary:** {summary}",
     )
+
+
+METHODS = {
+    "random-intercept": "random intercept", "compound-symmetry": "compound symmetry",
+    "unstructured": "unstructured covariance", "by-arm": "a variance in each arm",
+    "kenward-roger": "Kenward-Roger", "satterthwaite": "Satterthwaite", "z": "z",
+    "ml": "by maximum likelihood", "clda": "common mean at baseline",
+    "ancova": "analysis of covariance", "mi-mar": "missing scores imputed at random",
+    "mi-j2r": "missing scores imputed as jumping to the control arm",
+    "mi-cr": "missing scores imputed as of the control arm",
+}
+COVARIANCES = {
+    "random-intercept": "all visits of a person as equally (and not negatively) correlated, with "
+                        "one residual variance",
+    "compound-symmetry": "all visits of a person as equally correlated, perhaps negatively, with "
+                         "one variance",
+    "unstructured": "nothing of how a person's visits vary and correlate, but that both arms do so "
+                    "alike",
+}
+INFERENCES = {
+    "z": "The z reference treats the variances as known, which flatters small samples.",
+    "satterthwaite": "Satterthwaite's degrees of freedom allow for estimated variances.",
+    "kenward-roger": "Kenward and Roger's standard errors and degrees of freedom allow for "
+                     "estimated variances.",
+}
+MISSING = {
+    "observed": "Missing scores are taken as missing at random given those observed.",
+    "mi-mar": "Missing scores are imputed as missing at random, within the person's own arm.",
+    "mi-j2r": "Those lost from the treatment arm are imputed as if they jumped to the control arm.",
+    "mi-cr": "Those lost from the treatment arm are imputed as if they had always been in the "
+             "control arm.",
+}
+
+
+def method(name: str) -> str:
+    """A method of ``results.csv`` in words; parts that have none stay as they are.
+
+    Examples
+    --------
+    >>> method("clda:random-intercept/kenward-roger")
+    'common mean at baseline, random intercept, Kenward-Roger'
+    """
+    return ", ".join(METHODS.get(part, part) for part in re.split("[:/,]", name))
+
+
+def assumptions(trial) -> str:
+    """What the declared analysis takes for granted, in a few sentences."""
+    chosen = trial.analysis
+    model = (
+        "Each visit's scores are regressed on arm, baseline and covariates by least squares, with "
+        "one residual variance, in those seen at both." if chosen.estimator == "ancova" else
+        f"The model takes residuals as normal and {COVARIANCES[chosen.covariance]}.")
+    shared = ("Both arms share one mean at baseline, as randomisation makes them in expectation."
+              if chosen.estimator == "clda" else "")
+    return " ".join(part for part in (model, shared, MISSING[chosen.missing],
+                                      INFERENCES[chosen.inference]) if part)

@@ -42,13 +42,15 @@ def table(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
                 & frame["statistic"].isin(["b", "d", "arr", "mean", "chi2", "f"])]
     out = []
     for key in own[KEYS[:5]].drop_duplicates().itertuples(index=False):
-        counts = _counts(trial, key)
-        out.append({
-            **key._asdict(), "population": population, "strategy": strategy,
-            "summary": _summary(trial, key),
-            **{f"{what}_{arm}": counts[arm][i] for arm in trial.arms
-               for i, what in enumerate(("n_randomised", "n_with_data", "rows"))},
-        })
+        found = {**key._asdict(), "population": population, "strategy": strategy,
+                 "summary": _summary(trial, key)}
+        used = _used(trial, key)
+        for arm in trial.arms:
+            of_arm = used[trial.arm == arm]
+            found |= {f"n_randomised_{arm}": trial.n(arm),
+                      f"n_with_data_{arm}": int(of_arm.any(axis=1).sum()),
+                      f"rows_{arm}": int(of_arm.to_numpy().sum())}
+        out.append(found)
     return pd.DataFrame(out)
 
 
@@ -65,30 +67,19 @@ def _summary(trial: Trial, key) -> str:
     return SUMMARIES[key.analysis] + (LN if log else "")
 
 
-def _counts(trial: Trial, key) -> dict[str, tuple[int, int, int]]:
-    """(randomised, participants with data, rows) by arm."""
+def _used(trial: Trial, key) -> pd.DataFrame:
+    """Which scores stand behind a row: bool, participants by visits."""
     if key.analysis == "nnt":
-        _, found = nnt.responses(trial)
-        known = found[key.variable].notna()
-        if not key.method.startswith("completers"):
-            known[:] = True
-        return {arm: (trial.n(arm), int(known[trial.arm == arm].sum()),
-                      int(known[trial.arm == arm].sum())) for arm in trial.arms}
+        known = nnt.responses(trial)[1][key.variable].notna().to_frame()
+        return known if key.method.startswith("completers") else known | True
+    seen = trial.scores(key.variable).notna()
     if key.method.startswith("d_ppc2"):
-        scores = trial.scores(key.variable)[trial.described(key.variable)]
-        rows = scores[[trial.reference, key.time]].dropna().stack().reset_index()
-        rows = rows.rename(columns={rows.columns[0]: "participant"})
-        rows["arm"] = rows["participant"].map(trial.arm)
-    elif "mi-" in key.method:
-        wide = models.wide(trial, key.variable)[list(trial.variable(key.variable).visits)]
-        rows = wide.fillna(0.0).stack().reset_index()  # every missing value is imputed
-        rows = rows.rename(columns={rows.columns[0]: "participant"})
-        rows["arm"] = rows["participant"].map(trial.arm)
-    else:
-        rows = models.observations(trial, key.variable)
-        if key.method.startswith("ancova:") and key.time:
-            pair = rows[rows["time"].isin([trial.reference, key.time])]
-            both = pair["participant"].value_counts() == 2
-            rows = pair[pair["participant"].map(both) & (pair["time"] == key.time)]
-    return {arm: (trial.n(arm), rows.loc[rows["arm"] == arm, "participant"].nunique(),
-                  int((rows["arm"] == arm).sum())) for arm in trial.arms}
+        pair = seen[[trial.reference, key.time]]
+        return pair.mul(pair.all(axis=1) & trial.described(key.variable), axis=0)
+    complete = models.complete_covariates(trial)
+    if "mi-" in key.method:  # every missing value is imputed
+        return (seen | True).mul(complete, axis=0)
+    seen = seen.mul(complete, axis=0)
+    if key.method.startswith("ancova:") and key.time:
+        return seen[[key.time]].mul(seen[trial.reference], axis=0)
+    return seen

@@ -9,8 +9,8 @@ import pytest
 
 from mair.results import Lookup
 from mair.sections import analysis as estimates
+from mair.sections import measures, outcomes
 from mair.sections import model as models
-from mair.sections import outcomes
 from mair.studies.verify_r import _data, _ours
 from mair.trial import load
 
@@ -174,7 +174,7 @@ def test_every_choice_runs_and_names_itself(tmp_path, covariance, inference, est
     rows = outcomes.rows(trial)
     value = Lookup(rows)
     prefix = "" if estimator == "difference" else f"{estimator}:"
-    method = outcomes.method(rows, "outcomes", "Y")
+    method = measures.method(rows, "outcomes", "Y")
     assert method == f"{prefix}{covariance}/{inference}"
     key = ("outcomes", "Y", "difference", "v2", method)
     b, se, p, low, high = (value(*key, statistic=s) for s in ("b", "se", "p", "ci_low", "ci_high"))

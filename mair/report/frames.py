@@ -1,0 +1,118 @@
+"""What the figures of flow, baseline, outcomes and biomarkers draw: frames of rows and scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from mair import results
+from mair.report import fmt
+from mair.sections import measures
+from mair.trial import Trial
+
+
+def smd(trial: Trial, rows: pd.DataFrame) -> pd.DataFrame:
+    """Baseline differences for a love plot: ``label``, ``smd``, ``low``, ``high``.
+
+    Estimable ones only, treatment minus control, in the order of the trial file.
+    """
+    found = {one.variable: one for one in results.records(rows, analysis="baseline", method="smd")}
+    return pd.DataFrame(
+        [(feature.label, one.smd, one.ci_low, one.ci_high) for feature in trial.baseline
+         if (one := found[feature.name]).smd == one.smd],
+        columns=["label", "smd", "low", "high"])
+
+
+def forest(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame:
+    """B over the baseline SD of every contrast; outcomes are turned so that above 0 is better.
+
+    Returns
+    -------
+    DataFrame
+        ``label``, ``visit``, ``estimate``, ``low``, ``high``, ``text``, ``p_text``.
+    """
+    found = []
+    for name, variable in measures.variables(trial, section).items():
+        sign = -1 if section == "outcomes" and variable.better == "lower" else 1
+        own = results.records(rows, analysis=section, variable=name, arm="difference",
+                              method=measures.method(rows, section, name))
+        p = {one.time: one.p for one in own}
+        for one in results.records(rows, analysis=section, variable=name, method="b_over_sd"):
+            if one.d == one.d:
+                low, high = sorted((sign * one.ci_low, sign * one.ci_high))
+                found.append((name, one.time, sign * one.d, low, high,
+                              fmt.estimate(sign * one.d, low, high), fmt.p_value(p[one.time])))
+    return pd.DataFrame(found, columns=["label", "visit", "estimate", "low", "high", "text",
+                                        "p_text"])
+
+
+def favours(trial: Trial, section="outcomes") -> tuple[str, str]:
+    """The words under the two sides of a forest plot; a biomarker favours nobody."""
+    if section == "biomarkers":
+        return f"{trial.treatment} fell more", f"{trial.treatment} rose more"
+    return f"favours {trial.control}", f"favours {trial.treatment}"
+
+
+def side(trial: Trial, name: str, low: float, high: float) -> str:
+    """The arm on whose side an interval of treatment minus control lies.
+
+    Of an outcome the arm that did better; of a biomarker the one that rose more. Empty where
+    the interval holds zero, or does not exist.
+    """
+    variable = trial.variable(name)
+    if not (low > 0 or high < 0):
+        return ""
+    good = (low > 0) == (variable.section == "biomarkers" or variable.better == "higher")
+    return trial.treatment if good else trial.control
+
+
+def people(trial: Trial, section="outcomes") -> pd.DataFrame:
+    """Observed scores: ``participant``, ``visit``, ``value``, ``arm``, and the variable's name
+    in a column ``outcome`` or ``biomarker``."""
+    found = []
+    for name in measures.variables(trial, section):
+        long = trial.scores(name).stack().dropna().rename("value").reset_index()
+        long.columns = ["participant", "visit", "value"]
+        found.append(long.assign(arm=long["participant"].map(trial.arm),
+                                 **{section.removesuffix("s"): name}))
+    return pd.concat(found, ignore_index=True)
+
+
+def means(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame:
+    """Model means with limits on the measured scale (geometric means where logged).
+
+    Returns
+    -------
+    DataFrame
+        ``arm``, ``visit``, ``mean`` (of biomarkers ``value``), ``low``, ``high``, and the
+        variable's name in a column ``outcome`` or ``biomarker``.
+    """
+    found = []
+    for name, variable in measures.variables(trial, section).items():
+        back = np.exp if variable.transform == "log" else float
+        found += [(name, one.arm, one.time, back(one.mean), back(one.ci_low), back(one.ci_high))
+                  for one in results.records(rows, analysis="emm", variable=name, arm=trial.arms)]
+    value = "mean" if section == "outcomes" else "value"
+    return pd.DataFrame(found, columns=[section.removesuffix("s"), "arm", "visit", value, "low",
+                                        "high"])
+
+
+def axes(trial: Trial, section="outcomes") -> dict[str, str]:
+    """What each variable's axis says: its name with unit or range."""
+    labels = {}
+    for name, variable in measures.variables(trial, section).items():
+        span = f"{variable.range[0]:g} to {variable.range[1]:g}" if variable.range else ""
+        detail = variable.unit or span
+        labels[name] = f"{name} ({detail})" if detail else name
+    return labels
+
+
+def residuals(frame: pd.DataFrame) -> pd.DataFrame:
+    """A model's residuals (``arm``, ``fitted``, ``residual``) with their normal ``quantile``.
+
+    Of the i-th of n residuals it is that of (i - 0.375) / (n + 0.25), Blom's score.
+    """
+    frame = frame.dropna()
+    ranks = frame["residual"].rank(method="first")
+    return frame.assign(quantile=ndtri((ranks - 0.375) / (len(frame) + 0.25)))

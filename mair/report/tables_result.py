@@ -1,0 +1,314 @@
+"""The tables of flow, baseline, outcomes and biomarkers: which rows stand where, and how.
+
+Each function takes the trial (for names, order and sizes) and rows of ``results.csv``, and
+declares a `pivot`; nothing is computed here but an intraclass correlation from two variances.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mair.report import fmt, words
+from mair.report.table import Column, Line, Table, pivot
+from mair.sections import baseline as characteristics
+from mair.sections import measures
+from mair.trial import Trial
+
+OVERALL, DIFFERENCE = {"arm": "overall"}, {"arm": "difference"}
+
+
+def _arms(trial: Trial, *, overall=False) -> dict[str, str]:
+    """Each arm's heading, with its size."""
+    found = {arm: f"{arm} (n = {trial.n(arm)})" for arm in trial.arms}
+    return found | ({"overall": f"Overall (n = {trial.n()})"} if overall else {})
+
+
+def _ci(trial: Trial) -> str:
+    return f"{100 * trial.analysis.confidence:g}% CI"
+
+
+def retention(trial: Trial, rows: pd.DataFrame) -> Table:
+    """Who was seen at each visit, by arm, with Wilson intervals and Fisher's p."""
+    lines = [Line(visit, {"analysis": "flow", "variable": "retained", "time": visit})
+             for visit in trial.primary.visits]
+    columns, spanners = [], {}
+    for arm, heading in _arms(trial, overall=True).items():
+        spanners[heading] = (f"{arm}::Seen (%)", f"{arm}::{_ci(trial)}")
+        columns += [Column(spanners[heading][0], ("n", "percent"), fmt.count, {"arm": arm}),
+                    Column(spanners[heading][1], ("ci_low", "ci_high"), _one_decimal,
+                           {"arm": arm, "method": "wilson"})]
+    columns.append(Column("p (Fisher)", ("p",), fmt.p_value, DIFFERENCE | {"method": "fisher"}))
+    return pivot(rows, lines, columns, name="retention", head="Visit", spanners=spanners,
+                 title=f"Seen on {trial.primary.name}, by visit",
+                 notes=("Percent of those randomised, with Wilson's interval.",))
+
+
+def _one_decimal(low, high) -> str:
+    return fmt.interval(low, high, 1)
+
+
+def attendance(trial: Trial, rows: pd.DataFrame) -> Table | None:
+    """Sessions attended, credibility and preference by arm; None where nothing is declared."""
+    found = rows.loc[rows["analysis"] == "flow", "variable"].drop_duplicates()
+    lines = [Line(f"{label}, median (Q1 to Q3)",
+                  {"analysis": "flow", "variable": role, "method": "weighted-average"})
+             for role, label in (("sessions", "Sessions attended"),
+                                 ("credibility", "Credibility")) if role in set(found)]
+    lines += [Line(f"Preferred: {variable.removeprefix('preference: ')}",
+                   {"analysis": "flow", "variable": variable, "method": ""})
+              for variable in found[found.str.startswith("preference: ")]]
+    columns = [Column(heading, ("n", "percent", "median", "q1", "q3"), _answers, {"arm": arm})
+               for arm, heading in _arms(trial).items()]
+    columns.append(Column("p (Mann-Whitney)", ("p",), fmt.p_value,
+                          DIFFERENCE | {"method": "mann-whitney"}))
+    return pivot(
+        rows, lines, columns, name="attendance", title="Attendance, credibility and preference",
+        notes=("Quartiles by the weighted-average rule (SPSS; Hyndman-Fan type 6). Preference as "
+               "percent of those who answered.",)) if lines else None
+
+
+def _answers(n, percent, median, q1, q3) -> str:
+    return (fmt.count(n, percent) if fmt.absent(median)
+            else f"{median:g} ({q1:g} to {q3:g}), n = {n:g}")
+
+
+def interventions(trial: Trial) -> Table | None:
+    """The interventions session by session, as ``about: interventions`` declares them."""
+    declared = trial.about.get("interventions")
+    frame = pd.DataFrame(declared).astype(str)
+    return Table("interventions", "The interventions, session by session", frame,
+                 frame) if declared else None
+
+
+def sample_size(trial: Trial, rows: pd.DataFrame) -> Table:
+    """The planned sample size under both formulas and both ways to allow for dropout."""
+    lines = [Line(label, {"analysis": "sample_size", "variable": trial.primary.name,
+                          "arm": "overall", "method": method})
+             for method, label in (("normal", "Normal formula"), ("t", "Noncentral t"))]
+    columns = [Column("d", ("d",), lambda d: fmt.number(d, 3)),
+               Column("Participants per arm", ("n",), fmt.count),
+               Column("Power with that number", ("power",), lambda p: f"{100 * p:.1f}%")]
+    for rule, head, digits in (("divided", "Both arms, n / (1 − dropout)", 0),
+                               ("multiplied", "Both arms, n × (1 + dropout)", 1)):
+        columns.append(Column(
+            head, ("n_with_dropout",), lambda n, digits=digits: fmt.number(n, digits),
+            lambda line, rule=rule: {"method": f"{line.keys['method']}/{rule}"}, rule))
+    return pivot(rows, lines, columns, name="sample_size", head="Formula",
+                 title="Planned sample size",
+                 notes=("Two-sided, equal arms. The first way to allow for dropout rounds up in "
+                        "each arm; the second is not rounded.",))
+
+
+def baseline(trial: Trial, rows: pd.DataFrame) -> Table:
+    """Table 1 of a trial: each characteristic by arm, with the standardised difference.
+
+    No p value stands here, as CONSORT advises; `baseline_tests` holds them.
+    """
+    lines = []
+    for feature in trial.baseline:
+        missing = int(feature.values.isna().sum())
+        what = "mean (SD)" if feature.kind == "continuous" else "n (%)"
+        lines.append(Line(f"{feature.label}, {what}" + (f", {missing} unknown" if missing else ""),
+                          {"analysis": "baseline", "variable": feature.name}))
+        if feature.kind == "categorical":
+            lines += [Line(f"\u2003{level}", {"analysis": "baseline", "variable": variable})
+                      for level, variable in characteristics.labels(feature).items()]
+    columns = [Column(heading, ("n", "n_known", "percent", "mean", "sd"), _characteristic,
+                      {"arm": arm}) for arm, heading in _arms(trial, overall=True).items()]
+    columns.append(Column(f"SMD ({_ci(trial)})", ("smd", "ci_low", "ci_high"), fmt.estimate,
+                          DIFFERENCE | {"method": "smd"}))
+    return pivot(rows, lines, columns, name="baseline", head="Characteristic",
+                 title="Baseline characteristics by arm",
+                 notes=("SMD: standardised mean difference, treatment minus control; for several "
+                        "levels the Mahalanobis distance (Yang and Dalton). A constant row has "
+                        "none.",))
+
+
+def _characteristic(n, n_known, percent, mean, sd) -> str:
+    return fmt.mean_sd(mean, sd) if fmt.absent(n_known) else fmt.count(n, percent)
+
+
+def baseline_tests(trial: Trial, rows: pd.DataFrame) -> Table:
+    """The p values that a printed baseline table may hold, each under its test's name."""
+    kinds = {True: "Continuous characteristics", False: "Counts"}
+    lines = [Line(feature.label, {"analysis": "baseline", "variable": feature.name}, heading)
+             for continuous, heading in kinds.items() for feature in trial.baseline
+             if (feature.kind == "continuous") == continuous]
+    columns = [Column(method.capitalize(), ("p",), fmt.p_value, DIFFERENCE | {"method": method})
+               for method in (*characteristics.CONTINUOUS, *characteristics.COUNTS)]
+    return pivot(rows, lines, columns, name="baseline_tests", head="Characteristic",
+                 title="Baseline tests, as a check on printed p values only",
+                 notes=("Student's and Welch's t tests; Levene's (centred on the mean) chooses "
+                        "between them at 0.05. Pearson's test has no continuity correction, "
+                        "Yates's is for 2 x 2 tables only, Fisher's is exact (Freeman-Halton for "
+                        "more levels). A constant row is not estimable.",))
+
+
+def outcomes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
+    """Means by arm and visit with d, B, z or t, p and q, one block a variable."""
+    lines, fitted = [], {}
+    for name, variable in measures.variables(trial, section).items():
+        fitted[name] = measures.method(rows, section, name)
+        label = f"{name}: {variable.label}" if variable.label != name else name
+        lines += [Line(visit, {"analysis": section, "variable": name, "time": visit},
+                       label + (f", {variable.unit}" if variable.unit else ""))
+                  for visit in variable.visits]
+    columns = []
+    for arm in trial.arms:
+        keys = {"arm": arm, "method": "described"}
+        columns += [Column(f"{arm}, n", ("n",), fmt.count, keys),
+                    Column(f"{arm}, mean (SD)", ("mean", "sd"), fmt.mean_sd, keys)]
+    columns.append(Column("d", ("d",), fmt.number, DIFFERENCE | {"method": "d_ppc2"}))
+    z = trial.analysis.inference == "z"
+    for head, statistics, show in (
+            (f"B ({_ci(trial)})", ("b", "ci_low", "ci_high"), fmt.estimate),
+            ("z", ("z",), fmt.number) if z else ("t (df)", ("t", "df"), _t_df),
+            ("p", ("p",), fmt.p_value), ("q", ("q",), _q), ("n (scores)", ("n", "n_rows"), _sizes)):
+        columns.append(Column(
+            head, statistics, show,
+            lambda line: DIFFERENCE | {"method": fitted[line.keys["variable"]]}, "model"))
+    return pivot(rows, lines, columns, name=section, head="Visit",
+                 title=f"{section.capitalize()}: means and Group x Time contrasts",
+                 notes=_notes(trial, section, fitted))
+
+
+def _t_df(t, df) -> str:
+    return f"{fmt.number(t)} ({fmt.number(df, 1)})"
+
+
+def _q(q) -> str:
+    return fmt.p_value(q, missing="")
+
+
+def _sizes(n, n_rows) -> str:
+    return f"{n:g} ({n_rows:g})"
+
+
+def _notes(trial: Trial, section: str, fitted: dict[str, str]) -> tuple[str, str]:
+    """Whom the columns cover, which models were fitted, and what d, B and q are."""
+    column = (trial.sections.get("describe") or {}).get(section)
+    whom = f"those with {column}" if column else "everyone seen at every visit of the variable"
+    covariates = ", ".join(covariate.name for covariate in trial.covariates)
+    scale = ", on the ln scale where the transform is log" if section == "biomarkers" else ""
+    return (
+        f"Means and SDs describe {whom}; the models use every observed score "
+        f"({'; '.join(words.method(how) for how in dict.fromkeys(fitted.values()))}"
+        f"{'; covariates: ' + covariates if covariates else ''}"
+        f"). d: Morris's d_ppc2 on the measured scale. B: change from {trial.reference}, "
+        f"{trial.treatment} minus {trial.control}{scale}.",
+        "q: Benjamini-Hochberg within the declared family."
+        if getattr(trial.analysis.fdr_families, section)
+        else "No correction for multiplicity is declared.")
+
+
+def models(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
+    """What each model is made of: size, variances, Group x Time, covariates, its state."""
+    lines, covariates = [], {}
+    for name in measures.variables(trial, section):
+        how = measures.method(rows, section, name)
+        lines.append(Line({"Variable": name, "Fitted": words.method(how)},
+                          {"analysis": section, "variable": name, "method": how}))
+        own = rows["variable"][(rows["analysis"] == section)
+                               & rows["variable"].str.startswith(f"{name}: ")]
+        covariates |= dict.fromkeys(own.str.removeprefix(f"{name}: "))
+    variances = ("var_participant", "var_residual")
+    columns = [Column("n (scores)", ("n", "n_rows"), _sizes, OVERALL)]
+    columns += [Column(head, statistics, show, OVERALL) for head, statistics, show in (
+        ("Participant variance", variances[:1], _three), ("Residual variance", variances[1:],
+                                                          _three), ("ICC", variances, _icc))]
+    columns.append(Column("Group x Time", ("chi2", "f", "df1", "df2", "p"), _whole, DIFFERENCE,
+                          "group_time"))
+    columns += [Column(
+        f"{label}, p", ("p",), fmt.p_value,
+        lambda line, label=label: OVERALL | {"variable": f"{line.keys['variable']}: {label}"},
+        label) for label in covariates]
+    columns.append(Column("State", ("reml_criterion", "converged", "boundary", "fallback"), _state,
+                          OVERALL))
+    return pivot(
+        rows, lines, columns, name=f"{section}_models",
+        title=f"{section.capitalize()}: the fitted models",
+        notes=("REML; standard errors are GLS at the estimate, with Kenward and Roger's adjustment "
+               "where that is the inference. A participant variance at zero leaves no trustworthy "
+               "degrees of freedom; compound symmetry, which allows a negative correlation, then "
+               "stands beside it in results.csv.",))
+
+
+def _three(value) -> str:
+    return fmt.number(value, 3)
+
+
+def _icc(participant, residual) -> str:
+    total = participant + residual
+    return fmt.number(participant / total if total else None, 3)
+
+
+def _whole(chi2, f, df1, df2, p) -> str:
+    """Group x Time as a whole, for reading."""
+    if fmt.absent(f):
+        return f"χ²({df1:g}) = {fmt.number(chi2)}, {fmt.p_equals(p)}"
+    return f"F({df1:g}, {fmt.number(df2, 1)}) = {fmt.number(f)}, {fmt.p_equals(p)}"
+
+
+def _state(criterion, converged, boundary, fallback) -> str:
+    states = {"variance at zero": boundary, "fell back": fallback, "not converged": not converged}
+    return "; ".join(state for state, holds in states.items() if holds) or "converged"
+
+
+def effect_sizes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
+    """The effect sizes under each convention, with intervals."""
+    lines = [Line({"Variable": name, "Visit": visit},
+                  {"analysis": section, "variable": name, "arm": "difference", "time": visit})
+             for name in measures.variables(trial, section)
+             for visit in measures.later(trial, name)]
+    columns = [Column("n", ("n",), fmt.count, {"method": "d_ppc2"})]
+    columns += [Column(head, ("d", "ci_low", "ci_high"), fmt.estimate, {"method": method})
+                for method, head in (("d_ppc2", "d_ppc2"),
+                                     ("d_ppc2-uncorrected", "d_ppc2, uncorrected"),
+                                     ("b_over_sd", "B over SD"))]
+    return pivot(
+        rows, lines, columns, name=f"{section}_effect_sizes",
+        title=f"{section.capitalize()}: effect sizes by convention",
+        notes=("d_ppc2: difference in mean change over the pooled baseline SD of the same people, "
+               "times 1 − 3/(4 df − 1) (Morris 2008), and without the factor; B over SD: the "
+               f"model's B over that SD. {_ci(trial)}.",))
+
+
+def ratios(trial: Trial, rows: pd.DataFrame, section="biomarkers") -> Table | None:
+    """Geometric means, CV and the ratio of geometric means; None where nothing is logged."""
+    lines, fitted = [], {}
+    for name, variable in measures.variables(trial, section).items():
+        if variable.transform == "log":
+            fitted[name] = measures.method(rows, section, name)
+            lines += [Line({"Biomarker": name, "Visit": visit},
+                           {"analysis": section, "variable": name, "time": visit})
+                      for visit in variable.visits]
+    columns = [Column(f"{arm}, geometric mean (CV)", ("gm", "cv", "n"), _geometric,
+                      {"arm": arm, "method": "described"}) for arm in trial.arms]
+    columns.append(Column(
+        f"Ratio of change ({_ci(trial)})", ("gmr", "gmr_low", "gmr_high"), fmt.estimate,
+        lambda line: DIFFERENCE | {"method": fitted[line.keys["variable"]]}))
+    return pivot(
+        rows, lines, columns, name=f"{section}_ratios",
+        title=f"{section.capitalize()} on the ln scale, as ratios",
+        notes=(f"A ratio of 1 means that {trial.treatment} and {trial.control} changed by the same "
+               "factor.",)) if lines else None
+
+
+def _geometric(mean, cv, n) -> str:
+    return f"{fmt.number(mean)} ({fmt.number(cv, 0)}%), n = {n:g}"
+
+
+def normality(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
+    """Lilliefors and Shapiro-Wilk over both arms, on scores, ln scores and residuals."""
+    own = rows[(rows["analysis"] == "normality") & (rows["arm"] == "overall")]
+    keys = own[["variable", "time"]].drop_duplicates()
+    lines = [Line({"Values": variable, "Visit": visit or "all"},
+                  {"analysis": "normality", "variable": variable, "arm": "overall", "time": visit})
+             for variable, visit in keys.itertuples(index=False)
+             if variable.split(": ")[0] in measures.variables(trial, section)]
+    columns = [Column("n", ("n",), fmt.count, {"method": "lilliefors"})]
+    columns += [Column(f"{method.title()} p", ("p",), fmt.p_value, {"method": method})
+                for method in ("lilliefors", "shapiro-wilk")]
+    return pivot(rows, lines, columns, name=f"{section}_normality",
+                 title=f"{section.capitalize()}: normality of scores and residuals",
+                 notes=("Lilliefors: Kolmogorov-Smirnov with mean and SD estimated.",))
