@@ -462,12 +462,9 @@ def _manifest(plan: Plan, owned: dict[str, list[str]]) -> dict:
 
 def _chain(path: Path) -> list[Path]:
     """A trial file and those it extends."""
-    from mair.trial.file import read_yaml
+    from mair.trial.file import chain
 
-    found = [path]
-    while isinstance(base := (read_yaml(found[-1])[0] or {}).get("extends"), str):
-        found.append((found[-1].parent / base).resolve())
-    return found
+    return [stated for _, stated, _ in chain(path)[0].files]
 
 
 def packages() -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mair.trial.features import Feature, Variable
+from mair.trial.columns import Feature, Variable
 from mair.trial.schema import Analysis, TrialFile
 
 FLOW_NUMBERS = ("sessions", "credibility")
@@ -48,6 +48,7 @@ class Trial:
     treatment: str
     labels: dict[str, str]
     visits: tuple[str, ...]
+    visit_labels: dict[str, str]
     arm: pd.Series = field(repr=False)
     outcomes: dict[str, Variable]
     biomarkers: dict[str, Variable]
