@@ -55,7 +55,7 @@ def trial(data=DATA, **changes):
             if value is not None}
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "tiny.csv").write_text(data, encoding="utf-8")
-        (Path(folder) / "tiny.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+        (Path(folder) / "tiny.yaml").write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
         return load(Path(folder) / "tiny.yaml")
 
 
