@@ -39,7 +39,7 @@ def test_retention(trial, rows):
 Visit  | Seen (%)   | 95% CI        | Seen (%)   | 95% CI        | Seen (%)   | 95% CI        | p (Fisher)
 before | 4 (100.0%) | 51.0 to 100.0 | 4 (100.0%) | 51.0 to 100.0 | 8 (100.0%) | 67.6 to 100.0 |
 after  | 4 (100.0%) | 51.0 to 100.0 | 4 (100.0%) | 51.0 to 100.0 | 8 (100.0%) | 67.6 to 100.0 | not estimable
-later  | 3 (75.0%)  | 30.1 to 95.4  | 4 (100.0%) | 51.0 to 100.0 | 7 (87.5%)  | 52.9 to 97.8  | 1.000
+a year later | 3 (75.0%)  | 30.1 to 95.4  | 4 (100.0%) | 51.0 to 100.0 | 7 (87.5%)  | 52.9 to 97.8  | 1.000
 """)  # noqa: E501
     assert list(table.spanners) == ["C (n = 4)", "T (n = 4)", "Overall (n = 8)"]
     assert table.spanners["T (n = 4)"] == ("T::Seen (%)", "T::95% CI")
@@ -94,7 +94,7 @@ def test_outcomes(trial, rows):
 Visit  | C, n | C, mean (SD)  | T, n | T, mean (SD)  | d     | B (95% CI)                | z     | p      | q      | n (scores)
 before | 3    | 50.00 (10.00) | 4    | 50.00 (8.16)  |       |                           |       |        |        |
 after  | 3    | 50.00 (9.17)  | 4    | 30.00 (10.20) | −1.88 | −20.00 (−24.92 to −15.08) | −7.97 | <0.001 | <0.001 | 8 (23)
-later  | 3    | 50.00 (11.14) | 4    | 30.00 (4.90)  | −1.88 | −20.00 (−25.21 to −14.79) | −7.52 | <0.001 | <0.001 | 8 (23)
+a year later | 3    | 50.00 (11.14) | 4    | 30.00 (4.90)  | −1.88 | −20.00 (−25.21 to −14.79) | −7.52 | <0.001 | <0.001 | 8 (23)
 """)  # noqa: E501
     assert set(table.groups) == {"Pain: Pain score"}
     assert table.notes[0].startswith("Means and SDs describe everyone seen at every visit of the "
@@ -156,7 +156,7 @@ def test_normality(trial, rows):
 Values          | Visit  | n  | Lilliefors p | Shapiro-Wilk p
 Pain            | before | 8  | 0.149        | 0.093
 Pain            | after  | 8  | 0.591        | 0.812
-Pain            | later  | 7  | 0.306        | 0.386
+Pain            | a year later | 7  | 0.306        | 0.386
 Pain: residuals | all    | 23 | 0.023        | 0.408
 """)
 
@@ -166,7 +166,7 @@ Pain: residuals | all    | 23 | 0.023        | 0.408
 
 def test_the_forest_turns_outcomes_so_that_the_right_is_better(trial, rows):
     after, later = frames.forest(trial, rows["outcomes"]).to_dict("records")
-    assert (after["label"], after["visit"], later["visit"]) == ("Pain", "after", "later")
+    assert (after["label"], after["visit"], later["visit"]) == ("Pain", "after", "a year later")
     assert after["estimate"] == pytest.approx(20 / 80**0.5)  # a fall of pain is good
     assert 0 < after["low"] < after["estimate"] < after["high"]
     assert (after["text"], after["p_text"]) == ("2.24 (1.69 to 2.79)", "<0.001")
@@ -185,7 +185,7 @@ def test_the_forest_leaves_biomarkers_as_they_are(trial, rows):
 def test_a_contrast_that_is_not_estimable_is_not_drawn(trial, rows):
     own = rows["outcomes"].copy()
     own.loc[(own["method"] == "b_over_sd") & (own["time"] == "after"), "value"] = None
-    assert list(frames.forest(trial, own)["visit"]) == ["later"]
+    assert list(frames.forest(trial, own)["visit"]) == ["a year later"]
 
 
 def test_whom_a_side_favours(trial):

@@ -32,6 +32,7 @@ data: tiny.csv
 participant: id
 arm: {column: arm, control: C, treatment: T, labels: {C: Control, T: Therapy}}
 visits: [before, after, later]
+visit_labels: {later: a year later}
 outcomes:
   Pain: {columns: [pain_0, pain_1, pain_2], label: Pain score, range: [0, 100], better: lower}
 biomarkers:
@@ -55,8 +56,9 @@ def trial(data=DATA, **changes):
             if value is not None}
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "tiny.csv").write_text(data, encoding="utf-8")
-        (Path(folder) / "tiny.yaml").write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
-        return load(Path(folder) / "tiny.yaml")
+        path = Path(folder) / "tiny.yaml"
+        path.write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
+        return load(path)
 
 
 def agree(rows, analysis, expected):
