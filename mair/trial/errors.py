@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+HANDED = "MAIR_TRIAL"  # environment variable: the file by which a run hands over its trial
 _SHOWN = 60
 
 

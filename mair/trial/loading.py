@@ -15,7 +15,7 @@ from mair.trial import columns, file, tables
 from mair.trial.columns import Feature, People, Variable
 from mair.trial.errors import ROOT, TrialError, display
 from mair.trial.schema import BaselineEntry, Measure, TrialFile
-from mair.trial.trial import _LEFT_OUT, FLOW_NUMBERS, FLOW_TEXTS, Trial
+from mair.trial.trial import _LEFT_OUT, FLOW_NUMBERS, FLOW_TEXTS, Trial, handed
 
 
 def load(path: Path | str, **analysis) -> Trial:
@@ -44,7 +44,9 @@ def load(path: Path | str, **analysis) -> Trial:
     if not path.is_absolute() and not path.exists() and (ROOT / path).exists():
         path = ROOT / path
     by_hand = {key: value for key, value in analysis.items() if value is not None}
-    spec, source, notices = file.read(path := path.absolute(), by_hand)
+    if (given := handed(path := path.absolute(), by_hand)) is not None:
+        return given
+    spec, source, notices = file.read(path, by_hand)
     data, published = source.relative("data"), source.relative("published")
     problems = []
     if published is not None and not published.is_file():
