@@ -17,10 +17,13 @@ FILE = "cohort_ranges.csv"
 
 def stored(trial: Trial) -> pd.DataFrame | None:
     """The ranges kept beside a synthetic trial's data, if there are any."""
-    path = trial.data_path.with_name(FILE) if trial.has_data else None
-    if not trial.synthetic or path is None or not path.is_file():
+    if not (trial.synthetic and trial.has_data):
         return None
-    return pd.read_csv(path, dtype=dict.fromkeys(KEYS, str), keep_default_na=False)
+    try:
+        return pd.read_csv(trial.data_path.with_name(FILE), dtype=dict.fromkeys(KEYS, str),
+                           keep_default_na=False)
+    except FileNotFoundError:
+        return None
 
 
 def over_cohorts(found: pd.DataFrame | None, variable: str, visit: str) -> dict[str, tuple]:

@@ -52,5 +52,7 @@ def consistency(
 
 def claims_beside(published: Path | str) -> pd.DataFrame | None:
     """The ``claims.csv`` in the folder of a file of published numbers, if there is one."""
-    path = Path(published).with_name("claims.csv")
-    return words.read(path) if path.is_file() else None
+    try:
+        return words.read(Path(published).with_name("claims.csv"))
+    except FileNotFoundError:
+        return None
