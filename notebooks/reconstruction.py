@@ -28,29 +28,33 @@ out = None  # the run's output folder; None writes nothing
 # %%
 from mair import results
 from mair.published import compare, numbers
-from mair.report import figures, style, tables, words
+from mair.report import bands, tables_appendix
+from mair.report.show import Show
+from mair.report.words import bullets, opening, say
 from mair.sections import rows as sections
 from mair.studies import cohort
-from mair.studies.cohort import plausible, report
+from mair.studies.cohort import plausible, verdicts
 from mair.trial import load
 
+# %%
 t = load(trial)
-words.opening(t)
+show = Show(t, out)
+opening(t, "reconstruction")
 
 # %% [markdown]
 # ## How it was made
 #
-# 1. **Cells.** A printed mean fixes a sum of whole scores, a printed SD a few sums of squares.
+# 1. **Scores.** A printed mean fixes a sum of whole scores, a printed SD a few sums of squares.
 #    Integers with exactly these two sums make each arm's scores at each visit.
 # 2. **Dropouts.** Table 2 minus Table 3 gives the sums of the dropouts' baselines.
-# 3. **The model backwards.** With its cells fixed, a group of completers enters the
+# 3. **The model backwards.** With these scores fixed, a group of completers enters the
 #    random-intercept model through two numbers alone: the sum of squared person totals, and the
 #    sum of covariate times total. The REML score equation is linear in the first and the slope
 #    in the second, so the values that print a row's *B*, limits, *z* and *p* are solved for.
 # 4. **One medication vector.** All models share it. Vectors are tried from the most ordinary
 #    on, until every outcome's rows can be printed with the slope towards worse health.
-# 5. **Pairing.** Swaps of two people within a cell leave every mean and SD alone; they move the
-#    two sums to where they must be, and the correlations between visits with them.
+# 5. **Pairing.** Swaps of two people of one arm at one visit leave every mean and SD alone; they
+#    move the two sums to where they must be, and the correlations between visits with them.
 # 6. **Biomarkers.** Table 4 describes those seen after treatment, its models everyone; the
 #    people not described carry what *B* still lacks.
 #
@@ -69,10 +73,18 @@ spec, published = cohort.specification(), numbers.read(t.published)
 look = numbers.Lookup(published)
 rows = plausible.rows(t, spec)
 compared = compare.compare(published, sections.rows(t))
-words.say(f"{compare.summary_line(compared)}.")
+found = verdicts.summary(t, spec, compared, rows)
+say(f"{compare.summary_line(compared)}.")
 
 # %%
-tables.show(report.targets_table(t, spec, compared, rows), out)
+show(tables_appendix.reconstruction(found))
+
+# %%
+breaking = ", ".join(found[found["broken"] != ""]["variable"]) or "none"
+say(f"Of {len(found)} variables, "
+    f"{(found['model'] == found['model_of']).sum()} give back every checkable model number, "
+    f"{(found['moments'] == found['moments_of']).sum()} every mean and SD. Rules of "
+    f"plausibility are broken by: {breaking}.")
 
 # %% [markdown]
 # ## Implied and generated correlations
@@ -82,13 +94,22 @@ tables.show(report.targets_table(t, spec, compared, rows), out)
 # around it; each mark is one pair of visits in one arm of the cohort.
 
 # %%
-figure, axes = style.subplots(height=5.2)
-report.bands(rows, axes, arms=t.labels)
-figures.show(figure, "reconstruction", report.bands_alt(rows), out, t.synthetic)
+pairs = rows[rows["method"] == "pearson"].astype({"value": float}).sort_values("value")
+low, high = pairs.iloc[0], pairs.iloc[-1]
+show(bands.correlation_bands(rows, arms=t.labels), "reconstruction",
+     alt=f"Within-arm correlations between visits, {len(pairs)} of them, from {low['value']:.2f} "
+         f"({low['variable']}, {low['arm']}) to {high['value']:.2f} ({high['variable']}, "
+         f"{high['arm']}), beside the value and band that the printed standard errors imply for "
+         "each variable.")
 
-# %% [markdown]
-# Only the weighted mean of an outcome's correlations is pinned by what was printed. How it is
-# spread over pairs and arms belongs to the generator.
+# %%
+implied = {one.variable: one for one in results.records(rows, method="implied")}
+outside = [one for one in results.records(rows, method="pearson")
+           if one.r < implied[one.variable].band_low or one.r > implied[one.variable].band_high]
+say(f"{len(outside)} of {len(pairs)} correlations lie outside their variable's band"
+    + (": " + "; ".join(f"{one.variable}, {one.arm}, {one.time} {one.r:.2f}" for one in outside)
+       if outside else "") + ". Only the weighted mean of an outcome's correlations is pinned by "
+    "what was printed; how it is spread over pairs and arms belongs to the generator.")
 
 # %% [markdown]
 # ## What cannot be met, and why
@@ -97,15 +118,32 @@ figures.show(figure, "reconstruction", report.bands_alt(rows), out, t.synthetic)
 # reason, by enumeration or by bounds, computed here.
 
 # %%
-missed = report.unmet(compared)
-words.say(f"{len(missed)} printed means, SDs, effect sizes and model numbers are missed.")
-words.bullets(*report.proofs(look, t, spec))
+missed = verdicts.unmet(compared)
+say(f"{len(missed)} printed means, SDs, effect sizes and model numbers are missed.")
+
+# %%
+bullets(*[f"**{one.variable}, {one.arm}, {one.time}: SD {one.printed}.** The mean fixes the sum at "
+          f"{one.total}; sums of squares have its parity, so the nearest SDs of whole numbers are "
+          f"{one.below:.4f} and {one.above:.4f}. None prints {one.printed}."
+          for one in plausible.impossible_sds(look, spec).itertuples()],
+        *[f"**{one.variable}, {one.time}: d {one.printed}.** Scores with the printed means and SDs "
+          f"have d from {one.low:.4f} to {one.high:.4f}, by the correction that other rows follow."
+          for one in plausible.d_bounds(look, t, spec).itertuples()])
 
 # %% [markdown]
 # Scales of few points cannot pass a test of normality, whatever the people.
 
 # %%
-words.bullets(*report.coarse(look, spec, rows))
+coarse = [name for name in spec["outcomes"] for one in results.records(
+    rows, variable=name, method="generated")
+    if one.p_normal_min <= 0.05 and t.variable(name).range[1] - t.variable(name).range[0] <= 10]
+for name in coarse:
+    bullets(*[f"**{name}, {one.time}.** Of {one.ways:,} ways to place whole scores with the "
+              f"printed moments, the one nearest to a normal curve has Lilliefors p = {one.p:.2g}."
+              for one in plausible.normality_bound(look, spec, name).itertuples()],
+            *[f"**{name}, {one.arm}, {one.time}.** Each of {one.ways} ways to place whole scores "
+              f"with the printed moments has {one.fewest} or more beyond 10 % at an extreme."
+              for one in plausible.heap_bound(look, spec, name).itertuples()])
 
 # %% [markdown]
 # ## What it may be used for, and what not

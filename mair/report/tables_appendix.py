@@ -273,3 +273,23 @@ def consistency(checked) -> Table:
         "Verdict": odd["verdict"], "Convention": odd["convention"]}).reset_index(drop=True)
     return Table("consistency", "Checks that do not come out exactly", display, checked,
                  notes=("Each printed number is an interval of half a unit of its last digit.",))
+
+
+def reconstruction(found) -> Table:
+    """The five targets of the synthetic cohort, one line a variable (`verdicts.summary`)."""
+    def of(kind):
+        return [f"{n} of {total}" if total else ""
+                for n, total in zip(found[kind], found[f"{kind}_of"], strict=True)]
+
+    display = pd.DataFrame({
+        "Variable": found["variable"], "1 Means, SDs": of("moments"), "2 Model": of("model"),
+        "3 Steps, range": found["steps"].map({1: "kept", 0: "broken"}), "4 Counts": of("counts"),
+        "5 r implied": found["r_implied"].map("{:.2f}".format),
+        "5 r generated": [f"{low:.2f} to {high:.2f}" for low, high in
+                          zip(found["r_min"], found["r_max"], strict=True)],
+        "5 Broken": found["broken"].replace("", "none")})
+    return Table("reconstruction", "The five targets, outcome by outcome", display, found,
+                 notes=("Reproduced of checkable printed numbers. r: within-arm correlation "
+                        "between visits; implied: by the printed standard errors and SDs. Broken: "
+                        "rules (i) correlations, (ii) distances and heaps, (iii) biomarkers' "
+                        "changes and shape, (iv) the covariate's direction, (v) normality.",))
