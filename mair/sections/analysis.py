@@ -6,7 +6,7 @@ matrix with Kenward-Roger, ANCOVA. Sections turn it into rows and need not know 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from mair.stats import covariance as structures
 from mair.stats import mixed, smallsample
 from mair.stats.ancova import ancova
 from mair.trial import Trial
+from mair.trial.trial import remembered
 
 NAN = float("nan")
 
@@ -98,26 +99,17 @@ def analyse(trial: Trial, name: str, *, covariance=None, inference=None, estimat
     Estimate
     """
     chosen = trial.analysis
-    covariance = covariance or chosen.covariance
-    inference = inference or chosen.inference
-    estimator = estimator or chosen.estimator
-    design = models.build(trial, name, common_baseline=estimator == "clda")
-    if covariance == "random-intercept" and inference == "z":
-        result = mixed.random_intercept(design.y, design.X, design.groups, reml=reml)
-        fitted, fallback = covariance, ""
-    else:
-        result = structures.fit(design.y, design.X, design.groups, design.visits, covariance,
-                                reml=reml)
-        fitted, fallback = result.structure, result.fallback
-    method = f"{fitted}/{inference}" + ("" if reml else "/ml")
-    found = _mixed(trial, name, design, result, inference,
-                   ("clda:" if estimator == "clda" else "") + method, fallback)
-    if bool(result.boundary) and fitted == "random-intercept":
-        beside = analyse(trial, name, covariance="compound-symmetry", inference=inference,
-                         estimator="difference" if estimator == "ancova" else estimator,
-                         reml=reml)
-        found = _replaced(found, beside=beside)
-    missing = missing or chosen.missing
+    return _analyse(trial, name, covariance or chosen.covariance, inference or chosen.inference,
+                    estimator or chosen.estimator, missing or chosen.missing, reml)
+
+
+@remembered
+def _analyse(trial, name, covariance, inference, estimator, missing, reml) -> Estimate:
+    clda = estimator == "clda"
+    found = _mixed(trial, name, covariance, inference, clda, reml)
+    if found.overall["boundary"]:
+        found = replace(found, beside=_mixed(trial, name, "compound-symmetry", inference, clda,
+                                             reml))
     if missing != "observed":
         from mair.sections import imputed as imputation
 
@@ -128,25 +120,27 @@ def analyse(trial: Trial, name: str, *, covariance=None, inference=None, estimat
     return found
 
 
-def _replaced(found: Estimate, **changes) -> Estimate:
-    from dataclasses import replace
+@remembered
+def fit(trial: Trial, name: str, covariance: str, clda: bool = False, reml: bool = True):
+    """The mixed model of ``name``, whatever is then inferred: `mair.stats.covariance.Fit`."""
+    design = models.build(trial, name, clda)
+    return structures.fit(design.y, design.X, design.groups, design.visits, covariance, reml=reml)
 
-    return replace(found, **changes)
 
-
-def _mixed(trial, name, design, result, inference, method, fallback) -> Estimate:
+def _mixed(trial, name, covariance, inference, clda, reml) -> Estimate:
     """Everything read from one fitted mixed model."""
+    design, result = models.build(trial, name, clda), fit(trial, name, covariance, clda, reml)
     infer = partial(_contrast, result, inference, trial.analysis.confidence)
     boundary = bool(result.boundary)
     size = (int(result.n_groups), int(result.n_rows))
     states = {
-        f"fell back: {fallback}": bool(fallback),
+        f"fell back: {result.fallback}": bool(result.fallback),
         "participant variance at zero: no degrees of freedom are trustworthy": boundary,
         "not converged": not bool(result.converged),
     }
-    weights = models.marginal_means(design, trial, name)
     return Estimate(
-        method=method,
+        method=("clda:" if clda else "") + f"{result.structure}/{inference}"
+        + ("" if reml else "/ml"),
         sizes=dict.fromkeys(design.contrasts, size),
         contrasts={visit: infer(row) for visit, row in design.contrasts.items()},
         whole=_whole(result, inference, design.contrasts),
@@ -154,46 +148,37 @@ def _mixed(trial, name, design, result, inference, method, fallback) -> Estimate
             "n": size[0], "n_rows": size[1], "var_participant": float(result.var_participant),
             "var_residual": float(result.var_residual), "reml_criterion": float(result.criterion),
             "converged": int(bool(result.converged)), "boundary": int(boundary),
-            "fallback": int(bool(fallback)),
+            "fallback": int(bool(result.fallback)),
         },
         covariates={label: infer(np.eye(len(design.names))[column])
                     for label, column in design.covariates.items()},
-        means={key: infer(row) for key, row in weights.items()},
-        residuals=_residuals(design, result),
+        means={key: infer(row) for key, row in models.marginal_means(design, trial, name).items()},
+        residuals=_residuals(design, result, inference),
         state="; ".join(state for state, holds in states.items() if holds),
     )
 
 
 def _contrast(result, inference, confidence, weights) -> Contrast:
     """One linear combination of the coefficients under the chosen inference."""
+    found = smallsample.contrast(result, weights, inference, confidence=confidence)
+    b, se, df, t, p, low, high = (float(getattr(found, f.name)) for f in fields(found))
     if inference == "z":
-        found = mixed.contrast(result, weights)
-        b, se = float(found.estimate), float(found.se)
-        half = float(ndtri((1 + confidence) / 2)) * se
-        return Contrast(b, se, NAN, float(found.z), NAN, float(found.p), b - half, b + half)
-    rule = {"satterthwaite": smallsample.satterthwaite,
-            "kenward-roger": smallsample.kenward_roger}[inference]  # fmt: skip
-    found = rule(result, weights, confidence=confidence)
-    return Contrast(*(float(x) for x in (found.estimate, found.se, found.df)), NAN,
-                    *(float(x) for x in (found.t, found.p, found.low, found.high)))  # fmt: skip
+        return Contrast(b, se, NAN, t, NAN, p, low, high)
+    return Contrast(b, se, df, NAN, t, p, low, high)
 
 
 def _whole(result, inference, contrasts) -> dict[str, float]:
     """Group x Time over all later visits."""
     if not contrasts:
         return {}
-    weights = np.array(list(contrasts.values()))
+    found = smallsample.joint(result, np.array(list(contrasts.values())), inference)
     if inference == "z":
-        found = mixed.wald(result, weights)
-        return {"chi2": float(found.chi2), "df1": found.df1, "p": float(found.p)}
-    rule = {"satterthwaite": smallsample.satterthwaite_f,
-            "kenward-roger": smallsample.kenward_roger_f}[inference]  # fmt: skip
-    found = rule(result, weights)
+        return {"chi2": found.df1 * found.f, "df1": found.df1, "p": found.p}
     return {"f": found.f, "df1": found.df1, "df2": found.df2, "p": found.p}
 
 
-def _residuals(design, result) -> pd.DataFrame:
-    if isinstance(result, mixed.RandomIntercept):
+def _residuals(design, result, inference) -> pd.DataFrame:
+    if result.structure == "random-intercept" and inference == "z":
         found = mixed.residuals(result, design.y, design.X, design.groups)
         fitted, residual = found.fitted, found.conditional
     else:

@@ -6,12 +6,14 @@ every observed row is used. `mair.sections.analysis` fits it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from mair.stats.columns import coordinates, dependent_columns
 from mair.trial import Trial
+from mair.trial.trial import remembered
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Design:
         Column of each covariate's coefficient.
     visits : ndarray of int, shape (n_rows,)
         Visit of each row, numbered from 0 in the variable's order.
+    dropped : dict of str to ndarray, shape (p,)
+        Columns left out, as combinations of those of ``X``.
     """
 
     rows: pd.DataFrame
@@ -46,6 +50,20 @@ class Design:
     contrasts: dict[str, np.ndarray]
     covariates: dict[str, int]
     visits: np.ndarray
+    dropped: dict[str, np.ndarray]
+
+    def weights(self, wanted: dict[str, float]) -> np.ndarray | None:
+        """Weights (p,) on ``X`` of a combination of all columns; None if it is not estimable.
+
+        It is estimable where a column left out has the weight that the columns that make it up
+        give it.
+        """
+        own = np.array([wanted.get(name, 0.0) for name in self.names])
+        for label, made in self.dropped.items():
+            given, weight = made * own, wanted.get(label, 0.0)
+            if abs(given.sum() - weight) > 1e-7 * (np.abs(given).sum() + abs(weight)):
+                return None
+        return own
 
     @property
     def y(self) -> np.ndarray:
@@ -97,42 +115,40 @@ def _covariate_columns(trial: Trial, participants: pd.Series) -> dict[str, np.nd
     return columns
 
 
-def build(trial: Trial, name: str, *, common_baseline: bool = False) -> Design:
+@remembered
+def build(trial: Trial, name: str, clda: bool = False) -> Design:
     """The design of the Group x Time model of ``name``.
 
-    With ``common_baseline`` (cLDA) the arms share their mean at the reference visit: there is
+    With ``clda`` (a common baseline) the arms share their mean at the reference visit: there is
     no column for the arm, and a contrast is the difference between arms at that visit.
     Columns that depend on earlier ones (a visit without data in an arm, a constant
     covariate) are left out, as R does; contrasts that need them are then absent.
     """
     rows = observations(trial, name)
     treated = (rows["arm"] == trial.treatment).to_numpy(float)
-    later = [visit for visit in trial.variable(name).visits if visit != trial.reference]
-    columns = {"intercept": np.ones(len(rows))} | ({} if common_baseline else {"arm": treated})
+    labels = list(trial.variable(name).visits)
+    later = [visit for visit in labels if visit != trial.reference]
+    columns = {"intercept": np.ones(len(rows))} | ({} if clda else {"arm": treated})
     for visit in later:
         columns[f"time {visit}"] = (rows["time"] == visit).to_numpy(float)
     for visit in later:
         columns[f"arm x {visit}"] = treated * columns[f"time {visit}"]
     covariates = _covariate_columns(trial, rows["participant"])
     columns.update({f"covariate {label}": column for label, column in covariates.items()})
-    kept = _independent(columns)
-    position = {label: i for i, label in enumerate(kept)}
-    combined = {visit: combination(columns, kept, {f"arm x {visit}": 1.0}) for visit in later}
-    return Design(
-        rows=rows,
-        columns=columns,
-        X=np.column_stack([columns[label] for label in kept]),
-        names=tuple(kept),
-        groups=pd.factorize(rows["participant"])[0],
-        contrasts={visit: row for visit, row in combined.items() if row is not None},
-        covariates={
-            label: position[f"covariate {label}"]
-            for label in covariates
-            if f"covariate {label}" in position
-        },
-        visits=rows["time"].map({v: i for i, v in enumerate(trial.variable(name).visits)}
-                                ).to_numpy(int),
+    names, whole = list(columns), np.column_stack(list(columns.values()))
+    dropped = dependent_columns(whole)
+    kept = tuple(name for i, name in enumerate(names) if i not in dropped)
+    X = np.delete(whole, dropped, axis=1)
+    design = Design(
+        rows=rows, columns=columns, X=X, names=kept,
+        groups=pd.factorize(rows["participant"])[0], contrasts={},
+        covariates={label: kept.index(f"covariate {label}") for label in covariates
+                    if f"covariate {label}" in kept},
+        visits=rows["time"].map({v: i for i, v in enumerate(labels)}).to_numpy(int),
+        dropped={names[i]: coordinates(whole[:, i], X) for i in dropped},
     )
+    weights = {visit: design.weights({f"arm x {visit}": 1.0}) for visit in later}
+    return replace(design, contrasts={v: w for v, w in weights.items() if w is not None})
 
 
 def wide(trial: Trial, name: str) -> pd.DataFrame:
@@ -147,39 +163,6 @@ def wide(trial: Trial, name: str) -> pd.DataFrame:
         arm=(trial.arm[scores.index] == trial.treatment).astype(float),
         **{f"covariate {label}": column for label, column in columns.items()},
     )
-
-
-def combination(columns: dict, kept: list[str], weights: dict[str, float]) -> np.ndarray | None:
-    """Weights on the kept columns of a combination of all; None where it is not estimable.
-
-    A combination is estimable when it lies in the row space of the full design; the columns
-    left out then count as zero, as in R.
-    """
-    names = list(columns)
-    size = np.array([np.sqrt(column @ column) or 1.0 for column in columns.values()])
-    rows = np.column_stack(list(columns.values())) / size
-    wanted = np.array([weights.get(name, 0.0) for name in names]) / size
-    _, values, basis = np.linalg.svd(rows, full_matrices=False)
-    basis = basis[values > 1e-9 * values[0]]
-    if np.abs(wanted - basis.T @ (basis @ wanted)).max() > 1e-7 * np.abs(wanted).max():
-        return None
-    return np.array([weights.get(name, 0.0) for name in kept])
-
-
-def _independent(columns: dict[str, np.ndarray]) -> list[str]:
-    """Names of the columns that add to those before them."""
-    kept: list[str] = []
-    basis: list[np.ndarray] = []
-    for label, column in columns.items():
-        rest = column.astype(float)
-        for _ in range(2):  # twice is enough for orthogonality
-            for direction in basis:
-                rest = rest - direction * (direction @ rest)
-        size = float(np.sqrt(rest @ rest))
-        if size > 1e-9 * max(1.0, float(np.sqrt(column @ column))):
-            kept.append(label)
-            basis.append(rest / size)
-    return kept
 
 
 def marginal_means(design: Design, trial: Trial, name: str) -> dict[tuple[str, str], np.ndarray]:
@@ -213,6 +196,5 @@ def marginal_means(design: Design, trial: Trial, name: str) -> dict[tuple[str, s
         wanted[trial.treatment, visit] = base | here | gap
         if gap:  # under a common baseline the arms do not differ there
             wanted["difference", visit] = gap
-    weights = {key: combination(design.columns, list(design.names), row)
-               for key, row in wanted.items()}
+    weights = {key: design.weights(row) for key, row in wanted.items()}
     return {key: row for key, row in weights.items() if row is not None}

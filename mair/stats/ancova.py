@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mair.stats._reduction import dependent_columns
+from .columns import dependent_columns
 
 
 class Ancova(NamedTuple):

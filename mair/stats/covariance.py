@@ -13,23 +13,21 @@ Where a structure cannot be fitted the one before it is, and the result says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from . import mixed
-from ._patterns import Rows
+from .likelihood import Point, Rows, exchangeable, newton, triangle
 
-__all__ = ["STRUCTURES", "Fit", "Residuals", "fit", "residuals"]
+__all__ = ["STRUCTURES", "Fit", "Residuals", "fit", "residuals", "unstructured"]
 
 STRUCTURES = ("random-intercept", "compound-symmetry", "unstructured")
-SINGULAR = 1e-4  # share of a visit's variance that the visits before it must leave
-STEPS = 100
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One fitted model.
+    """One fitted model, or a batch: every array then has the problem on its first axis.
 
     Attributes
     ----------
@@ -43,8 +41,6 @@ class Fit:
         Their GLS covariance (X'V^-1X)^-1.
     visits : ndarray (k,)
         Labels of Sigma's rows, sorted.
-    sigma : ndarray (k, k)
-        Covariance of a participant's scores, units of y squared.
     theta : ndarray (q,)
         (covariance, residual variance), or Sigma's upper triangle row by row.
     criterion : float
@@ -53,12 +49,11 @@ class Fit:
         False where there is no estimate (y fitted exactly, or no optimum found); numbers nan.
     boundary : bool
         random-intercept: the participants' variance is exactly 0.
-    iterations : int
-        Newton steps; 0 for the random intercept, whose profile is searched exactly.
-    n_groups, n_rows : int
     reml : bool
     rows : Rows
         The reduced data, in scaled units, for `mair.stats.smallsample`.
+    cache : dict
+        What has been computed of this fit: its `point`, and small-sample matrices.
     """
 
     structure: str
@@ -67,31 +62,57 @@ class Fit:
     beta: np.ndarray
     cov: np.ndarray
     visits: np.ndarray
-    sigma: np.ndarray
     theta: np.ndarray
-    criterion: float
-    converged: bool
-    boundary: bool
-    iterations: int
-    n_groups: int
-    n_rows: int
+    criterion: np.ndarray
+    converged: np.ndarray
+    boundary: np.ndarray
     reml: bool
     rows: Rows = field(repr=False)
+    cache: dict = field(repr=False, default_factory=dict)
 
     @property
     def se(self):
         """Standard errors (p,)."""
-        return np.sqrt(np.diag(self.cov))
+        return np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1))
+
+    @property
+    def basis(self):
+        """Matrices (q, k, k) that Sigma is a sum of."""
+        k = len(self.visits)
+        return triangle(k) if self.structure == "unstructured" else exchangeable(k)
+
+    @property
+    def sigma(self):
+        """Covariance (k, k) of a participant's scores, units of y squared."""
+        return np.tensordot(self.theta, self.basis, 1)
 
     @property
     def var_participant(self):
         """Between-participant variance (compound symmetry: covariance); nan if unstructured."""
-        return np.nan if self.structure == "unstructured" else float(self.theta[0])
+        return np.nan if self.structure == "unstructured" else self.theta[..., 0]
 
     @property
     def var_residual(self):
         """Within-participant variance; nan if unstructured."""
-        return np.nan if self.structure == "unstructured" else float(self.theta[1])
+        return np.nan if self.structure == "unstructured" else self.theta[..., 1]
+
+    @property
+    def n_groups(self):
+        """Participants with rows."""
+        return self.rows.n_groups.reshape(np.shape(self.converged))
+
+    @property
+    def n_rows(self):
+        """Rows."""
+        return self.rows.n_rows.reshape(np.shape(self.converged))
+
+    @property
+    def point(self):
+        """The likelihood and its derivatives at the estimate, always with a batch axis."""
+        if "point" not in self.cache:
+            theta = np.atleast_2d(self.theta) / self.rows.scale[:, None] ** 2
+            self.cache["point"] = Point.at(self.rows, theta, self.basis, self.reml)
+        return self.cache["point"]
 
 
 @dataclass(frozen=True)
@@ -126,9 +147,8 @@ def fit(y, X, participants, visits, structure, *, reml=True):
     -------
     Fit
         ``unstructured`` falls back to ``compound-symmetry`` where two visits are seen together
-        in fewer than two participants, and where Newton's method converges from neither start
-        (the pairwise covariances, the diagonal) to a strict minimum that leaves every visit
-        1e-4 of its variance given the others, beyond which rounding decides.
+        in fewer than two participants, and where Newton's method (`likelihood.newton`) converges
+        from neither start, the pairwise covariances or their diagonal; the better of two optima.
         ``compound-symmetry`` falls back to ``random-intercept`` where the criterion has no
         minimum above the correlation -1/(n - 1).
 
@@ -138,36 +158,28 @@ def fit(y, X, participants, visits, structure, *, reml=True):
         Shapes that do not fit, values that are not finite, dependent columns of X (by index), a
         participant with two rows at one visit, no participant with two rows, or nothing left
         within or between participants to estimate a variance from.
-
-    Notes
-    -----
-    Newton's method on the exact derivatives (Lindstrom and Bates, JASA 1988;83:1014-22), Fisher
-    scoring where the Hessian is not positive definite, halving steps that leave the positive
-    definite matrices or raise the criterion; the better of two optima. The random intercept is
-    `mixed.random_intercept`, a global optimum; compound symmetry adds the best interior minimum
-    of a scan of the negative correlations.
     """
     if structure not in STRUCTURES:
         raise ValueError(f"structure: {structure!r} is none of {', '.join(STRUCTURES)}")
-    rows = Rows.of(y, X, participants, visits)
-    requested, k, why = structure, len(rows.visits), ""
+    rows, labels = Rows.of(y, X, participants, visits)
+    requested, why = structure, ""
     if structure == "unstructured":
-        whole = rows.completed()
-        theta, steps, why = _unstructured(whole, reml)
+        found, why = _unstructured(rows.completed(), labels, reml)
         if not why:
-            return _finished(whole, triangle(k), theta, steps, reml, structure, requested, "")
+            return found
         structure = "compound-symmetry"
-    found = mixed.random_intercept(y, X, participants, reml=reml)
-    if not found.converged or rows.scale == 0:
-        return _failed(rows, reml, requested)
-    intercept = np.array([found.var_participant, found.var_residual]) / rows.scale ** 2
-    theta, steps = intercept, 0
-    if structure == "compound-symmetry":
-        theta, steps = _compound_symmetry(rows, intercept, reml)
-        if theta is None:
-            theta, structure = intercept, "random-intercept"
+    found = mixed.random_intercept(y, X, participants, reml=reml,
+                                   negative=structure == "compound-symmetry")
+    if structure == "compound-symmetry" and not found.converged:
+        found = mixed.random_intercept(y, X, participants, reml=reml)
+        if found.converged:
+            structure = "random-intercept"
             why += ("; " if why else "") + "no correlation above -1/(n - 1) is an optimum"
-    return _finished(rows, exchangeable(k), theta, steps, reml, structure, requested, why)
+    theta = np.stack([found.var_participant, found.var_residual], -1)
+    if not found.converged:
+        structure, why = requested if requested != "unstructured" else "compound-symmetry", ""
+    return Fit(structure, requested, why, found.beta, found.cov, labels, theta, found.criterion,
+               found.converged, found.boundary & (structure == "random-intercept"), reml, rows)
 
 
 def residuals(fit, y, X, participants, visits):
@@ -198,149 +210,71 @@ def residuals(fit, y, X, participants, visits):
     return Residuals(fitted, marginal, standardised)
 
 
-def exchangeable(k):
-    """Basis (2, k, k) of compound symmetry: covariance, residual variance."""
-    return np.stack([np.ones((k, k)), np.eye(k)])
+def unstructured(rows, visits, *, reml=True, both=False):
+    """Unstructured fits of a batch of `Rows`, a pattern of which has every visit.
 
+    Parameters
+    ----------
+    rows : Rows
+    visits : array (k,)
+    reml : bool
+    both : bool
+        Newton's method from both starts, the better of two optima; else from the diagonal only
+        where it fails from the pairwise covariances.
 
-def triangle(k):
-    """Basis (k (k + 1) / 2, k, k) of symmetric matrices, upper triangle row by row."""
-    i, j = np.triu_indices(k)
-    basis = np.zeros((len(i), k, k))
-    basis[np.arange(len(i)), i, j] = basis[np.arange(len(i)), j, i] = 1
-    return basis
-
-
-def basis_of(fit):
-    """Basis of the fit's Sigma."""
-    k = len(fit.visits)
-    return triangle(k) if fit.structure == "unstructured" else exchangeable(k)
-
-
-def _finished(rows, basis, theta, steps, reml, structure, requested, fallback):
-    point = rows.point(theta, basis, reml)
-    inverse = np.linalg.inv(rows.root)
-    s2 = rows.scale ** 2
-    boundary = structure == "random-intercept" and bool(theta[0] == 0)
-    return Fit(structure, requested, fallback, rows.ols + rows.scale * (inverse @ point.gamma),
-               s2 * inverse @ point.phi @ inverse.T, rows.visits,
-               s2 * np.tensordot(theta, basis, 1), s2 * theta,
-               float(point.value + rows.constants(reml)), True, boundary, steps,
-               int(rows.counts.sum()), rows.n_rows, reml, rows)
-
-
-def _failed(rows, reml, requested):
-    p, k = rows.n_columns, len(rows.visits)
-    return Fit(requested, requested, "", np.full(p, np.nan), np.full((p, p), np.nan), rows.visits,
-               np.full((k, k), np.nan), np.full(2, np.nan), np.nan, False, False, 0,
-               int(rows.counts.sum()), rows.n_rows, reml, rows)
-
-
-def _compound_symmetry(rows, intercept, reml):
-    """(covariance, residual) and steps: the random intercept's, or a negative covariance.
-
-    None where the criterion has no minimum: it can fall all the way to -1/(n - 1) where hardly
-    anyone has n rows.
+    Returns
+    -------
+    Fit
+        nan where neither converges.
+    why : ndarray of str (B,)
+        Why from the first start.
     """
-    basis = exchangeable(len(rows.visits))
-    ratios = -np.r_[np.linspace(0.05, 0.85, 17), 1 - 10.0 ** -np.arange(1, 7)] / rows.most
-    df = rows.n_rows - rows.n_columns * reml
-    w, logdet, _ = rows.precision(np.eye(len(rows.visits)) + ratios[:, None, None])
-    pivots = np.diagonal(np.linalg.cholesky(rows.total(w)), axis1=-2, axis2=-1)
-    rss = pivots[:, -1] ** 2
-    value = logdet + df * np.log(rss) + 2 * np.log(pivots[:, :-1]).sum(-1) * reml
-    padded = np.r_[np.inf, value, np.inf]
-    minima = np.flatnonzero((value <= padded[:-2]) & (value <= padded[2:]))
-    best, steps = None, 0
-    if intercept[0] > 0:
-        best = rows.point(intercept, basis, reml)
-        minima = minima[minima > 0]
-    for at in minima:
-        point, taken, _ = _newton(rows, basis, rss[at] / df * np.array([ratios[at], 1.0]), reml)
-        steps += taken
-        if point is not None and (best is None or point.value < best.value):
-            best = point
-    return (None if best is None else best.theta), steps
+    k = len(visits)
+    basis, upper = triangle(k), np.triu_indices(k)
+    pairs, _ = rows.pairwise()
+    theta, value, why = newton(rows, _positive(pairs)[:, *upper], basis, reml)
+    again = np.flatnonzero((both & ((rows.counts.sum(1) > 0).sum(1) > 1)) | np.isnan(value))
+    if len(again):
+        start = _positive(pairs[again] * np.eye(k))[:, *upper]
+        other, height, _ = newton(rows.taken(again), start, basis, reml)
+        lower = ~(value[again] <= height) & np.isfinite(height)
+        theta[again[lower]], value[again[lower]] = other[lower], height[lower]
+    return fitted(rows, theta, "unstructured", visits, reml), why
 
 
-def _unstructured(rows, reml):
-    """theta, steps and, where it cannot be fitted, the reason."""
-    if rows.scale == 0:
-        return None, 0, "y is fitted exactly"
-    k = len(rows.visits)
-    together = np.tensordot(rows.counts, rows.seen[:, :, None] & rows.seen[:, None], 1)
+def fitted(rows, theta, structure, visits, reml=True, boundary=False):
+    """A batch of fits at theta (B, q), in the scaled units of ``rows``, nan where there is none."""
+    scale, converged = rows.scale[:, None], np.isfinite(theta).all(1)
+    basis = triangle(len(visits)) if structure == "unstructured" else exchangeable(len(visits))
+    point = Point.at(rows, theta, basis, reml)
+    gamma = point.gamma.reshape(rows.start.shape) * scale + rows.start
+    phi = rows.joined(point.phi[:, :, None])[:, 0]
+    return Fit(structure, structure, "", (rows.back @ gamma[..., None])[..., 0],
+               scale[:, None] ** 2 * rows.back @ phi @ rows.back.swapaxes(1, 2),
+               np.asarray(visits), theta * scale**2, point.value + rows.constants(reml),
+               converged, boundary & converged, reml, rows, {"point": point})
+
+
+def _unstructured(rows, labels, reml):
+    """One unstructured fit without a batch axis, and where there is none the reason."""
+    if rows.scale[0] == 0:
+        return None, "y is fitted exactly"
+    together = rows.pairwise()[1][0]
     never = np.argwhere(np.triu(together < 2))
     if len(never):
         i, j = never[0]
-        return None, 0, (f"visits {rows.visits[i]} and {rows.visits[j]} are seen together in "
-                         f"{together[i, j]:.0f} participants")
-    residual = np.zeros((rows.n_columns + 1,) * 2)
-    residual[-1, -1] = 1
-    pairwise = rows.spread(residual).sum(0) / together
-    upper = np.triu_indices(k)
-    best, reasons, total = None, [], 0
-    for share in (1.0, 0.0) if (rows.counts > 0).sum() > 1 else (1.0,):
-        start = _positive(share * pairwise + (1 - share) * np.diag(np.diag(pairwise)))
-        point, steps, why = _newton(rows, triangle(k), start[upper], reml, best)
-        total += steps
-        reasons.append(why)
-        if point is not None and (best is None or point.value < best.value):
-            best = point
-    return (None, total, reasons[0]) if best is None else (best.theta, total, "")
+        return None, (f"visits {labels[i]} and {labels[j]} are seen together in "
+                      f"{together[i, j]:.0f} participants")
+    found, why = unstructured(rows, labels, reml=reml, both=True)
+    one = {name: getattr(found, name)[0]
+           for name in ("beta", "cov", "theta", "criterion", "converged", "boundary")}
+    return replace(found, **one), "" if found.converged[0] else why[0]
 
 
 def _positive(sigma, least=0.05):
-    """The matrix with the eigenvalues of its correlation matrix raised to ``least``."""
-    sd = np.sqrt(np.maximum(np.diag(sigma), 1e-6))
-    values, vectors = np.linalg.eigh(sigma / np.outer(sd, sd))
-    return (vectors * np.maximum(values, least)) @ vectors.T * np.outer(sd, sd)
-
-
-def _newton(rows, basis, theta, reml, known=None):
-    """Minimise from theta: (point, steps, reason of failure or ''); ``known`` when that is near."""
-    point, before = rows.point(theta, basis, reml), np.inf
-    for step in range(STEPS):
-        if point.reserve < SINGULAR:
-            return None, step, "the likelihood rises towards a singular covariance matrix"
-        if known is not None:
-            away = point.theta - known.theta
-            if away @ known.hessian @ away < 0.01:
-                return known, step, ""
-        curved = _positive_definite(point.hessian)
-        try:
-            move = -np.linalg.solve(point.hessian if curved else point.expected, point.gradient)
-        except np.linalg.LinAlgError:
-            return None, step, "the information matrix is singular"
-        decrement = -move @ point.gradient
-        # quadratic convergence, until rounding keeps the decrement from falling further
-        if curved and (decrement < 1e-22 or (decrement < 1e-12 and decrement >= before / 4)):
-            return point, step, ""
-        before = decrement
-        point = _descended(rows, basis, point, move, reml, decrement)
-        if point is None:
-            return None, step, "no step lowers the criterion"
-    return None, STEPS, f"no convergence in {STEPS} steps"
-
-
-def _descended(rows, basis, point, move, reml, decrement):
-    for halving in range(40):
-        try:
-            after = rows.point(point.theta + 0.5 ** halving * move, basis, reml)
-        except np.linalg.LinAlgError:
-            continue
-        # close to the optimum the criterion's rounding hides the descent
-        if after.value < point.value or decrement < 1e-8:
-            return after
-    return None
-
-
-def _positive_definite(matrix):
-    diagonal = np.diag(matrix)
-    if diagonal.min() <= 0:
-        return False
-    scale = 1 / np.sqrt(diagonal)
-    try:
-        np.linalg.cholesky(matrix * scale * scale[:, None] - 1e-10 * np.eye(len(scale)))
-    except np.linalg.LinAlgError:
-        return False
-    return True
+    """The matrices with the eigenvalues of their correlations raised to ``least``."""
+    sd = np.sqrt(np.maximum(np.diagonal(sigma, axis1=-2, axis2=-1), 1e-6))
+    sd = sd[..., None] * sd[..., None, :]
+    values, vectors = np.linalg.eigh(sigma / sd)
+    raised = (vectors * np.maximum(values, least)[..., None, :]) @ vectors.swapaxes(-1, -2)
+    return raised * sd

@@ -5,13 +5,8 @@
 global optimum on [0, inf) is found to rounding; covariances are GLS, ``(X'V^-1X)^-1`` at the
 estimate, as lme4, nlme, SPSS and Stata report them (statsmodels' differ on unbalanced data).
 
-Three ways in, none with a Python loop over fits:
-
-* `random_intercept`, one design and any number of responses: the design is reduced once, a
-  further response costs a few matrix-vector products (`Reduction`);
-* `random_intercept` with designs or missing patterns of their own (X of three dimensions, or a
-  mask), and `from_moments`: p x p moment matrices, one for each number of rows a participant has;
-* `random_intercept_arms`: one trial under many allocations; the moments are linear in the arms.
+Each participant's rows are split into their mean and the deviations from it, exactly zero for
+what does not vary within participants, so that no ratio is too large for the moment matrices.
 """
 
 from __future__ import annotations
@@ -19,14 +14,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc, ndtr
 
-from . import _batches as batches
-from ._reduction import Layout, Moments, require_full_rank
+from ._profile import GRID, NEGATIVE, Profile, eliminate
+from .columns import orthonormal
 
-__all__ = ["Contrast", "Moments", "RandomIntercept", "Residuals", "Wald", "contrast",
-           "from_moments", "moments", "random_intercept", "random_intercept_arms", "residuals",
-           "wald"]
+__all__ = ["RandomIntercept", "Residuals", "random_intercept", "random_intercept_arms",
+           "residuals"]
+
+CHUNK = 1024  # problems at once: about what stays in the processor's cache
+SINGULAR = 1e-11  # share of a column's sum of squares that is rounding, in a batch of designs
+EXACT = 1e-26  # residual share of y's sum of squares that is rounding
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,8 @@ class RandomIntercept:
     criterion : ndarray (...)
         -2 log (restricted) likelihood by lme4's convention (``REMLcrit``, ML ``deviance``).
     converged : ndarray of bool (...)
-        False where there is no estimate: y is fitted exactly, or within every participant,
-        or (in a batch, ``deficient="nan"``) X is rank-deficient.
+        False where there is no estimate, and the rest is nan: y is fitted exactly, or within
+        every participant, or (in a batch of designs) X is rank-deficient.
     boundary : ndarray of bool (...)
         True where the ratio is exactly 0.
     n_groups, n_rows : ndarray of int (...)
@@ -73,25 +70,6 @@ class RandomIntercept:
 
 
 @dataclass(frozen=True)
-class Contrast:
-    """Linear contrasts with z inference: ``estimate``, ``se``, ``z``, two-sided ``p``."""
-
-    estimate: np.ndarray
-    se: np.ndarray
-    z: np.ndarray
-    p: np.ndarray
-
-
-@dataclass(frozen=True)
-class Wald:
-    """Joint test of contrasts: ``chi2`` on ``df1`` degrees of freedom, ``p``."""
-
-    chi2: np.ndarray
-    df1: int
-    p: np.ndarray
-
-
-@dataclass(frozen=True)
 class Residuals:
     """Diagnostics of one fit, rows in the order given.
 
@@ -106,7 +84,7 @@ class Residuals:
     modes: np.ndarray
 
 
-def random_intercept(y, X, groups, *, reml=True, mask=None, deficient="raise"):
+def random_intercept(y, X, groups, *, reml=True, negative=False):
     """Fit random-intercept models, one or a batch.
 
     Parameters
@@ -119,39 +97,51 @@ def random_intercept(y, X, groups, *, reml=True, mask=None, deficient="raise"):
         Participant of each row, any labels, in any order.
     reml : bool
         REML, or maximum likelihood.
-    mask : array of bool (..., N), optional
-        Rows that count, where the missing pattern differs within the batch. y and X may hold
-        anything, nan too, in the other rows.
-    deficient : {"raise", "nan"}
-        A rank-deficient X in a batch of designs or masks: an error, or nan and
-        ``converged=False`` for that one.
+    negative : bool
+        Allow a negative ratio, down to -1/n, n the most rows of a participant: compound
+        symmetry. Not converged where the criterion has no minimum above.
 
     Returns
     -------
     RandomIntercept
-        Arrays with the broadcast batch shape of y, X and mask in front.
+        Arrays with the broadcast batch shape of y and X in front.
 
     Raises
     ------
     ValueError
-        Shapes that do not fit; a value that is not finite; dependent columns of X, named by
-        index; no participant with two rows, or nothing left within or between participants
-        to estimate a variance from.
+        Shapes that do not fit; a value that is not finite; no participant with two rows; and for
+        one design dependent columns of X, named by index, or nothing left within or between
+        participants to estimate a variance from.
 
     Notes
     -----
     Profile of Bates et al., J Stat Softw 2015;67(1), eqs 34 and 41, at one grouping factor.
     """
-    y, X, codes, mask = _checked(y, X, groups, mask, deficient)
-    if X.ndim == 2 and mask is None:
-        shape = y.shape[:-1]
-        fit = batches.one_design(y.reshape(-1, y.shape[-1]), X, codes, reml)
-    else:
-        shapes = [y.shape[:-1], X.shape[:-2]] + ([] if mask is None else [mask.shape[:-1]])
-        shape = np.broadcast_shapes(*shapes)
-        flat = _flat(y, X, mask, shape)
-        fit = batches.many_designs(*flat, codes, reml, deficient)
-    return _shaped(fit, shape, reml)
+    y, X, people = _checked(y, X, groups)
+    shape = np.broadcast_shapes(y.shape[:-1], X.shape[:-2])
+    (n, p), one = X.shape[-2:], X.ndim == 2
+    first = X if one else X.reshape(-1, n, p)[0]
+    varies = (people.split(first)[1] != 0).any(0)
+    C, A, T = orthonormal(first, ~varies)
+    if one:
+        _require_variances(people, C @ A)
+    Y = np.broadcast_to(y, (*shape, n)).reshape(-1, n)
+    designs = None if one else np.broadcast_to(X, (*shape, n, p)).reshape(-1, n, p)
+
+    def moments(cut):
+        part = Y[cut]
+        Q = C @ A if one else designs[cut] @ (T @ A)
+        start = part @ (C @ A)
+        rest = part - (start @ Q.T if one else (Q @ start[..., None])[..., 0])
+        if one:  # what varies only by rounding must not vary
+            means, apart = (x @ A for x in people.split(C))
+        else:
+            means, apart = people.split(Q)
+        return (*people.moments(means, apart, *people.split(rest.T)), start,
+                np.einsum("bn,bn->b", part, part))
+
+    back = T @ A
+    return _fits(people, moments, len(Y), back, shape, reml, NEGATIVE if negative else GRID)
 
 
 def random_intercept_arms(y, common, by_arm, groups, arms, *, reml=True):
@@ -174,113 +164,48 @@ def random_intercept_arms(y, common, by_arm, groups, arms, *, reml=True):
     Returns
     -------
     RandomIntercept
-        beta in the order [common, arm * by_arm].
+        beta in the order [common, arm * by_arm]; nan for an allocation that leaves the design
+        rank-deficient.
 
     Raises
     ------
     ValueError
         As `random_intercept`.
     """
-    y, common, codes, _ = _checked(y, common, groups, None, "raise")
+    y, common, people = _checked(y, common, groups)
     by_arm, arms = np.asarray(by_arm, float), np.asarray(arms, float)
-    q = codes.max() + 1
+    q = len(people.rows)
     if y.ndim != 1 or common.ndim != 2 or by_arm.shape[:1] != y.shape or arms.shape[-1:] != (q,):
         raise ValueError(f"expected y (N,), common (N, k), by_arm (N, m), arms (..., {q}); got "
                          f"{y.shape}, {common.shape}, {by_arm.shape}, {arms.shape}")
     if not (np.isfinite(by_arm).all() and np.isfinite(arms).all()):
         raise ValueError("by_arm or arms holds a value that is not finite")
-    require_full_rank(common)
-    require_full_rank(by_arm)
-    k, m = common.shape[1], by_arm.shape[1]
-    qc, rc = np.linalg.qr(common)
-    qd, rd = np.linalg.qr(by_arm)
-    start = qc.T @ y
-    back = np.zeros((k + m, k + m))
-    back[:k, :k], back[k:, k:] = np.linalg.inv(rc), np.linalg.inv(rd)
-    shift = np.concatenate([start, np.zeros(m)])
-    pieces = batches.ArmMoments.of(qc, qd, y - qc @ start, codes)
-    flat = arms.reshape(-1, q)
+    k, p = common.shape[1], common.shape[1] + by_arm.shape[1]
+    back, z = np.zeros((p, p)), [None, None]
+    for i, (X, at) in enumerate(((common, slice(k)), (by_arm, slice(k, None)))):
+        C, A, T = orthonormal(X, ~(people.split(X)[1] != 0).any(0))
+        back[at, at], z[i] = T @ A, C @ A
+    start = np.r_[y @ z[0], np.zeros(p - k)]
+    means, apart = people.split(np.c_[common @ back[:k, :k], by_arm @ back[k:, k:],
+                                      y - z[0] @ start[:k]])
+    i, j = np.triu_indices(p + 1)
+    degree = sum(((k <= e) & (e < p)).astype(int) for e in (i, j))
+    pieces = [np.add.reduceat(apart[:, i] * apart[:, j], people.starts), means[:, i] * means[:, j]]
+    flat = arms.reshape(-1, q)[:, people.sorted]
 
-    def data(i):
-        return y, np.c_[common, flat[i][codes, None] * by_arm], codes
+    def added(piece, arm):  # entries are constant, linear or quadratic in a participant's arm
+        out = np.empty((len(degree), 1, len(arm)))
+        for power in range(3):
+            out[degree == power, 0] = piece[:, degree == power].T @ arm.T**power
+        return out
 
-    fit = batches.joined([
-        batches.by_moments(*pieces.at(flat[at:at + batches.CHUNK]), reml, back, shift)
-        for at in range(0, len(flat), batches.CHUNK)])
-    return _shaped(batches.refitted(fit, data, reml, "raise"), arms.shape[:-1], reml)
+    def moments(cut):
+        arm = flat[cut]
+        between = np.stack([added(pieces[1][b], arm[:, b]) for b in people.blocks])
+        return (added(pieces[0], arm), between, np.tile(start, (len(arm), 1)),
+                np.full(len(arm), y @ y))
 
-
-def from_moments(moments, *, reml=True):
-    """Fit from `Moments` alone, as a search that updates moments participant by participant does.
-
-    Parameters
-    ----------
-    moments : Moments
-        Leading batch axes on ``counts``, ``within`` and ``between``. Columns of comparable size
-        and a y without a large mean keep the digits.
-    reml : bool
-
-    Returns
-    -------
-    RandomIntercept
-        Rank-deficient or near-deficient problems are nan with ``converged=False``.
-    """
-    shape = moments.within.shape[:-2]
-    a, k = moments.within.shape[-1], len(moments.sizes)
-    counts = np.broadcast_to(moments.counts, (*shape, k)).reshape(-1, k)
-    within, between = moments.within.reshape(-1, a, a), moments.between.reshape(-1, k, a, a)
-    parts = []
-    for at in range(0, len(within), batches.CHUNK):
-        cut = slice(at, at + batches.CHUNK)
-        part = Moments(moments.sizes, counts[cut], within[cut], between[cut])
-        parts.append(batches.by_moments(*batches.batch_last(part), reml, np.eye(a - 1),
-                                        np.zeros(a - 1)))
-    fit = batches.joined(parts)
-    return _shaped(batches.blanked(fit, np.isnan(fit["beta"]).any(1)), shape, reml)
-
-
-def moments(y, X, groups):
-    """Moment matrices of one data set: see `Moments`; y (N,), X (N, p), groups (N,)."""
-    y, X, codes, _ = _checked(y, X, groups, None, "raise")
-    layout = Layout.of(codes)
-    means, rest = layout.split(np.c_[X, y][layout.order])
-    between = np.stack([means[b].T @ means[b] for b in layout.blocks])
-    return Moments(layout.sizes, layout.counts.astype(float), rest.T @ rest, between)
-
-
-def contrast(fit, L):
-    """Contrasts L beta with z statistics and two-sided normal p.
-
-    Parameters
-    ----------
-    fit : RandomIntercept
-    L : array (p,) or (m, p)
-
-    Returns
-    -------
-    Contrast
-        Arrays of the batch's shape, with a last axis m when L has two dimensions.
-    """
-    L = np.asarray(L, float)
-    estimate = fit.beta @ L.T
-    if L.ndim == 1:
-        variance = np.einsum("i,...ij,j->...", L, fit.cov, L)
-    else:
-        variance = np.einsum("mi,...ij,mj->...m", L, fit.cov, L)
-    se = np.sqrt(variance)
-    z = estimate / se
-    return Contrast(estimate, se, z, 2 * ndtr(-np.abs(z)))
-
-
-def wald(fit, L):
-    """Wald chi-square of L beta = 0, L (m, p) of full row rank, on m degrees of freedom."""
-    L = np.atleast_2d(np.asarray(L, float))
-    if np.linalg.matrix_rank(L) < len(L):
-        raise ValueError("the rows of L are linearly dependent; leave out the redundant ones")
-    estimate = fit.beta @ L.T
-    solved = np.linalg.solve(L @ fit.cov @ L.T, estimate[..., None])[..., 0]
-    chi2 = (estimate * solved).sum(-1)
-    return Wald(chi2, len(L), chdtrc(len(L), chi2))
+    return _fits(people, moments, len(flat), back, arms.shape[:-1], reml, GRID)
 
 
 def residuals(fit, y, X, groups):
@@ -288,7 +213,7 @@ def residuals(fit, y, X, groups):
 
     Parameters
     ----------
-    fit : RandomIntercept
+    fit : RandomIntercept or covariance.Fit
         One fit, no batch axis.
     y, X, groups : arrays (N,), (N, p), (N,)
 
@@ -298,45 +223,131 @@ def residuals(fit, y, X, groups):
         Mode of a participant with n rows: ratio / (1 + n ratio) times the sum of its marginal
         residuals.
     """
-    if fit.beta.ndim != 1:
-        raise ValueError("residuals are of one fit; this one has batch axes")
     y, X = np.asarray(y, float), np.asarray(X, float)
     participants, codes = np.unique(groups, return_inverse=True)
     marginal = y - X @ fit.beta
-    shrink = fit.ratio / (1 + np.bincount(codes) * fit.ratio)
+    ratio = fit.var_participant / fit.var_residual
+    shrink = ratio / (1 + np.bincount(codes) * ratio)
     modes = shrink * np.bincount(codes, weights=marginal)
     fitted = X @ fit.beta + modes[codes]
     return Residuals(fitted, y - fitted, marginal, participants, modes)
 
 
-def _checked(y, X, groups, mask, deficient):
+@dataclass(frozen=True)
+class _People:
+    """Rows ordered by their number a participant, then by participant."""
+
+    order: np.ndarray  # (N,) rows, sorted
+    sorted: np.ndarray  # (q,) participants, sorted
+    starts: np.ndarray  # (q,) first sorted row of each participant
+    rows: np.ndarray  # (q,) rows of each participant, sorted
+    sizes: np.ndarray  # (K,) distinct numbers of rows
+    counts: np.ndarray  # (K,) participants of each
+    blocks: tuple  # K slices of the sorted participants
+
+    @classmethod
+    def of(cls, codes):
+        n = np.bincount(codes)
+        people = np.argsort(n, kind="stable")
+        sizes, counts = np.unique(n, return_counts=True)
+        ends = np.cumsum(counts)
+        blocks = tuple(slice(e - c, e) for e, c in zip(ends, counts, strict=True))
+        return cls(np.lexsort((codes, n[codes])), people, np.cumsum(n[people]) - n[people],
+                   n[people], sizes.astype(float), counts.astype(float), blocks)
+
+    def split(self, values):
+        """Means (..., q, a) times the root of the rows, deviations from them (..., N, a).
+
+        What is constant within a participant deviates by exactly zero.
+        """
+        values = np.moveaxis(values, -2, 0)[self.order]
+        rows = self.rows.reshape(-1, *(1,) * (values.ndim - 1))
+        first = values[self.starts]
+        apart = values - np.repeat(first, self.rows, axis=0)
+        shift = np.add.reduceat(apart, self.starts, axis=0) / rows
+        means = (first + shift) * np.sqrt(rows)
+        apart -= np.repeat(shift, self.rows, axis=0)
+        return np.moveaxis(means, 0, -2), np.moveaxis(apart, 0, -2)
+
+    def moments(self, means, apart, y_means, y_apart):
+        """within (T, 1, B), between (K, T, 1, B) of X (..., n, p) and y (n, B)."""
+        p, b = apart.shape[-1], y_apart.shape[-1]
+        i, j = np.triu_indices(p + 1)
+
+        def cross(x, y):
+            out = np.empty((p + 1, p + 1, b))
+            square = (x.swapaxes(-1, -2) @ x).T
+            out[:p, :p] = square if x.ndim > 2 else square[..., None]
+            out[:p, p] = x.T @ y if x.ndim == 2 else (y.T[:, None] @ x)[:, 0].T
+            out[p, p] = np.einsum("nb,nb->b", y, y)
+            return out[i, j][:, None]
+
+        return cross(apart, y_apart), np.stack(
+            [cross(means[..., s, :], y_means[s]) for s in self.blocks])
+
+
+def _checked(y, X, groups):
     y, X = np.asarray(y, float), np.asarray(X, float)
-    if deficient not in ("raise", "nan"):
-        raise ValueError(f"deficient: {deficient!r} is neither 'raise' nor 'nan'")
     n = y.shape[-1] if y.ndim else 0
     if n < 1 or X.ndim < 2 or X.shape[-2] != n or np.shape(groups) != (n,):
         raise ValueError(f"expected y (..., N), X (..., N, p), groups (N,); got {y.shape}, "
                          f"{X.shape}, {np.shape(groups)}")
-    codes = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
-    if mask is not None:
-        mask = np.asarray(mask)
-        if mask.dtype != bool or mask.shape[-1:] != (n,):
-            raise ValueError(f"mask must be bool (..., {n}); got {mask.dtype} {mask.shape}")
-        y, X = np.where(mask, y, 0.0), np.where(mask[..., None], X, 0.0)
     for name, values in (("y", y), ("X", X)):
         if not np.isfinite(values).all():
-            raise ValueError(f"{name} holds a value that is not finite: pass observed rows only, "
-                             "or a mask")
-    return y, X, codes, mask
+            raise ValueError(f"{name} holds a value that is not finite: pass observed rows only")
+    people = _People.of(np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1))
+    if n <= X.shape[-1]:
+        raise ValueError(f"{n} rows cannot estimate {X.shape[-1]} columns and a variance")
+    if people.sizes.max() < 2:
+        raise ValueError("no participant has two rows: the two variances cannot be told apart")
+    return y, X, people
 
 
-def _flat(y, X, mask, shape):
-    n, p = X.shape[-2:]
-    y = np.broadcast_to(y, (*shape, n)).reshape(-1, n)
-    X = X if X.ndim == 2 else np.broadcast_to(X, (*shape, n, p)).reshape(-1, n, p)
-    return y, X, None if mask is None else np.broadcast_to(mask, (*shape, n)).reshape(-1, n)
+def _require_variances(people, Q):
+    n, q, p = len(Q), len(people.rows), Q.shape[1]
+    rank = np.linalg.matrix_rank(people.split(Q)[1], tol=1e-7)
+    if rank >= n - q:
+        raise ValueError("X leaves no degree of freedom within participants: the residual "
+                         "variance cannot be estimated")
+    if p - rank >= q:
+        raise ValueError("X explains every difference between participants: their variance "
+                         "cannot be estimated")
 
 
-def _shaped(fit, shape, reml):
-    arrays = {name: fit[name].reshape((*shape, *fit[name].shape[1:])) for name in batches.ARRAYS}
-    return RandomIntercept(**arrays, reml=reml)
+def _fits(people, moments, size, back, shape, reml, grid):
+    """Fits of ``size`` problems, chunk by chunk; ``moments(slice)`` gives a chunk's."""
+    if not size:
+        raise ValueError("the batch is empty")
+    parts = [_chunk(people, *moments(slice(at, at + CHUNK)), back, reml, grid)
+             for at in range(0, size, CHUNK)]
+    arrays = [np.concatenate(x) for x in zip(*parts, strict=True)]
+    arrays += [np.full(size, n) for n in (len(people.rows), people.rows.sum())]
+    return RandomIntercept(*(x.reshape((*shape, *x.shape[1:])) for x in arrays), reml)
+
+
+def _chunk(people, within, between, start, length, back, reml, grid):
+    p, size = len(back), len(length)
+    i, j = np.triu_indices(p + 1)
+    whole = within + between.sum(0)
+    scale = whole[i == j]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pivots = eliminate(whole.copy())[0]
+        sound = ((pivots[:-1] > SINGULAR * scale[:-1]) & (scale[:-1] > 0)).all((0, 1))
+    sound &= scale[-1, 0] > EXACT * length
+    # in place of a bad problem one that disturbs nobody
+    within = np.where(sound, within, (i == j).astype(float)[:, None, None])
+    between = np.where(sound, between, 0.0)
+    profile = Profile(within, between, people.sizes, np.tile(people.counts[:, None], size), reml)
+    t, converged = profile.minimise(grid)
+    ratio, gamma, inverse, r2, logdet = profile.solution(t)
+    converged &= sound
+    s2 = r2 / profile.df
+    criterion = profile.df * (1 + np.log(2 * np.pi * s2)) + logdet
+    if reml:
+        criterion -= 2 * np.linalg.slogdet(back)[1]
+    beta = (gamma[:, 0].T + start) @ back.T
+    cov = back @ (np.moveaxis(inverse[:, :, 0], 2, 0) * s2[:, None, None]) @ back.T
+    arrays = [beta, cov, ratio * s2, s2, ratio, criterion]
+    for array in arrays:
+        array[~converged] = np.nan
+    return *arrays, converged, (ratio == 0) & converged

@@ -150,14 +150,9 @@ def random_intercept_fit(common, by_arm, groups, column, *, reml=True):
     """
     common, by_arm = np.asarray(common, float), np.asarray(by_arm, float)
     at = common.shape[1] + column
-    codes = np.unique(groups, return_inverse=True)[1]
 
     def fit(y, arms):
-        try:
-            found = mixed.random_intercept_arms(y, common, by_arm, groups, arms, reml=reml)
-        except ValueError:  # an allocation without an estimate: design by design
-            X = np.stack([np.c_[common, a[codes, None] * by_arm] for a in arms])
-            found = mixed.random_intercept(y, X, groups, reml=reml, deficient="nan")
+        found = mixed.random_intercept_arms(y, common, by_arm, groups, arms, reml=reml)
         return found.beta[:, at], found.se[:, at]
 
     return _in_chunks(fit)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import bdtrik, expit
 
-from mair.stats import saturated
+from mair.stats import saturated, smallsample
 
 CORRELATION = 0.5  # of two visits; a change then has the same SD as a score
 ADJACENT = 0.6  # of neighbouring visits where it falls with lag, as its powers
@@ -109,9 +109,10 @@ def simulated_power(n, k, *, d, share=0.0, rho=CORRELATION, alpha=0.05, draws=10
         y = scores(rng, min(step, draws - at), np.ones((2 * n, k)), matrix)
         y[:, n:, 1:] -= abs(d)
         seen = visits_seen(rng, y, 1.0, np.full(2 * n, share), np.full(2 * n, STEEPNESS))
-        fits = saturated.random_intercept(saturated.Trials.of(y, seen, treated))
-        found += [saturated.kenward_roger(fits, visit).excludes(0, 1 - alpha).sum()
-                  for visit in range(1, k)]
+        fits = saturated.random_intercept(saturated.reduced(y, seen, treated))
+        changes = [saturated.change(k, visit) for visit in range(1, k)]
+        test = smallsample.contrast(fits, changes, "kenward-roger", confidence=1 - alpha)
+        found += ((test.low > 0) | (test.high < 0)).sum(0)
     return found / draws
 
 

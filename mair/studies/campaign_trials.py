@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mair.published.numbers import COLUMNS
-from mair.stats import effects, mixed, power, tests
+from mair.stats import effects, mixed, power, smallsample, tests
 from mair.stats.risk_limits import difference_limits
 
 ARMS = ("control", "active")
@@ -187,8 +187,8 @@ def _model(rng, out, names, data, seen, covariate, complete) -> None:
     for k, visit in enumerate(visits[1:], start=1):
         contrast = np.zeros(len(X[0]))
         contrast[len(visits) + k], contrast[len(visits)] = 1, -1
-        c = mixed.contrast(fit, contrast)
-        b, se, z, p = (float(v) for v in (c.estimate, c.se, c.z, c.p))
+        c = smallsample.contrast(fit, contrast)
+        b, se, z, p = (float(v) for v in (c.estimate, c.se, c.t, c.p))
         d = effects.d_ppc2(complete["active"][:, [0, k]], complete["control"][:, [0, k]],
                            corrected=not uncorrected)
         if d.estimate == d.estimate:

@@ -36,7 +36,7 @@ from mair.sections.study import (
     PATH,
     criteria,
 )
-from mair.stats import saturated
+from mair.stats import saturated, smallsample
 from mair.stats.simulated import (
     ADJACENT,
     CORRELATION,
@@ -140,17 +140,16 @@ def block(plan: Design, at: int, number: int, seed: int = SEED, allocations: int
     cell = cells()[at]
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(at, number)))
     y, seen, shift = generate(rng, plan, cell, BLOCK)
-    trials = saturated.Trials.of(y, seen, plan.treated)
+    trials = saturated.reduced(y, seen, plan.treated)
     fits = {"random-intercept": saturated.random_intercept(trials),
             "unstructured": saturated.unstructured(trials)}
-    infer = {"z": saturated.wald, "satterthwaite": saturated.satterthwaite,
-             "kenward-roger": saturated.kenward_roger}
     out = np.zeros((len(METHODS), len(plan.visits) - 1, 6))
     for row, method in zip(out[:-1], METHODS[:-1], strict=True):
         covariance, inference = method.split("/")
         for visit in range(1, len(plan.visits)):
-            found = infer[inference](fits[covariance], visit)
-            row[visit - 1] = _counted(found, shift[-1, visit], plan.alpha)
+            found = smallsample.contrast(fits[covariance], saturated.change(y.shape[-1], visit),
+                                         inference, confidence=1 - plan.alpha)
+            row[visit - 1] = _counted(found, shift[-1, visit])
     arms = np.tile(plan.treated.astype(np.int8), (BLOCK, 1 + allocations, 1))
     arms[:, 1:] = rng.permuted(arms[:, 1:], axis=2)
     p = saturated.rerandomise(y, seen, arms)
@@ -161,10 +160,11 @@ def block(plan: Design, at: int, number: int, seed: int = SEED, allocations: int
     return out, np.bincount(plan.treated, lost)
 
 
-def _counted(found, truth, alpha):
+def _counted(found, truth):
     fine = np.isfinite(found.se)
     error, variance = (found.estimate - truth)[fine], found.se[fine] ** 2
-    return [found.excludes(0, 1 - alpha).sum(), (fine & ~found.excludes(truth, 1 - alpha)).sum(),
+    return [((found.low > 0) | (found.high < 0)).sum(),
+            (fine & ~((found.low > truth) | (found.high < truth))).sum(),
             (~fine).sum(), error.sum(), (error**2).sum(), variance.sum()]
 
 

@@ -57,16 +57,16 @@ def _ours(designs: dict[str, models.Design]) -> dict[tuple[str, str, str], float
     for name, design in designs.items():
         result = mixed.random_intercept(design.y, design.X, design.groups)
         for i, weights in enumerate(design.contrasts.values(), start=1):
-            one = mixed.contrast(result, weights)
+            one = smallsample.contrast(result, weights)
             found |= {(name, str(i), "b"): float(one.estimate),
                       (name, str(i), "se"): float(one.se)}
         general = structures.fit(design.y, design.X, design.groups, design.visits,
                                  "random-intercept")
         for i, weights in enumerate(design.contrasts.values(), start=1):
-            kr = smallsample.kenward_roger(general, weights)
+            kr = smallsample.contrast(general, weights, "kenward-roger")
             found |= {
                 (name, str(i), "satterthwaite_df"):
-                    float(smallsample.satterthwaite(general, weights).df),
+                    float(smallsample.contrast(general, weights, "satterthwaite").df),
                 (name, str(i), "kenward_roger_se"): float(kr.se),
                 (name, str(i), "kenward_roger_df"): float(kr.df),
             }

@@ -11,7 +11,7 @@ import pytest
 
 from mair.published import numbers
 from mair.results import KEYS
-from mair.stats import mixed
+from mair.stats import mixed, smallsample
 from mair.studies import cohort
 from mair.studies.cohort import blood, crew, integers, likelihood, plausible, targets, verdicts
 
@@ -47,7 +47,7 @@ def model(frame):
     X = np.column_stack([np.ones(len(who)), new, when == 1, when == 2, new * (when == 1),
                          new * (when == 2), frame["drugs"].to_numpy(float)[who]])  # fmt: skip
     fit = mixed.random_intercept(y[who, when], X.astype(float), who)
-    found = mixed.contrast(fit, np.eye(7)[4:])
+    found = smallsample.contrast(fit, np.eye(7)[4:])
     return {k: [getattr(found, k)[i] for k in ("estimate", "se", "z", "p")]
             for i, k in enumerate(("post", "followup", "drugs"))}  # fmt: skip
 

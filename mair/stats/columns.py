@@ -1,0 +1,101 @@
+"""Columns of a design: which depend on others, by one rule, and an orthonormal basis of them.
+
+Columns are judged centred (where the design has a constant column) and scaled, so that a
+covariate in units of 1e-10, or of mean 1e8 and SD 1, counts like any other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["centred", "coordinates", "dependent_columns", "orthonormal", "require_full_rank"]
+
+DEPENDENT = 1e-8  # share of a centred column's norm that the columns before it must leave
+CONSTANT = 1e-12  # share of a column's norm below which its deviations are rounding
+
+
+def centred(X):
+    """X (N, p) less the column means but for the first constant column's, and T: X T is that.
+
+    Without a constant column nothing is centred, and T is the identity.
+    """
+    X, T = np.asarray(X, float), np.eye(np.shape(X)[1])
+    constant = np.flatnonzero((X[:1] == X).all(0) & (X[:1] != 0).any(0))
+    if not len(constant):
+        return X, T
+    first = constant[0]
+    mean = X.mean(0) / X[0, first]
+    mean[first] = 0
+    T[first] -= mean
+    return X - X[:, [first]] * mean, T
+
+
+def dependent_columns(X):
+    """Indices of the columns of X (N, p) that the columns before them already span."""
+    X = np.asarray(X, float)
+    basis, out = [], []
+    for j, column in enumerate(centred(X)[0].T):
+        size = np.linalg.norm(column)
+        if size <= CONSTANT * np.linalg.norm(X[:, j]):
+            out.append(j)
+            continue
+        rest = column / size
+        for _ in range(2):  # twice is enough for orthogonality
+            for q in basis:
+                rest = rest - q * (q @ rest)
+        norm = np.linalg.norm(rest)
+        if norm <= DEPENDENT:
+            out.append(j)
+        else:
+            basis.append(rest / norm)
+    return out
+
+
+def require_full_rank(X):
+    """Raise ValueError naming the dependent columns of X by index."""
+    bad = dependent_columns(X)
+    if bad:
+        raise ValueError(
+            f"X is rank-deficient: column(s) {', '.join(map(str, bad))} (counted from 0) are "
+            "linear combinations of the columns before; leave them out")
+
+
+def orthonormal(X, first=None):
+    """Centred columns C and two matrices: C A has orthonormal columns, X T A = C A.
+
+    Parameters
+    ----------
+    X : array (N, p)
+    first : array of bool (p,), optional
+        Columns to be taken first: theirs alone make the first columns of C A.
+
+    Returns
+    -------
+    C : ndarray (N, p)
+    A, T : ndarray (p, p)
+
+    Raises
+    ------
+    ValueError
+        Dependent columns, by index.
+    """
+    C, T = centred(X)
+    p = C.shape[1]
+    order = np.arange(p) if first is None else np.argsort(~np.asarray(first), kind="stable")
+    size = np.linalg.norm(C, axis=0)[order]
+    sound = size > CONSTANT * np.linalg.norm(X, axis=0)[order]
+    r = np.linalg.qr(C[:, order] / np.where(sound, size, 1.0), mode="r")
+    if len(C) < p or not (sound & (np.abs(np.diag(r)) > DEPENDENT)).all():
+        require_full_rank(X)
+    A = np.zeros((p, p))
+    A[order] = np.linalg.inv(r) / size[:, None]
+    return C, A, T
+
+
+def coordinates(column, X):
+    """A column (N,) that X (N, p) of full rank spans, as a combination of its columns, (p,)."""
+    C, A, T = orthonormal(X)
+    found = T @ A @ ((C @ A).T @ column)
+    size = np.linalg.norm(X, axis=0)
+    found[np.abs(found) * size <= 1e-9 * np.linalg.norm(column)] = 0.0  # rounding
+    return found
