@@ -108,15 +108,16 @@ def _cohort(options) -> None:
 
 
 def _cohorts(options) -> None:
-    from mair.published import identified as ranges
-    from mair.studies import cohort
+    from mair.published import identified
+    from mair.studies import cohort, ranges
 
     folder = Path("build") / "cohorts"
     files = cohort.many(options.n, folder)
     print(f"{len(files)} cohorts in {folder}", flush=True)
     found = ranges.ranges("params/mair.yaml", files)
-    found.to_csv(folder / ranges.FILE, index=False, lineterminator="\n")
-    print(f"{folder / ranges.FILE}: {ranges.sentence(found)}")
+    found.to_csv(folder / identified.FILE, index=False, lineterminator="\n")
+    print(f"{folder / identified.FILE}: {found['identified'].sum()} of {len(found)} unprinted "
+          "statistics are alike in all")
 
 
 def _audit(options) -> int:

@@ -35,7 +35,7 @@ missing = "observed"  # rows the model uses; or imputed: "mi-mar", "mi-j2r", "mi
 confidence = 0.95  # two-sided coverage of every interval, between 0 and 1
 seed = 2020  # of imputations, where `missing` asks for them
 draws = 10000  # one imputation for every fifty
-# sections of one name share one correction; None for no correction
+# sections of one name share one correction; {"outcomes": None, "biomarkers": None} for none
 fdr_families = {"outcomes": "outcomes", "biomarkers": "biomarkers"}
 
 # %%
@@ -66,9 +66,11 @@ words.estimand(t, "difference between arms in mean change from baseline, on the 
 rows = biomarkers.rows(t)
 logged = [name for name, variable in t.biomarkers.items() if variable.transform == "log"]
 ci = f"{100 * t.analysis.confidence:g}% CI"
+measured = {visit: label for visit, label in t.visit_labels.items()
+            if any(visit in variable.visits for variable in t.biomarkers.values())}
 show(plots.before_after_grid(frames.people(t, "biomarkers"), frames.axes(t, "biomarkers"),
-                             arms=t.labels, summary=frames.means(t, rows, "biomarkers"),
-                             log=logged), "before_after",
+                             arms=t.labels, visits=measured, log=logged,
+                             summary=frames.means(t, rows, "biomarkers")), "before_after",
      alt=f"{', '.join(t.biomarkers)} by visit and arm: one thin line a participant, thick lines "
          f"the model's means (geometric means where analysed as logarithms) with {ci}.")
 
@@ -113,10 +115,10 @@ words.say(f"Of {len(found)} contrasts {sum(map(bool, sides.values()))} have an i
 
 # %%
 words.bullets(*(
-    f"**{one.variable}, {one.time}**: the contrast is not estimable from these data."
+    f"**{one.variable}, {t.visit_labels[one.time]}**: the contrast is not estimable."
     if fmt.absent(one.b) else
-    f"**{one.variable}, {one.time}**: the data are compatible with a difference in change"
-    f"{' on the ln scale' if one.variable in logged else ''} of "
+    f"**{one.variable}, {t.visit_labels[one.time]}**: the data are compatible with a difference in "
+    f"change{' on the ln scale' if one.variable in logged else ''} of "
     f"{fmt.interval(one.ci_low, one.ci_high)} (estimate {fmt.number(one.b)}, "
     f"{fmt.p_equals(one.p)}, {one.n} people); "
     + (f"it rose more, or fell less, in {sides[one.variable, one.time]}."
@@ -130,7 +132,7 @@ words.bullets(*(
 show(tables_result.ratios(t, rows))
 
 # %%
-words.say(*(f"From {t.reference} to {one.time} {one.variable} changed by "
+words.say(*(f"{one.variable} ({t.visit_labels[one.time]}) had changed by "
             f"{fmt.estimate(one.gmr, one.gmr_low, one.gmr_high)} times the factor in {t.treatment} "
             f"as in {t.control}." for one in found if one.variable in logged))
 

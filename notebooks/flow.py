@@ -63,9 +63,9 @@ words.say(f"The boxes add up: {sums}.", *(
 # %%
 seen = {(one.arm, one.time): one
         for one in results.records(rows, variable="retained", method=["", "fisher"])}
-later = t.primary.visits[1:]
+later = {visit: t.visit_labels[visit] for visit in t.primary.visits[1:]}
 by_arm = [f"{arm}: {t.n(arm)} allocated, "
-          + ", ".join(f"{seen[arm, visit].n} seen at {visit}" for visit in later)
+          + ", ".join(f"{seen[arm, visit].n} seen {label}" for visit, label in later.items())
           + f", {n[f'analysed: {t.primary.name}', arm]} analysed." for arm in t.arms]
 
 # %%
@@ -90,10 +90,11 @@ show(tables_result.retention(t, rows))
 
 # %%
 words.bullets(*(
-    f"At {visit}, " + " and ".join(
+    f"**{label}**: " + " and ".join(
         f"{seen[arm, visit].n} of {t.n(arm)} in {arm} ({fmt.number(seen[arm, visit].percent, 1)}%)"
         for arm in t.arms)
-    + f" were seen ({fmt.p_equals(seen['difference', visit].p)}, Fisher)." for visit in later))
+    + f" were seen ({fmt.p_equals(seen['difference', visit].p)}, Fisher)."
+    for visit, label in later.items()))
 words.say("A large p value here does not show that dropout was alike in both arms: so few people "
           "could hide a difference that matters.")
 

@@ -36,7 +36,7 @@ missing = "observed"  # rows the model uses; or imputed: "mi-mar", "mi-j2r", "mi
 confidence = 0.95  # two-sided coverage of every interval, between 0 and 1
 seed = 2020  # of imputations, where `missing` asks for them
 draws = 10000  # one imputation for every fifty
-# sections of one name share one correction; None for no correction
+# sections of one name share one correction; {"outcomes": None, "biomarkers": None} for none
 fdr_families = {"outcomes": "outcomes", "biomarkers": "biomarkers"}
 
 # %%
@@ -137,10 +137,10 @@ rows = outcomes.rows(t)
 ci = f"{100 * t.analysis.confidence:g}% CI"
 means = frames.means(t, rows)
 show(plots.trajectory_grid(frames.people(t), means, frames.axes(t), arms=t.labels,
-                           visits=t.visits), "trajectories",
-     alt=f"Scores of {', '.join(t.outcomes)} at {', '.join(t.visits)}: one thin line a participant "
-         f"and, for {t.control} and {t.treatment}, model means with {ci}, as in the table of "
-         "outcomes.")
+                           visits=t.visit_labels), "trajectories",
+     alt=f"Scores of {', '.join(t.outcomes)} at {', '.join(t.visit_labels.values())}: one thin "
+         f"line a participant and, for {t.control} and {t.treatment}, model means with {ci}, as in "
+         "the table of outcomes.")
 
 # %%
 course = {arm: means[(means["outcome"] == t.primary.name) & (means["arm"] == arm)]
@@ -149,7 +149,7 @@ words.say(f"On {t.primary.name} the model's means go "
           + " and ".join(f"from {fmt.number(part['mean'].iloc[0])} to "
                          f"{fmt.number(part['mean'].iloc[-1])} in {arm}"
                          for arm, part in course.items() if len(part))
-          + f", from {t.reference} to {t.primary.visits[-1]}.")
+          + f", {t.visit_labels[t.reference]} to {t.visit_labels[t.primary.visits[-1]]}.")
 
 # %% [markdown]
 # ## The estimates
@@ -173,10 +173,10 @@ words.say(f"Of {len(found)} contrasts {list(sides.values()).count(t.treatment)} 
 
 # %%
 words.bullets(*(
-    f"**{one.variable}, {one.time}**: the contrast is not estimable from these data."
+    f"**{one.variable}, {t.visit_labels[one.time]}**: the contrast is not estimable."
     if fmt.absent(one.b) else
-    f"**{one.variable}, {one.time}**: the data are compatible with a difference in change of "
-    f"{fmt.interval(one.ci_low, one.ci_high)} (estimate {fmt.number(one.b)}, "
+    f"**{one.variable}, {t.visit_labels[one.time]}**: the data are compatible with a difference in "
+    f"change of {fmt.interval(one.ci_low, one.ci_high)} (estimate {fmt.number(one.b)}, "
     f"{fmt.p_equals(one.p)}, {one.n} people); "
     + (f"the interval lies on the side of {sides[one.variable, one.time]}."
        if sides[one.variable, one.time] else "zero lies within the interval.")
@@ -202,7 +202,7 @@ show(forest.forest(plotted, xlabel="B / baseline SD", favours=(left, right),
 # %%
 largest = plotted.loc[plotted["estimate"].abs().idxmax()] if len(plotted) else None
 words.say("" if largest is None else
-          f"The largest is {largest['label']} at {largest['visit']}, {largest['text']} SD. These "
+          f"The largest is {largest['label']} ({largest['visit']}), {largest['text']} SD. These "
           f"are differences among {t.n()} people: the intervals say which effects the data are "
           "compatible with; they do not by themselves show that a treatment works.")
 
@@ -219,7 +219,7 @@ gaps = pd.Series({(name, visit): abs(value - d[name, visit, "b_over_sd"])
                   for (name, visit, method), value in d.items() if method == "d_ppc2"}, dtype=float)
 words.say("" if gaps.isna().all() else
           f"d_ppc2 of those described and the model's B over the same SD differ most on "
-          f"{' at '.join(gaps.idxmax())}, by {gaps.max():.2f}.")
+          f"{gaps.idxmax()[0]} ({t.visit_labels[gaps.idxmax()[1]]}), by {gaps.max():.2f}.")
 
 # %% [markdown]
 # ## What was assumed

@@ -19,8 +19,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from mair.published.intervals import SLACK, Interval, spread
-from mair.published.numbers import decimals
+from mair.published.rounding import SLACK, Interval, decimals, values
 
 DUST = 1e-7  # relative to a grain
 EXACT = 500  # n times the grains of the scale: up to here all is enumerated
@@ -94,7 +93,7 @@ def grim(mean: str, n: int, *, step: float = 1, items: int = 1, rule: str = "hal
     >>> grim("30.13", 19), grim("30.13", 15)
     (False, True)
     """
-    return len(sums(spread(mean, rule), n, step / items)) > 0
+    return len(sums(values(mean, rule), n, step / items)) > 0
 
 
 def grim_can_fail(mean: str, n: int, *, step: float = 1, items: int = 1) -> bool:
@@ -133,10 +132,10 @@ def grimmer(
     """
     grain, start = step / items, low or 0.0
     most = math.inf if low is None or high is None else round((high - low) / grain)
-    for total in sums(spread(mean), n, grain, start):
+    for total in sums(values(mean), n, grain, start):
         if not math.isinf(most) and not 0 <= total <= n * most:
             continue
-        found = squares(spread(sd, rule), total, n, grain, most)
+        found = squares(values(sd, rule), total, n, grain, most)
         if n * most <= EXACT:
             found = [q for q in found if occurring(n, most)[total] >> q & 1]
         if len(found):
@@ -147,9 +146,9 @@ def grimmer(
 def grimmer_can_fail(mean: str, sd: str, n: int, *, step: float = 1, items: int = 1) -> bool:
     """Whether possible SDs lie further apart than one unit of the last digit."""
     grain, unit = step / items, 10.0 ** -decimals(sd)
-    ways = max(1, len(sums(spread(mean), n, grain)))
+    ways = max(1, len(sums(values(mean), n, grain)))
     # neighbouring sums of squares differ by 2 grains squared
-    return grain**2 / ((n - 1) * max(spread(sd).high, unit)) / ways > unit
+    return grain**2 / ((n - 1) * max(values(sd).high, unit)) / ways > unit
 
 
 def debit(mean: str, sd: str, n: int, *, rule: str = "half") -> bool:
@@ -160,10 +159,10 @@ def debit(mean: str, sd: str, n: int, *, rule: str = "half") -> bool:
     >>> debit("0.36", "0.11", 20)
     False
     """
-    target = spread(sd, rule)
+    target = values(sd, rule)
     return any(
-        target.meets(Interval(*[math.sqrt(k * (n - k) / (n * (n - 1)))] * 2))
-        for k in sums(spread(mean), n, 1.0) if 0 <= k <= n
+        target.meets(math.sqrt(k * (n - k) / (n * (n - 1))))
+        for k in sums(values(mean), n, 1.0) if 0 <= k <= n
     )
 
 
@@ -190,13 +189,13 @@ def rest_possible(
     (n, mean, sd), (m, mean_seen, sd_seen) = everyone, seen
     k, most = n - m, round((high - low) / step)
     sum_fits = False
-    for total in sums(spread(mean), n, step, low):
-        whole_q = squares(spread(sd), total, n, step, most)
-        for part in sums(spread(mean_seen), m, step, low):
+    for total in sums(values(mean), n, step, low):
+        whole_q = squares(values(sd), total, n, step, most)
+        for part in sums(values(mean_seen), m, step, low):
             if not 0 <= total - part <= k * most:
                 continue
             sum_fits = True
-            seen_q = squares(spread(sd_seen), part, m, step, most)
+            seen_q = squares(values(sd_seen), part, m, step, most)
             if not len(whole_q) or not len(seen_q):
                 continue
             least, largest = extremes(total - part, k, most)

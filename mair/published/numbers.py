@@ -6,13 +6,13 @@ digits say how far the number was rounded.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from mair.published import rounding
 from mair.results import KEYS
 
 COLUMNS = [*KEYS, "printed", "source", "note"]
@@ -90,17 +90,6 @@ def read(path: Path | str | None = None) -> pd.DataFrame:
     return frame
 
 
-def decimals(printed: str) -> int:
-    """Digits after the point of a printed number.
-
-    Examples
-    --------
-    >>> decimals("-26.38"), decimals("<0.001"), decimals("36")
-    (2, 3, 0)
-    """
-    return len(printed.partition(".")[2])
-
-
 @dataclass(frozen=True)
 class Number:
     """A printed number: its value, its decimals and, for ``<0.05``, its relation."""
@@ -120,21 +109,21 @@ class Number:
     @property
     def decimals(self) -> int:
         """Digits after the point."""
-        return decimals(self.printed)
+        return rounding.decimals(self.printed)
 
     @property
     def half(self) -> float:
         """Half a unit of the last printed digit."""
         return 0.5 * 10.0**-self.decimals
 
+    @property
+    def values(self) -> rounding.Interval:
+        """What prints so, rounded half up or half even."""
+        return rounding.values(self.printed)
+
     def met(self, value: float) -> bool:
         """Whether a value rounds (half up or half even) to the print, or the inequality holds."""
-        if value is None or math.isnan(value):
-            return False
-        if self.relation:
-            return value < self.value if self.relation == "<" else value > self.value
-        # 1e-9: a value on the half, computed in binary, must not fail by its last bit
-        return abs(value - self.value) <= self.half + 1e-9
+        return value is not None and rounding.prints_so(value, self.printed)
 
 
 class Lookup:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -73,7 +74,7 @@ def consort(flow, *, arms=None, visits=None, outcome=None, width=WIDTH):
     ValueError
         No arm.
     """
-    if not isinstance(flow, dict):
+    if not isinstance(flow, Mapping):
         flow = flow_counts(flow, arms=arms, visits=visits, outcome=outcome)
     if not flow.get("arms"):
         raise ValueError("a flow diagram needs at least one arm with its counts")
@@ -163,7 +164,7 @@ def _arm_counts(counts, arm, arms, visits, outcome) -> dict:
 
 
 def _label(labels, key) -> str:
-    return str((labels.get(key) if isinstance(labels, dict) else None) or key)
+    return str((labels.get(key) if isinstance(labels, Mapping) else None) or key)
 
 
 class Measure:
@@ -263,7 +264,7 @@ def _column(arm) -> dict[str, list]:
             items.append((f"Retained (n = {seen['retained']})", False))
         lost = seen.get("lost")
         if lost is not None and lost != {}:
-            reasons = lost if isinstance(lost, dict) else {}
+            reasons = lost if isinstance(lost, Mapping) else {}
             items.append((f"Lost (n = {_total(reasons) if reasons else lost})", False))
             items += _reasons({reason: n for reason, n in reasons.items() if n})
         out[f"visit {visit}"] = items

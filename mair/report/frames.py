@@ -41,7 +41,7 @@ def forest(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame
         for one in results.records(rows, analysis=section, variable=name, method="b_over_sd"):
             if one.d == one.d:
                 low, high = sorted((sign * one.ci_low, sign * one.ci_high))
-                found.append((name, one.time, sign * one.d, low, high,
+                found.append((name, trial.visit_labels[one.time], sign * one.d, low, high,
                               fmt.estimate(sign * one.d, low, high), fmt.p_value(p[one.time])))
     return pd.DataFrame(found, columns=["label", "visit", "estimate", "low", "high", "text",
                                         "p_text"])

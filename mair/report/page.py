@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -113,7 +114,7 @@ def _about(about: dict) -> list[tuple[str, str]]:
     found = []
     for key, value in about.items():
         words = value if isinstance(value, list) else [value]
-        if words and not any(isinstance(word, (list, dict)) for word in words):
+        if words and not any(isinstance(word, (list, Mapping)) for word in words):
             text = "; ".join(str(word) for word in words if word is not None)
             found.append((key.replace("_", " ").capitalize(), text))
     return found

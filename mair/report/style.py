@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -132,7 +133,7 @@ def ordered(values, given=None) -> dict[str, str]:
     found = list(dict.fromkeys(values))
     if given is None:
         given = found
-    labels = dict(given) if isinstance(given, dict) else {key: str(key) for key in given}
+    labels = dict(given) if isinstance(given, Mapping) else {key: str(key) for key in given}
     unknown = [key for key in found if key not in labels]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is in the data but not among {list(labels)}")

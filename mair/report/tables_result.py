@@ -29,7 +29,8 @@ def _ci(trial: Trial) -> str:
 
 def retention(trial: Trial, rows: pd.DataFrame) -> Table:
     """Who was seen at each visit, by arm, with Wilson intervals and Fisher's p."""
-    lines = [Line(visit, {"analysis": "flow", "variable": "retained", "time": visit})
+    lines = [Line(trial.visit_labels[visit],
+                  {"analysis": "flow", "variable": "retained", "time": visit})
              for visit in trial.primary.visits]
     columns, spanners = [], {}
     for arm, heading in _arms(trial, overall=True).items():
@@ -150,7 +151,8 @@ def outcomes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
     for name, variable in measures.variables(trial, section).items():
         fitted[name] = measures.method(rows, section, name)
         label = f"{name}: {variable.label}" if variable.label != name else name
-        lines += [Line(visit, {"analysis": section, "variable": name, "time": visit},
+        lines += [Line(trial.visit_labels[visit],
+                       {"analysis": section, "variable": name, "time": visit},
                        label + (f", {variable.unit}" if variable.unit else ""))
                   for visit in variable.visits]
     columns = []
@@ -194,7 +196,8 @@ def _notes(trial: Trial, section: str, fitted: dict[str, str]) -> tuple[str, str
         f"Means and SDs describe {whom}; the models use every observed score "
         f"({'; '.join(words.method(how) for how in dict.fromkeys(fitted.values()))}"
         f"{'; covariates: ' + covariates if covariates else ''}"
-        f"). d: Morris's d_ppc2 on the measured scale. B: change from {trial.reference}, "
+        f"). d: Morris's d_ppc2 on the measured scale. B: change from "
+        f"{trial.visit_labels[trial.reference]}, "
         f"{trial.treatment} minus {trial.control}{scale}.",
         "q: Benjamini-Hochberg within the declared family."
         if getattr(trial.analysis.fdr_families, section)
@@ -256,7 +259,7 @@ def _state(criterion, converged, boundary, fallback) -> str:
 
 def effect_sizes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
     """The effect sizes under each convention, with intervals."""
-    lines = [Line({"Variable": name, "Visit": visit},
+    lines = [Line({"Variable": name, "Visit": trial.visit_labels[visit]},
                   {"analysis": section, "variable": name, "arm": "difference", "time": visit})
              for name in measures.variables(trial, section)
              for visit in measures.later(trial, name)]
@@ -279,7 +282,7 @@ def ratios(trial: Trial, rows: pd.DataFrame, section="biomarkers") -> Table | No
     for name, variable in measures.variables(trial, section).items():
         if variable.transform == "log":
             fitted[name] = measures.method(rows, section, name)
-            lines += [Line({"Biomarker": name, "Visit": visit},
+            lines += [Line({"Biomarker": name, "Visit": trial.visit_labels[visit]},
                            {"analysis": section, "variable": name, "time": visit})
                       for visit in variable.visits]
     columns = [Column(f"{arm}, geometric mean (CV)", ("gm", "cv", "n"), _geometric,
@@ -302,7 +305,7 @@ def normality(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
     """Lilliefors and Shapiro-Wilk over both arms, on scores, ln scores and residuals."""
     own = rows[(rows["analysis"] == "normality") & (rows["arm"] == "overall")]
     keys = own[["variable", "time"]].drop_duplicates()
-    lines = [Line({"Values": variable, "Visit": visit or "all"},
+    lines = [Line({"Values": variable, "Visit": trial.visit_labels.get(visit, "all")},
                   {"analysis": "normality", "variable": variable, "arm": "overall", "time": visit})
              for variable, visit in keys.itertuples(index=False)
              if variable.split(": ")[0] in measures.variables(trial, section)]

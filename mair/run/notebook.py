@@ -7,7 +7,6 @@ import json
 import re
 import sys
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,31 +45,6 @@ class Source:
     node: object
     parameters: dict
     problems: tuple[str, ...] = field(default=())
-
-    @property
-    def code(self) -> list[ast.Module]:
-        """The parsed code cells."""
-        return [tree for _, tree in _code_cells(self.node) if isinstance(tree, ast.Module)]
-
-    @property
-    def names(self) -> set[str]:
-        """Words by which a cell may reach a section of the trial file.
-
-        ``x`` of ``t.x`` (the Trial), of ``x.rows`` and of ``from mair.x import rows``, and every
-        text.
-        """
-        found: set[str] = set()
-        for node in (n for tree in self.code for n in ast.walk(tree)):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value)
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                if node.value.id in ("t", "trial"):
-                    found.add(node.attr)
-                elif node.attr == "rows":
-                    found.add(node.value.id)
-            elif isinstance(node, ast.ImportFrom) and any(a.name == "rows" for a in node.names):
-                found.add((node.module or "").rsplit(".", 1)[-1])
-        return found
 
 
 def read(path: Path, defaults: dict) -> Source:
@@ -197,98 +171,3 @@ def _assigned(tree: ast.AST) -> set[str]:
             names |= {(a.asname or a.name).split(".")[0] for a in node.names}
         todo += ast.iter_child_nodes(node)
     return names
-
-
-# What code a notebook depends on: the modules of this package that it imports, directly or
-# through others, wherever the import stands; and the data files and templates they name.
-
-
-def closure(*trees: ast.AST) -> set[Path]:
-    """Files of the package that running ``trees`` may read.
-
-    Parameters
-    ----------
-    *trees : ast.AST
-        Parsed code of a notebook or module outside the package.
-
-    Returns
-    -------
-    set of Path
-        Modules imported, transitively, lazy imports included, and the package's data files
-        whose names stand as a string in them.
-    """
-    found: set[Path] = set()
-    todo = {file for tree in trees for file in _needs(tree, PACKAGE.parent)}
-    while todo:
-        file = todo.pop()
-        if file not in found:
-            found.add(file)
-            if file.suffix == ".py":
-                todo |= _file_needs(file)
-    return found
-
-
-def mentioned(paths) -> set[str]:
-    """Keys read as ``….analysis.<key>`` anywhere in these modules."""
-    return set().union(*(_analysis_keys(path) for path in paths if path.suffix == ".py"))
-
-
-@cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes())
-
-
-@cache
-def _file_needs(path: Path) -> set[Path]:
-    return _needs(_tree(path), path.parent)
-
-
-@cache
-def _analysis_keys(path: Path) -> set[str]:
-    return {
-        node.attr
-        for node in ast.walk(_tree(path))
-        if isinstance(node, ast.Attribute)
-        and "analysis" in (getattr(node.value, "attr", ""), getattr(node.value, "id", ""))
-    }
-
-
-@cache
-def _data_files() -> dict[str, list[Path]]:
-    """Files of the package that are not modules, by name."""
-    found: dict[str, list[Path]] = {}
-    for path in PACKAGE.rglob("*"):
-        if path.is_file() and path.suffix not in {".py", ".pyc"}:
-            found.setdefault(path.name, []).append(path)
-    return found
-
-
-def _needs(tree: ast.AST, folder: Path) -> set[Path]:
-    """Files that one module needs directly."""
-    needs: set[Path] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                needs |= _module(alias.name.split("."), PACKAGE.parent)
-        elif isinstance(node, ast.ImportFrom):
-            base = (PACKAGE.parent, folder, *folder.parents)[node.level]
-            parts = node.module.split(".") if node.module else []
-            for alias in node.names:
-                needs |= _module([*parts, alias.name], base)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            needs |= set(_data_files().get(node.value.rsplit("/", 1)[-1], ()))
-    return needs
-
-
-def _module(parts: list[str], base: Path) -> set[Path]:
-    """Files of the package that importing ``base/parts`` runs, packages on the way included."""
-    needs: set[Path] = set()
-    place = base
-    for part in parts:
-        place = place / part
-        for file in (place.with_name(f"{part}.py"), place / "__init__.py"):
-            if file.is_file() and PACKAGE in file.parents:
-                needs.add(file)
-        if not place.is_dir():
-            break
-    return needs

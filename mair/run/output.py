@@ -12,14 +12,13 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 
 from mair.trial.errors import TrialError
 
 try:
     import fcntl
-except ImportError:  # Windows has no flock; there every leftover counts as abandoned
+except ImportError:  # Windows has no flock; there runs do not wait for one another
     fcntl = None
 
 MADE_BY = "mair"
@@ -54,37 +53,35 @@ class Build:
     Raises
     ------
     TrialError
-        ``out`` is a file, or holds something that no run of ours wrote.
+        ``out`` is a file, cannot be replaced, or holds something that no run of ours wrote.
     """
 
     def __init__(self, out: Path):
-        self.out = Path(out).resolve()
         self.shown = str(out)
-        self._recover()
+        try:
+            self.out = Path(out).resolve()
+        except (OSError, RuntimeError):
+            raise TrialError([f"{self.shown}: a link that leads to itself; expected a "
+                              "directory for the output"]) from None
         if self.out.exists() and not self.out.is_dir():
             raise TrialError([f"{self.shown}: is a file; expected a directory for the output"])
-        if self.out.is_dir() and any(self.out.iterdir()) and self._read() is None:
+        if self.out.is_mount():
+            raise TrialError([f"{self.shown}: is the root of a file system, which cannot be "
+                              "replaced as a whole; expected a directory below it"])
+        if self.out.is_dir() and any(self.out.iterdir()) and _manifest(self.out) is None:
             raise TrialError([
                 f"{self.shown}: is not empty and holds no {MANIFEST} of ours; "
                 "expected a new or empty directory, or one that an earlier run wrote"
             ])
 
-    def _read(self) -> dict | None:
-        """The manifest as it stands, or None when there is none of ours."""
-        try:
-            found = json.loads((self.out / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) and found.get("made_by") == MADE_BY else None
-
-    @cached_property
+    @property
     def manifest(self) -> dict:
         """The earlier run's manifest; empty when there is none or it was altered."""
-        found = self._read() or {}
+        found = _manifest(self.out) or {}
         claimed = found.pop("digest", None)
         return found if found and claimed == digest(found) else {}
 
-    @cached_property
+    @property
     def intact(self) -> frozenset[str]:
         """Outputs of the earlier run that are still what it wrote."""
         return frozenset(
@@ -99,54 +96,51 @@ class Build:
         return bool(self.manifest) and self.intact == frozenset(self.manifest["outputs"])
 
     @property
-    def _old(self) -> Path:
-        return self.out.with_name(f".{self.out.name}.old")
-
-    @property
     def failed(self) -> Path:
         """Where failed notebooks are kept, beside the target."""
         return self.out.with_name(f"{self.out.name}.failed")
 
-    def _leftovers(self) -> list[Path]:
-        if not self.out.parent.is_dir():
-            return []
-        prefix = f".{self.out.name}.staging-"
-        return [p for p in self.out.parent.iterdir() if p.name.startswith(prefix)]
-
-    def _recover(self) -> None:
-        """Finish an interrupted swap and remove staging that no live run holds."""
-        leftovers = self._leftovers()
-        if not leftovers and not self._old.exists():
-            return
-        with _locked(self.out.parent):
-            if self._old.exists():
-                if self.out.exists():
-                    self._discard_old()
-                else:
-                    self._old.rename(self.out)
-        for folder in leftovers:
-            with _locked(folder, wait=False) as free:
-                if free:
-                    shutil.rmtree(folder, ignore_errors=True)
-
     @contextmanager
-    def staging(self):
-        """A fresh directory beside the target, removed at the end whatever happens."""
+    def alone(self, echo):
+        """Hold the target against other runs, waiting for one that has it.
+
+        What an interrupted run left is put right first: its swap finished, its staging removed.
+
+        Parameters
+        ----------
+        echo : callable
+            Receives the line that says that this run waits.
+        """
+        lock = self.out.with_name(f".{self.out.name}.lock")
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
-            folder = Path(
-                tempfile.mkdtemp(prefix=f".{self.out.name}.staging-", dir=self.out.parent)
-            )
+            handle = _locked(lock, lambda: echo(f"{self.shown}: waiting for another run into it"))
         except OSError as error:
             raise TrialError([
                 f"{self.out.parent}: {error.strerror}; a run is assembled beside its target, "
                 "so this directory must be writable (name another with OUT=)"
             ]) from None
-        with _locked(folder):
-            try:
-                yield folder
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+        try:
+            prefix = f".{self.out.name}.staging-"
+            for folder in self.out.parent.iterdir():
+                if folder.name.startswith(prefix) and not folder.is_symlink():
+                    if not self.out.exists() and (folder / "old").exists():
+                        (folder / "old").rename(self.out)  # killed between two renames
+                    self._discard(folder / "old")
+                    shutil.rmtree(folder, ignore_errors=True)
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+            os.close(handle)
+
+    @contextmanager
+    def staging(self):
+        """A fresh directory beside the target, removed at the end whatever happens."""
+        folder = Path(tempfile.mkdtemp(prefix=f".{self.out.name}.staging-", dir=self.out.parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     @staticmethod
     def write_manifest(whole: Path, content: dict) -> None:
@@ -158,31 +152,29 @@ class Build:
         (whole / MANIFEST).write_text(text, encoding="utf-8")
 
     def swap(self, whole: Path) -> None:
-        """Put ``whole`` in the target's place.
+        """Put ``whole``, in a staging directory, in the target's place.
 
         Files in the target that no run wrote (a reader's notes) move along.
         """
         whole.chmod(0o777 & ~_umask())
-        with _locked(self.out.parent):
-            if self.out.exists():
-                self.out.rename(self._old)
-            whole.rename(self.out)
-            self._discard_old()
+        old = whole.with_name("old")
+        if self.out.exists():
+            self.out.rename(old)
+        whole.rename(self.out)
+        self._discard(old)
 
-    def _discard_old(self) -> None:
-        """Remove the replaced output, after moving what was not ours to the new one."""
-        if not self._old.exists():
-            return
-        try:
-            known = json.loads((self._old / MANIFEST).read_text(encoding="utf-8"))["outputs"]
-        except (OSError, ValueError, KeyError):
-            known = {}
-        for name in files(self._old):
-            target = self.out / name
-            if name not in known and name != MANIFEST and not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                (self._old / name).rename(target)
-        shutil.rmtree(self._old)
+    def _discard(self, old: Path) -> None:
+        """Move what was not ours from a replaced output to the new one, then give it up.
+
+        Its manifest goes first, so that what is left of it is never taken for a reader's.
+        """
+        if (known := _manifest(old)) is not None:
+            for name in files(old):
+                target = self.out / name
+                if name not in known["outputs"] and name != MANIFEST and not target.exists():
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    (old / name).rename(target)
+            (old / MANIFEST).unlink()
 
     def keep_failed(self, notebook: Path) -> Path:
         """Move a failed notebook beside the target; returns its new path."""
@@ -197,31 +189,32 @@ class Build:
             self.failed.rmdir()
 
 
+def _manifest(folder: Path) -> dict | None:
+    """A directory's manifest as it stands, or None when it holds none of ours."""
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("made_by") == MADE_BY else None
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
-@contextmanager
-def _locked(folder: Path, wait: bool = True):
-    """Hold ``folder`` against other runs; yields False when another run has it.
-
-    The lock is on the directory itself, so nothing is left behind, and it ends
-    with the process however that ends.
-    """
-    if fcntl is None:
-        yield True
-        return
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield True
-    except BlockingIOError:
-        yield False
-    finally:
-        os.close(handle)
+def _locked(path: Path, wait) -> int:
+    """An open lock file, held until it is closed or the process ends; ``wait`` says it waits."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        if fcntl is None:
+            return handle
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            wait()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if path.exists() and path.stat().st_ino == os.fstat(handle).st_ino:
+            return handle
+        os.close(handle)  # another run removed it when it was done

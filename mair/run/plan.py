@@ -1,22 +1,24 @@
 """A run: the notebooks of one trial file, executed where needed, to one directory.
 
-What a notebook depends on is compared by content. An unchanged notebook's files are carried
-over from the earlier run, and when nothing at all has changed, nothing is written.
+While a notebook runs, its kernel notes what it asked of the trial, which files it opened and
+which modules it loaded. The next run looks at these again: where all are as they were, the
+notebook's files are carried over, and when nothing at all has changed, nothing is written.
 """
 
 from __future__ import annotations
 
-import ast
 import csv
 import os
+import pickle
 import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from mair.run import notebook
-from mair.run.notebook import ROOT
+from mair.run.notebook import PACKAGE, ROOT
 from mair.run.output import Build, digest, files, sha256
 from mair.trial.errors import TrialError, display
 
@@ -25,47 +27,42 @@ LOCK = ROOT / "requirements.lock"
 
 @dataclass(frozen=True)
 class Notebook:
-    """What a notebook needs of a trial file.
+    """What a notebook needs of a trial file, without which it is left out of a run.
 
     Attributes
     ----------
     needs : str, Path or None
-        The section without which it is left out of a run, or the data it is about.
-    ignores : frozenset of str
-        Top-level keys that belong to other notebooks alone: a change there does not rerun
-        this one. Every other key does, so a key that is new is safe.
+        A section, or the data it is about.
     data : bool
         Whether it needs participants' data, or published numbers are enough.
+    long : int
+        Those with the highest are started first, so that none is left over at the end.
     """
 
     needs: str | Path | None
-    ignores: frozenset[str] = field(default=frozenset())
     data: bool = True
+    long: int = 0
 
 
-_FLOW = frozenset({"about", "flow", "sample_size"})  # of these, flow makes tables
-COHORT = notebook.PACKAGE / "data" / "mair_synthetic.csv"  # what `reconstruction` is about
-# `analysis` is not a key here: of it, the values that a notebook uses count one by one.
+COHORT = PACKAGE / "data" / "mair_synthetic.csv"  # what `reconstruction` is about
 NOTEBOOKS = {
-    "audit": Notebook("published", data=False),
-    "flow": Notebook(None, frozenset({"baseline", "responders"})),
-    "baseline": Notebook("baseline", _FLOW | {"responders"}),
-    "outcomes": Notebook("outcomes", _FLOW | {"baseline", "responders", "biomarkers"}),
-    "biomarkers": Notebook("biomarkers", _FLOW | {"baseline", "responders", "outcomes"}),
-    "robustness": Notebook(None, _FLOW | {"baseline", "responders"}),
-    "nnt": Notebook("responders", _FLOW | {"baseline", "biomarkers"}),
-    "power": Notebook("sample_size", frozenset({"about", "flow", "baseline", "responders"})),
-    "reconstruction": Notebook(COHORT, frozenset({"about"})),
+    "audit": Notebook("published", data=False, long=3),
+    "flow": Notebook(None),
+    "baseline": Notebook("baseline"),
+    "outcomes": Notebook("outcomes", long=3),
+    "biomarkers": Notebook("biomarkers", long=2),
+    "robustness": Notebook(None, long=4),
+    "nnt": Notebook("responders"),
+    "power": Notebook("sample_size", long=5),
+    "reconstruction": Notebook(COHORT, long=1),
 }
-# The module whose `rows` read a key, where it has another name.
-READ_BY = {"planning": "sample_size", "nnt": "responders"}
-COLUMN_LISTS = frozenset({"covariates", "baseline"})
-NOT_SHOWN = frozenset({"published", "data", "extends", "analysis"})
 # What the run itself writes; a notebook that writes one of these is refused.
 OWN = (
     "index.html", "results.csv", "tables/estimands.csv", "tables/estimands.docx",
     "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx",
 )  # fmt: skip
+# What executes a notebook: with another, it is another notebook.
+RUNNER = ("kernels.py", "kernel.py", "notebook.py")
 
 
 class RunFailed(Exception):
@@ -78,40 +75,59 @@ class RunFailed(Exception):
 
 @dataclass
 class Plan:
-    """What a run will do: sources and keys of its notebooks, and which it need not execute.
+    """What a run will do: its notebooks, and which of them need not be executed.
 
-    ``hashes`` are taken before anything runs: what is edited meanwhile is a change for the
-    next run.
+    Attributes
+    ----------
+    trial : Trial
+    published : DataFrame or None
+    folder : Path
+        Of the text notebooks.
+    inputs : dict of Path to str
+        Trial file, those it extends, data and published numbers; hashes of what was read.
+    code : dict of Path to str
+        Package and notebooks before anything ran: what is edited meanwhile is a change for
+        the next run.
+    sources, parameters, keys : dict
+        By notebook: its source, what is injected, and the hash of all that does not show
+        only while it runs.
+    left_out : dict of str to str
+        Notebook to reason.
     """
 
     trial: object
     published: object
     folder: Path
-    sources: dict[str, notebook.Source]
-    parameters: dict[str, dict]
-    keys: dict[str, str]
-    left_out: dict[str, str]
-    code: set[Path] = field(default_factory=set)
-    hashes: dict[Path, str] = field(default_factory=dict)
-    reused: list[str] = field(default_factory=list)
+    inputs: dict[Path, str]
+    code: dict[Path, str] = field(default_factory=dict)
+    sources: dict[str, notebook.Source] = field(default_factory=dict)
+    parameters: dict[str, dict] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    made: dict[str, dict] = field(default_factory=dict)  # the notebooks' entries in the manifest
+    _digests: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def inputs(self) -> list[Path]:
-        """The trial file, those it extends, data and published numbers."""
-        return [*_chain(self.trial.path), *filter(None, [self.trial.data_path]), *self.printed]
+    def label(self, path: Path) -> str:
+        """How the manifest names a file."""
+        return _label(path, self.trial.path.parent)
 
-    @property
-    def printed(self) -> list[Path]:
-        """The published numbers, and the claims that stand beside them."""
-        path = self.trial.published
-        claims = path and path.with_name("claims.csv")
-        return [file for file in (path, claims) if file and file.is_file()]
+    def digest(self, asked: list[str]) -> str:
+        """One hash of what parts of the trial hold now."""
+        from mair.trial.noted import digest as of_part
 
-    def sha(self, path: Path) -> str:
-        """The hash of a file as it was when first asked for."""
-        if path not in self.hashes:
-            self.hashes[path] = sha256(path)
-        return self.hashes[path]
+        content = vars(self.trial)
+        for name in asked:
+            if name not in self._digests:
+                self._digests[name] = of_part(content, tuple(map(unquote, name.split("/"))))
+        return digest([self._digests[name] for name in asked])
+
+    def stands(self, name: str, made: dict) -> bool:
+        """Whether a notebook would come out as it did in an earlier run."""
+        return (
+            made.get("key") == self.keys[name]
+            and self.digest(made["asked"]) == made["asked_digest"]
+            and _as_claimed(made["opened"], self.trial.path.parent)
+        )
 
 
 def run(
@@ -149,13 +165,17 @@ def run(
     RunFailed
         A notebook failed; the earlier output is as it was.
     """
-    path = _find(params)
+    path = find(params)
     build = Build(Path(out) if out else Path("build") / path.stem)
-    index = build.out / "index.html"
     if not _unchanged(build, path, notebooks):
-        plan = _plan(path, build, notebooks, table)
-        _make(plan, build, echo)
-        build = Build(build.out)
+        from mair.run.kernels import Server
+
+        with Server() as server:
+            found = plan(path, notebooks, table)
+            with build.alone(echo):
+                if not _unchanged(build, path, notebooks):
+                    _make(found, build, server, echo)
+    index = build.out / "index.html"
     echo(display(index))
     counted = build.manifest.get("published")
     if counted:
@@ -168,7 +188,7 @@ def published_line(reproduced: int, checkable: int, printed: int) -> str:
     return f"{reproduced} of {checkable} checkable published numbers reproduced ({printed} printed)"
 
 
-def _find(params) -> Path:
+def find(params) -> Path:
     """The trial file: from the working directory, else from the repository's root."""
     for path in (Path(params), ROOT / params):
         if path.is_file():
@@ -176,7 +196,7 @@ def _find(params) -> Path:
     raise TrialError([f"{params}: no such file; expected a trial file (.yaml)"])
 
 
-# Inputs are named in the manifest so that they are found again wherever the repository
+# Files are named in the manifest so that they are found again wherever the repository
 # lies: from its root, or, with a leading "./", from the trial file's folder.
 
 
@@ -186,8 +206,13 @@ def _label(path: Path, folder: Path) -> str:
     return "./" + Path(os.path.relpath(path, folder)).as_posix()
 
 
-def _located(label: str, folder: Path) -> Path:
-    return folder / label if label.startswith("./") else ROOT / label
+def _as_claimed(claims: dict[str, str | None], folder: Path) -> bool:
+    """Whether files hold what they did; None claims that there is none."""
+    for label, claimed in claims.items():
+        file = folder / label if label.startswith("./") else ROOT / label
+        if (sha256(file) if file.is_file() else None) != claimed:
+            return False
+    return True
 
 
 def _unchanged(build: Build, path: Path, notebooks: Path) -> bool:
@@ -196,62 +221,96 @@ def _unchanged(build: Build, path: Path, notebooks: Path) -> bool:
     The files that a run reads are named by files that it reads, so equal contents of all
     of them mean an equal list.
     """
-    made = build.manifest
-    if not made or made["parameters"]["trial"] != _label(path, path.parent):
-        return False
-    if made["python"] != platform.python_version() or made["notebook_folder"] != _label(
-        notebooks.resolve(), path.parent
-    ):
-        return False
-    for label, claimed in {**made["inputs"], **made["code"]}.items():
-        file = _located(label, path.parent)
-        if not file.is_file() or sha256(file) != claimed:
-            return False
-    return build.whole
+    made, folder = build.manifest, path.parent
+    return bool(
+        made
+        and made["parameters"]["trial"] == _label(path, folder)
+        and made["python"] == platform.python_version()
+        and made["notebook_folder"] == _label(notebooks.resolve(), folder)
+        and _as_claimed({**made["inputs"], **made["code"]}, folder)
+        and build.whole
+    )
 
 
-def _plan(path: Path, build: Build, folder: Path, table: dict) -> Plan:
-    """Read trial file, data, published numbers and notebooks; refuse what cannot run."""
-    from mair import trial as trials
-    from mair.published import numbers
+def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS) -> Plan:
+    """Read trial file, data, published numbers and notebooks; refuse what cannot run.
 
-    trial = trials.load(path)
-    published = None
-    if trial.published is not None:
-        try:
-            published = numbers.read(trial.published)
-        except numbers.PublishedError as error:
-            raise TrialError(error.problems) from None
-    sources, left_out = {}, {}
-    defaults = type(trial.analysis)().model_dump()
+    Parameters
+    ----------
+    path, folder : Path
+        Of the trial file and of the notebooks.
+    table : dict
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    TrialError
+    """
+    found = _read(path)
+    trial = found.trial
+    found.folder = folder.resolve()
+    found.code = {file: sha256(file) for file in (LOCK, *_package())}
+    defaults = type(vars(trial)["analysis"])().model_dump()
     for name, entry in table.items():
         if entry.data and not trial.has_data:
-            left_out[name] = "the trial file has no data"
+            found.left_out[name] = "the trial file has no data"
         elif not _has(trial, entry.needs):
-            left_out[name] = ("the data are not the synthetic cohort" if entry.needs == COHORT
-                              else f"the trial file has no section {entry.needs}")
+            found.left_out[name] = (
+                "the data are not the synthetic cohort" if entry.needs == COHORT
+                else f"the trial file has no section {entry.needs}"
+            )
         elif not (folder / f"{name}.py").is_file():
             raise TrialError([f"{display(folder / name)}.py: no such notebook"])
         else:
-            sources[name] = notebook.read(folder / f"{name}.py", defaults)
-    problems = [line for source in sources.values() for line in source.problems]
+            source = (folder / f"{name}.py").resolve()
+            found.code[source] = sha256(source)
+            found.sources[name] = notebook.read(folder / f"{name}.py", defaults)
+    problems = [line for source in found.sources.values() for line in source.problems]
     if problems:
         raise TrialError(problems)
-    plan = Plan(trial, published, folder.resolve(), sources, {}, {}, left_out)
-    for name in sources:
-        _fingerprint(plan, name, table[name])
-    plan.code |= notebook.closure(ast.parse("import mair.run.plan, mair.run.kernels")) | {LOCK}
-    for file in (*plan.inputs, *plan.code):
-        plan.sha(file)
-    done = build.manifest.get("notebooks", {})
-    plan.reused = [
-        name for name, key in plan.keys.items()
-        if done.get(name, {}).get("key") == key and build.intact.issuperset(done[name]["files"])
-    ]
-    return plan
+    values = trial.analysis.model_dump()
+    common = [platform.python_version(), found.code[LOCK],
+              *(found.code[PACKAGE / "run" / name] for name in RUNNER)]
+    for name, source in found.sources.items():
+        injected = {key: values[key] for key in source.parameters if key in values}
+        found.parameters[name] = injected
+        found.keys[name] = digest([found.code[source.path.resolve()], injected, *common])
+    return found
 
 
-def _has(trial, needs: str | None) -> bool:
+def _read(path: Path) -> Plan:
+    """The trial and its published numbers, with the hashes of what was read."""
+    from mair import trial as trials
+    from mair.published import numbers
+
+    for _ in range(3):
+        before = {file: sha256(file) for file in _named(path) if file.is_file()}
+        trial = trials.load(path)
+        published = None
+        if trial.published is not None:
+            try:
+                published = numbers.read(trial.published)
+            except numbers.PublishedError as error:
+                raise TrialError(error.problems) from None
+        if all(file.is_file() and sha256(file) == was for file, was in before.items()):
+            return Plan(trial, published, path.parent, before)
+    raise TrialError([f"{display(path)}: it or its data keep changing while they are read"])
+
+
+def _named(path: Path) -> list[Path]:
+    """A trial file, those it extends, data, published numbers and the claims beside them."""
+    from mair.trial.file import chain
+
+    source, _ = chain(path)
+    named = [file.resolve() for key in ("data", "published") if (file := source.relative(key))]
+    claims = [file.with_name("claims.csv") for file in named[-1:]]
+    return [*(stated for _, stated, _ in source.files), *named, *claims]
+
+
+def _has(trial, needs: str | Path | None) -> bool:
     """Whether a trial has the section that a notebook needs."""
     if needs == COHORT:
         return bool(trial.synthetic and trial.published and trial.data_path == COHORT)
@@ -260,85 +319,61 @@ def _has(trial, needs: str | None) -> bool:
     return needs is None or bool(trial.sections.get(needs))
 
 
-def _fingerprint(plan: Plan, name: str, entry: Notebook) -> None:
-    """Note what a notebook is given, what code it runs, and one hash of all it depends on."""
-    source, trial = plan.sources[name], plan.trial
-    values = trial.analysis.model_dump()
-    code = notebook.closure(*source.code)
-    used = {key: values[key] for key in values
-            if key in source.parameters or key in notebook.mentioned(code)}
-    # A notebook that calls another section's rows, or reads its key, depends on it after all.
-    named = {READ_BY.get(word, word) for word in source.names}
-    ignored = entry.ignores - named
-    families = [name for name in values["fdr_families"].values() if name is not None]
-    if "fdr_families" in used and len(set(families)) < len(families):
-        ignored -= {"outcomes", "biomarkers"}  # one correction over both sections
-    keys = sorted(set(trial.sections) - ignored - NOT_SHOWN)
-    runner = notebook.PACKAGE / "run" / "kernels.py"
-    parts = {
-        "source": plan.sha(source.path.resolve()),
-        "code": {_label(path, ROOT): plan.sha(path) for path in code | {runner}},
-        # Of keys that are plain words, `said` holds all there is.
-        "trial": trial.fingerprint(
-            key for key in keys if isinstance(trial.sections[key], dict) or key in COLUMN_LISTS
-        ),
-        "said": {key: trial.sections[key] for key in keys},
-        "analysis": used,
-        "published": [plan.sha(path) for path in plan.printed
-                      if entry.needs in ("published", COHORT)],
-        "lock": plan.sha(LOCK),
-        "python": platform.python_version(),
-    }
-    plan.parameters[name] = {key: values[key] for key in source.parameters if key in values}
-    plan.keys[name] = digest(parts)
-    plan.code |= code | {source.path.resolve()}
-
-
-def _make(plan: Plan, build: Build, echo) -> None:
+def _make(plan: Plan, build: Build, server, echo) -> None:
     """Execute what has to be, assemble the whole beside the target, and swap it in."""
     with build.staging() as staging:
+        done, intact = build.manifest.get("notebooks", {}), build.intact
+        plan.made = {name: done[name] for name in plan.keys if name in done
+                     and intact.issuperset(done[name]["files"]) and plan.stands(name, done[name])}
         parts = {name: staging / "parts" / name for name in plan.keys}
-        for folder in parts.values():
+        for name, folder in parts.items():
             folder.mkdir(parents=True)
-        for name in plan.reused:
-            for file in build.manifest["notebooks"][name]["files"]:
-                target = parts[name] / file
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(build.out / file, target)
-        if plan.reused:
-            echo(f"unchanged: {', '.join(plan.reused)}")
-        _execute(plan, build, parts, staging / "scratch")
+            for file in plan.made[name]["files"] if name in plan.made else ():
+                _place(build.out / file, folder / file)
+        if plan.made:
+            echo(f"unchanged: {', '.join(plan.made)}")
+        if len(plan.made) < len(parts):
+            _execute(plan, build, parts, staging / "scratch", server)
         whole = staging / "whole"
         whole.mkdir()
-        owned = _assemble(parts, whole)
-        by_source = _report(plan, whole, owned)
+        _assemble(plan, parts, whole)
+        by_source = _report(plan, whole)
         build.swap(whole)
         if by_source:
             echo(by_source)
         build.forget_failed(plan.keys)
 
 
-def _execute(plan: Plan, build: Build, parts: dict[str, Path], scratch: Path) -> None:
-    """Run the notebooks that changed, each into its own part."""
-    todo = [name for name in plan.keys if name not in plan.reused]
-    if not todo:
-        return
+def _place(source: Path, target: Path) -> None:
+    """Copy a file, its folders made where they are missing."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
+
+
+def _execute(plan: Plan, build: Build, parts: dict, scratch: Path, server) -> None:
+    """Run the notebooks that changed, each into its own part, and note what they used."""
     notebook.quick_jupyter()
     import nbformat
 
-    from mair.run import kernels as execute
+    from mair.run import kernels
 
-    path = plan.trial.path
+    path, folder = plan.trial.path, plan.trial.path.parent
     shown = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+    todo = sorted((name for name in plan.keys if name not in plan.made),
+                  key=lambda name: -NOTEBOOKS.get(name, Notebook(None)).long)
     tasks = [
-        execute.Task(
+        kernels.Task(
             plan.sources[name],
             {"trial": str(path), "out": str(parts[name]), **plan.parameters[name]},
             {"trial": shown, "out": None},
         )
         for name in todo
     ]
-    executed, failures = execute.run(tasks, scratch, execute.Progress(len(tasks)))
+    scratch.mkdir()
+    with (scratch / kernels.TRIAL).open("wb") as file:
+        pickle.dump(plan.trial, file)
+    roots = sorted({ROOT, folder, plan.folder, *(file.parent for file in plan.inputs)})
+    executed, failures = kernels.run(tasks, scratch, server, roots, kernels.Progress(len(tasks)))
     lines = []
     for failure in failures:
         line = f"notebook {failure.name} failed: {failure.error}"
@@ -347,37 +382,49 @@ def _execute(plan: Plan, build: Build, parts: dict[str, Path], scratch: Path) ->
         lines.append(line)
     if lines:
         raise RunFailed(lines)
-    for name, node in executed.items():
+    for name, (node, record) in executed.items():
         target = parts[name] / "notebooks" / f"{name}.ipynb"
         target.parent.mkdir(exist_ok=True)
         nbformat.write(node, target)
+        plan.made[name] = _used(plan, name, record)
 
 
-def _assemble(parts: dict[str, Path], whole: Path) -> dict[str, list[str]]:
-    """Put the notebooks' files together; returns whose they are.
+def _used(plan: Plan, name: str, record: dict) -> dict:
+    """A notebook's entry in the manifest, from its kernel's record."""
+    for file, sha in record["files"].items():
+        if plan.inputs.get(Path(file), sha) != sha:
+            raise RunFailed([f"{display(file)}: edited while the run read it; run again"])
+    asked = ["/".join(quote(str(key), safe=" ") for key in part) for part in record["parts"]]
+    return {
+        "key": plan.keys[name],
+        "opened": {plan.label(Path(file)): record["files"][file]
+                   for file in sorted(record["files"])},
+        "asked": asked,
+        "asked_digest": plan.digest(asked),
+    }
+
+
+def _assemble(plan: Plan, parts: dict[str, Path], whole: Path) -> None:
+    """Put the notebooks' files together, and note whose they are.
 
     Raises
     ------
     RunFailed
         Two notebooks wrote one file, or two values under one key.
     """
-    owned: dict[str, list[str]] = {name: files(folder) for name, folder in parts.items()}
-    owner: dict[str, str] = {}
+    owner: dict[str, str] = dict.fromkeys(OWN, "the run itself")
     problems = []
     for name, folder in parts.items():
-        for file in owned[name]:
-            if file in owner or file in OWN:
-                other = owner.get(file, "the run itself")
-                problems.append(f"{file} is written by notebook {name} and by {other}")
+        plan.made[name] = {**plan.made[name], "files": files(folder)}
+        for file in plan.made[name]["files"]:
+            if file in owner:
+                problems.append(f"{file} is written by notebook {name} and by {owner[file]}")
                 continue
             owner[file] = name
-            target = whole / file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(folder / file, target)
+            _place(folder / file, whole / file)
     if problems:
         raise RunFailed(problems)
     _merge([whole / "rows" / f"{name}.csv" for name in parts], whole / "results.csv")
-    return owned
 
 
 def _merge(sources: list[Path], target: Path) -> None:
@@ -405,7 +452,7 @@ def _merge(sources: list[Path], target: Path) -> None:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
 
 
-def _report(plan: Plan, whole: Path, owned: dict[str, list[str]]) -> str:
+def _report(plan: Plan, whole: Path) -> str:
     """Published beside recomputed, the page and the manifest; the counts place by place."""
     from mair import results
     from mair.report import comparison, page
@@ -425,7 +472,7 @@ def _report(plan: Plan, whole: Path, owned: dict[str, list[str]]) -> str:
         counted = dict(zip(("reproduced", "checkable", "printed"), compare.counts(compared),
                            strict=True))
         comparison.write(comparison.published(compared, trial.synthetic), whole)
-    manifest = _manifest(plan, owned)
+    manifest = _manifest(plan)
     if counted:
         manifest["published"] = counted
     try:
@@ -438,36 +485,35 @@ def _report(plan: Plan, whole: Path, owned: dict[str, list[str]]) -> str:
     return "" if compared is None else compare.by_source(compared)
 
 
-def _manifest(plan: Plan, owned: dict[str, list[str]]) -> dict:
+def _manifest(plan: Plan) -> dict:
     """What a run was made of. No times: two equal runs have equal manifests."""
     trial = plan.trial
-    folder = trial.path.parent
+    code = {plan.label(path): sha for path, sha in plan.code.items()}
+    for made in plan.made.values():
+        code = {**made["opened"], **code}
     return {
         "title": trial.title,
         "parameters": {
-            "trial": _label(trial.path, folder),
+            "trial": plan.label(trial.path),
             "analysis": trial.analysis.model_dump(),
             "injected": plan.parameters,
         },
         "seed": trial.analysis.seed,
         "python": platform.python_version(),
         "packages": packages(),
-        "inputs": {_label(path, folder): plan.sha(path) for path in plan.inputs},
-        "code": {_label(path, folder): plan.sha(path) for path in sorted(plan.code)},
-        "notebook_folder": _label(plan.folder, folder),
-        "notebooks": {name: {"key": plan.keys[name], "files": owned[name]} for name in owned},
+        "inputs": {plan.label(path): sha for path, sha in plan.inputs.items()},
+        "code": dict(sorted(code.items())),
+        "notebook_folder": plan.label(plan.folder),
+        "notebooks": {name: plan.made[name] for name in plan.keys},
         "left_out": plan.left_out,
     }
 
 
-def _chain(path: Path) -> list[Path]:
-    """A trial file and those it extends."""
-    from mair.trial.file import read_yaml
-
-    found = [path]
-    while isinstance(base := (read_yaml(found[-1])[0] or {}).get("extends"), str):
-        found.append((found[-1].parent / base).resolve())
-    return found
+def _package() -> list[Path]:
+    """What a run may read of the package; of the studies, only what notebooks opened counts."""
+    studies = PACKAGE / "studies"
+    return [path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".css", ".j2")
+            and studies not in path.parents]
 
 
 def packages() -> dict[str, str]:

@@ -125,13 +125,15 @@ def _t_test(method, least, treatment, control, confidence) -> TTest:
                                       found.pvalue, low, high)))
 
 
-def t_test_p(treatment, control, *, method) -> float:
-    """p of ``student`` or ``welch`` from (n, mean, sd) of each arm; nan when both are constant."""
+def t_test_p(treatment, control, *, method):
+    """p of ``student`` or ``welch`` from (n, mean, sd) of each arm, numbers or arrays.
+
+    nan when both arms are constant.
+    """
     (n1, m1, s1), (n2, m2, s2) = treatment, control
-    if s1 == s2 == 0:
-        return NAN
-    return float(scipy.stats.ttest_ind_from_stats(m1, s1, n1, m2, s2, n2,
-                                                  equal_var=method == "student").pvalue)
+    found = scipy.stats.ttest_ind_from_stats(m1, s1, n1, m2, s2, n2,
+                                             equal_var=method == "student")
+    return np.where((s1 == 0) & (s2 == 0), NAN, found.pvalue)[()]
 
 
 def levene(treatment, control) -> Test:

@@ -2,8 +2,8 @@
 
 from importlib import import_module
 
-_WHERE = {"Feature": "features", "Variable": "features", "Trial": "trial", "remembered": "trial",
-          "TrialError": "errors", "check": "loading", "load": "loading"}  # fmt: skip
+_WHERE = {"Feature": "columns", "Variable": "columns", "Trial": "trial", "remembered": "trial",
+          "TrialError": "errors", "load": "loading"}  # fmt: skip
 __all__ = list(_WHERE)
 
 

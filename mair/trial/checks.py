@@ -1,4 +1,8 @@
-"""What the keys of a trial file must agree on among themselves, before any data are read."""
+"""What the keys of a trial file must agree on among themselves, before any data are read.
+
+The rules read the keys as stated, so that all problems of a file are said at once: a key of
+another type than expected is as good as absent here, pydantic says what is wrong with it.
+"""
 
 from __future__ import annotations
 
@@ -6,234 +10,186 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mair.trial.errors import listed, nearest, shown
-from mair.trial.schema import TrialFile
 
-Problem = tuple[tuple, str]  # where in the trial file, and what is wrong
+Rule = tuple[object, tuple, str]  # whether it is broken, where, and what is wrong
+SECTIONS = ("outcomes", "biomarkers")
+MISSING = "required key missing"
 
 
-def problems(spec: TrialFile, raw: dict) -> list[Problem]:
+def problems(raw: dict) -> list[tuple[tuple, str]]:
     """Every disagreement between keys.
 
     Parameters
     ----------
-    spec : TrialFile
-        Validated key by key.
     raw : dict
-        The keys as stated; names of outcomes that were refused still count as known.
+        The keys of the trial file as stated.
 
     Returns
     -------
     list of ((str or int, ...), str)
         Location and message, in the order of the file's keys.
     """
-    found: list[Problem] = []
-    for check in (_files, _arm, _visits, _measures, _columns, _baseline, _responders, _rest):
-        found += check(spec, raw)
-    return found
+    rules = (_arms, _visits, _measures, _columns, _features, _responders, _choices)
+    return [(where, said) for part in rules for broken, where, said in part(raw) if broken]
 
 
-def names(raw: dict) -> list[str]:
-    """Names of outcomes and biomarkers as stated."""
-    sections = (raw.get("outcomes"), raw.get("biomarkers"))
-    return [name for section in sections if isinstance(section, dict) for name in section]
+def _at(raw: dict, *location, kind: type = str):
+    """The value at a location; where it is absent or of another kind, None or an empty one."""
+    value: object = raw
+    for key in location:
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, dict):
+        value = {key: inside for key, inside in value.items() if inside is not None}
+    return value if isinstance(value, kind) else None if kind is str else kind()
 
 
-def _files(spec: TrialFile, raw: dict) -> Iterator[Problem]:
-    if raw.get("data") is None and raw.get("published") is None:
-        yield ("data",), "required key missing (it may be left out only with published)"
-    if raw.get("data") is not None and raw.get("participant") is None:
-        yield ("participant",), "required key missing: the column of participants' ids"
+def _texts(raw: dict, *location) -> list[str]:
+    return [value for value in _at(raw, *location, kind=list) if isinstance(value, str)]
 
 
-def _arm(spec: TrialFile, raw: dict) -> Iterator[Problem]:
-    arm = spec.arm
-    if arm.control == arm.treatment:
-        yield (
-            ("arm", "treatment"),
-            f"{shown(arm.treatment)} is the control too, expected two different arms",
-        )
-    for key in ("control", "treatment"):
-        if (name := getattr(arm, key)) in ("overall", "difference"):
-            yield ("arm", key), f"{shown(name)} is a word of results.csv, expected another name"
-    for label in arm.labels:
-        if label not in (arm.control, arm.treatment):
-            yield (
-                ("arm", "labels", label),
-                f"unknown arm, expected {arm.control} or {arm.treatment}",
-            )
+def _names(raw: dict) -> list[str]:
+    return [name for section in SECTIONS for name in _at(raw, section, kind=dict)]
 
 
-def _visits(spec: TrialFile, raw: dict) -> Iterator[Problem]:
-    if len(spec.visits) < 2:
-        yield ("visits",), f"{shown(spec.visits)}, expected two visits or more"
-    for visit, n in Counter(spec.visits).items():
-        if n > 1:
-            yield ("visits",), f"{shown(visit)} stands {n} times, expected each visit once"
+def _twice(where: tuple, values: list[str], each: str) -> Iterator[Rule]:
+    for value, n in Counter(values).items():
+        yield n > 1, where, f"{shown(value)} stands {n} times, expected each {each} once"
 
 
-def _measures(spec: TrialFile, raw: dict) -> Iterator[Problem]:
-    if not names(raw):
-        yield ("outcomes",), "required key missing (or biomarkers): at least one outcome"
-    outcomes, biomarkers = spec.outcomes or {}, spec.biomarkers or {}
-    for name in biomarkers:
-        if name in outcomes:
-            yield ("biomarkers", name), "is the name of an outcome too, expected another name"
-    primary = [where for where, measure in spec.measures().items() if measure.primary]
-    for where in primary[1:]:
-        yield (
-            (*where, "primary"),
-            f"true, but {primary[0][1]} is primary already, expected one primary outcome",
-        )
-    for where, measure in spec.measures().items():
-        yield from _where_measured(spec, where, measure)
+def _arms(raw: dict) -> Iterator[Rule]:
+    data, arms = _at(raw, "data"), [_at(raw, "arm", key) for key in ("control", "treatment")]
+    yield (not data and not _at(raw, "published"), ("data",),
+           f"{MISSING} (it may be left out only with published)")
+    yield (data and not _at(raw, "participant"), ("participant",),
+           f"{MISSING}: the column of participants' ids")
+    yield (arms[0] == arms[1] != None, ("arm", "treatment"),  # noqa: E711
+           f"{shown(arms[1])} is the control too, expected two different arms")
+    for key, name in zip(("control", "treatment"), arms, strict=True):
+        yield (name in ("overall", "difference"), ("arm", key),
+               f"{shown(name)} is a word of results.csv, expected another name")
+    for label in _at(raw, "arm", "labels", kind=dict):
+        yield label not in arms, ("arm", "labels", label), f"unknown arm, expected {listed(arms)}"
 
 
-def _where_measured(spec: TrialFile, where: tuple, measure) -> Iterator[Problem]:
+def _visits(raw: dict) -> Iterator[Rule]:
+    visits = _texts(raw, "visits")
+    yield len(visits) < 2, ("visits",), f"{shown(visits)}, expected two visits or more"
+    yield from _twice(("visits",), visits, "visit")
+    for visit in _at(raw, "visit_labels", kind=dict):
+        yield (visit not in visits, ("visit_labels", visit),
+               f"unknown visit, expected {listed(visits)}")
+
+
+def _measures(raw: dict) -> Iterator[Rule]:
+    yield not _names(raw), ("outcomes",), f"{MISSING} (or biomarkers): at least one outcome"
+    outcomes, first = _at(raw, "outcomes", kind=dict), None
+    for section in SECTIONS:
+        yield (section in _at(raw, "describe", kind=dict) and not raw.get(section),
+               ("describe", section), f"there are no {section}, expected a section of the file")
+        for name in _at(raw, section, kind=dict):
+            where, measure = (section, name), _at(raw, section, name, kind=dict)
+            yield (section == "biomarkers" and name in outcomes, where,
+                   "is the name of an outcome too, expected another name")
+            if str(measure.get("primary")).lower() == "true":
+                yield (first, (*where, "primary"),
+                       f"true, but {first} is primary already, expected one primary outcome")
+                first = first or name
+            yield from _where_measured(raw, where, measure)
+
+
+def _where_measured(raw: dict, where: tuple, measure: dict) -> Iterator[Rule]:
     """``columns`` in a wide file, ``column`` in a long one."""
-    if spec.visit is not None:
-        if measure.columns is not None:
-            yield (
-                (*where, "columns"),
-                f"{shown(measure.columns)}, expected column: in a long file (visit: {spec.visit})",
-            )
-        elif measure.column is None and spec.data is not None:
-            yield (*where, "column"), "required key missing in a long file"
+    visit, visits, columns = _at(raw, "visit"), _texts(raw, "visits"), measure.get("columns")
+    key, other, shape = "columns", "column", "wide"
+    expected = "a wide file, one a visit (a long file has visit: <column>)"
+    if visit:
+        key, other, shape, expected = other, key, "long", f"a long file (visit: {visit})"
+    yield (other in measure, (*where, other),
+           f"{shown(measure.get(other))}, expected {key}: in {expected}")
+    yield (_at(raw, "data") and not {key, other} & set(measure), (*where, key),
+           f"{MISSING} in a {shape} file")
+    if visit or not isinstance(columns, list) or not visits:
         return
-    if measure.column is not None:
-        yield (
-            (*where, "column"),
-            f"{shown(measure.column)}, expected columns: in a wide file, one a visit "
-            "(a long file has visit: <column>)",
-        )
-    elif measure.columns is None:
-        if spec.data is not None:
-            yield (*where, "columns"), "required key missing in a wide file"
-    elif len(measure.columns) != len(spec.visits):
-        yield (
-            (*where, "columns"),
-            f"{len(measure.columns)} given, expected {len(spec.visits)}, one a visit "
-            f"({', '.join(spec.visits)}), null where it was not measured",
-        )
-    elif measure.columns[0] is None:
-        yield (
-            (*where, "columns"),
-            f"null at {spec.visits[0]}, expected a column at the reference visit",
-        )
-    elif not any(measure.columns[1:]):
-        yield (*where, "columns"), "null at every later visit, expected a column at one of them"
+    if len(columns) != len(visits):
+        wrong = (f"{len(columns)} given, expected {len(visits)}, one a visit "
+                 f"({', '.join(visits)}), null where it was not measured")
+    elif columns[0] is None:
+        wrong = f"null at {visits[0]}, expected a column at the reference visit"
+    else:
+        wrong = "null at every later visit, expected a column at one of them"
+    yield len(columns) != len(visits) or not (columns[0] and any(columns[1:])), (
+        *where, "columns"), wrong
 
 
-def _columns(spec: TrialFile, raw: dict) -> Iterator[Problem]:
+def _columns(raw: dict) -> Iterator[Rule]:
     """A column is one thing only: id, visit, arm, or one outcome at one visit."""
     taken: dict[str, str] = {}
-    uses = [(("participant",), spec.participant), (("visit",), spec.visit)]
-    uses.append((("arm", "column"), spec.arm.column))
-    for where, measure in spec.measures().items():
-        uses += [((*where, "columns"), column) for column in measure.columns or []]
-        uses.append(((*where, "column"), measure.column))
-    for where, column in uses:
-        if column is None:
-            continue
-        if column in taken:
-            yield where, f"{shown(column)} is used by {taken[column]} too, expected another column"
-        taken.setdefault(column, ".".join(where))
+    for where in [("participant",), ("visit",), ("arm", "column"), *(
+        (section, name, key) for section in SECTIONS for name in _at(raw, section, kind=dict)
+        for key in ("columns", "column")
+    )]:
+        for column in [*_texts(raw, *where), *filter(None, [_at(raw, *where)])]:
+            yield (column in taken, where,
+                   f"{shown(column)} is used by {taken.get(column)} too, expected another column")
+            taken.setdefault(column, ".".join(where))
 
 
-def _baseline(spec: TrialFile, raw: dict) -> Iterator[Problem]:
-    seen = set()
-    for i, entry in enumerate(spec.baseline or []):
-        where = ("baseline", i)
-        if entry.name in seen:
-            yield ("baseline",), f"{shown(entry.name)} stands twice, expected each name once"
-        seen.add(entry.name)
-        if entry.level is not None and entry.kind not in (None, "binary"):
-            yield (*where, "level"), f"{shown(entry.level)}, expected only with kind: binary"
-        if entry.column is None and entry.name in names(raw) and entry.kind in (
-            "binary",
-            "categorical",
-        ):
-            yield (*where, "kind"), f"{entry.kind}, expected continuous for an outcome"
-    for covariate, n in Counter(spec.covariates or []).items():
-        if n > 1:
-            yield ("covariates",), f"{shown(covariate)} stands {n} times, expected once"
+def _features(raw: dict) -> Iterator[Rule]:
+    entries = [{"name": entry} if isinstance(entry, str) else entry if isinstance(entry, dict)
+               else {} for entry in _at(raw, "baseline", kind=list)]
+    yield from _twice(("baseline",), [e["name"] for e in entries if _at(e, "name")], "name")
+    yield from _twice(("covariates",), _texts(raw, "covariates"), "covariate")
+    for i, entry in enumerate(entries):
+        level, kind = entry.get("level"), entry.get("kind")
+        yield (level and kind and kind != "binary", ("baseline", i, "level"),
+               f"{shown(level)}, expected only with kind: binary")
+        yield (kind in ("binary", "categorical") and not entry.get("column")
+               and entry.get("name") in _names(raw), ("baseline", i, "kind"),
+               f"{kind}, expected continuous for an outcome")
 
 
-def _responders(spec: TrialFile, raw: dict) -> Iterator[Problem]:
-    if (chosen := spec.responders) is None:
+def _responders(raw: dict) -> Iterator[Rule]:
+    stated, names, visits = _at(raw, "responders", kind=dict), _names(raw), _texts(raw, "visits")
+    if raw.get("responders") is None:
         return
-    stated = raw["responders"]
-    by_outcome = [key for key in ("outcome", "reductions") if key in stated]
-    by_column = [key for key in ("column", "better") if key in stated]
+    by_outcome, by_column = ([key for key in keys if key in stated] for keys in (
+        ("outcome", "reductions"), ("column", "better")))
     if by_outcome and by_column:
-        yield (
-            ("responders",),
-            f"{listed(by_outcome)} beside {listed(by_column)}, expected outcome with visit and "
-            "reductions, or column with better",
-        )
-    elif by_column:
-        if "column" not in stated:
-            yield ("responders", "column"), "required key missing"
+        yield (True, ("responders",), f"{listed(by_outcome)} beside {listed(by_column)}, expected "
+               "outcome with visit and reductions, or column with better")
     else:
-        for key in ("outcome", "visit", "reductions"):
-            if key not in stated:
-                yield ("responders", key), "required key missing"
-    if chosen.outcome is not None and chosen.outcome not in names(raw):
-        known = names(raw)
-        yield (
-            ("responders", "outcome"),
-            f"{shown(chosen.outcome)}, expected an outcome; "
-            f"did you mean {nearest(chosen.outcome, known)}?",
-        )
-    elif chosen.visit is not None:
-        yield from _responder_visit(spec)
-    cuts = chosen.reductions
-    if cuts is not None and (not cuts or len(set(cuts)) < len(cuts)):
-        yield (
-            ("responders", "reductions"),
-            f"{shown(chosen.reductions)}, expected one fraction or more, each once",
-        )
+        for key in ("column",) if by_column else ("outcome", "visit", "reductions"):
+            yield key not in stated, ("responders", key), MISSING
+    outcome, visit, cuts = (stated.get(key) for key in ("outcome", "visit", "reductions"))
+    unknown = outcome is not None and outcome not in names
+    yield (unknown, ("responders", "outcome"),
+           f"{shown(outcome)}, expected an outcome; did you mean {nearest(outcome, names)}?")
+    columns = [column for section in SECTIONS
+               for column in _at(raw, section, str(outcome), "columns", kind=list)]
+    seen = columns if len(columns) == len(visits) else visits
+    later = [visit for visit, column in zip(visits[1:], seen[1:], strict=True) if column]
+    of = f" of {outcome}" if outcome else ""
+    yield (visit and visits and not unknown and visit not in later, ("responders", "visit"),
+           f"{shown(visit)}, expected a later visit{of}: {listed(later)}")
+    yield (isinstance(cuts, list) and (not cuts or len(set(map(str, cuts))) < len(cuts)),
+           ("responders", "reductions"), f"{shown(cuts)}, expected one fraction or more, each once")
 
 
-def _responder_visit(spec: TrialFile) -> Iterator[Problem]:
-    chosen = spec.responders
-    later = list(spec.visits[1:])
-    measure = {name: m for (_, name), m in spec.measures().items()}.get(chosen.outcome)
-    if measure and measure.columns and len(measure.columns) == len(spec.visits):
-        later = [v for v, c in zip(later, measure.columns[1:], strict=True) if c is not None]
-    if chosen.visit not in later:
-        of = f" of {chosen.outcome}" if chosen.outcome else ""
-        yield (
-            ("responders", "visit"),
-            f"{shown(chosen.visit)}, expected a later visit{of}: {listed(later or ['none'])}",
-        )
-
-
-def _rest(spec: TrialFile, raw: dict) -> Iterator[Problem]:
-    allocation, size = spec.allocation, spec.sample_size
-    if allocation and allocation.strata and allocation.scheme != "blocks":
-        yield ("allocation", "strata"), f"{allocation.strata!r}, expected only with scheme: blocks"
-    for section in ("outcomes", "biomarkers"):
-        if spec.describe and getattr(spec.describe, section) and not raw.get(section):
-            yield ("describe", section), f"there are no {section}, expected a section of the file"
-    if size is not None:
-        has_mean = size.mean is not None, size.relative_difference is not None
-        if any(has_mean) and not all(has_mean):
-            absent = ("mean", "relative_difference")[has_mean.index(False)]
-            yield ("sample_size", absent), "required key missing: mean and relative_difference"
-        elif size.difference is None and not any(has_mean):
-            yield (
-                ("sample_size", "difference"),
-                "required key missing (or mean with relative_difference)",
-            )
-    chosen = spec.analysis
-    if chosen.missing != "observed" and chosen.estimator != "difference":
-        yield (
-            ("analysis", "missing"),
-            f"{chosen.missing} with estimator {chosen.estimator}, expected estimator difference",
-        )
-    if chosen.responder_missing == "mi-mar" and not (spec.responders and spec.responders.outcome):
-        yield (
-            ("analysis", "responder_missing"),
-            "mi-mar, expected responders by an outcome's reductions: a yes/no column has no scores "
-            "to impute",
-        )
+def _choices(raw: dict) -> Iterator[Rule]:
+    strata = _at(raw, "allocation", "strata")
+    yield (strata and _at(raw, "allocation", "scheme") != "blocks", ("allocation", "strata"),
+           f"{shown(strata)}, expected only with scheme: blocks")
+    size = _at(raw, "sample_size", kind=dict)
+    mean, relative = (key in size for key in ("mean", "relative_difference"))
+    yield (mean != relative, ("sample_size", "relative_difference" if mean else "mean"),
+           f"{MISSING}: mean and relative_difference")
+    yield (size and not (mean or relative or "difference" in size), ("sample_size", "difference"),
+           f"{MISSING} (or mean with relative_difference)")
+    chosen = _at(raw, "analysis", kind=dict)
+    rule, estimator = chosen.get("missing", "observed"), chosen.get("estimator", "difference")
+    yield (rule != "observed" and estimator != "difference", ("analysis", "missing"),
+           f"{rule} with estimator {estimator}, expected estimator difference")
+    imputed = chosen.get("responder_missing") == "mi-mar"
+    yield (imputed and not _at(raw, "responders", "outcome"), ("analysis", "responder_missing"),
+           "mi-mar, expected responders by an outcome's reductions: a yes/no column has no scores "
+           "to impute")

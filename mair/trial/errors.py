@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import math
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+HANDED = "MAIR_TRIAL"  # environment variable: the file by which a run hands over its trial
 _SHOWN = 60
 
 
@@ -40,11 +42,13 @@ def shown(value) -> str:
     """A value as an error line quotes it: text in quotes, numbers bare, one short line."""
     if value is None:
         return "empty"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and math.isfinite(value) and value == int(value):
-        value = int(value)
-    line = repr(value)
+    if isinstance(value, list):
+        line = f"[{', '.join('null' if v is None else shown(v) for v in value)}]"
+    elif isinstance(value, float) and value.is_integer():
+        line = str(int(value))
+    else:
+        bare = isinstance(value, str) and NUMBER.fullmatch(value)
+        line = value if bare else repr(value)
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
@@ -60,5 +64,5 @@ def nearest(name, known) -> str | None:
 
 def listed(names) -> str:
     """Names as a sentence lists them, quoted by nothing: ``a, b or c``."""
-    *head, last = [str(name) for name in names]
+    *head, last = [str(name) for name in names] or ["none"]
     return f"{', '.join(head)} or {last}" if head else last

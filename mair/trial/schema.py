@@ -1,87 +1,82 @@
 """The keys of a trial file: types, allowed values and the defaults of ``analysis``.
 
-The models say what one key may hold. What two keys must agree on is in ``checks.py``,
-what key and data must agree on in ``people.py``.
+Scalars of a trial file are text (see ``file.py``); pydantic reads numbers from them. What
+two keys must agree on is in ``checks.py``, what key and data must agree on in ``columns.py``.
 """
 
 from __future__ import annotations
 
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 
-def plain_text(value):
-    """A scalar of the trial file as the text that a cell of the data would hold.
-
-    Whole numbers lose their decimals (``2.0`` is ``"2"``), so that visits, arms and
-    levels may be written as numbers.
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value) if isinstance(value, (int, float)) else value
-
-
-def _not_blank(value: str) -> str:
-    value = value.strip()
-    if not value:
-        raise ValueError("expected text")
-    return value
-
-
-def _between(low, high, said):
-    """A validator: the number lies strictly between the limits."""
-
-    def check(value: float) -> float:
-        if not low < value < high:
-            raise ValueError(f"expected {said}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _dropout(value: float) -> float:
-    if not 0 <= value < 1:
-        raise ValueError("expected a number from 0 to below 1")
+def _file_name(value: str) -> str:
+    if "\0" in value or any(len(part.encode()) > 255 for part in value.split("/")):
+        raise ValueError("a file name")
     return value
 
 
 def _range(value: list[float]) -> list[float]:
     if len(value) != 2 or not value[0] < value[1]:
-        raise ValueError("expected two numbers, the lowest and the highest score")
+        raise ValueError("two numbers, the lowest and the highest score")
     return value
 
 
-def _no_families(value):
+def _true_or_false(value):
+    """The words of YAML 1.2 only: pydantic would take yes, on and 1 as well."""
+    return {"true": True, "false": False}.get(str(value).lower(), value)
+
+
+def _yes_or_no(value):
+    return {"true": "yes", "false": "no"}.get(str(value).lower(), value)
+
+
+def _families(value):
     """``fdr_families: null`` means that neither section is corrected."""
     return {"outcomes": None, "biomarkers": None} if value is None else value
 
 
 def _entry(value):
     """A baseline entry written as a bare name."""
-    return {"name": value} if isinstance(value, (str, int, float)) else value
+    return {"name": value} if isinstance(value, str) else value
 
 
-INFINITE = float("inf")
-Text = Annotated[str, BeforeValidator(plain_text), AfterValidator(_not_blank)]
+# An editor's YAML gives numbers where we read text.
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1),
+    WithJsonSchema({"type": ["string", "number"]}),
+]
+FileName = Annotated[Text, AfterValidator(_file_name)]
+TrueFalse = Annotated[
+    bool, Strict(), BeforeValidator(_true_or_false, json_schema_input_type=bool)
+]
 YesNo = Annotated[
     Literal["yes", "no"],
-    BeforeValidator(lambda v: {True: "yes", False: "no"}[v] if isinstance(v, bool) else v),
+    BeforeValidator(_yes_or_no, json_schema_input_type=Literal["yes", "no", True, False]),
 ]
-Fraction = Annotated[float, _between(0, 1, "a number above 0 and below 1")]
-Positive = Annotated[float, _between(0, INFINITE, "a number above 0")]
-Dropout = Annotated[float, AfterValidator(_dropout)]
-Count = Annotated[int, _between(-1, INFINITE, "a whole number, 0 or more")]
-PositiveCount = Annotated[int, _between(0, INFINITE, "a whole number, 1 or more")]
+Range = Annotated[list[float], AfterValidator(_range)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+PositiveCount = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
-    """Keys are known or refused; a value has its type or is refused, never converted."""
+    """Keys are known or refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Arm(Section):
@@ -109,12 +104,10 @@ class Measure(Section):
     column: Text | None = Field(None, description="long file: the column of its values")
     label: Text | None = Field(None, description="its name for reading")
     unit: str = ""
-    range: Annotated[list[float], AfterValidator(_range)] | None = Field(
-        None, description="lowest and highest possible value"
-    )
+    range: Range | None = Field(None, description="lowest and highest possible value")
     step: Positive | None = Field(None, description="distance of two neighbouring scores")
     better: Literal["lower", "higher"] = "lower"
-    primary: bool = False
+    primary: TrueFalse = False
     transform: Literal["log"] | None = Field(None, description="modelled on this scale")
 
 
@@ -170,7 +163,7 @@ class SampleSize(Section):
     relative_difference: Positive | None = None
     alpha: Fraction = 0.05
     power: Fraction = 0.80
-    dropout: Dropout | None = None
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
 
 
 class Intercurrent(Section):
@@ -212,7 +205,9 @@ class Analysis(Section):
         "newcombe"
     )
     confidence: Fraction = 0.95
-    fdr_families: Annotated[Families, BeforeValidator(_no_families)] = Families()
+    fdr_families: Annotated[
+        Families, BeforeValidator(_families, json_schema_input_type=Families | None)
+    ] = Families()
     group_size: PositiveCount | None = Field(
         None, description="people in a therapy group, for the sensitivity to groups"
     )
@@ -220,26 +215,37 @@ class Analysis(Section):
     draws: PositiveCount = 10000
 
 
+Notebook = Literal["flow", "baseline", "outcomes", "biomarkers", "nnt", "robustness", "power",
+                   "audit", "reconstruction"]  # fmt: skip
+Entry = Annotated[
+    BaselineEntry, BeforeValidator(_entry, json_schema_input_type=Text | BaselineEntry)
+]
+
+
 class TrialFile(Section):
     """A trial file, after `extends` was followed."""
 
     trial: Text | None = Field(None, description="title; default: the file's name")
     about: dict[str, Any] = Field({}, description="registration, citation, licence, …")
-    synthetic: bool = Field(False, description="true: SYNTHETIC on every page, table, figure")
-    extends: Text | None = Field(None, description="another trial file to start from")
-    data: Text | None = Field(None, description=".csv .xlsx .sav .dta .parquet")
-    published: Text | None = Field(None, description="published numbers: switches the audit on")
+    synthetic: TrueFalse = Field(False, description="true: SYNTHETIC on every page, table, figure")
+    extends: FileName | None = Field(None, description="another trial file to start from")
+    data: FileName | None = Field(None, description=".csv .xlsx .sav .dta .parquet")
+    published: FileName | None = Field(None, description="published numbers, for the audit")
     participant: Text | None = Field(None, description="column of participants' ids")
     visit: Text | None = Field(None, description="long file: column of the visit")
     arm: Arm
     allocation: Allocation | None = None
     visits: list[Text] = Field(description="in order; the first is the reference")
+    visit_labels: dict[str, Text] = Field({}, description="visit -> its name for reading")
     covariates: list[Text] | None = Field(None, description="of every mixed model")
     outcomes: dict[str, Measure] | None = None
     biomarkers: dict[str, Measure] | None = None
     describe: Describe | None = None
-    baseline: list[Annotated[BaselineEntry, BeforeValidator(_entry)]] | None = None
+    baseline: list[Entry] | None = None
     responders: Responders | None = None
+    remarks: dict[Notebook, Text] | None = Field(
+        None, description="section -> the trial's own words at its head"
+    )
     flow: Flow | None = None
     sample_size: SampleSize | None = None
     estimand: Estimand | None = None
@@ -247,11 +253,11 @@ class TrialFile(Section):
 
     def measures(self) -> dict[tuple[str, str], Measure]:
         """Outcomes, then biomarkers, each by (section, name)."""
-        found = {}
-        for section in ("outcomes", "biomarkers"):
-            for name, measure in (getattr(self, section) or {}).items():
-                found[section, name] = measure
-        return found
+        return {
+            (section, name): measure
+            for section in ("outcomes", "biomarkers")
+            for name, measure in (getattr(self, section) or {}).items()
+        }
 
 
 def json_schema() -> dict:
@@ -274,27 +280,11 @@ def known_keys(location: tuple) -> list[str]:
     """
     here: Any = TrialFile
     for part in location:
-        here = _inside(here, part)
-    here = _bare(here)
-    return list(here.model_fields) if _is_section(here) else []
-
-
-def _is_section(kind) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Section)
-
-
-def _bare(kind):
-    """A type without its Annotated wrapper and without None."""
-    while get_origin(kind) in (Annotated, Union, UnionType):
-        kind = next(k for k in get_args(kind) if k is not NoneType)
-    return kind
-
-
-def _inside(kind, part):
-    """The type one key or list position further down."""
-    kind = _bare(kind)
-    if _is_section(kind):
-        field = kind.model_fields.get(part)
-        return field.annotation if field else Any
-    arguments = get_args(kind)
-    return arguments[-1] if arguments else Any
+        if hasattr(here, "model_fields"):
+            field = here.model_fields.get(part)
+            here = field.annotation if field else Any
+        else:  # the values of a mapping or list
+            here = (get_args(here) or [Any])[-1]
+        while get_origin(here) in (Annotated, Union, UnionType):
+            here = get_args(here)[0]
+    return list(getattr(here, "model_fields", []))

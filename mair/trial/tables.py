@@ -16,12 +16,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from mair.trial.errors import TrialError, display, listed
+from mair.trial.errors import NUMBER, TrialError, display, listed
 
 FORMATS = (".csv", ".xlsx", ".sav", ".dta", ".parquet")
 NOT_A_NUMBER = frozenset({"na", "nan", "."})
-YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 
 
@@ -33,40 +31,40 @@ def text_of(cell) -> str | None:
         return "yes" if cell else "no"
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    if isinstance(cell, str):
-        whole = _WHOLE.fullmatch(cell)
-        return whole[1] if whole else cell
-    return str(cell)
+    whole = _WHOLE.fullmatch(str(cell))
+    return whole[1] if whole else str(cell)
 
 
-def number_of(cell) -> float | None:
-    """A cell as a float, nan where it is missing, None where it is not a finite number."""
-    if cell is None:
+def number_of(cell) -> float:
+    """A cell as a float, nan where it is missing; ValueError where it is no finite number."""
+    if cell is None or (isinstance(cell, str) and cell.casefold() in NOT_A_NUMBER):
         return math.nan
-    if isinstance(cell, bool):
-        return None
-    if isinstance(cell, str):
-        if cell.casefold() in NOT_A_NUMBER:
-            return math.nan
-        if not _NUMBER.fullmatch(cell):
-            return None
-    value = float(cell)
-    return value if math.isfinite(value) else None
+    wrong = not NUMBER.fullmatch(cell) if isinstance(cell, str) else isinstance(cell, bool)
+    if wrong or not math.isfinite(value := float(cell)):
+        raise ValueError(cell)
+    return value
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its cells, and the labels of its codes (by the code's text, in code order)."""
+    """One column: its cells, and the labels of its codes (by the code's text)."""
 
-    name: str
     cells: list
     labels: dict[str, str] = field(default_factory=dict)
 
     @cached_property
-    def numeric(self) -> bool:
-        """Whether all cells are numbers or missing, and at least one is a number."""
-        values = [number_of(cell) for cell in self.cells]
-        return None not in values and any(value == value for value in values)
+    def numbers(self) -> list[float]:
+        """Cells as numbers; empty unless all are numbers or missing, and one is a number."""
+        try:
+            values = [number_of(cell) for cell in self.cells]
+        except ValueError:
+            return []
+        return values if any(value == value for value in values) else []
+
+    @cached_property
+    def codes(self) -> dict[str, str]:
+        """Codes by their label."""
+        return {label: code for code, label in self.labels.items()}
 
     @cached_property
     def labelled(self) -> bool:
@@ -77,11 +75,8 @@ class Column:
     @cached_property
     def texts(self) -> list[str | None]:
         """Cells as text, labels for codes; in a column of numbers ``NA`` is missing."""
-        if self.numeric:
-            cells = [c if number_of(c) == number_of(c) else None for c in self.cells]
-        else:
-            cells = self.cells
-        return [self.labels.get(text, text) for text in map(text_of, cells)]
+        texts = [self.labels.get(text, text) for text in map(text_of, self.cells)]
+        return [t if n == n else None for t, n in zip(texts, self.numbers or texts, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -91,9 +86,6 @@ class Table:
     path: Path
     columns: dict[str, Column]
     rows: list[int]  # each row's number as the file's own programme shows it
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 def read(path: Path) -> Table:
@@ -134,43 +126,50 @@ def read(path: Path) -> Table:
 
 
 def _clean(cell):
-    """A cell of any reader as None, text, a number or a bool."""
-    if cell is None or isinstance(cell, (bool, int)):
-        return cell
+    """A cell of any reader as None, text, a number or a bool; dates are ISO text."""
     if isinstance(cell, float):
         return None if math.isnan(cell) else cell
+    if cell is None or isinstance(cell, (bool, int)):
+        return cell
     if not isinstance(cell, str):
         try:  # decimals, numpy's and Arrow's numbers
             return _clean(float(cell))
         except (TypeError, ValueError):
-            cell = str(cell)  # dates
+            cell = str(cell).removesuffix(" 00:00:00")
     return cell.strip() or None
 
 
-def _grid(path: Path, header: list, lines: list[tuple[int, list]]) -> Table:
-    """A table from a line of names and numbered lines of cells; empty lines are left out."""
-    file, problems = display(path), []
-    names = [text_of(_clean(name)) for name in header]
-    for i, name in enumerate(names):
-        if name is not None and name in names[:i]:
-            problems.append(f"{file}: column {name} stands twice, expected each name once")
-    kept = []
-    for row, cells in lines:
-        cells = [_clean(cell) for cell in cells]
-        if all(cell is None for cell in cells):
-            continue
-        beyond = [cell for cell in cells[len(names) :] if cell is not None]
-        if beyond:
-            problems.append(f"{file}: row {row}: {len(cells)} cells, expected {len(names)}")
-        kept.append((row, cells + [None] * (len(names) - len(cells))))
+def _table(path: Path, names: list, columns: list[list], rows: list[int], labels=None) -> Table:
+    """A table of clean cells; columns without a name are left out."""
+    found: dict[str, Column] = {}
+    problems = []
+    for name, cells in zip(names, columns, strict=True):
+        if name in found:
+            problems.append(f"{display(path)}: column {name} stands twice, expected each name once")
+        if name is not None:
+            found[name] = Column(cells, (labels or {}).get(name, {}))
     if problems:
         raise TrialError(problems)
-    columns = {
-        name: Column(name, [cells[i] for _, cells in kept])
-        for i, name in enumerate(names)
-        if name is not None
-    }
-    return Table(path, columns, [row for row, _ in kept])
+    return Table(path, found, rows)
+
+
+def _grid(path: Path, lines: list[tuple[int, list]]) -> Table:
+    """A table from numbered lines of cells, the names in the first; empty lines are left out."""
+    lines = [(row, [_clean(cell) for cell in cells]) for row, cells in lines]
+    lines = [(row, cells) for row, cells in lines if any(cell is not None for cell in cells)]
+    if not lines:
+        raise TrialError([f"{display(path)}: the file is empty, expected column names and rows"])
+    (_, header), *body = lines
+    width = len(header)
+    problems = [
+        f"{display(path)}: row {row}: {len(cells)} cells, expected {width}"
+        for row, cells in body if any(cell is not None for cell in cells[width:])
+    ]  # fmt: skip
+    if problems:
+        raise TrialError(problems)
+    whole = [cells + [None] * (width - len(cells)) for _, cells in body]
+    columns = [[cells[i] for cells in whole] for i in range(width)]
+    return _table(path, [text_of(name) for name in header], columns, [row for row, _ in body])
 
 
 def _csv(path: Path) -> Table:
@@ -188,14 +187,10 @@ def _csv(path: Path) -> Table:
     for cells in reader:
         lines.append((last + 1, cells))
         last = reader.line_num
-    lines = [(row, cells) for row, cells in lines if any(cell.strip() for cell in cells)]
-    if not lines:
-        raise TrialError([f"{file}: the file is empty, expected column names and rows"])
-    header = lines[0][1]
-    if len(header) == 1 and re.search(r"[;\t|]", header[0]):
-        mark = re.search(r"[;\t|]", header[0])[0]
-        raise TrialError([f"{file}: columns are separated by {mark!r}, expected commas"])
-    return _grid(path, header, lines[1:])
+    header = next((cells for _, cells in lines if cells), [""])
+    if len(header) == 1 and (mark := re.search(r"[;\t|]", header[0])):
+        raise TrialError([f"{file}: columns are separated by {mark[0]!r}, expected commas"])
+    return _grid(path, lines)
 
 
 def _xlsx(path: Path) -> Table:
@@ -203,13 +198,9 @@ def _xlsx(path: Path) -> Table:
 
     with warnings.catch_warnings(record=True):  # styles and validations, which hold no values
         book = openpyxl.load_workbook(path, data_only=True)
-    sheet = book.worksheets[0]
-    lines = [(i, list(cells)) for i, cells in enumerate(sheet.iter_rows(values_only=True), 1)]
+    lines = [(i, list(cells)) for i, cells in enumerate(book.worksheets[0].values, 1)]
     book.close()
-    lines = [(row, cells) for row, cells in lines if any(_clean(c) is not None for c in cells)]
-    if not lines:
-        raise TrialError([f"{display(path)}: the first sheet is empty, expected names and rows"])
-    return _grid(path, lines[0][1], lines[1:])
+    return _grid(path, lines)
 
 
 def _labelled(path: Path) -> Table:
@@ -218,40 +209,29 @@ def _labelled(path: Path) -> Table:
 
     reader = pyreadstat.read_sav if path.suffix.lower() == ".sav" else pyreadstat.read_dta
     data, meta = reader(str(path), output_format="dict", disable_datetime_conversion=True)
-    columns = {}
-    for name in meta.column_names:
-        labels = meta.variable_value_labels.get(name, {})
-        # sorted by code: the order in the file is that of the programme that wrote it
-        ordered = sorted(labels, key=lambda c: (isinstance(c, str), c))
-        columns[name.strip()] = Column(
-            name.strip(),
-            [_clean(cell) for cell in data[name]],
-            {text_of(_clean(code)): labels[code].strip() for code in ordered},
-        )
-    n = len(next(iter(columns.values())).cells) if columns else 0
-    return Table(path, columns, list(range(1, n + 1)))
+    columns = [[_clean(cell) for cell in data[name]] for name in meta.column_names]
+    labels = {
+        name.strip(): {text_of(_clean(code)): label.strip() for code, label in labels.items()}
+        for name, labels in meta.variable_value_labels.items()
+    }
+    rows = list(range(1, len(columns[0]) + 1)) if columns else []
+    return _table(path, [name.strip() for name in meta.column_names], columns, rows, labels)
 
 
 def _parquet(path: Path) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns, table = {}, pq.read_table(path)
-    for name, values in zip(table.column_names, table.columns, strict=True):
-        labels = {}
-        if pa.types.is_dictionary(values.type) and values.type.ordered and values.num_chunks:
-            levels = [text_of(_clean(v)) for v in values.chunk(0).dictionary.to_pylist()]
-            labels = {level: level for level in levels}
-        columns[name.strip()] = Column(
-            name.strip(), [_clean(cell) for cell in values.to_pylist()], labels
-        )
-    return Table(path, columns, list(range(1, table.num_rows + 1)))
+    table = pq.read_table(path)
+    names = [name.strip() for name in table.column_names]
+    columns = [[_clean(cell) for cell in values.to_pylist()] for values in table.columns]
+    labels = {
+        name: {text: text for text in map(text_of, cells) if text is not None}
+        for name, cells, values in zip(names, columns, table.columns, strict=True)
+        if pa.types.is_dictionary(values.type)
+    }
+    return _table(path, names, columns, list(range(1, table.num_rows + 1)), labels)
 
 
-_READERS = {
-    ".csv": _csv,
-    ".xlsx": _xlsx,
-    ".sav": _labelled,
-    ".dta": _labelled,
-    ".parquet": _parquet,
-}
+_READERS = {".csv": _csv, ".xlsx": _xlsx, ".sav": _labelled, ".dta": _labelled,
+            ".parquet": _parquet}  # fmt: skip

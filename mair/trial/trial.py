@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
-from dataclasses import dataclass, field
+import os
+import pickle
+from dataclasses import dataclass, field, fields
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
-from mair.trial.features import Feature, Variable
-from mair.trial.schema import Analysis, TrialFile
+from mair.trial.columns import Feature, Variable
+from mair.trial.errors import HANDED
+from mair.trial.noted import noted
+from mair.trial.schema import Analysis
 
 FLOW_NUMBERS = ("sessions", "credibility")
 FLOW_TEXTS = ("lost", "preference")
 _LEFT_OUT = {"extends", "data", "published", "analysis"}
-# Sections that name columns: what is read from the columns, and the keys that name them.
-_ROLES = {
-    "describe": ("describe.outcomes", "describe.biomarkers"),
-    "flow": (*FLOW_NUMBERS, *FLOW_TEXTS),
-    "responders": ("responder",),
-    "allocation": ("strata",),
-}
-_COLUMN_KEYS = {
-    "describe": ("outcomes", "biomarkers"),
-    "flow": (*FLOW_NUMBERS, *FLOW_TEXTS),
-    "responders": (),  # the column's name stands in results.csv
-    "allocation": ("strata",),
-}
+_NOT_NOTED = {"path", "_memo", "_parts"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +29,9 @@ class Trial:
     Participants are indexed by their id as text, in the order in which the data file first
     names them. Scores are on the measured scale. Without `data` (only published numbers)
     there are no participants and ``has_data`` is False.
+
+    What is asked of a trial is noted part by part (`mair.trial.noted`), which is how a run
+    knows what a notebook depends on. Callers do not change what they get.
     """
 
     path: Path
@@ -48,6 +42,7 @@ class Trial:
     treatment: str
     labels: dict[str, str]
     visits: tuple[str, ...]
+    visit_labels: dict[str, str]
     arm: pd.Series = field(repr=False)
     outcomes: dict[str, Variable]
     biomarkers: dict[str, Variable]
@@ -61,7 +56,22 @@ class Trial:
     censored: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _scores: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _columns: dict[str, pd.Series | None] = field(default_factory=dict, repr=False)
+    _seen: dict[str, pd.DataFrame] = field(init=False, repr=False)
     _memo: dict = field(default_factory=dict, repr=False)
+    _parts: dict = field(default_factory=dict, repr=False)
+
+    def __post_init__(self):
+        seen = {name: scores.notna() for name, scores in vars(self)["_scores"].items()}
+        object.__setattr__(self, "_seen", seen)
+
+    def __getattribute__(self, name):
+        value = object.__getattribute__(self, name)
+        if name not in _NOTED:
+            return value
+        return noted(value, (name,), object.__getattribute__(self, "_parts"))
+
+    def __getstate__(self):
+        return {**vars(self), "_memo": {}, "_parts": {}}  # whoever reads it has asked nothing yet
 
     @property
     def arms(self) -> tuple[str, str]:
@@ -81,8 +91,9 @@ class Trial:
     @property
     def primary(self) -> Variable:
         """The outcome declared primary, else the first one, else the first biomarker."""
-        variables = [*self.outcomes.values(), *self.biomarkers.values()]
-        return next((v for v in variables if v.primary), variables[0])
+        variables = chain(self.outcomes.values(), self.biomarkers.values())
+        first = next(variables)
+        return next((v for v in chain([first], variables) if v.primary), first)
 
     def n(self, arm: str | None = None) -> int:
         """Participants randomised, in one arm or in both."""
@@ -90,11 +101,15 @@ class Trial:
 
     def variable(self, name: str) -> Variable:
         """An outcome or biomarker by name; KeyError when there is none."""
-        return {**self.outcomes, **self.biomarkers}[name]
+        return (self.outcomes if name in self.outcomes else self.biomarkers)[name]
 
     def scores(self, name: str) -> pd.DataFrame:
         """Scores by participant (rows) and visit (columns), measured scale, nan missing."""
         return self._scores[name].copy()
+
+    def seen(self, name: str) -> pd.DataFrame:
+        """Whether a score was observed, by participant (rows) and visit (columns)."""
+        return self._seen[name].copy()
 
     def described(self, name: str) -> pd.Series:
         """Whom means, SDs and d of this variable cover (bool, by participant).
@@ -105,7 +120,7 @@ class Trial:
         chosen = self._columns.get(f"describe.{self.variable(name).section}")
         if chosen is not None:
             return chosen.astype(bool)
-        return self._scores[name].notna().all(axis=1).astype(bool)
+        return self._seen[name].all(axis=1).astype(bool)
 
     def series(self, role: str) -> pd.Series | None:
         """A column of the flow by participant, None where the trial file names none.
@@ -121,74 +136,8 @@ class Trial:
         """Who has the good result of a yes/no column: True, False, or None where unknown."""
         return self._columns.get("responder")
 
-    def fingerprint(self, keys) -> str:
-        """SHA-256 of what these top-level keys say and of the data they refer to.
 
-        Participants, arms and visits always count; file format, file names and column names
-        never do.
-
-        Parameters
-        ----------
-        keys : iterable of str
-            Keys of a trial file, ``analysis.<key>`` for one choice.
-
-        Returns
-        -------
-        str
-            64 hexadecimal digits.
-
-        Raises
-        ------
-        ValueError
-            A key that no trial file has.
-        """
-        said = {key: self._said(key) for key in sorted(set(keys))}
-        who = {
-            "participants": list(self.arm.index),
-            "arm": _plain(self.arm),
-            "arms": self.arms,
-            "labels": self.labels,
-            "visits": self.visits,
-        }
-        text = json.dumps([who, said], sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def _said(self, key: str):
-        """What one top-level key says, with the data it refers to."""
-        if key == "analysis":
-            return self.analysis.model_dump()
-        if key.startswith("analysis.") and key[9:] in Analysis.model_fields:
-            return self.analysis.model_dump()[key[9:]]
-        if key == "published":
-            found = self.published
-            return found and hashlib.sha256(found.read_bytes()).hexdigest()
-        if key not in TrialFile.model_fields or key in _LEFT_OUT:
-            raise ValueError(f"{key!r} is not a key with content of its own")
-        if key in ("outcomes", "biomarkers"):
-            variables = getattr(self, key)
-            return [[vars(v), _plain(self._scores.get(v.name))] for v in variables.values()]
-        if key in ("covariates", "baseline"):
-            return [
-                [f.name, f.label, f.kind, f.level, f.levels, _plain(f.values)]
-                for f in getattr(self, key)
-            ]
-        if key not in _ROLES:
-            return self.sections.get(key)
-        config = dict(self.sections.get(key) or {})
-        data = {role: _plain(self._columns.get(role)) for role in _ROLES[key]}
-        outcome = config.get("outcome")
-        if outcome in self._scores:
-            data["scores"] = [vars(self.variable(outcome)), _plain(self._scores[outcome])]
-        return [{k: v for k, v in config.items() if k not in _COLUMN_KEYS[key]}, data]
-
-
-def _plain(data):
-    """Values of a frame or series as JSON holds them: full precision, null for missing."""
-    if data is None:
-        return None
-    if isinstance(data, pd.DataFrame):
-        return {column: _plain(data[column]) for column in data}
-    return [None if v is None or v != v else v for v in data.tolist()]
+_NOTED = {one.name for one in fields(Trial)} - _NOT_NOTED
 
 
 def remembered(function):
@@ -205,3 +154,35 @@ def remembered(function):
         return trial._memo[key]
 
     return inner
+
+
+@functools.cache
+def of_the_run() -> Trial | None:
+    """The trial that a run has read for its notebooks, in the kernel of one; else None."""
+    if HANDED not in os.environ:
+        return None
+    with open(os.environ[HANDED], "rb") as stream:
+        return pickle.load(stream)
+
+
+def handed(path: Path, analysis: dict) -> Trial | None:
+    """The trial of the run, so that every notebook analyses the same bytes.
+
+    Parameters
+    ----------
+    path : Path
+        The trial file asked for.
+    analysis : dict
+        Choices asked for; where one differs from the file's, the file has to be read.
+
+    Returns
+    -------
+    Trial or None
+        None outside a run, and where another trial is asked for.
+    """
+    trial = of_the_run()
+    if trial is None or trial.path != path:
+        return None
+    chosen = vars(trial)["analysis"].model_dump()
+    same = all(key in chosen and chosen[key] == value for key, value in analysis.items())
+    return trial if same else None

@@ -19,10 +19,10 @@ from mair.published.consistency import (
     claims_beside,
     consistency,
     findings,
-    words,
 )
-from mair.published.consistency.model import possible_ratios, two_sided
-from mair.published.intervals import rule_of, spread
+from mair.published.consistency.claims import COLUMNS as CLAIMS
+from mair.published.consistency.contrasts import possible_ratios, two_sided
+from mair.published.rounding import rule_of, values
 from mair.stats import mixed, smallsample, tests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,7 +129,7 @@ def test_statcheck_agrees():
         assert at.low == pytest.approx(float(case["computed_p"]), rel=1e-9)
         printed = re.sub(r"^\.", "0.", case["reported_p"])
         printed = ("<" if case["p_comp"] == "<" else "") + printed
-        fits = rule_of(two_sided(spread(case["test_value"]), df), printed) == "half"
+        fits = rule_of(two_sided(values(case["test_value"]), df), printed) == "half"
         assert fits == (case["error"] == "FALSE"), case["raw"]
 
 
@@ -165,7 +165,7 @@ def test_no_variable_of_this_paper_is_known_by_name():
     names = {re.split(": | >=", v)[0] for v in PUBLISHED["variable"]} - keys
     names |= {"RT", "MAIR", "ABCT", "followup"}
     folder = ROOT / "mair" / "published"
-    files = [*(folder / "consistency").glob("*.py"), folder / "intervals.py",
+    files = [*(folder / "consistency").glob("*.py"), folder / "rounding.py",
              folder / "granularity.py", ROOT / "mair" / "studies" / "campaign_trials.py",
              ROOT / "mair" / "studies" / "campaign.py"]
     for path in files:
@@ -215,7 +215,7 @@ def test_benjamini_hochberg_by_family():
     records += [("biomarkers", f"m{k}", "difference", "post", "z", s, "0.900" if s == "p" else
                  "1.00") for k in range(5) for s in ("b", "p")]
     claims = pd.DataFrame([("fdr", "outcomes", "*", "*", "maintained", "text", "")],
-                          columns=words.COLUMNS)
+                          columns=CLAIMS)
     frame = consistency(rows_of(*records), None, claims)
     kept, lost = (one("fdr", f"y{k}", "difference", "post", "p", frame) for k in (0, 1))
     assert kept["verdict"] == "other convention" and lost["convention"] == "one table"

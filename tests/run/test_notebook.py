@@ -1,8 +1,6 @@
-"""Notebooks as text: the parameters cell, and the code a notebook depends on."""
+"""Notebooks as text: the parameters cell."""
 
 from __future__ import annotations
-
-import ast
 
 import pytest
 
@@ -62,43 +60,3 @@ def test_a_parameters_cell_is_checked(tmp_path, text, expected):
 @pytest.mark.parametrize("name", run.NOTEBOOKS)
 def test_the_papers_notebooks_can_be_given_their_parameters(name):
     assert notebook.read(ROOT / "notebooks" / f"{name}.py", DEFAULTS).problems == ()
-
-
-@pytest.mark.parametrize("name", run.NOTEBOOKS)
-def test_the_papers_notebooks_declare_what_they_use(name):
-    """A choice that the code reads and the cell does not declare could not be set by hand."""
-    source = notebook.read(ROOT / "notebooks" / f"{name}.py", DEFAULTS)
-    own = ROOT / "mair" / "sections" / f"{name}.py"
-    if name == "reconstruction":  # about a package of its own
-        own = ROOT / "mair" / "studies" / "cohort" / "report.py"
-    assert notebook.mentioned([own]) <= source.parameters.keys()
-
-
-# Code that a notebook depends on
-
-
-def _closure(code: str) -> set[str]:
-    return {p.relative_to(ROOT).as_posix() for p in notebook.closure(ast.parse(code))}
-
-
-def test_the_closure_follows_imports_and_named_data():
-    found = _closure("from mair import nnt")
-    assert {"mair/__init__.py", "mair/sections/nnt.py", "mair/trial/__init__.py",
-            "mair/stats/__init__.py",
-            "mair/results.py", "mair/trial/errors.py"} <= found
-    assert not {"mair/run/plan.py", "mair/sections/flow.py", "mair/sections/baseline.py"} & found
-    assert {"mair/report/page.html.j2", "mair/report/page.css"} <= _closure(
-        "def f():\n    from mair.report import page"
-    )
-    assert _closure("import json") == set()
-
-
-def test_analysis_keys_are_found_where_they_are_read(tmp_path):
-    (tmp_path / "m.py").write_text("a = t.analysis.seed\nb = analysis.draws\nc = t.x.missing\n")
-    assert notebook.mentioned([tmp_path / "m.py"]) == {"seed", "draws"}
-
-
-def test_a_notebook_that_calls_anothers_rows_names_it(tmp_path):
-    (tmp_path / "n.py").write_text(CELL + "\n# %%\nt.biomarkers\nflow.rows(t)\n")
-    names = notebook.read(tmp_path / "n.py", DEFAULTS).names
-    assert {"biomarkers", "flow"} <= names and "nnt" not in names

@@ -24,8 +24,8 @@ from mair.trial.schema import Analysis
 
 DEFAULTS = Analysis().model_dump()
 TABLE = {
-    "first": run.Notebook(None, frozenset({"responders", "sample_size"})),
-    "second": run.Notebook("responders", frozenset({"sample_size"})),
+    "first": run.Notebook(None),
+    "second": run.Notebook("responders"),
     "third": run.Notebook("biomarkers"),
 }
 TRIAL = """\
@@ -62,6 +62,7 @@ from mair.trial import load
 t = load(trial, {key}={key})
 rows = Rows("{name}")
 rows.add("pain", "A", n=t.n("A"), {key}={key})
+share = t.sections["responders"]["reductions"] if "{name}" == "second" else None
 results.save(rows.frame(), out, "{name}")
 if out:
     (Path(out) / "tables").mkdir()
@@ -250,8 +251,10 @@ def _edit(path: Path, old: str, new: str) -> None:
         ("tiny.yaml", "seed: 7", "seed: 7, draws: 50", {"second"}),
         ("tiny.yaml", "reductions: [0.5]", "reductions: [0.4]", {"second"}),
         ("tiny.yaml", "difference: 2", "difference: 3", set()),
+        ("tiny.yaml", "A tiny trial", "A small trial", set()),
         ("tiny.yaml", "seed: 7}", "seed: 7}  # a comment", set()),
-        ("people.csv", "p3,B,7,3", "p3,B,7,4", {"first", "second"}),
+        ("people.csv", "p3,B,7,3", "p3,B,7,4", set()),
+        ("people.csv", "p3,B,7,3", "p3,A,7,3", {"first", "second"}),
         ("notebooks/second.py", "# The second", "# Also the second", {"second"}),
     ],
 )
@@ -346,19 +349,58 @@ def test_what_an_interrupted_run_left_is_cleared_up(copy, capsys):
     before = _state(out)
     stale = out.with_name(".tiny.staging-x")
     (stale / "parts").mkdir(parents=True)
-    out.rename(out.with_name(".tiny.old"))  # killed between the two renames of a swap
+    out.rename(stale / "old")  # killed between the two renames of a swap
     _run(copy, out)
     assert not stale.exists()
     assert _state(out) == before
     assert sorted(p.name for p in out.parent.iterdir()) == ["tiny"]
 
 
-def test_the_staging_of_a_live_run_is_left_alone(tmp_path):
-    build = Build(tmp_path / "tiny")
-    with build.staging() as staging:
-        Build(tmp_path / "tiny")
-        assert staging.is_dir()
-    assert not staging.exists()
+def test_an_output_half_removed_leaves_nothing_in_the_new_one(copy, capsys):
+    """Killed while the replaced output was removed: its manifest went first."""
+    out = copy / "build" / "tiny"
+    shutil.copytree(out, old := out.with_name(".tiny.staging-x") / "old")
+    (old / "manifest.json").unlink()
+    (old / "tables" / "stray.csv").write_text("of the old run")
+    (out / "index.html").unlink()
+    _run(copy, out)
+    assert "tables/stray.csv" not in files(out) and not old.exists()
+
+
+def test_a_users_own_neighbours_are_left_alone(copy, capsys):
+    out = copy / "build" / "tiny"
+    (own := out.with_name(".tiny.old")).mkdir()
+    (own / "diary").write_text("mine")
+    (out / "index.html").unlink()
+    _run(copy, out)
+    assert (own / "diary").read_text() == "mine"
+
+
+def test_two_runs_into_one_folder_wait_for_one_another(made, tmp_path, capfd):
+    command = [sys.executable, "-c", RUN, made[0], tmp_path / "one"]
+    both = [subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
+            for _ in range(2)]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum("waiting for another run into it" in text for text in said) == 1
+    assert sum("[1/2]" in text for text in said) == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["one"] and Build(tmp_path / "one").whole
+
+
+RUN = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from run.test_run import _run
+print(*_run(Path(sys.argv[1]), Path(sys.argv[2])), sep="\\n")
+""".format(tests=str(ROOT / "tests"))
+
+
+@pytest.mark.parametrize("name", ["/", "loop"])
+def test_a_target_that_cannot_be_replaced_is_refused(made, tmp_path, name):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(TrialError, match="expected a directory"):
+        _run(made[0], tmp_path / name)
 
 
 def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):

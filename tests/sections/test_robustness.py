@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mair.published import identified as ranges
 from mair.results import Lookup
 from mair.sections import analysis as estimates
 from mair.sections import imputed as missing
@@ -107,19 +106,3 @@ def test_a_trial_with_one_visit_after_baseline(tmp_path):
     key = ("robustness", "FIQ", "difference", "post")
     assert 0 < value(*key, robustness.REFERENCE, statistic="p") < 0.05
     assert value(*key, "random-intercept/kenward-roger/mi-mar", statistic="df") < 39
-
-
-def test_identified_is_what_all_cohorts_print_alike(tmp_path):
-    frame = pd.read_csv("mair/data/mair_synthetic.csv", dtype=str, keep_default_na=False)
-    one, two = tmp_path / "a.csv", tmp_path / "b.csv"
-    frame.to_csv(one, index=False)
-    other = frame.copy()
-    other.loc[0, "bdnf_post"] = str(float(other.loc[0, "bdnf_post"]) + 3)
-    other.to_csv(two, index=False)
-    found = ranges.ranges("params/mair.yaml", [one, two], processes=1).set_index(ranges.KEYS)
-    bdnf = ("biomarkers", "BDNF", "post", "random-intercept/kenward-roger", "b")
-    fiq = ("outcomes", "FIQ", "post", "random-intercept/kenward-roger", "b")
-    assert found.loc[bdnf, "identified"] == 0
-    assert found.loc[bdnf, "low"] < found.loc[bdnf, "high"]
-    assert found.loc[fiq, "identified"] == 1
-    assert (found["cohorts"] == 2).all()

@@ -105,7 +105,8 @@ def test_confidence_changes_limits_and_nothing_else(mair, rows):
 
 
 def test_without_families_only_q_changes(rows):
-    other = sections.rows(load("params/mair.yaml", fdr_families=None))
+    none = {"outcomes": None, "biomarkers": None}
+    other = sections.rows(load("params/mair.yaml", fdr_families=none))
     moved = rows["value"].fillna(-1).to_numpy() != other["value"].fillna(-1).to_numpy()
     assert set(rows.loc[moved, "statistic"]) == {"q"}
     assert other.loc[other["statistic"] == "q", "value"].isna().all()

@@ -11,7 +11,7 @@ import yaml
 from trials.small import SPEC, drop, long_spec, long_table, merged, problems, put, rename, table
 from trials.wrong_keys import KEYS
 
-from mair.trial import TrialError, check, load
+from mair.trial import TrialError, load
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def test_the_trials_that_are_broken_below_are_whole():
             csv.writer(file).writerows(cells)
         with open("trial.yaml", "w", encoding="utf-8") as file:
             yaml.safe_dump(spec, file, sort_keys=False)
-        assert check("trial.yaml").n() == 6
+        assert load("trial.yaml").n() == 6
 
 
 # --- the trial file
@@ -83,11 +83,14 @@ WIDE = {
     ),
     "outside the range": (
         lambda t: put(t, 5, "fiq_0", "120.0"),
-        ["column fiq_0, participant 10 (row 5): 120, expected a number from 0 to 100"],
+        ["column fiq_0, participant 10 (row 5): 120.0, expected a number from 0 to 100"],
     ),
     "infinite": (
         lambda t: put(t, 5, "crp_1", "inf"),
-        ["column crp_1, participant 10 (row 5): 'inf', expected a number"],
+        [
+            "column crp_1, participant 10 (row 5): 'inf', expected a number above 0 "
+            "(transform: log)"
+        ],
     ),
     "not positive under log": (
         lambda t: (put(t, 5, "crp_1", "0"), put(t, 6, "crp_0", "-1.5")),
@@ -215,7 +218,7 @@ LONG = {
         [
             "column arm, participant 8 (rows 5 and 7): 'RT' and 'MAIR', expected one value a "
             "participant",
-            "column age, participant 7 (rows 2 and 3): '50' and '51', expected one value a "
+            "column age, participant 7 (rows 2 and 3): 50 and 51, expected one value a "
             "participant",
             "column sex, participant 8 (rows 5 and 6): 'female' and 'male', expected one value a "
             "participant",
@@ -256,7 +259,7 @@ def test_columns_in_a_long_file_and_a_long_file_read_as_wide():
     assert problems(spec, long_table())[:2] == [
         "trial.yaml: outcomes.FIQ.columns: ['fiq_0', 'fiq_1', 'fiq_2'], expected column: in a "
         "long file (visit: visit)",
-        "trial.yaml: biomarkers.CRP.columns: ['crp_0', 'crp_1', None], expected column: in a "
+        "trial.yaml: biomarkers.CRP.columns: ['crp_0', 'crp_1', null], expected column: in a "
         "long file (visit: visit)",
     ]
     wide = [line for line in problems(SPEC, long_table()) if "column id" in line]
@@ -269,13 +272,13 @@ def test_columns_in_a_long_file_and_a_long_file_read_as_wide():
 # --- several faults, in both files -------------------------------------------------------
 
 
-def test_faults_of_both_files_are_said_at_once():
+def test_faults_of_the_trial_file_are_said_at_once_and_first():
     spec = merged(
         SPEC,
         {
             "analysis": {"covarance": "x", "confidence": 2, "missing": "mi-cr",
                          "estimator": "ancova"},
-            "outcomes": {"FIQ": {"unit": 3}, "PCS": {"better": "up", "columns": ["pcs", None, 1]}},
+            "outcomes": {"FIQ": {"unit": []}, "PCS": {"better": "up", "columns": ["pcs", None, 1]}},
             "responders": {"visit": "later"},
             "baseline": ["age", {"name": "sex", "kind": "two"}, "ag"],
         },
@@ -283,17 +286,40 @@ def test_faults_of_both_files_are_said_at_once():
     cells = table()
     put(cells, 4, "crp_0", "high")
     assert problems(spec, cells) == [
-        "trial.yaml: outcomes.FIQ.unit: 3, expected text",
+        "trial.yaml: outcomes.FIQ.unit: [], expected text",
         "trial.yaml: outcomes.PCS.better: 'up', expected lower or higher",
         "trial.yaml: baseline.sex.kind: 'two', expected continuous, binary or categorical",
-        "trial.yaml: analysis.confidence: 2, expected a number above 0 and below 1",
+        "trial.yaml: analysis.confidence: 2, expected a number below 1",
         "trial.yaml: analysis.covarance: unknown key; did you mean covariance?",
         "trial.yaml: responders.visit: 'later', expected a later visit of FIQ: post or followup",
         "trial.yaml: analysis.missing: mi-cr with estimator ancova, expected estimator difference",
+    ]
+
+
+def test_faults_of_the_data_are_said_at_once():
+    spec = merged(SPEC, {
+        "outcomes": {"PCS": {"columns": ["pcs", None, 1]}},
+        "baseline": ["age", "ag"],
+    })
+    cells = table()
+    put(cells, 4, "crp_0", "high")
+    assert problems(spec, cells) == [
         "trial.csv: column pcs: not in the file, expected by outcomes.PCS; did you mean relapse?",
         "trial.csv: column 1: not in the file, expected by outcomes.PCS; did you mean fiq_1?",
-        "trial.csv: column crp_0, participant 9 (row 4): 'high', expected a number",
+        "trial.csv: column crp_0, participant 9 (row 4): 'high', expected a number above 0 "
+        "(transform: log)",
         "trial.csv: column ag: not in the file, expected by baseline.ag; did you mean age?",
+    ]
+
+
+def test_a_column_of_words_is_one_line():
+    head, *rows = table()
+    cells = [head, *([str(i), *rows[i % 6][1:]] for i in range(40))]
+    for i in range(2, 42):
+        put(cells, i, "fiq_0", ["good", "poor", "60", "?"][i % 4])
+    assert problems(merged(SPEC, {"flow": None}), cells) == [
+        "trial.csv: column fiq_0, 30 cells: '?' at participant 1 (row 3), 'good' at participant "
+        "2 (row 4), 'poor' at participant 3 (row 5), expected a number from 0 to 100"
     ]
 
 
@@ -302,7 +328,7 @@ def test_faults_of_both_files_are_said_at_once():
 
 def test_missing_and_unreadable_trial_files(tmp_path):
     for name, content, line in (
-        ("absent.yaml", None, "no such file, expected a trial file (.yaml)"),
+        ("absent.yaml", None, "no such file or directory, expected a trial file (.yaml)"),
         ("empty.yaml", b"", "the file is empty, expected keys of a trial file such as arm:"),
         ("list.yaml", b"- a", "['a'] stands there, expected keys of a trial file such as arm:"),
         ("bytes.yaml", b"\xff\xfea", None),
@@ -326,9 +352,9 @@ def test_duplicate_yaml_keys_are_named_with_their_lines():
     first, last = lines.index("visits:") + 1, len(lines)
     control = lines.index("  control: RT") + 1
     assert found[:2] == [
-        f"trial.yaml: line {last}: key visits stands twice (first on line {first}), expected once",
         f"trial.yaml: line {control + 1}: key control stands twice (first on line {control}), "
         "expected once",
+        f"trial.yaml: line {last}: key visits stands twice (first on line {first}), expected once",
     ]
 
 
@@ -345,8 +371,7 @@ def test_extends_in_a_circle_and_to_nothing(tmp_path):
     with pytest.raises(TrialError) as refused:
         load("a.yaml")
     assert refused.value.problems == [
-        "c.yaml: no such file, expected a trial file (.yaml)",
-        "b.yaml: extends: 'c.yaml', expected a trial file that can be read (c.yaml)",
+        "c.yaml: no such file or directory, expected the trial file that b.yaml extends"
     ]
 
 
@@ -362,14 +387,20 @@ def test_a_problem_names_the_file_that_states_the_key(tmp_path):
 
 
 def test_wrong_values_by_keyword_are_told_as_such():
-    problems(merged(SPEC, {"synthetic": 3}), table())
+    assert problems(merged(SPEC, {"synthetic": 3}), table()) == [
+        "trial.yaml: synthetic: 3, expected true or false"
+    ]
+    with pytest.raises(TrialError) as refused:  # the file first
+        load("trial.yaml", missing="mi-mar", estimator="clda")
+    assert refused.value.problems == ["trial.yaml: synthetic: 3, expected true or false"]
+    with open("trial.yaml", "w", encoding="utf-8") as file:
+        yaml.safe_dump(SPEC, file)
     with pytest.raises(TrialError) as refused:
         load("trial.yaml", confidance=0.9, missing="mi-mar", estimator="clda")
     assert refused.value.problems == [
-        "trial.yaml: synthetic: 3, expected true or false",
-        "trial.yaml: analysis.confidance (given by hand): unknown key; did you mean confidence?",
-        "trial.yaml: analysis.missing (given by hand): mi-mar with estimator clda, expected "
-        "estimator difference",
+        "given by hand: analysis.confidance: unknown key; did you mean confidence?",
+        "given by hand: analysis.missing: mi-mar with estimator clda, expected estimator "
+        "difference",
     ]
 
 
@@ -464,7 +495,7 @@ def test_garbage_is_refused_in_lines_or_read_but_never_a_traceback(shape):
         with open("trial.yaml", "w", encoding="utf-8") as file:
             yaml.safe_dump(broken, file)
         try:
-            check("trial.yaml")
+            load("trial.yaml")
         except TrialError as error:
             refused += 1
             assert all(": " in problem and "\n" not in problem for problem in error.problems)

@@ -6,7 +6,7 @@ import csv
 import pytest
 import yaml
 
-from mair.trial import TrialError, check
+from mair.trial import TrialError, load
 
 HEADER = "id,arm,age,sex,edu,home,seen,relapse,lost,sessions,fiq_0,fiq_1,fiq_2,crp_0,crp_1"
 ROWS = """\
@@ -86,7 +86,7 @@ def problems(spec, cells) -> list[str]:
     with open("trial.yaml", "w", encoding="utf-8") as file:
         file.write(text)
     with pytest.raises(TrialError) as refused:
-        check("trial.yaml")
+        load("trial.yaml")
     assert str(refused.value) == "\n".join(refused.value.problems)
     assert all("\n" not in line for line in refused.value.problems)
     return refused.value.problems

@@ -2,7 +2,7 @@
 
 Works from ``published.csv`` alone; a trial file adds which arm is control, the steps and
 ranges of scales and what is better, and a file of claims adds words to hold against numbers.
-No variable is known by name.
+No variable is known by name. Importing a module here registers its checks, in this order.
 """
 
 from __future__ import annotations
@@ -11,17 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from mair.published.consistency import (
-    baseline,
-    counts,
-    effects,
-    model,
-    moments,
-    risk,
-    words,
-)
+# isort: off
+from mair.published.consistency import counts, group_tests, moments, effect_sizes  # noqa: F401
+from mair.published.consistency import contrasts, responders, claims as words  # noqa: F401
+# isort: on
+from mair.published.consistency.engine import COLUMNS, SEVERITY, VERDICTS, run
 from mair.published.consistency.findings import Finding, findings
-from mair.published.consistency.sheet import COLUMNS, SEVERITY, VERDICTS, Ledger, Sheet
+from mair.published.consistency.sheet import Sheet
 
 __all__ = ["COLUMNS", "SEVERITY", "VERDICTS", "Finding", "claims_beside", "consistency",
            "findings"]
@@ -41,7 +37,7 @@ def consistency(
         and ``biomarkers`` are looked at. Without it, arms come in order of appearance, the
         control first, and granularity is not checked, because no step is known.
     claims : DataFrame, optional
-        As `words.read` gives it.
+        As `claims.read` gives it.
 
     Returns
     -------
@@ -51,20 +47,12 @@ def consistency(
         spaces: the number judged first, then those it was computed from). A number that no
         check involves has a row ``none``, so every printed number is there.
     """
-    sheet, out = Sheet(published, sections), Ledger()
-    counts.run(sheet, out)
-    baseline.run(sheet, out)
-    at_n = moments.run(sheet, out)
-    counts.changes(sheet, out)
-    effects.run(sheet, out, at_n)
-    model.run(sheet, out)
-    risk.run(sheet, out)
-    words.run(sheet, out, claims)
-    out.rest(sheet)
-    return out.frame()
+    return run(Sheet(published, sections, claims))
 
 
 def claims_beside(published: Path | str) -> pd.DataFrame | None:
     """The ``claims.csv`` in the folder of a file of published numbers, if there is one."""
-    path = Path(published).with_name("claims.csv")
-    return words.read(path) if path.is_file() else None
+    try:
+        return words.read(Path(published).with_name("claims.csv"))
+    except FileNotFoundError:
+        return None

@@ -4,299 +4,258 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
+from functools import partial
 
-from mair.published.consistency.sheet import GROUPS, Ledger, Sheet, judge, unsure, yes_no
-from mair.published.intervals import Interval, corners, interval, spread
+from mair.published import granularity
+from mair.published.consistency.engine import check, judge, unsure, yes_no
+from mair.published.consistency.sheet import GROUPS, Print, Sheet
+from mair.published.rounding import RULES, image, interval, values
 from mair.stats import tests
 
 LARGE = 5000  # more people than that: no exact test
 
 
-def run(sheet: Sheet, out: Ledger) -> None:
-    """Every check of this module."""
-    percentages(sheet, out)
-    implied_counts(sheet, out)
-    flow_sums(sheet, out)
-    classes(sheet, out)
-    twice(sheet, out)
-    scales(sheet, out)
-    quartiles(sheet, out)
-
-
-def _count(sheet, p):
+def counted(sheet: Sheet, p: Print) -> tuple:
     """The count and the denominator that a percentage belongs to."""
     if p.analysis == "nnt":
         return sheet.get(*p.key[:4], "responders"), sheet.get(*p.key[:4], "n")
-    count = sheet.get(*p.key[:4], "n")
-    known = sheet.get(*p.key[:4], "n_known")
-    return count, known or sheet.randomised(p.arm)
+    return sheet.get(*p.key[:4], "n"), sheet.get(*p.key[:4], "n_known") or sheet.randomised(p.arm)
 
 
-def percentages(sheet: Sheet, out: Ledger) -> None:
-    """Percent against count and denominator."""
-    for p in sheet.prints:
-        if p.statistic != "percent" or p.is_bound:
-            continue
-        count, n = _count(sheet, p)
-        if count is None or n is None or count is n or n.value <= 0:
-            continue
-        if count.value > n.value:
-            out.add("percent", p, yes_no(False, "count above n"), f"{count.text} of {n.text}",
-                    (count, n))
-            continue
-        k = int(count.value)
-        value = 100 * k / n.value
-        found = judge(p.text, [("", value, value)])
-        if found.verdict == "impossible" and k > 0:  # a smaller denominator: some did not answer
-            fewest = max(k, int(n.value) - max(2, min(int(n.value) // 5, 200)))
-            found = judge(p.text, [("", value, value), *(
-                (f"n={m}", 100 * k / m, 100 * k / m)
-                for m in range(int(n.value) - 1, fewest, -1))])
-        out.add("percent", p, found, f"{k}/{n.text} = {value:.3f} %", (count, n))
+@check("percent", statistic="percent")
+def percent(sheet: Sheet, p: Print):
+    """A percentage of its count and denominator, or of fewer where some did not answer."""
+    count, n = counted(sheet, p)
+    if count is None or n is None or count is n or n.value <= 0:
+        return None
+    if count.value > n.value:
+        return yes_no(False, "count above n"), f"{count.printed} of {n.printed}", (count, n)
+    k, size = int(count.value), int(n.value)
+    value, text = 100 * k / n.value, f"{k}/{n.printed} = {100 * k / n.value:.3f} %"
+    found = judge(p.printed, [("", value)])
+    if found.verdict == "impossible" and k > 0:
+        fewest = max(k, size - max(2, min(size // 5, 200)))
+        found = judge(p.printed, [("", value), *((f"n={m}", 100 * k / m)
+                                                 for m in range(size - 1, fewest, -1))])
+    return found, text, (count, n)
 
 
-def implied(sheet: Sheet, p):
-    """The counts of the randomised that a percentage of them can be: (numbers, rule)."""
-    n = sheet.randomised(p.arm)
-    if n is None or p.is_bound:
-        return [], ""
-    for rule in ("half", "rounded twice", "truncated"):
-        near = round(p.value * n.value / 100)
-        fits = [k for k in range(max(0, near - 100), min(int(n.value), near + 100) + 1)
-                if interval(100 * k / n.value).meets(spread(p.text, rule))]
-        if fits:
-            return fits, rule
-    return [], ""
+def implied(p: Print, n: Print) -> list[int]:
+    """The counts of n people that a percentage can be, by the first rule that allows any."""
+    found = ([k for k in granularity.sums(values(p.printed, rule), int(n.value), 100)
+              if 0 <= k <= n.value] for rule in RULES)
+    return next(filter(None, found), [])
 
 
 def retained(sheet: Sheet, arm: str, time: str) -> tuple[int | None, list]:
     """How many were retained, printed or implied by the percentage, and the prints used."""
-    count = sheet.get("flow", "retained", arm, time, "n")
+    count, n = sheet.get("flow", "retained", arm, time, "n"), sheet.randomised(arm)
     if count:
         return int(count.value), [count]
     p = sheet.get("flow", "retained", arm, time, "percent")
-    fits, _ = implied(sheet, p) if p else ([], "")
-    return (fits[0], [p, sheet.randomised(arm)]) if len(fits) == 1 else (None, [])
+    fits = implied(p, n) if p and n else []
+    return (fits[0], [p, n]) if len(fits) == 1 else (None, [])
 
 
-def implied_counts(sheet: Sheet, out: Ledger) -> None:
+@check("percent of n", statistic="percent")
+def percent_alone(sheet: Sheet, p: Print):
     """A percentage printed without its count is one of so many people."""
-    for p in sheet.prints:
-        count, n = _count(sheet, p) if p.statistic == "percent" else (True, None)
-        if count is not None or n is None:
-            continue
-        fits, _ = implied(sheet, p)
-        if not fits:
-            nearest = round(p.value * n.value / 100)
-            value = 100 * nearest / n.value
-            out.add("percent of n", p, yes_no(False, "", value),
-                    f"no count of {n.text}: {nearest}/{n.text} = {value:.3f} %", (n,))
-            continue
-        value = 100 * fits[0] / n.value
-        out.add("percent of n", p, judge(p.text, [(f"count={fits[0]}", value, value)]),
-                f"{fits[0]}/{n.text} = {value:.3f} %", (n,))
-    fisher_of_retention(sheet, out)
+    count, n = counted(sheet, p)
+    if count is not None or n is None:
+        return None
+    fits = implied(p, n)
+    k = fits[0] if fits else round(p.value * n.value / 100)
+    value = 100 * k / n.value
+    text = f"{k}/{n.printed} = {value:.3f} %"
+    if fits:
+        return [(f"count={k}", value)], text, (n,)
+    return yes_no(False, "", value), f"no count of {n.printed}: {text}", (n,)
 
 
-def fisher_of_retention(sheet: Sheet, out: Ledger) -> None:
+@check("retention test", analysis="flow", variable="retained", arm="difference", statistic="p")
+def retention_test(sheet: Sheet, p: Print):
     """The p of a difference in retention, from the counts."""
-    for p in sheet.where(analysis="flow", variable="retained", arm="difference", statistic="p"):
-        seen = [retained(sheet, arm, p.time) for arm in sheet.arms]
-        sizes = [sheet.randomised(arm) for arm in sheet.arms]
-        if None in (*sizes, seen[0][0], seen[1][0]):
-            continue
-        table = [[k, int(n.value) - k] for (k, _), n in zip(seen, sizes, strict=True)]
-        if min(map(min, table)) < 0:
-            continue
-        if sum(map(sum, table)) > LARGE:
-            continue
-        ps = [("fisher", tests.fisher(table).p), ("pearson", tests.pearson(table).p)]
-        out.judge("retention test", p, [(name, v, v) for name, v in ps if v == v] or
-                  [("constant", 1.0, 1.0)],
-                  f"Fisher on {table[0]} and {table[1]}: p = {ps[0][1]:.3f}",
-                  [*sizes, *seen[0][1], *seen[1][1]])
+    seen = [retained(sheet, arm, p.time) for arm in sheet.arms]
+    sizes = [sheet.randomised(arm) for arm in sheet.arms]
+    if None in (*sizes, seen[0][0], seen[1][0]):
+        return None
+    table = [[k, int(n.value) - k] for (k, _), n in zip(seen, sizes, strict=True)]
+    if min(map(min, table)) < 0 or sum(map(sum, table)) > LARGE:
+        return None
+    ps = [("fisher", tests.fisher(table).p), ("pearson", tests.pearson(table).p)]
+    return ([(name, v) for name, v in ps if v == v] or [("constant", 1.0)],
+            f"Fisher on {table[0]} and {table[1]}: p = {ps[0][1]:.3f}",
+            [*sizes, *seen[0][1], *seen[1][1]])
 
 
-def _sum(out, check, p, parts, sign=1):
-    """``p`` equals the sum of ``parts`` (with signs)."""
-    value = sum(s * q.value for s, q in parts)
-    text = " ".join(f"{'+' if s > 0 else '-'} {q.text}" for s, q in parts).lstrip("+ ")
-    out.judge(check, p, [("sum", value, value)], f"{text} = {value:g}", [q for _, q in parts])
+@check("flow")
+def flow(sheet: Sheet):
+    """Children against parents in the flow."""
+    parts = {v: sheet.where(analysis="flow", arm="overall", statistic="n", variable=v)
+             for v in ("assessed", "enrolled", "randomised")}
+    excluded = [p for p in sheet.where(analysis="flow", arm="overall", statistic="n")
+                if p.variable.startswith("excluded: ")]
+    arms = list({p.arm: p for p in reversed(sheet.where(analysis="flow", variable="randomised"))
+                 if p.arm not in GROUPS}.values())
+    pair = [p for p in map(sheet.randomised, sheet.arms) if p]
+
+    def total(p, plus, minus=()):
+        value = sum(q.value for q in plus) - sum(q.value for q in minus)
+        text = " + ".join(q.printed for q in plus) + "".join(f" - {q.printed}" for q in minus)
+        return p, [("sum", value)], f"{text} = {value:g}", [*plus, *minus]
+
+    for p in parts["enrolled"][:1]:
+        if parts["assessed"] and excluded:
+            start = parts["assessed"][:1]
+            yield total(p, start, excluded)
+            yield total(excluded[0], start, [p, *excluded[1:]])
+        if len(arms) > 1:
+            yield total(p, arms)
+    for p in parts["randomised"]:
+        if len(pair) == 2:
+            yield total(p, pair)
 
 
-def flow_sums(sheet: Sheet, out: Ledger) -> None:
-    """Children against parents in the flow, and denominators against those retained."""
-    overall = sheet.where(analysis="flow", arm="overall", statistic="n")
-    assessed, enrolled, randomised, kept = (
-        [p for p in overall if p.variable == v]
-        for v in ("assessed", "enrolled", "randomised", "retained"))
-    excluded = [p for p in overall if p.variable.startswith("excluded: ")]
-    first = {p.arm: p for p in reversed(sheet.where(analysis="flow", variable="randomised"))
-             if p.arm not in GROUPS}
-    for p in enrolled[:1]:
-        if assessed and excluded:
-            _sum(out, "flow", p, [(1, assessed[0]), *((-1, q) for q in excluded)])
-            gone = [(-1, q) for q in excluded[1:]]
-            _sum(out, "flow", excluded[0], [(1, assessed[0]), (-1, p), *gone])
-        if len(first) > 1:
-            _sum(out, "flow", p, [(1, q) for q in first.values()])
-    pair = [first[a] for a in sheet.arms if a in first]
-    if len(pair) == 2:
-        for p in randomised:
-            _sum(out, "flow", p, [(1, q) for q in pair])
-    for p in kept:
-        counts = [retained(sheet, a, p.time) for a in sheet.arms]
-        if all(k is not None for k, _ in counts):
-            total = sum(k for k, _ in counts)
-            out.judge("flow", p, [("sum", total, total)], f"{counts[0][0]} + {counts[1][0]}",
-                      [q for _, used in counts for q in used])
-    _denominators(sheet, out)
+@check("flow", analysis="flow", arm="overall", statistic="n", variable="retained")
+def flow_of_retained(sheet: Sheet, p: Print):
+    """Those retained are those of the arms."""
+    (a, used), (b, also) = (retained(sheet, arm, p.time) for arm in sheet.arms)
+    return None if None in (a, b) else ([("sum", a + b)], f"{a} + {b}", used + also)
 
 
-def _denominators(sheet: Sheet, out: Ledger) -> None:
+@check("denominator", statistic="n")
+def denominators(sheet: Sheet, p: Print):
     """Nobody is described, or responds, who was not retained; nobody comes back."""
-    for p in sheet.prints:
-        if p.statistic != "n" or p.arm not in sheet.arms or p.analysis in ("flow", "baseline"):
-            continue
-        count, used = retained(sheet, p.arm, p.time)
-        n = sheet.randomised(p.arm)
-        if p.analysis == "nnt" and p.method == "completers" and count is not None:
-            out.judge("denominator", p, [("retained", count, count)],
-                      f"{count} retained at {p.time}", used)
-        elif n is not None:
-            out.add("denominator", p, yes_no(p.value <= n.value, "at most the randomised"),
-                    f"{p.text} of {n.text} randomised", (n,))
-    for p in sheet.prints:
-        if p.statistic == "responders" and (n := sheet.get(*p.key[:4], "n")):
-            out.add("denominator", p, yes_no(p.value <= n.value, "at most n"),
-                    f"{p.text} of {n.text}", (n,))
+    if p.arm not in sheet.arms or p.analysis in ("flow", "baseline"):
+        return None
+    (count, used), n = retained(sheet, p.arm, p.time), sheet.randomised(p.arm)
+    if p.analysis == "nnt" and p.method == "completers" and count is not None:
+        return [("retained", count)], f"{count} retained at {p.time}", used
+    return None if n is None else (yes_no(p.value <= n.value, "at most the randomised"),
+                                   f"{p.printed} of {n.printed} randomised", (n,))
 
 
-def classes(sheet: Sheet, out: Ledger) -> None:
-    """Classes of one variable against the arm, as counts and as percentages."""
+@check("denominator", statistic="responders")
+def responders(sheet: Sheet, p: Print):
+    """No more responders than people."""
+    n = sheet.get(*p.key[:4], "n")
+    return n and (yes_no(p.value <= n.value, "at most n"), f"{p.printed} of {n.printed}", (n,))
+
+
+def classes(sheet: Sheet, statistic: str) -> dict[tuple, list[Print]]:
+    """Prints of the classes of one variable, by (variable, arm, source)."""
     groups = defaultdict(list)
-    for p in sheet.prints:
-        if p.analysis == "baseline" and ": " in p.variable and p.arm not in GROUPS:
-            groups[p.variable.split(": ")[0], p.arm, p.source, p.statistic].append(p)
-    for (name, arm, source, statistic), parts in list(groups.items()):
-        n = sheet.randomised(arm)
-        if len(parts) < 2:
+    for p in sheet.where(analysis="baseline", statistic=statistic):
+        name, colon, _ = p.variable.partition(": ")
+        if colon and p.arm not in GROUPS:
+            groups[name, p.arm, p.source].append(p)
+    return groups
+
+
+@check("class sum")
+def class_sums(sheet: Sheet):
+    """The counts of the classes of one variable add up to the arm."""
+    for (_, arm, _), parts in classes(sheet, "n").items():
+        n, total = sheet.randomised(arm), sum(p.value for p in parts)
+        if n is None or len(parts) < 2:
             continue
-        text = " + ".join(p.text for p in parts)
-        if statistic == "n" and n is not None:
-            total = sum(p.value for p in parts)
-            for p in parts:
-                rest = n.value - total + p.value
-                found = judge(p.text, [("sum", rest, rest)])
-                if total < n.value:
-                    found = judge("0", [("", 1, 1), ("unshown classes or missing", 0, 0)])
-                out.add("class sum", p, found, f"{text} = {total:g} of {n.text}",
-                        [*parts, n])
-        if statistic == "percent":
-            counts = groups.get((name, arm, source, "n"), [])
-            if n is not None and sum(c.value for c in counts) < n.value:
-                continue
-            total = sum((p.values for p in parts[1:]), parts[0].values)
-            exact = round(sum(p.value for p in parts), 9) == 100
-            for p in parts:
-                fits = judge("100", [("sum", total, 100 if exact else None)])
-                if not total.meets(interval(100)):
-                    fits = yes_no(False, "sum", total)
-                out.add("percent sum", p, fits, f"{text} = {sum(q.value for q in parts):.1f}",
-                        parts)
+        text = " + ".join(p.printed for p in parts) + f" = {total:g} of {n.printed}"
+        for p in parts:
+            found = [("sum", n.value - total + p.value)]
+            if total < n.value:
+                found = judge("0", [("", 1), ("unshown classes or missing", 0)])
+            yield p, found, text, [*parts, n]
 
 
-def twice(sheet: Sheet, out: Ledger) -> None:
+@check("percent sum")
+def percent_sums(sheet: Sheet):
+    """The percentages of classes that leave nobody out add up to 100."""
+    counts = classes(sheet, "n")
+    for (name, arm, source), parts in classes(sheet, "percent").items():
+        n, people = sheet.randomised(arm), sum(p.value for p in counts[name, arm, source])
+        if len(parts) < 2 or (n is not None and people < n.value):
+            continue
+        total, at = sum((p.values for p in parts), interval(0)), sum(p.value for p in parts)
+        found = yes_no(False, "sum", total)
+        if total.meets(100):
+            found = judge("100", [("sum", total, 100 if round(at, 9) == 100 else None)])
+        for p in parts:
+            yield p, found, " + ".join(q.printed for q in parts) + f" = {at:.1f}", parts
+
+
+def stated_twice(sheet: Sheet, ranges: bool):
     """The same number stated in two places, at whatever precision."""
-    for prints in sheet._by.values():
-        first = prints[0]
-        for p in prints[1:]:
-            same = {q.text for q in (first, p)}
-            if any(q.is_bound for q in (first, p)) and len(same) > 1:
+    for first, *others in sheet.by_key.values():
+        for p in others if first.statistic.startswith("range_") == ranges else ():
+            if p.printed != first.printed and (first.relation or p.relation):
                 continue
-            fine, coarse = sorted((first, p), key=lambda q: -len(q.text.partition(".")[2]))
-            exact = fine.value if len(same) > 1 else coarse.value
-            limits = spread(fine.text) if len(same) > 1 else interval(coarse.value)
-            if len(same) > 1 and fine.values.high - fine.values.low == (
-                    coarse.values.high - coarse.values.low):
-                limits = interval(fine.value)
-            found = judge(coarse.text, [("", limits, exact)])
-            if found.convention in ("rounded twice", "truncated") and "." not in fine.text:
+            fine, coarse = sorted((first, p), key=lambda q: -q.decimals)
+            limits = fine.values if fine.decimals > coarse.decimals else interval(fine.value)
+            found = judge(coarse.printed, [("", limits, fine.value)])
+            if found.convention in RULES and not fine.decimals:
                 found = yes_no(False, "", limits)  # whole numbers, stated twice, are not rounded
-            check = "range stated twice" if p.statistic.startswith("range_") else "stated twice"
-            out.add(check, p, found, f"{first.text} in {first.source}, {p.text} in {p.source}",
-                    (first,))
+            yield (p, found, f"{first.printed} in {first.source}, {p.printed} in {p.source}",
+                   (first,))
 
 
-def scales(sheet: Sheet, out: Ledger) -> None:
+check("stated twice")(partial(stated_twice, ranges=False))
+check("range stated twice")(partial(stated_twice, ranges=True))
+
+
+@check("scale", statistic=("range_low", "range_high"), method="declared")
+def scales(sheet: Sheet, p: Print):
     """The ends of a scale against its items and points, in one place after another."""
-    inputs = defaultdict(dict)
-    for p in sheet.prints:
-        if p.statistic in ("items", "points", "subscales"):
-            inputs[p.variable][p.statistic] = p
-    for high in sheet.prints:
-        if high.statistic != "range_high" or high.method != "declared":
-            continue
-        parent = next((v for v in inputs if high.variable == v
-                       or high.variable.startswith(v + "-")), None)
-        low = next((p for p in sheet.all(*high.key[:4], "range_low")
-                    if p.source == high.source), None)
-        if parent is None or low is None:
-            continue
-        found, text = _scale(low, high, inputs[parent], high.variable != parent)
-        for p in (low, high):
-            out.add("scale", p, found, text, [low, high, *inputs[parent].values()])
-
-
-def _scale(low, high, known, is_part):
-    """Whether both ends are a whole number of points an item."""
-    items, points, subs = (int(known[k].value) if k in known else None
-                           for k in ("items", "points", "subscales"))
-    if is_part and items and subs:
-        items = items // subs
-    units = [u for u in ((subs if not is_part else None), items) if u]
-    ends = f"{low.text} to {high.text}"
+    inputs = sheet.where(statistic=("items", "points", "subscales"))
+    parent = next((q.variable for q in inputs if p.variable == q.variable
+                   or p.variable.startswith(q.variable + "-")), None)
+    low, high = (next((q for q in sheet.by_key.get((*p.key[:4], end), ())
+                       if q.source == p.source), None) for end in ("range_low", "range_high"))
+    if parent is None or low is None or high is None:
+        return None
+    known = {q.statistic: q for q in inputs if q.variable == parent}
+    items, points, parts = (int(known[k].value) if k in known else None
+                            for k in ("items", "points", "subscales"))
+    if p.variable != parent:  # a subscale
+        items, parts = items // parts if items and parts else items, None
+    units = [u for u in (parts, items) if u]
+    ends, width = f"{low.printed} to {high.printed}", high.value - low.value + 1
     if points and not units:
-        width = high.value - low.value + 1
-        return yes_no(width == points, "points", width), f"{ends}: {width:g} points"
-    fits = [u for u in units if low.value % u == 0 and high.value % u == 0]
-    if points and fits:
-        fits = [u for u in fits if (high.value - low.value) / u == points - 1]
-    text = f"{ends} with {' or '.join(map(str, units)) or 'no'} items or subscales"
-    return yes_no(bool(fits), f"{fits[0]} parts" if fits else ""), text
+        found, text = yes_no(width == points, "points", width), f"{ends}: {width:g} points"
+    else:
+        fits = [u for u in units if low.value % u == 0 and high.value % u == 0
+                and (not points or (high.value - low.value) / u == points - 1)]
+        found = yes_no(bool(fits), f"{fits[0]} parts" if fits else "")
+        text = f"{ends} with {' or '.join(map(str, units)) or 'no'} items or subscales"
+    return found, text, [low, high, *known.values()]
 
 
-def quartiles(sheet: Sheet, out: Ledger) -> None:
+@check("quartiles", statistic=("median", "q1", "q3"))
+def quartiles(sheet: Sheet, p: Print):
     """q1 <= median <= q3, inside the scale."""
-    for p in sheet.prints:
-        if p.statistic != "median":
-            continue
-        ends = [sheet.get(*p.key[:4], s) for s in ("q1", "q3")]
-        scale = [sheet.get(p.analysis, p.variable, "overall", "", s)
-                 for s in ("range_low", "range_high")]
-        line = [q for q in (scale[0], ends[0], p, ends[1], scale[1]) if q is not None]
-        rising = all(a.values.low <= b.values.high for a, b in itertools.pairwise(line))
-        for q in (p, *(e for e in ends if e)):
-            out.add("quartiles", q, yes_no(rising, "in order"),
-                    " <= ".join(x.text for x in line), line)
+    ends = {s: sheet.get(p.analysis, p.variable, "overall", "", s)
+            for s in ("range_low", "range_high")}
+    found = {s: sheet.get(*p.key[:4], s) for s in ("q1", "median", "q3")} | {p.statistic: p}
+    if found["median"] is None:
+        return None
+    line = [q for q in (ends["range_low"], *found.values(), ends["range_high"]) if q]
+    rising = all(a.values.low <= b.values.high for a, b in itertools.pairwise(line))
+    return yes_no(rising, "in order"), " <= ".join(q.printed for q in line), line
 
 
-def changes(sheet: Sheet, out: Ledger) -> None:
+@check("change", statistic=("change", "percent_change"))
+def changes(sheet: Sheet, p: Print):
     """Change and percent change of an arm, from its means."""
-    for p in sheet.prints:
-        if p.statistic not in ("change", "percent_change") or not p.analysis:
-            continue
-        start = sheet.get(p.analysis, p.variable, p.arm, sheet.visits[0], "mean")
-        end = sheet.get(p.analysis, p.variable, p.arm, p.time, "mean")
-        if start is None or end is None:
-            out.add("change", p, unsure("no means printed"), "no means printed")
-            continue
-        values, value = end.values - start.values, end.value - start.value
-        text = f"{end.text} - {start.text}"
-        if p.statistic == "percent_change":
-            if start.values.meets(Interval(0, 0)):
-                continue
-            values = corners(lambda a, b: 100 * (b - a) / a, start.values, end.values)
-            value, text = 100 * value / start.value, f"({text}) / {start.text}"
-        out.judge("change", p, [("", values, value)], f"{text} = {value:.3f}", (start, end))
-
+    start, end = (sheet.get(p.analysis, p.variable, p.arm, time, "mean")
+                  for time in (sheet.visits[0], p.time)) if sheet.visits else (None, None)
+    if not p.analysis:
+        return None
+    if start is None or end is None:
+        return unsure("no means printed"), "no means printed"
+    found, value = end.values - start.values, end.value - start.value
+    text = f"{end.printed} - {start.printed}"
+    if p.statistic == "percent_change":
+        if start.values.meets(0):
+            return None
+        found = image(lambda a, b: 100 * (b - a) / a, start.values, end.values)
+        value, text = 100 * value / start.value, f"({text}) / {start.printed}"
+    return [("", found, value)], f"{text} = {value:.3f}", (start, end)

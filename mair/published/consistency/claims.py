@@ -1,0 +1,154 @@
+"""Words against numbers: sizes, significance, comparisons, and what a correction keeps.
+
+Words come as data (`COLUMNS`), because no number of a table says what the text made of it:
+``claim`` is ``size``, ``significant``, ``improved``, ``larger`` or ``fdr``; ``variable`` and
+``time`` are lists separated by ``;``, ``*`` stands for all that have a contrast; ``word`` is
+what was said: small, moderate, large, moderate to large; yes or no; a visit to compare with;
+maintained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mair.published.consistency.engine import Judgement, check, yes_no
+from mair.published.consistency.sheet import Print, Sheet
+from mair.published.rounding import Interval
+from mair.stats.tests import benjamini_hochberg
+
+COLUMNS = ["claim", "analysis", "variable", "time", "word", "source", "quote"]
+CUTS = {"small": 0.2, "medium": 0.5, "large": 0.8}  # Cohen's, where the paper names none
+LEVEL = 0.05
+
+
+def read(path: Path | str) -> pd.DataFrame:
+    """Claims as text; ValueError when the columns are not `COLUMNS`."""
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+    if list(frame.columns) != COLUMNS:
+        raise ValueError(f"{Path(path).name}: columns {','.join(frame.columns)}; "
+                         f"expected {','.join(COLUMNS)}")
+    return frame
+
+
+def claims_of(sheet: Sheet, kind: str) -> list[dict]:
+    """The claims of a kind."""
+    return [] if sheet.claims is None else [
+        c for c in sheet.claims.to_dict("records") if c["claim"] == kind]
+
+
+def said(kind: str, name: str):
+    """Register a check of every contrast that a claim of a kind is about.
+
+    The function gets the sheet, the word and the contrast's keys; it returns None, or the
+    number held against the word, the judgement, a line of text and the prints used.
+    """
+    def register(find):
+        @check(name)
+        def of(sheet: Sheet):
+            for claim in claims_of(sheet, kind):
+                for keys in sheet.contrasts:
+                    about = (keys[0] == claim["analysis"] and all(
+                        claim[c] == "*" or value in claim[c].split(";")
+                        for c, value in (("variable", keys[1]), ("time", keys[3]))))
+                    if about and (found := find(sheet, claim["word"], keys)):
+                        p, word, *rest = found
+                        yield replace(p, printed=word, source=claim["source"]), *rest
+
+        return find
+
+    return register
+
+
+@said("size", "word for d")
+def size(sheet: Sheet, word: str, keys: tuple):
+    """The word for a d, by the cut-offs that the paper declares."""
+    if (d := sheet.get(*keys, "d")) is None:
+        return None
+    cuts = CUTS | {p.statistic: p.value for p in sheet.where(method="declared", variable="d")
+                   if p.statistic in CUTS}
+    ranges = {"small": (cuts["small"], cuts["medium"]),
+              "moderate": (cuts["medium"], cuts["large"]), "large": (cuts["large"], 99.0)}
+    first, *_, last = [ranges[w] for w in word.split(" to ") * 2]
+    low, high = first[0], last[1]
+    name = next((w for w, (a, b) in ranges.items() if a <= abs(d.value) < b), "below small")
+    return (d, word, Judgement("exact" if low <= abs(d.value) < high else "other convention",
+                               f"{name} by the cut-offs printed", d.values.size()),
+            f"|d| = {abs(d.value):g}, {word} from {low:g}" + (f" to {high:g}" if high < 99 else ""),
+            (d,))
+
+
+@said("significant", "significance")
+def significant(sheet: Sheet, word: str, keys: tuple):
+    """A p called significant, or not."""
+    if (p := sheet.get(*keys, "p")) is None:
+        return None
+    below = p.value <= LEVEL if p.relation == "<" else p.value < LEVEL and not p.relation
+    return (p, word, yes_no(below == (word == "yes"), f"p {p.printed}", p.values),
+            f"p {p.printed}, level {LEVEL:g}", (p,))
+
+
+@said("improved", "direction")
+def improved(sheet: Sheet, word: str, keys: tuple):
+    """The direction of a contrast, where the trial file says what is better."""
+    p = sheet.get(*keys, "b") or sheet.get(*keys, "d")
+    if p is None or not (better := sheet.declared(keys[1]).get("better")):
+        return None
+    good = p.value < 0 if better == "lower" else p.value > 0
+    return (p, word, yes_no(good == (word == "yes"), f"{better} is better", p.values),
+            f"{p.statistic} {p.printed}, {better} is better", (p,))
+
+
+@said("larger", "larger effect")
+def larger(sheet: Sheet, word: str, keys: tuple):
+    """A d larger than at another visit."""
+    now, then = sheet.get(*keys, "d"), sheet.get(*keys[:3], word, "d")
+    if now is None or then is None or keys[3] == word:
+        return None
+    a, b = (p.printed.lstrip("-") for p in (now, then))
+    fits = now.values.size().high > then.values.size().low
+    return (now, f"> {b}", yes_no(fits, f"than at {word}", now.values.size()),
+            f"|d| {a} at {keys[3]}, {b} at {word}", (now, then))
+
+
+def families(sheet: Sheet, analysis: str) -> dict[str, list]:
+    """The families of p that a reader could mean, each a list of lists of prints."""
+    ps = [p for keys in sheet.contrasts if (p := sheet.get(*keys, "p"))]
+    own = [p for p in ps if p.analysis == analysis]
+    visits = list(dict.fromkeys(keys[3] for keys in sheet.contrasts if keys[0] == analysis))
+    found = {"one table": [own], "all tables": [ps]}
+    if len({p.time for p in own}) > 1:
+        found["one visit"] = [[p for p in own if p.time == visit] for visit in visits]
+    return found
+
+
+def adjusted(prints: list[Print]) -> dict[int, Interval]:
+    """Benjamini-Hochberg q of prints (by place), with all p at their low and high ends."""
+    ends = np.clip([(p.values.low, p.values.high) for p in prints], 0, 1).reshape(-1, 2)
+    qs = zip(*map(benjamini_hochberg, ends.T), strict=True)
+    return {p.at: Interval(float(a), float(b)) for p, (a, b) in zip(prints, qs, strict=True)}
+
+
+@check("fdr")
+def fdr(sheet: Sheet):
+    """Which significant p survive the correction, in each family."""
+    for claim in claims_of(sheet, "fdr"):
+        found = {name: {at: q for group in groups for at, q in adjusted(group).items()}
+                 for name, groups in families(sheet, claim["analysis"]).items()}
+        for p in (p for (group,) in [families(sheet, claim["analysis"])["one table"]]
+                  for p in group):
+            if p.values.low >= LEVEL or p.relation == ">":
+                continue
+            qs = {name: q[p.at] for name, q in found.items() if p.at in q}
+            lost = [name for name, q in qs.items() if q.low >= LEVEL]
+            open_ = [name for name, q in qs.items() if q.low < LEVEL <= q.high]
+            kept = [name for name in qs if name not in lost + open_]
+            verdict = ("exact" if not lost + open_ else "within rounding" if not lost
+                       else "other convention" if kept + open_ else "impossible")
+            name = " or ".join(kept) if lost + open_ else "every family"
+            text = ", ".join(f"{n}: q {q.low:.4f} to {q.high:.4f}" for n, q in qs.items())
+            yield (replace(p, source=claim["source"]),
+                   Judgement(verdict, name, min(qs.values(), key=lambda q: q.low)), text, (p,))

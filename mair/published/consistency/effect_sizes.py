@@ -1,0 +1,149 @@
+"""Standardised effects against means and SDs, under each convention in use."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from mair.published.consistency.engine import Judgement, check, judge, unsure
+from mair.published.consistency.moments import possible_sizes
+from mair.published.consistency.sheet import Print, Sheet
+from mair.published.rounding import Interval, corners, image, rule_of, span, values
+from mair.stats.effects import d_ppc2_of
+
+D = {"arm": "difference", "statistic": "d"}
+
+
+def courses(sheet: Sheet, p: Print) -> list | None:
+    """(n, mean before, SD before, mean after) of (control, treatment), or None."""
+    before = sheet.both_arms(p.analysis, p.variable, *sheet.visits[:1])
+    after = [sheet.get(p.analysis, p.variable, arm, p.time, "mean") for arm in sheet.arms]
+    if not before or None in after:
+        return None
+    return [(*moments, mean) for moments, mean in zip(before, after, strict=True)]
+
+
+def mean_changes(c, t) -> tuple[Interval, float]:
+    """Difference in mean changes, treatment minus control: range and value as printed."""
+    four = (t[3], t[1], c[3], c[1])
+
+    def gap(after_t, before_t, after_c, before_c):
+        return (after_t - before_t) - (after_c - before_c)
+
+    return image(gap, *(q.values for q in four)), gap(*(q.value for q in four))
+
+
+def standardisers(sheet: Sheet, p: Print, c, t) -> dict[str, tuple]:
+    """Name of a convention to (n, SD, n, SD) of (control, treatment): the SD of those
+    described, also at the n at which their means are possible; of all randomised; after."""
+    (n1, s1), (n2, s2) = ((q[0].value, q[2]) for q in (c, t))
+    found = {"": (n1, s1, n2, s2)}
+    m1, m2 = (possible_sizes(sheet).get((p.analysis, p.variable, arm, sheet.visits[0]), n)
+              for arm, n in zip(sheet.arms, (n1, n2), strict=True))
+    if (m1, m2) != (n1, n2) and min(m1, m2) >= 2:
+        found[f", n={m1:g} and {m2:g}"] = (m1, s1, m2, s2)
+    if start := sheet.both_arms("baseline", p.variable):
+        found[", SD of all randomised"] = tuple(
+            v for n, _, s in start for v in (n.value, s))
+    last = [sheet.get(p.analysis, p.variable, arm, p.time, "sd") for arm in sheet.arms]
+    if all(last):
+        found[", SD afterwards"] = (n1, last[0], n2, last[1])
+    return found
+
+
+def d(n1, n2, *six):
+    """d_ppc2 from the n of (control, treatment), and mean before, mean after and SD of treatment
+    and then of control, numbers or arrays."""
+    (before_t, after_t, sd_t), (before_c, after_c, sd_c) = six[:3], six[3:]
+    return d_ppc2_of((n2, before_t, sd_t, after_t), (n1, before_c, sd_c, after_c))
+
+
+@lru_cache(maxsize=200)
+def conventions(sheet: Sheet, p: Print):
+    """Candidates, the declared one first; a line of text; and the prints used; or None."""
+    arms = courses(sheet, p)
+    if not arms or min(arms[0][0].value, arms[1][0].value) < 2:
+        return None
+    c, t = arms
+    found, inputs, text, b = [], [*c, *t], "", sheet.get(*p.key[:4], "b")
+    for name, (n1, s1, n2, s2) in standardisers(sheet, p, c, t).items():
+        six = (t[1], t[3], s2, c[1], c[3], s1)
+        over, at = d(n1, n2, *corners(*(q.values for q in six))), d(n1, n2, *(
+            q.value for q in six))
+        if not (np.min(over.sd) > 0 and at.sd > 0):
+            continue
+        text = text or (
+            f"({t[3].printed} - {t[1].printed} - ({c[3].printed} - {c[1].printed})) / {at.sd:.3f} "
+            f"= {at.change / at.sd:.4f}; x {at.factor:.4f} = {at.estimate:.4f}")
+        found.append((f"d_ppc2{name}", span(over.estimate), float(at.estimate)))
+        found.append((f"d_ppc2-uncorrected{name}", span(over.change / over.sd),
+                      float(at.change / at.sd)))
+        if b is not None and not name and p.method == "b_over_sd":
+            found.append(("b_over_sd", image(np.divide, b.values, span(over.sd)), b.value / at.sd))
+            inputs.append(b)
+    if not found:
+        return None
+    if sheet.declared(p.variable).get("transform") == "log":
+        text = f"on the measured scale {found[1][2]:.4f}, corrected {found[0][2]:.4f}"
+    found.sort(key=lambda candidate: candidate[0] != p.method)  # stable
+    return found, text, inputs
+
+
+def applies(p: Print) -> bool:
+    """A d of a visit, not of the baseline table."""
+    return bool(p.time) and p.analysis != "baseline"
+
+
+def judged(p: Print, candidates) -> Judgement:
+    """`judge`, with truncation allowed under every convention, not only the declared."""
+    found = judge(p.printed, candidates)
+    if found.verdict == "impossible" or found.convention == "truncated":
+        name = next((c[0] for c in candidates if rule_of(c[1], p.printed) == "truncated"), "")
+        if name and name != candidates[0][0]:
+            return Judgement("other convention", f"{name}, truncated", found.computed)
+    return found
+
+
+@check("effect size", **D)
+def effect_size(sheet: Sheet, p: Print):
+    """Each d under: corrected or not; SD of those described, of all randomised, or after; and
+    the n at which granularity says the means are possible."""
+    if not applies(p):
+        return None
+    candidates, text, inputs = conventions(sheet, p) or (None, "", ())
+    return judged(p, candidates) if candidates else unsure("no means and SDs printed"), text, inputs
+
+
+@check("effect sizes together")
+def together(sheet: Sheet):
+    """All d read together: the fewest conventions that give them at the printed inputs.
+
+    The declared one first, then whichever explains most of the rest. Only where single d
+    already break the declared one: each d alone often fits several.
+    """
+    read = [(p, *conventions(sheet, p)) for p in sheet.where(**D)
+            if applies(p) and conventions(sheet, p)]
+    single = [judged(p, candidates) for p, candidates, *_ in read]
+    if sum(found.verdict == "other convention" for found in single) < 2:
+        return
+    fits = [{name + end for name, _, point in candidates
+             for end, rule in (("", "half"), (", truncated", "truncated"))
+             if values(p.printed, rule).meets(point)} for p, candidates, *_ in read]
+    labels = dict.fromkeys(name + end for end in ("", ", truncated")
+                           for _, candidates, *_ in read for name, *_ in candidates)
+    label, verdict, left = read[0][1][0][0], "exact", set(range(len(read)))
+    while label:
+        for k in [k for k in left if label in fits[k]]:
+            p, _, *said = read[k]
+            yield p, replace(single[k], verdict=verdict, convention=label), *said
+            left.remove(k)
+        counts = {label: sum(label in fits[k] for k in left) for label in labels}
+        label, verdict = max(counts, key=counts.get), "other convention"
+        label = label if counts[label] > 1 else ""
+    for k in left:  # the rest may be the declared one, rounded twice
+        p, candidates, *said = read[k]
+        if rule_of(candidates[0][1], p.printed):
+            yield p, replace(single[k], verdict="within rounding",
+                             convention=candidates[0][0]), *said

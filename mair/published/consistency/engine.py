@@ -1,0 +1,125 @@
+"""The engine of the checks: a check says what it selects and computes, and is judged here.
+
+A check is a function under `check`. With keys it gets the sheet and one printed number at a
+time, and returns None where it does not apply, else ``(candidates, computation, inputs)``.
+Without keys it gets the sheet, and yields the printed number first. ``candidates`` are what
+`judge` takes, or a `Judgement` already.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mair.published.consistency.sheet import Print, Sheet
+from mair.published.rounding import Interval, interval, rule_of
+
+COLUMNS = [
+    "check", "variable", "arm", "time", "statistic", "printed",
+    "computed_low", "computed_high", "verdict", "convention",
+]
+VERDICTS = ("exact", "within rounding", "other convention", "impossible", "not checkable")
+SEVERITY = {verdict: k for k, verdict in enumerate((VERDICTS[4], *VERDICTS[:4]))}
+UNKNOWN = Interval(math.nan, math.nan)
+CHECKS: list[tuple] = []
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict, the convention obeyed and the interval it was judged by."""
+
+    verdict: str
+    convention: str
+    computed: Interval = UNKNOWN
+
+
+def judge(text: str, candidates: list[tuple]) -> Judgement:
+    """Which computation a printed number can come from.
+
+    Parameters
+    ----------
+    text : str
+        As printed.
+    candidates : list of (name, value) or (name, interval, point)
+        The declared convention first; ``point`` is the value at the printed inputs, or None.
+
+    Returns
+    -------
+    Judgement
+        ``exact``: the first candidate's point prints so. ``within rounding``: a value of its
+        interval does, or would by double rounding or, where no other candidate fits, by
+        truncation, which is then named. ``other convention``: another candidate does.
+        ``impossible``: none.
+    """
+    first, point = interval(candidates[0][1]), candidates[0][-1]
+    fits = [c for c in candidates if rule_of(c[1], text) == "half"]
+    names = " or ".join(c[0] for c in fits if c[0])
+    if fits and fits[0] is candidates[0]:
+        exact = point is not None and rule_of(point, text) == "half"
+        return Judgement("exact" if exact else "within rounding", names, first)
+    rule = rule_of(first, text)
+    if fits and rule != "rounded twice":
+        return Judgement("other convention", names, interval(fits[0][1]))
+    return Judgement("within rounding" if rule else "impossible", rule, first)
+
+
+def unsure(why: str, computed=math.nan) -> Judgement:
+    """A ``not checkable`` judgement, with its reason."""
+    return Judgement("not checkable", why, interval(computed))
+
+
+def yes_no(fits: bool, convention: str = "", computed=math.nan) -> Judgement:
+    """``exact`` or ``impossible``."""
+    return Judgement("exact" if fits else "impossible", convention, interval(computed))
+
+
+def check(name: str, first: bool = False, **keys):
+    """Register a check of the printed numbers that `Sheet.where` selects by ``keys``.
+
+    Parameters
+    ----------
+    name : str
+        As the table has it. Several functions may make up one check.
+    first : bool
+        Of numbers printed more than once, only the first.
+    **keys
+        None: the check chooses for itself.
+    """
+    def register(find):
+        CHECKS.append((name, find, keys, first))
+        return find
+
+    return register
+
+
+def run(sheet: Sheet) -> pd.DataFrame:
+    """Every registered check: the columns of `consistency`."""
+    rows, judged, used = [], set(), set()
+
+    def add(name, p: Print, candidates, text="", inputs=()):
+        found = candidates if isinstance(candidates, Judgement) else judge(p.printed, candidates)
+        places = dict.fromkeys([p.at, *(q.at for q in inputs if q is not None)])
+        judged.add(p.at)
+        used.update(places)
+        ends = (v if math.isfinite(v) else math.nan
+                for v in (found.computed.low, found.computed.high))
+        rows.append((name, p.variable, p.arm, p.time, p.statistic, p.printed, *ends, found.verdict,
+                     found.convention, text, p.source, " ".join(map(str, places))))
+
+    for name, find, keys, first in CHECKS:
+        if not keys:
+            for found in find(sheet):
+                add(name, *found)
+        for p in sheet.where(**keys) if keys else ():
+            if (not first or sheet.get(*p.key) is p) and (found := find(sheet, p)) is not None:
+                add(name, p, *found)
+    entered = set(used)
+    for p in sheet.everything:
+        if p.at not in judged:
+            why = ("only enters other computations" if p.at in entered
+                   else "nothing else printed determines it" if p.analysis
+                   else "an input, or another study's result")
+            add("none", p, unsure(why), why)
+    return pd.DataFrame(rows, columns=[*COLUMNS, "computation", "source", "rows"])

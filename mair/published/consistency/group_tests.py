@@ -1,0 +1,154 @@
+"""Tests of the baseline table: t tests from means and SDs, tests of counts, overall moments."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy import special, stats
+
+from mair.published.consistency.counts import LARGE
+from mair.published.consistency.engine import Judgement, check, judge, unsure, yes_no
+from mair.published.consistency.sheet import Print, Sheet
+from mair.published.rounding import Interval, image, interval, values
+from mair.stats import tests
+
+P = {"analysis": "baseline", "arm": "difference", "statistic": "p"}
+
+
+@lru_cache(maxsize=20_000)
+def t_interval(method: str, n1: int, m1: str, s1: str, n2: int, m2: str, s2: str):
+    """p of a t test from printed moments: its range, and its value as printed.
+
+    p falls with the difference, so its ends suffice; over the SDs Student's p is monotone,
+    and Welch's, whose degrees of freedom move too, is searched on a grid of 5 x 5.
+    """
+    def p(difference, sd1, sd2):
+        found = tests.t_test_p((n1, difference, sd1), (n2, 0.0, sd2), method=method)
+        return np.where(np.isnan(found), difference == 0, found)
+
+    sds = [Interval(max(0.0, iv.low), iv.high) for iv in (values(s1), values(s2))]
+    gap, at = (values(m1) - values(m2)).size(), abs(float(m1) - float(m2))
+    return (image(p, gap, *sds, points=5 if method == "welch" else 2),
+            float(p(at, float(s1), float(s2))))
+
+
+@check("t test", **P)
+def t_test(sheet: Sheet, p: Print):
+    """p of Student's and Welch's test."""
+    arms = sheet.both_arms("baseline", p.variable)
+    if not arms or min(arms[0][0].value, arms[1][0].value) < 2:
+        return None
+    inputs = [q for moments in arms for q in moments]
+    arguments = [v for n, m, s in arms for v in (int(n.value), m.printed, s.printed)]
+    methods = ["welch", "student"] if p.method == "welch" else ["student", "welch"]
+    found = [(m, *t_interval(m, *arguments)) for m in methods]
+    text = ", ".join(f"{m.capitalize()} p = {iv.low:.3f} to {iv.high:.3f}" for m, iv, _ in found)
+    return found, text, inputs
+
+
+def counts_table(sheet: Sheet, variable: str):
+    """Counts (levels, arms) of a binary or categorical variable, and the prints used."""
+    sizes = [sheet.randomised(arm) for arm in sheet.arms]
+    levels = list(dict.fromkeys(p.variable for p in sheet.where(analysis="baseline")
+                                if p.variable.startswith(variable + ": ")))
+    prints = [sheet.get("baseline", v, arm) for v in levels or [variable] for arm in sheet.arms]
+    if None in (*sizes, *prints):
+        return None, []
+    table = np.reshape([int(p.value) for p in prints], (-1, 2))
+    rest = [int(n.value) for n in sizes] - table.sum(axis=0)
+    if min(rest) < 0:
+        return None, []
+    if not levels or any(rest):
+        table = np.vstack([table, rest])
+    return tuple(map(tuple, table.tolist())), [*prints, *sizes]
+
+
+@lru_cache(maxsize=5_000)
+def count_ps(table) -> dict[str, float]:
+    """p of every test that statistical packages print beside a table of counts."""
+    kept = tests.counts(table)
+    found = {"pearson": tests.pearson(table).p, "yates": tests.yates(table).p}
+    if kept.sum() <= LARGE:
+        found["fisher"] = tests.fisher(table).p
+    if min(kept.shape) > 1:
+        found["likelihood ratio"] = stats.chi2_contingency(
+            kept, correction=False, lambda_="log-likelihood").pvalue
+        r = np.cov(np.indices(kept.shape).reshape(2, -1), fweights=kept.ravel())
+        r2 = r[0, 1] ** 2 / (r[0, 0] * r[1, 1])
+        found["linear by linear"] = special.chdtrc(1, (kept.sum() - 1) * r2)
+    return {name: float(p) for name, p in found.items() if p == p}
+
+
+@lru_cache(maxsize=5_000)
+def finer(table, printed: str) -> str:
+    """A table with one shown level split in two whose Pearson p prints so, as text, or empty.
+
+    Merging categories for print makes such tables.
+    """
+    target = values(printed)
+    for k, (a, b) in enumerate(table):
+        if (a + 1) * (b + 1) > 400_000:
+            continue
+        left, right = (part.ravel() for part in np.indices((a + 1, b + 1)))
+        others = np.broadcast_to(np.delete(table, k, axis=0), (left.size, len(table) - 1, 2))
+        split = np.stack([[left, right], [a - left, b - right]]).transpose(2, 0, 1)
+        found = np.concatenate([others, split], axis=1)
+        rows, arms = found.sum(axis=2), found.sum(axis=1)
+        full = rows.all(axis=1)  # a level without people is no level
+        expected = rows[full, :, None] * arms[full, None, :] / arms[0].sum()
+        chi2 = ((found[full] - expected) ** 2 / expected).sum(axis=(1, 2))
+        ps = special.chdtrc(len(table), chi2)
+        hits = np.flatnonzero((ps >= target.low) & (ps <= target.high))
+        if hits.size:
+            x, y = left[full][hits[0]], right[full][hits[0]]
+            return f"{a} and {b} as ({a - x}, {x}) and ({b - y}, {y})"
+    return ""
+
+
+@check("count test", **P)
+def count_test(sheet: Sheet, p: Print):
+    """p of a test of counts, or of finer classes than shown."""
+    table, parts = counts_table(sheet, p.variable)
+    if table is None or sheet.both_arms("baseline", p.variable):
+        return None
+    ps = count_ps(table)
+    shown = " v ".join("/".join(str(row[k]) for row in table) for k in (0, 1))
+    if not ps:
+        return (yes_no(False, "constant"),
+                f"{shown}: everybody is in one class, so no test has a p", parts)
+    first = p.method if p.method in ps else "pearson"
+    order = [first, *(m for m in ps if m != first)]
+    text = f"{shown}: " + ", ".join(f"{m} {ps[m]:.3f}" for m in order)
+    found = judge(p.printed, [(m, ps[m]) for m in order])
+    if found.verdict == "impossible" and not p.relation and (split := finer(table, p.printed)):
+        found = Judgement("other convention", "finer classes than shown", interval(ps[first]))
+        text += f"; with {split} pearson prints {p.printed}"
+    return found, text, parts
+
+
+@check("overall", analysis="baseline", arm="overall", statistic=("mean", "sd"))
+def overall(sheet: Sheet, p: Print):
+    """Mean and SD of both arms together."""
+    arms = sheet.both_arms("baseline", p.variable)
+    if not arms:
+        return unsure("no arms printed"), "no arms printed"
+    (n1, m1, s1), (n2, m2, s2) = arms
+    a, b = n1.value, n2.value
+    if a + b < 2:
+        return None
+    if p.statistic == "mean":
+        def moment(x, y):
+            return (a * x + b * y) / (a + b)
+
+        found, value, inputs = image(moment, m1.values, m2.values), moment(m1.value, m2.value), ()
+    else:
+        def moment(gap, x, y):
+            return np.sqrt((gap**2 * a * b / (a + b) + x**2 * (a - 1) + y**2 * (b - 1))
+                           / (a + b - 1))
+
+        found = image(moment, (m1.values - m2.values).size(), s1.values.size(), s2.values.size())
+        value, inputs = moment(m1.value - m2.value, s1.value, s2.value), (s1, s2)
+    return ([("", found, float(value))],
+            f"from {n1.printed} and {n2.printed} people: {value:.3f}", [n1, m1, *inputs[:1],
+                                                                       n2, m2, *inputs[1:]])

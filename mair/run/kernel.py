@@ -1,0 +1,160 @@
+"""A notebook's kernel: an IPython kernel that writes down which files it opened and what of the
+trial it asked for; and the process that starts such kernels with the common libraries loaded.
+
+Each kernel is a process of its own. It is forked where the system can, so that what every
+notebook imports is imported once; no module of this project is, so a notebook's record holds
+the modules that it loaded itself. Nothing here is imported by an analysis.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import importlib
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from importlib.util import source_from_cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORD = "MAIR_RECORD"  # environment variable: folders whose files count, and those that do not
+# What two notebooks or more import, and a kernel itself.
+COMMON = ("ipykernel.kernelapp", "ipykernel.ipkernel", "pandas", "scipy.stats", "scipy.optimize",
+          "scipy.linalg", "pydantic", "yaml", "matplotlib.pyplot", "great_tables", "docx",
+          "matplotlib.backends.backend_svg", "matplotlib.backends.backend_agg")  # fmt: skip
+
+
+class Record:
+    """The files that this process opens to read, with their hashes at that moment.
+
+    Parameters
+    ----------
+    target : str
+        Where the record is written, as JSON.
+    folders, without : list of str
+        Files below the first count, unless they lie below the second or in a folder whose
+        name begins with a dot.
+    """
+
+    def __init__(self, target: str, folders: list[str], without: list[str]):
+        self.target = target
+        self.folders = [os.path.join(folder, "") for folder in folders]
+        self.without = tuple(os.path.join(folder, "") for folder in without)
+        self.files: dict[str, str | None] = {}
+        self.busy = False
+        for module in list(sys.modules.values()):
+            if file := getattr(module, "__file__", None):
+                self.opened(file)
+        sys.addaudithook(self.hook)
+
+    def hook(self, event: str, arguments: tuple) -> None:
+        """Python's notice of an event; only a file opened to be read is of interest."""
+        if event != "open" or self.busy or isinstance(arguments[0], int):
+            return
+        if not arguments[2] & (os.O_WRONLY | os.O_RDWR):
+            self.busy = True
+            try:
+                self.opened(os.fsdecode(arguments[0]))
+            finally:
+                self.busy = False
+
+    def opened(self, path: str) -> None:
+        """Note one file; of a compiled module, its source. One that is not there counts too."""
+        if path.startswith("__editable__"):  # a way to find modules, not a file
+            return
+        path = os.path.realpath(path)
+        if f"{os.sep}__pycache__{os.sep}" in path:
+            path = source_from_cache(path)
+        inside = next((f for f in self.folders if path.startswith(f)), None)
+        if inside is None or path in self.files or path.startswith(self.without):
+            return
+        if f"{os.sep}." in path[len(inside) - 1:]:
+            return
+        try:
+            with open(path, "rb") as file:
+                self.files[path] = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            self.files[path] = None
+        except OSError:  # a folder
+            return
+
+    def write(self, *_) -> None:
+        """Write the record as it stands: files, and parts of the trial."""
+        trials = sys.modules.get("mair.trial.trial")
+        trial = trials and trials.of_the_run()
+        parts = [list(part) for part in vars(trial)["_parts"]] if trial else []
+        with open(self.target, "w", encoding="utf-8") as file:
+            json.dump({"files": self.files, "parts": parts}, file)
+
+
+def main(arguments: list[str]) -> None:
+    """Be a kernel.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Where to write the record, then the arguments of an IPython kernel.
+    """
+    from ipykernel.kernelapp import IPKernelApp
+
+    target, *others = arguments
+    kernel = IPKernelApp.instance()
+    kernel.initialize(others)
+    record = Record(target, **json.loads(os.environ[RECORD]))
+    kernel.shell.events.register("post_run_cell", record.write)
+    kernel.start()
+
+
+def serve() -> None:
+    """Load the common libraries, then fork a kernel for each line of standard input.
+
+    A line holds ``arguments``, ``env`` and ``cwd`` as JSON; the kernel's process id is written
+    back. At the end of the input, or of the process that started this one, kernels still
+    there are ended.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in COMMON:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    gc.freeze()
+    alive: set[int] = set()
+
+    def reap(*_):
+        with suppress(ChildProcessError):
+            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+                alive.discard(pid)
+
+    signal.signal(signal.SIGCHLD, reap)
+    server = os.getpid()
+    for line in sys.stdin:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+        if pid := os.fork():
+            alive.add(pid)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+            print(pid, flush=True)
+            continue
+        task = json.loads(line)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(2, 1)
+        os.environ.clear()
+        os.environ.update(task["env"], JPY_PARENT_PID=str(server))
+        os.chdir(task["cwd"])
+        main(task["arguments"])
+        os._exit(0)
+    for pid in list(alive):
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:]) if sys.argv[1:] else serve()

@@ -1,0 +1,421 @@
+"""Columns of a data table by participant, the same whether the file is wide or long."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from mair.trial.errors import NUMBER, display, listed, nearest, shown
+from mair.trial.file import Source
+from mair.trial.schema import BaselineEntry, Measure, TrialFile
+from mair.trial.tables import NOT_A_NUMBER, Column, Table, number_of, text_of
+
+MOST_LINES = 10  # of one column; more wrong cells are one line with their number
+YES_NO = dict.fromkeys(("yes", "y", "true", "1"), True) | dict.fromkeys(
+    ("no", "n", "false", "0"), False)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An outcome or a biomarker; ``range`` and ``step`` are in ``unit``."""
+
+    name: str
+    section: str
+    label: str
+    unit: str
+    range: tuple[float, float] | None
+    step: float | None
+    better: str
+    primary: bool
+    transform: str | None
+    visits: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """An entry of the baseline table, or a covariate.
+
+    ``values`` is by participant: float where ``kind`` is continuous, else text, nan where
+    missing. ``levels`` are those that occur, sorted (codes by number), never in the order of
+    a file's value labels, which a csv has not; of a yes/no column always ``("no", "yes")``.
+    ``level`` is the one a binary feature counts.
+    """
+
+    name: str
+    column: str
+    label: str
+    kind: str
+    level: str | None
+    levels: tuple[str, ...]
+    values: pd.Series = field(repr=False)
+
+
+class People:
+    """Who stands in which row of the data; what is wrong with a column is noted on the way.
+
+    Parameters
+    ----------
+    table : Table
+    spec : TrialFile
+    source : Source
+        Names the trial file and its keys in problems.
+
+    Attributes
+    ----------
+    rows : dict of str to list of int
+        Each participant's rows, in the order in which the file first names them.
+    visited : dict of (str, str) to int
+        Long files only: the row of a participant at a visit.
+    problems : list of str
+    """
+
+    def __init__(self, table: Table, spec: TrialFile, source: Source):
+        self.table, self.spec, self.source = table, spec, source
+        self.problems: list[str] = []
+        self.rows: dict[str, list[int]] = {}
+        self.visited: dict[tuple[str, str], int] = {}
+        ids = self.column(spec.participant, ("participant",))
+        visits = self.column(spec.visit, ("visit",)) if spec.visit else None
+        self.who = [text_of(cell) for cell in ids.cells] if ids else []
+        self.tell_cells(spec.participant, "a participant's id", [
+            ((row,), "empty") for row, who in enumerate(self.who) if who is None])
+        if visits:
+            self._place_visits(visits)
+        elif not spec.visit:
+            self._one_row_each()
+
+    def _one_row_each(self) -> None:
+        name, again = self.spec.participant, []
+        for row, who in enumerate(self.who):
+            if who is not None and self.rows.setdefault(who, [row]) != [row]:
+                again.append(((row,), f"stands in row {self.table.rows[self.rows[who][0]]} too"))
+        if len(again) > max(2, len(self.rows) / 2):
+            self.tell(name, f"{len(self.rows)} participants in {len(self.who)} rows, expected one "
+                      "row a participant (for a long file say visit: <column>)")
+        else:
+            self.tell_cells(name, "one row a participant", again)
+
+    def _place_visits(self, visits: Column) -> None:
+        known, wrong, again = self.spec.visits, [], []
+        for row, who in enumerate(self.who):
+            if who is None:
+                continue
+            self.rows.setdefault(who, []).append(row)
+            label = visits.texts[row]
+            visit = label if label in known else text_of(visits.cells[row])
+            first = self.visited.setdefault((who, visit), row)
+            if visit not in known:
+                wrong.append(((row,), shown(label)))
+            elif first != row:
+                again.append(((row,), f"{visit} again (first in row {self.table.rows[first]})"))
+        self.tell_cells(self.spec.visit, listed(known), wrong)
+        self.tell_cells(self.spec.visit, "each visit once", again)
+
+    @property
+    def index(self) -> pd.Index:
+        """The participants' ids."""
+        return pd.Index(list(self.rows), dtype="str", name="participant")
+
+    def column(self, name: str, where: tuple) -> Column | None:
+        """A column; None, with a problem naming the key that asks for it, where there is none."""
+        if name not in self.table.columns:
+            self.tell(name, f"not in the file, expected by {self.source.key(where)}; did you mean "
+                      f"{nearest(name, self.table.columns)}?")
+        return self.table.columns.get(name)
+
+    def tell(self, name: str, message: str, where: str = "") -> None:
+        """Note a problem of a column."""
+        self.problems.append(f"{display(self.table.path)}: column {name}{where}: {message}")
+
+    def tell_cells(self, name: str, expected: str, wrong: list[tuple[tuple, str]]) -> None:
+        """Note cells of a column, each as its rows and what stands there; many in one line."""
+        if len(wrong) <= MOST_LINES:
+            for rows, said in wrong:
+                self.tell(name, f"{said}, expected {expected}", f", {self._at(rows)}")
+            return
+        first = {said: rows for rows, said in reversed(wrong)}
+        few = [f"{said} at {self._at(rows)}" for said, rows in reversed(first.items())]
+        some = ", ".join(few[:3] + ["…"] * (len(few) > 3))
+        self.tell(name, f"{some}, expected {expected}", f", {len(wrong)} cells")
+
+    def _at(self, rows: tuple) -> str:
+        numbers = " and ".join(str(self.table.rows[row]) for row in rows)
+        where = f"row{'s' if len(rows) > 1 else ''} {numbers}"
+        who = self.who[rows[0]]
+        return where if who is None else f"participant {who} ({where})"
+
+    def values(self, name: str, where: tuple, parser: Callable, expected: str, some: str = "",
+               cells: bool = False, dtype="str") -> pd.Series:
+        """A column that does not change in a participant, by participant.
+
+        In a long file a value may stand in any of the participant's rows, but only as one.
+
+        Parameters
+        ----------
+        name, where : str, tuple
+            The column, and the key that names it; all is missing where there is no such column.
+        parser, expected, some
+            As in `parse`.
+        cells : bool
+            Whether the parser takes the cell, else its text: a label for a code.
+        dtype
+            Of the values.
+        """
+        if (column := self.column(name, where)) is None:
+            return pd.Series(None, self.index, dtype=dtype, name=name)
+        texts, held, wrong = column.texts, [], []
+        same = column.numbers or texts
+        for rows in self.rows.values():
+            given = [row for row in rows if texts[row] is not None] or rows[:1]
+            other = next((row for row in given[1:] if same[row] != same[given[0]]), None)
+            if other is not None:
+                pair = given[0], other
+                wrong.append((pair, " and ".join(shown(texts[row]) for row in pair)))
+            held.append((given[0], (column.cells if cells else texts)[given[0]]))
+        self.tell_cells(name, "one value a participant", wrong)
+        read = self.parse(name, held, parser, expected, some)
+        return pd.Series(read, self.index, dtype=dtype, name=name)
+
+    def parse(self, name: str, held: list, parser: Callable, expected: str, some: str = "") -> list:
+        """Values of cells; one that the parser refuses (ValueError) is a problem, and None.
+
+        Parameters
+        ----------
+        name : str
+            The column.
+        held : list of (int, cell)
+            Rows and their cells.
+        parser : callable
+            A cell to its value; None or nan where it is missing.
+        expected : str
+            What a cell is to be.
+        some : str
+            What the column is to hold, where a column without any value is a problem.
+        """
+        values, wrong = [], []
+        for row, cell in held:
+            try:
+                values.append(parser(cell))
+            except ValueError:
+                values.append(None)
+                wrong.append(((row,), shown(cell)))
+        self.tell_cells(name, expected, wrong)
+        if some and held and not wrong and all(v is None or v != v for v in values):
+            self.tell(name, f"no value at all, expected {some}")
+        return values
+
+    def numbers(self, name: str, where: tuple, some: str = "") -> pd.Series:
+        """A column of numbers by participant; anything else is a problem."""
+        return self.values(name, where, number_of, "a number", some, cells=True, dtype=float)
+
+    def texts(self, name: str, where: tuple, some: str = "", needed: str = "") -> pd.Series:
+        """A column of text or labels by participant; an empty cell is a problem if needed."""
+        return self.values(name, where, _given if needed else lambda text: text, needed, some)
+
+    def yes_no(self, name: str, where: tuple, complete: bool) -> pd.Series:
+        """A yes/no column by participant: True, False, or None where it is empty.
+
+        ``complete`` says whether an empty cell is a problem.
+        """
+        column = self.table.columns.get(name)
+
+        def parser(label):
+            for text in (label, column.codes.get(label)):
+                if text is not None and text.casefold() in YES_NO:
+                    return YES_NO[text.casefold()]
+            return _given(None) if label is not None or complete else None
+
+        return self.values(name, where, parser, "yes or no", "yes or no", dtype=object)
+
+
+def _given(text: str | None) -> str:
+    if text is None:
+        raise ValueError
+    return text
+
+
+def arms(people: People) -> pd.Series:
+    """The arm of each participant as the trial file names it; labels match first, then codes."""
+    arm, table = people.spec.arm, people.table
+    wanted, codes = {"control": arm.control, "treatment": arm.treatment}, {}
+    if arm.column in table.columns:
+        codes = table.columns[arm.column].codes
+
+    def parser(label):
+        found = label if label in wanted.values() or codes.get(label) in codes else codes.get(label)
+        if found not in wanted.values():
+            raise ValueError
+        return found
+
+    before = len(people.problems)
+    read = people.values(arm.column, ("arm", "column"), parser, listed(wanted.values()))
+    size = Counter(read)
+    if arm.column not in table.columns or not people.rows:
+        return read
+    if nobody := {key: value for key, value in wanted.items() if not size[value]}:
+        del people.problems[before:]  # one misspelt in the trial file, not one a participant
+    held = sorted({text for text in table.columns[arm.column].texts if text is not None})
+    few = ", ".join(held[:8] + ["…"] * (len(held) > 8))
+    for key, value in nobody.items():
+        people.tell(arm.column, f"{shown(value)} (arm.{key}) is nobody's value, expected one of "
+                    f"{few}")
+    for value in wanted.values():
+        if size[value] == 1:
+            people.tell(arm.column, f"1 participant in arm {value}, expected 2 or more")
+    return read
+
+
+def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The scores of an outcome or biomarker by participant and visit.
+
+    In a biomarker ``<x`` is a value under the detection limit x: read as x / sqrt(2)
+    (Hornung RW, Reed LD. Appl Occup Environ Hyg 1990;5:46-51).
+
+    Parameters
+    ----------
+    people : People
+    where : tuple
+        The key that declares it, as ``("outcomes", "FIQ")``.
+    measure : Measure
+
+    Returns
+    -------
+    DataFrame, DataFrame
+        Scores (float, nan missing) and whether a score was under its limit (bool), by
+        participant; columns are the visits at which it was measured.
+    """
+    key, n, before = people.source.key(where), len(people.rows), len(people.problems)
+    parser, expected = _scale(measure, limits=where[0] == "biomarkers")
+    places, wide = [(measure.column, people.spec.visits)], measure.columns is not None
+    if wide:
+        places = [(c, [v]) for c, v in zip(measure.columns, people.spec.visits, strict=True) if c]
+    values, under = {}, {}
+    for name, visits in places:
+        if (column := people.column(name, where)) is None:
+            continue
+        at = f" at {visits[0]} (null in the trial file where it was not measured)" if wide else ""
+        rows = [own[0] if wide else people.visited.get((who, visit))
+                for visit in visits for who, own in people.rows.items()]
+        held = [(row, None if row is None else column.cells[row]) for row in rows]
+        read = people.parse(name, held, parser, expected, f"scores of {key}{at}")
+        for i, visit in enumerate(visits):
+            part = slice(i * n, (i + 1) * n)
+            values[visit] = read[part]
+            under[visit] = [str(cell).startswith("<") for _, cell in held[part]]
+    frame = pd.DataFrame(values, people.index, dtype=float)
+    if not wide and n and len(people.problems) == before:
+        frame = _seen(people, measure.column, key, frame)
+    return frame, pd.DataFrame(under, people.index, dtype=bool)[list(frame)]
+
+
+def _scale(measure: Measure, limits: bool) -> tuple[Callable, str]:
+    """The parser of a score, and what it expects."""
+    low, high = measure.range or (-math.inf, math.inf)
+    log = measure.transform == "log"
+    expected = f"a number from {shown(low)} to {shown(high)}" if measure.range else "a number"
+
+    def parser(cell) -> float:
+        limited = limits and isinstance(cell, str) and cell.startswith("<")
+        value = number_of(cell[1:].strip() if limited else cell)
+        if limited and value > 0:
+            return value / math.sqrt(2)
+        if limited or value < low or value > high or (log and value <= 0):
+            raise ValueError(cell)
+        return value
+
+    return parser, expected + (" above 0 (transform: log)" if log else "")
+
+
+def _seen(people: People, name: str, key: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """In a long file, the visits that hold a value: the reference and a later one at least."""
+    seen, first = frame.loc[:, frame.notna().any()], people.spec.visits[0]
+    if first not in seen:
+        people.tell(name, f"no value at {first}, expected scores of {key} at the reference visit")
+    elif seen.shape[1] == 1:
+        people.tell(name, f"no value after {first}, expected scores of {key} at a later visit")
+    return seen
+
+
+def feature(people: People, entry: BaselineEntry, where: tuple, covariate: bool) -> Feature | None:
+    """An entry of the baseline table or a covariate; its kind is inferred when not declared.
+
+    Text or labels are categorical; two values are binary, counting yes, true or 1; other
+    numbers are continuous. In a covariate numbers are always linear unless declared
+    otherwise. A column of nothing but yes and no (y and n, true and false, in any case; 1 and
+    0 where the kind is binary) reads ``no`` and ``yes`` in every format.
+
+    Parameters
+    ----------
+    people : People
+        Collects the problems.
+    entry : BaselineEntry
+    where : tuple
+        The key of the trial file, as errors name it.
+    covariate : bool
+        Whether it is a covariate without an entry in the baseline table.
+
+    Returns
+    -------
+    Feature or None
+        None where there is no such column.
+    """
+    name, some = entry.column or entry.name, f"values for {people.source.key(where)}"
+    if (column := people.column(name, where)) is None:
+        return None
+    linear = bool(column.numbers) and not column.labelled
+    kind = entry.kind or ("binary" if entry.level is not None else None)
+    level, levels = None, ()
+    if kind == "continuous" or (linear and kind is None):
+        values = people.numbers(name, where, some)
+        if covariate or values.nunique() != 2:
+            kind = "continuous"
+    if kind != "continuous":
+        values = people.texts(name, where, some)
+        present, folded = set(values.dropna()), values.str.casefold()
+        levels = tuple(sorted(present, key=float if all(map(NUMBER.fullmatch, present)) else None))
+        coded = linear and kind == "categorical"
+        if answers := present and not coded and set(folded.dropna()) <= set(YES_NO):
+            values = folded.map(lambda text: "yes" if YES_NO[text] else "no", na_action="ignore")
+            levels = ("no", "yes")
+        two = answers or (len(present) == 2 and not covariate)
+        kind = kind or ("binary" if two else "categorical")
+        if kind == "binary" and present:
+            level = _level(people, entry, name, where, levels)
+    return Feature(entry.name, name, entry.label or entry.name, kind, level, levels,
+                   values.rename(entry.name))
+
+
+def _level(people: People, entry, column: str, where: tuple, levels: tuple) -> str | None:
+    """The level a binary feature counts, or None with a problem."""
+    source, wanted = people.source, entry.level
+    if len(levels) > 2:
+        few = ", ".join(levels[:5] + ("…",) * (len(levels) > 5))
+        people.tell(column, f"{len(levels)} values ({few}), expected two for {source.key(where)}")
+    elif wanted is None:
+        counted = [level for level in levels if YES_NO.get(level.casefold())]
+        if len(counted) == 1:
+            return counted[0]
+        people.problems.append(source.line(where, (
+            f"column {column} holds {' and '.join(levels)}, expected level: with one of them (or "
+            "kind: categorical or continuous)")))
+    elif levels == ("no", "yes") and wanted.casefold() in YES_NO:
+        return "yes" if YES_NO[wanted.casefold()] else "no"
+    elif wanted not in levels:
+        wanted = people.table.columns[column].labels.get(wanted, wanted)
+        if wanted not in levels:
+            people.problems.append(source.line((*where, "level"), (
+                f"{shown(wanted)} is not among the values of column {column}, expected "
+                f"{listed(levels)}; did you mean {nearest(wanted, levels)}?")))
+    return wanted
+
+
+def taken_as_answers(features: list[Feature]) -> list[str]:
+    """A line for each text feature in which NA, NaN or a dot was read as an answer."""
+    counts = {(of.column, level): int((of.values == level).sum())
+              for of in features for level in of.levels if level.casefold() in NOT_A_NUMBER}
+    return [f"column {column}: {shown(level)} is read as an answer ({n} participants); leave a "
+            "cell empty where the answer is missing" for (column, level), n in counts.items()]

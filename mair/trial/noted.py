@@ -1,0 +1,163 @@
+"""What of a trial was asked for, so that a run knows which change concerns which notebook.
+
+A part is ``(kind, *path)``: the path leads from the `Trial` through attributes, keys and names;
+the kind says what was asked: the ``value``, the ``names`` of a mapping or of features, whether
+there is ``any`` entry, or whether a name is ``in`` it. What a notebook does follows from the
+parts it asked for, so equal parts mean an equal notebook.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from pathlib import Path
+
+import pandas as pd
+
+_ABSENT = object()
+
+
+def noted(value, path: tuple[str, ...], parts: dict):
+    """A value as its reader gets it: a scalar or data noted at once, a structure when read.
+
+    Parameters
+    ----------
+    value : object
+        At ``path`` of a trial.
+    path : tuple of str
+    parts : dict
+        Receives the parts as keys; a dict, so that they stay in order.
+
+    Returns
+    -------
+    object
+        ``value``, or a view of it that notes what is read.
+    """
+    if isinstance(value, dict):
+        return NotedMapping(value, path, parts)
+    if _has_fields(value):
+        return NotedFields(value, path, parts)
+    if isinstance(value, tuple) and value and all(map(_has_fields, value)):
+        parts["names", *path] = None
+        return tuple(NotedFields(one, (*path, one.name), parts) for one in value)
+    parts["value", *path] = None
+    return value
+
+
+def _has_fields(value) -> bool:
+    return is_dataclass(value) or hasattr(type(value), "model_fields")
+
+
+class NotedMapping(Mapping):
+    """A mapping of which each entry that is read is noted."""
+
+    def __init__(self, of: dict, path: tuple[str, ...], parts: dict):
+        self._of, self._path, self._parts = of, path, parts
+
+    def __getitem__(self, key):
+        if key not in self._of:
+            self._parts["value", *self._path, key] = None
+        return noted(self._of[key], (*self._path, key), self._parts)
+
+    def __iter__(self):
+        self._parts["names", *self._path] = None
+        return iter(self._of)
+
+    def __len__(self):
+        self._parts["names", *self._path] = None
+        return len(self._of)
+
+    def __bool__(self):
+        self._parts["any", *self._path] = None
+        return bool(self._of)
+
+    def __contains__(self, key):
+        self._parts["in", *self._path, key] = None
+        return key in self._of
+
+    def __repr__(self):
+        self._parts["value", *self._path] = None
+        return repr(self._of)
+
+
+class NotedFields:
+    """A variable, a feature or the choices of the analysis; each field that is read is noted."""
+
+    __slots__ = ("_of", "_parts", "_path")
+
+    def __init__(self, of, path: tuple[str, ...], parts: dict):
+        self._of, self._path, self._parts = of, path, parts
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = getattr(self._of, name)
+        if callable(value):  # a method may read every field
+            self._parts["value", *self._path] = None
+            return value
+        return noted(value, (*self._path, name), self._parts)
+
+    def __eq__(self, other):
+        self._parts["value", *self._path] = None
+        return self._of == (other._of if isinstance(other, NotedFields) else other)
+
+    def __hash__(self):
+        self._parts["value", *self._path] = None
+        return hash(self._of)
+
+    def __reduce__(self):
+        self._parts["value", *self._path] = None
+        return _itself, (self._of,)
+
+    def __repr__(self):
+        self._parts["value", *self._path] = None
+        return repr(self._of)
+
+
+def _itself(value):
+    return value
+
+
+def digest(content: dict, part: tuple[str, ...]) -> str:
+    """SHA-256 of what a part holds now.
+
+    Parameters
+    ----------
+    content : dict
+        The trial's fields, as ``vars(trial)`` gives them.
+    part : tuple of str
+        Kind and path.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits; another hash where there is no such part any more.
+    """
+    kind, *path = part
+    here = content
+    for key in path:
+        if isinstance(here, dict):
+            here = here.get(key, _ABSENT)
+        elif isinstance(here, tuple):
+            here = next((one for one in here if one.name == key), _ABSENT)
+        else:
+            here = getattr(here, key, _ABSENT)
+    if kind == "in":
+        here = here is not _ABSENT
+    elif kind == "any":
+        here = here is not _ABSENT and bool(here)
+    elif kind == "names" and here is not _ABSENT:
+        here = [one if isinstance(one, str) else one.name for one in here]
+    said = "absent" if here is _ABSENT else json.dumps(here, default=_plain)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _plain(value):
+    """Data as JSON holds them, index and order included; of a file, that it is named."""
+    if isinstance(value, pd.Series):
+        return [value.index.tolist(), value.tolist()]
+    if isinstance(value, pd.DataFrame):
+        return [value.index.tolist(), {str(key): value[key].tolist() for key in value}]
+    return "a file" if isinstance(value, Path) else vars(value)

@@ -1,0 +1,254 @@
+"""The tables and figure frames of a tiny trial, cell by cell; its numbers are by hand (see
+tests/sections)."""
+
+import pandas as pd
+import pytest
+from trials import tiny
+
+from mair import results
+from mair.report import frames, words
+from mair.report import tables_result as tables
+from mair.sections import baseline, biomarkers, flow, outcomes
+
+
+@pytest.fixture(scope="module")
+def trial():
+    return tiny.trial(about={"interventions": [{"Session": 1, "C": "rest", "T": "walk"}]})
+
+
+@pytest.fixture(scope="module")
+def rows(trial):
+    return {module.__name__.rsplit(".", 1)[-1]: module.rows(trial)
+            for module in (flow, baseline, outcomes, biomarkers)}
+
+
+def shown(table) -> str:
+    """Headers and cells, a line each, between bars."""
+    return "\n".join(" | ".join(line) for line in [table.headers, *table.cells()])
+
+
+def agrees(table, expected: str):
+    lines = [[cell.strip() for cell in line.split("|")] for line in expected.strip().splitlines()]
+    found = [[cell.strip() for cell in line] for line in [table.headers, *table.cells()]]
+    assert found == lines, shown(table)
+
+
+def test_retention(trial, rows):
+    table = tables.retention(trial, rows["flow"])
+    agrees(table, """
+Visit  | Seen (%)   | 95% CI        | Seen (%)   | 95% CI        | Seen (%)   | 95% CI        | p (Fisher)
+before | 4 (100.0%) | 51.0 to 100.0 | 4 (100.0%) | 51.0 to 100.0 | 8 (100.0%) | 67.6 to 100.0 |
+after  | 4 (100.0%) | 51.0 to 100.0 | 4 (100.0%) | 51.0 to 100.0 | 8 (100.0%) | 67.6 to 100.0 | not estimable
+a year later | 3 (75.0%)  | 30.1 to 95.4  | 4 (100.0%) | 51.0 to 100.0 | 7 (87.5%)  | 52.9 to 97.8  | 1.000
+""")  # noqa: E501
+    assert list(table.spanners) == ["C (n = 4)", "T (n = 4)", "Overall (n = 8)"]
+    assert table.spanners["T (n = 4)"] == ("T::Seen (%)", "T::95% CI")
+    assert list(table.data["C_n"]) == [4, 4, 3]
+
+
+def test_attendance(trial, rows):
+    agrees(tables.attendance(trial, rows["flow"]), """
+                                     | C (n = 4)         | T (n = 4)             | p (Mann-Whitney)
+Sessions attended, median (Q1 to Q3) | 7 (3 to 8), n = 4 | 7.5 (5.5 to 8), n = 4 | 0.758
+Preferred: C                         | 2 (50.0%)         | 0 (0.0%)              |
+Preferred: T                         | 1 (25.0%)         | 3 (75.0%)             |
+Preferred: none                      | 1 (25.0%)         | 1 (25.0%)             |
+""")
+    bare = tiny.trial(flow=None)
+    assert tables.attendance(bare, flow.rows(bare)) is None
+
+
+def test_interventions(trial):
+    agrees(tables.interventions(trial), "Session | C | T\n1 | rest | walk")
+    assert tables.interventions(tiny.trial()) is None
+
+
+def test_sample_size(trial, rows):
+    agrees(tables.sample_size(trial, rows["flow"]), """
+Formula        | d     | Participants per arm | Power with that number | Both arms, n / (1 − dropout) | Both arms, n × (1 + dropout)
+Normal formula | 1.000 | 16                   | 80.7%                  | 40                           | 38.4
+Noncentral t   | 1.000 | 17                   | 80.7%                  | 44                           | 40.8
+""")  # noqa: E501
+
+
+def test_baseline(trial, rows):
+    agrees(tables.baseline(trial, rows["baseline"]), """
+Characteristic              | C (n = 4)    | T (n = 4)    | Overall (n = 8) | SMD (95% CI)
+Age, years, mean (SD)       | 40.00 (8.16) | 50.00 (8.16) | 45.00 (9.26)    | 1.22 (−0.29 to 2.73)
+Women, n (%)                | 3 (75.0%)    | 2 (50.0%)    | 5 (62.5%)       | −0.53 (−1.94 to 0.88)
+Education, n (%), 1 unknown |              |              |                 | 0.92 (−0.65 to 2.49)
+high                        | 2 (66.7%)    | 1 (25.0%)    | 3 (42.9%)       |
+low                         | 1 (33.3%)    | 3 (75.0%)    | 4 (57.1%)       |
+""")
+    agrees(tables.baseline_tests(trial, rows["baseline"]), """
+Characteristic | Student | Welch | Levene-switched | Pearson | Yates | Fisher
+Age, years     | 0.134   | 0.134 | 0.134           |         |       |
+Women          |         |       |                 | 0.465   | 1.000 | 1.000
+Education      |         |       |                 | 0.270   | 0.741 | 0.486
+""")
+
+
+def test_outcomes(trial, rows):
+    table = tables.outcomes(trial, rows["outcomes"])
+    agrees(table, """
+Visit  | C, n | C, mean (SD)  | T, n | T, mean (SD)  | d     | B (95% CI)                | z     | p      | q      | n (scores)
+before | 3    | 50.00 (10.00) | 4    | 50.00 (8.16)  |       |                           |       |        |        |
+after  | 3    | 50.00 (9.17)  | 4    | 30.00 (10.20) | −1.88 | −20.00 (−24.92 to −15.08) | −7.97 | <0.001 | <0.001 | 8 (23)
+a year later | 3    | 50.00 (11.14) | 4    | 30.00 (4.90)  | −1.88 | −20.00 (−25.21 to −14.79) | −7.52 | <0.001 | <0.001 | 8 (23)
+""")  # noqa: E501
+    assert set(table.groups) == {"Pain: Pain score"}
+    assert table.notes[0].startswith("Means and SDs describe everyone seen at every visit of the "
+                                     "variable; the models use every observed score (random "
+                                     "intercept, z).")
+    assert "change from before, T minus C." in table.notes[0]
+    table = tables.outcomes(trial, rows["biomarkers"], "biomarkers")
+    agrees(table, """
+Visit  | C, n | C, mean (SD) | T, n | T, mean (SD) | d     | B (95% CI)            | z     | p     | q     | n (scores)
+before | 4    | 4.50 (2.52)  | 4    | 4.50 (2.52)  |       |                       |       |       |       |
+after  | 4    | 6.00 (6.73)  | 4    | 2.25 (1.26)  | −1.30 | −0.69 (−1.48 to 0.09) | −1.73 | 0.083 | 0.083 | 8 (16)
+""")  # noqa: E501
+    assert set(table.groups) == {"CRP, mg/L"} and table.name == "biomarkers"
+
+
+def test_outcomes_under_t_and_without_a_family():
+    analysis = {**tiny.SPEC["analysis"], "inference": "kenward-roger", "fdr_families": None}
+    trial = tiny.trial(analysis=analysis, covariates=["age"])
+    table = tables.outcomes(trial, biomarkers.rows(trial), "biomarkers")
+    assert "t (df)" in table.headers and "z" not in table.headers
+    cells = dict(zip(table.headers, table.cells()[1], strict=True))
+    assert cells["t (df)"] == "−1.73 (6.0)" and cells["q"] == ""  # exact in complete data
+    assert "covariates: age)" in table.notes[0]
+    assert table.notes[1] == "No correction for multiplicity is declared."
+    models = tables.models(trial, biomarkers.rows(trial), "biomarkers")
+    assert "age, p" in models.headers and "F(1, 6.0) = 3.00" in shown(models)
+
+
+def test_models(trial, rows):
+    agrees(tables.models(trial, rows["biomarkers"], "biomarkers"), """
+Variable | Fitted              | n (scores) | Participant variance | Residual variance | ICC   | Group x Time           | State
+CRP      | random intercept, z | 8 (16)     | 0.320                | 0.160             | 0.667 | χ²(1) = 3.00, p = 0.083 | converged
+""")  # noqa: E501
+    own = rows["biomarkers"].copy()
+    for statistic, value in (("converged", 0), ("boundary", 1), ("fallback", 1)):
+        own.loc[own["statistic"] == statistic, "value"] = value
+    state = tables.models(trial, own, "biomarkers").cells()[0][-1]
+    assert state == "variance at zero; fell back; not converged"
+
+
+def test_effect_sizes(trial, rows):
+    agrees(tables.effect_sizes(trial, rows["biomarkers"], "biomarkers"), """
+Variable | Visit | n | d_ppc2                | d_ppc2, uncorrected   | B over SD
+CRP      | after | 8 | −1.30 (−2.80 to 0.21) | −1.49 (−3.22 to 0.24) | −1.22 (−2.61 to 0.16)
+""")
+
+
+def test_ratios(trial, rows):
+    agrees(tables.ratios(trial, rows["biomarkers"]), """
+Biomarker | Visit  | C, geometric mean (CV) | T, geometric mean (CV) | Ratio of change (95% CI)
+CRP       | before | 4.00 (61%), n = 4      | 4.00 (61%), n = 4      |
+CRP       | after  | 4.00 (127%), n = 4     | 2.00 (61%), n = 4      | 0.50 (0.23 to 1.10)
+""")
+    assert tables.ratios(trial, rows["outcomes"], "outcomes") is None
+
+
+def test_normality(trial, rows):
+    agrees(tables.normality(trial, pd.concat([rows["outcomes"], rows["biomarkers"]])), """
+Values          | Visit  | n  | Lilliefors p | Shapiro-Wilk p
+Pain            | before | 8  | 0.149        | 0.093
+Pain            | after  | 8  | 0.591        | 0.812
+Pain            | a year later | 7  | 0.306        | 0.386
+Pain: residuals | all    | 23 | 0.023        | 0.408
+""")
+
+
+# Frames
+
+
+def test_the_forest_turns_outcomes_so_that_the_right_is_better(trial, rows):
+    after, later = frames.forest(trial, rows["outcomes"]).to_dict("records")
+    assert (after["label"], after["visit"], later["visit"]) == ("Pain", "after", "a year later")
+    assert after["estimate"] == pytest.approx(20 / 80**0.5)  # a fall of pain is good
+    assert 0 < after["low"] < after["estimate"] < after["high"]
+    assert (after["text"], after["p_text"]) == ("2.24 (1.69 to 2.79)", "<0.001")
+    better = tiny.trial(outcomes={"Pain": {**tiny.SPEC["outcomes"]["Pain"], "better": "higher"}})
+    turned = frames.forest(better, outcomes.rows(better))
+    assert turned["estimate"][0] == pytest.approx(-20 / 80**0.5)
+    assert turned["low"][0] == pytest.approx(-after["high"])
+
+
+def test_the_forest_leaves_biomarkers_as_they_are(trial, rows):
+    one, = frames.forest(trial, rows["biomarkers"], "biomarkers").to_dict("records")
+    assert one["estimate"] == pytest.approx(-(1.5**0.5))
+    assert (one["text"], one["p_text"]) == ("−1.22 (−2.61 to 0.16)", "0.083")
+
+
+def test_a_contrast_that_is_not_estimable_is_not_drawn(trial, rows):
+    own = rows["outcomes"].copy()
+    own.loc[(own["method"] == "b_over_sd") & (own["time"] == "after"), "value"] = None
+    assert list(frames.forest(trial, own)["visit"]) == ["a year later"]
+
+
+def test_whom_a_side_favours(trial):
+    assert frames.favours(trial) == ("favours C", "favours T")
+    assert frames.favours(trial, "biomarkers") == ("T fell more", "T rose more")
+    higher = tiny.trial(outcomes={"Pain": {**tiny.SPEC["outcomes"]["Pain"], "better": "higher"}})
+    for low, high, lower_better, higher_better, marker in (
+            (-3, -1, "T", "C", "C"), (1, 3, "C", "T", "T"), (-1, 1, "", "", ""),
+            (0, 1, "", "", ""), (float("nan"), float("nan"), "", "", "")):
+        assert frames.side(trial, "Pain", low, high) == lower_better
+        assert frames.side(higher, "Pain", low, high) == higher_better
+        assert frames.side(trial, "CRP", low, high) == marker
+
+
+def test_people_and_means(trial, rows):
+    people = frames.people(trial)
+    assert len(people) == 23 and set(people["outcome"]) == {"Pain"}
+    one = people[(people["participant"] == "t3") & (people["visit"] == "after")]
+    assert one[["arm", "value"]].to_numpy().tolist() == [["T", 44]]
+    assert len(frames.people(trial, "biomarkers")) == 16
+    means = frames.means(trial, rows["outcomes"]).set_index(["arm", "visit"])["mean"]
+    assert means.round(9).to_dict() == {
+        (arm, visit): 30 if arm == "T" and visit != "before" else 50
+        for arm in "CT" for visit in trial.visits}
+    means = frames.means(trial, rows["biomarkers"], "biomarkers").set_index(["arm", "visit"])
+    assert means["value"].round(9).to_dict() == {
+        ("C", "before"): 4, ("T", "before"): 4, ("C", "after"): 4, ("T", "after"): 2}
+    assert (means["low"] * means["high"]).round(6).equals((means["value"] ** 2).round(6))
+
+
+def test_baseline_differences_as_they_are_drawn(trial, rows):
+    found = frames.smd(trial, rows["baseline"])
+    assert list(found["label"]) == ["Age, years", "Women", "Education"]
+    assert found["smd"].tolist() == pytest.approx([1.224745, -0.534522, 0.920575], rel=1e-5)
+    own = rows["baseline"].copy()
+    own.loc[own["method"].eq("smd") & own["variable"].eq("sex"), "value"] = None
+    assert list(frames.smd(trial, own)["label"]) == ["Age, years", "Education"]
+
+
+def test_axes_and_residuals(trial):
+    assert frames.axes(trial) == {"Pain": "Pain (0 to 100)"}
+    assert frames.axes(trial, "biomarkers") == {"CRP": "CRP (mg/L)"}
+    residuals = pd.DataFrame({"arm": list("CTC"), "residual": [5.0, -1.0, 2.0]})
+    quantiles = frames.residuals(residuals)["quantile"].tolist()
+    assert quantiles == pytest.approx([0.8694237, -0.8694237, 0], abs=1e-6)  # Blom, 2.625/3.25
+
+
+def test_methods_and_assumptions_in_words(trial):
+    assert words.method("ancova:unstructured/satterthwaite") == (
+        "analysis of covariance, unstructured covariance, Satterthwaite")
+    said = words.assumptions(trial)
+    assert "equally (and not negatively) correlated" in said and "The z reference" in said
+    said = words.assumptions(tiny.trial(analysis={
+        "covariance": "unstructured", "inference": "kenward-roger", "estimator": "clda"}))
+    assert "share one mean at baseline" in said and "nothing of how" in said
+    assert "Kenward and Roger's" in said and "at random given those observed" in said
+    said = words.assumptions(tiny.trial(analysis={"estimator": "ancova", "missing": "observed"}))
+    assert said.startswith("Each visit's scores are regressed on arm, baseline")
+
+
+def test_the_tables_hold_the_rows_numbers(trial, rows):
+    value = results.Lookup(rows["outcomes"])
+    data = tables.outcomes(trial, rows["outcomes"]).data.set_index("time")
+    key = ("outcomes", "Pain", "difference", "after", "random-intercept/z")
+    for statistic in ("b", "ci_low", "p", "q", "n_rows"):
+        assert data.loc["after", f"model_{statistic}"] == value(*key, statistic=statistic)
