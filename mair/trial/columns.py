@@ -138,8 +138,8 @@ class People:
                 self.tell(name, f"{said}, expected {expected}", f", {self._at(rows)}")
             return
         first = {said: rows for rows, said in reversed(wrong)}
-        few = [f"{said} at {self._at(rows)}" for said, rows in reversed(first.items())]
-        some = ", ".join(few[:3] + ["…"] * (len(few) > 3))
+        few = sorted((rows, f"{said} at {self._at(rows)}") for said, rows in first.items())
+        some = ", ".join([said for _, said in few[:3]] + ["…"] * (len(few) > 3))
         self.tell(name, f"{some}, expected {expected}", f", {len(wrong)} cells")
 
     def _at(self, rows: tuple) -> str:

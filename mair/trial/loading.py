@@ -12,9 +12,10 @@ from pathlib import Path
 import pandas as pd
 
 from mair.trial import columns, file, tables
+from mair.trial.checks import SECTIONS
 from mair.trial.columns import Feature, People, Variable
 from mair.trial.errors import ROOT, TrialError, display
-from mair.trial.schema import BaselineEntry, Measure, TrialFile
+from mair.trial.schema import BaselineEntry, TrialFile
 from mair.trial.trial import _LEFT_OUT, FLOW_NUMBERS, FLOW_TEXTS, Trial, handed
 
 
@@ -48,29 +49,28 @@ def load(path: Path | str, **analysis) -> Trial:
         return given
     spec, source, notices = file.read(path, by_hand)
     data, published = source.relative("data"), source.relative("published")
-    problems = []
+    problems, parts = [], _declared(spec)
     if published is not None and not published.is_file():
         problems.append(f"{display(published)}: no such file, expected published numbers")
-    parts = _declared(spec)
     if data is not None:
         try:
             people = People(tables.read(data), spec, source)
-            parts = _read(people)
+            parts |= _read(people)
             problems += people.problems
         except TrialError as error:
             problems += error.problems
     if problems:
         raise TrialError(problems)
-    arm = spec.arm
+    arms = (spec.arm.control, spec.arm.treatment)
     answers = columns.taken_as_answers([*parts["baseline"], *parts["covariates"]])
     return Trial(
         path=path,
         title=spec.trial or path.stem,
         about=dict(spec.about),
         synthetic=spec.synthetic,
-        control=arm.control,
-        treatment=arm.treatment,
-        labels={name: arm.labels.get(name, name) for name in (arm.control, arm.treatment)},
+        control=arms[0],
+        treatment=arms[1],
+        labels={arm: spec.arm.labels.get(arm, arm) for arm in arms},
         visits=tuple(spec.visits),
         visit_labels={visit: spec.visit_labels.get(visit, visit) for visit in spec.visits},
         sections=spec.model_dump(mode="json", exclude_none=True, exclude=_LEFT_OUT),
@@ -83,110 +83,95 @@ def load(path: Path | str, **analysis) -> Trial:
 
 
 def _declared(spec: TrialFile) -> dict:
-    """The parts of a trial without data: what is known of variables."""
-    parts: dict = {"outcomes": {}, "biomarkers": {}, "covariates": (), "baseline": ()}
+    """The parts of a trial that stand in data, where there are none."""
+    nobody = pd.Series(index=pd.Index([], dtype="str", name="participant"), dtype="str")
+    return {"arm": nobody, "baseline": (), "covariates": (), **_variables(spec, {})}
+
+
+def _variables(spec: TrialFile, scores: dict[str, pd.DataFrame]) -> dict[str, dict]:
+    """Outcomes and biomarkers, each at the visits that its scores or else its columns name."""
+    found: dict = {section: {} for section in SECTIONS}
     for (section, name), measure in spec.measures().items():
-        held = measure.columns or spec.visits
-        visits = [visit for visit, column in zip(spec.visits, held, strict=True) if column]
-        parts[section][name] = _variable(section, name, measure, visits)
-    none = pd.Index([], dtype="str", name="participant")
-    return {**parts, "arm": pd.Series(index=none, dtype="str")}
-
-
-def _variable(section: str, name: str, measure: Measure, visits) -> Variable:
-    declared = measure.model_dump(exclude={"columns", "column"}) | {
-        "label": measure.label or name,
-        "range": tuple(measure.range) if measure.range else None,
-    }
-    return Variable(name=name, section=section, visits=tuple(visits), **declared)
+        held = zip(spec.visits, measure.columns or spec.visits, strict=True)
+        visits = scores[name] if scores else [visit for visit, column in held if column]
+        declared = measure.model_dump(exclude={"columns", "column"}) | {
+            "label": measure.label or name, "range": measure.range and tuple(measure.range)}
+        found[section][name] = Variable(name, section, visits=tuple(visits), **declared)
+    return found
 
 
 def _read(people: People) -> dict:
     """The parts of a trial that stand in its data; ``people`` notes the problems."""
-    spec, source = people.spec, people.source
-    parts: dict = {"arm": columns.arms(people), "outcomes": {}, "biomarkers": {}}
-    scores, censored = {}, {}
+    spec, arm, scores, censored = people.spec, columns.arms(people), {}, {}
     for (section, name), measure in spec.measures().items():
         scores[name], under = columns.scores(people, (section, name), measure)
-        parts[section][name] = _variable(section, name, measure, scores[name])
         if section == "biomarkers":
             censored[name] = under
-    found = _columns(people)
-    features = _features(people, scores)
-    chosen, flow = spec.responders, spec.flow
-    if people.problems:
-        return parts | features
+    variables = _variables(spec, scores)
+    parts = {"arm": arm, "censored": censored, "_scores": scores, **variables,
+             **_features(people, variables["outcomes"] | variables["biomarkers"], scores),
+             "_columns": _columns(people)}
+    if not people.problems:
+        _agree(people, scores)
+    return parts
+
+
+def _agree(people: People, scores: dict[str, pd.DataFrame]) -> None:
+    """What key and data must agree on once both are sound."""
+    spec, chosen, flow = people.spec, people.spec.responders, people.spec.flow
     if chosen and chosen.outcome and chosen.visit not in scores[chosen.outcome]:
-        column = _measures(spec)[chosen.outcome].column  # a wide file's visits are declared
-        people.tell(column, f"no value at {chosen.visit}, expected scores for responders")
+        measures = {name: measure for (_, name), measure in spec.measures().items()}
+        people.tell(measures[chosen.outcome].column,  # a wide file's visits are declared
+                    f"no value at {chosen.visit}, expected scores for responders")
     if flow and flow.assessed is not None:
         excluded, others = sum(flow.excluded.values()), sum(flow.other_arms.values())
         left, randomised = flow.assessed - excluded, len(people.rows)
         if left != randomised + others:
-            people.problems.append(source.line(("flow", "assessed"), (
+            people.problems.append(people.source.line(("flow", "assessed"), (
                 f"{flow.assessed} assessed - {excluded} excluded = {left}, expected {randomised} "
-                f"randomised + {others} in other arms = {randomised + others}")))  # fmt: skip
-    return parts | features | {"censored": censored, "_scores": scores, "_columns": found}
+                f"randomised + {others} in other arms = {randomised + others}")))
 
 
-def _measures(spec: TrialFile) -> dict[str, Measure]:
-    return {name: measure for (_, name), measure in spec.measures().items()}
-
-
-def _features(people: People, scores: dict[str, pd.DataFrame]) -> dict[str, tuple]:
+def _features(people: People, variables: dict, scores: dict) -> dict[str, tuple]:
     """The entries of the baseline table, and the covariates."""
-    spec, entries, made = people.spec, {}, {}
-    for i, entry in enumerate(spec.baseline or []):
+    first, entries, made = people.spec.visits[0], {}, {}
+
+    def feature(entry: BaselineEntry, where: tuple, covariate: bool) -> Feature | None:
+        name = entry.name
+        if entry.column or name not in scores:
+            return columns.feature(people, entry, where, covariate)
+        if first not in scores[name]:
+            return None  # said already
+        label = entry.label or variables[name].label
+        values = scores[name][first].rename(name)
+        return Feature(name, name, label, "continuous", None, (), values)
+
+    for i, entry in enumerate(people.spec.baseline or []):
         entries[entry.name] = entry
-        made[entry.name] = _feature(people, scores, entry, ("baseline", i), False)
+        made[entry.name] = feature(entry, ("baseline", i), False)
     covariates = []
-    for name in spec.covariates or []:
+    for name in people.spec.covariates or []:
         entry = entries.get(name) or BaselineEntry(name=name)
         # where its kind was declared it is the same feature, else numbers are linear
-        same = entry.kind is not None
-        covariates.append(
-            made[name] if same else _feature(people, scores, entry, ("covariates",), True)
-        )
+        covariates.append(made[name] if entry.kind else feature(entry, ("covariates",), True))
     return {"baseline": tuple(made.values()), "covariates": tuple(covariates)}
 
 
-def _feature(people: People, scores, entry: BaselineEntry, where: tuple, covariate: bool):
-    """A feature from a column, or from an outcome's first visit."""
-    if entry.column is not None or entry.name not in scores:
-        return columns.feature(people, entry, where, covariate)
-    frame, first = scores[entry.name], people.spec.visits[0]
-    if first not in frame:
-        return None  # said already
-    measure = _measures(people.spec)[entry.name]
-    return Feature(
-        name=entry.name,
-        column=measure.column or measure.columns[0],
-        label=entry.label or measure.label or entry.name,
-        kind="continuous",
-        level=None,
-        levels=(),
-        values=frame[first].rename(entry.name),
-    )
-
-
-def _columns(people: People) -> dict[str, pd.Series | None]:
+def _columns(people: People) -> dict[str, pd.Series]:
     """Columns of describe, responders, flow and allocation, by what they are for."""
     spec, found = people.spec, {}
-    for section in ("outcomes", "biomarkers"):
-        if spec.describe and (name := getattr(spec.describe, section)):
+    for section in SECTIONS:
+        if name := getattr(spec.describe, section, None):
             where = ("describe", section)
             found[".".join(where)] = people.yes_no(name, where, complete=True)
-    chosen, allocation = spec.responders, spec.allocation
-    if chosen and chosen.column:
-        answers = people.yes_no(chosen.column, ("responders", "column"), complete=False)
-        good = chosen.better != "no"
-        values = [None if answer is None else answer == good for answer in answers]
-        found["responder"] = pd.Series(values, answers.index, dtype=object)
+    if name := getattr(spec.responders, "column", None):
+        good = spec.responders.better != "no"
+        answers = people.yes_no(name, ("responders", "column"), complete=False)
+        found["responder"] = answers.map(lambda answer: answer == good, na_action="ignore")
     for role in (*FLOW_TEXTS, *FLOW_NUMBERS):
-        if spec.flow and (name := getattr(spec.flow, role)):
+        if name := getattr(spec.flow, role, None):
             reader = people.numbers if role in FLOW_NUMBERS else people.texts
             found[role] = reader(name, ("flow", role))
-    if allocation and allocation.strata:
-        where = ("allocation", "strata")
-        found["strata"] = people.texts(allocation.strata, where, needed="a stratum")
+    if name := getattr(spec.allocation, "strata", None):
+        found["strata"] = people.texts(name, ("allocation", "strata"), needed="a stratum")
     return found

@@ -9,16 +9,7 @@ from __future__ import annotations
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    Strict,
-    StringConstraints,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 
 def _file_name(value: str) -> str:
@@ -53,19 +44,12 @@ def _entry(value):
 
 
 # An editor's YAML gives numbers where we read text.
-Text = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1),
-    WithJsonSchema({"type": ["string", "number"]}),
-]
+Text = Annotated[str, Field(min_length=1), WithJsonSchema({"type": ["string", "number"]})]
 FileName = Annotated[Text, AfterValidator(_file_name)]
 TrueFalse = Annotated[
-    bool, Strict(), BeforeValidator(_true_or_false, json_schema_input_type=bool)
-]
-YesNo = Annotated[
-    Literal["yes", "no"],
-    BeforeValidator(_yes_or_no, json_schema_input_type=Literal["yes", "no", True, False]),
-]
+    bool, Field(strict=True), BeforeValidator(_true_or_false, json_schema_input_type=bool)]
+YesNo = Annotated[Literal["yes", "no"], BeforeValidator(
+    _yes_or_no, json_schema_input_type=Literal["yes", "no", True, False])]
 Range = Annotated[list[float], AfterValidator(_range)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -76,7 +60,8 @@ PositiveCount = Annotated[int, Field(ge=1)]
 class Section(BaseModel):
     """Keys are known or refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
 
 
 class Arm(Section):
@@ -99,8 +84,7 @@ class Measure(Section):
     """An outcome or a biomarker."""
 
     columns: list[Text | None] | None = Field(
-        None, description="wide file: one column a visit, null where it was not measured"
-    )
+        None, description="wide file: one column a visit, null where it was not measured")
     column: Text | None = Field(None, description="long file: the column of its values")
     label: Text | None = Field(None, description="its name for reading")
     unit: str = ""
@@ -125,8 +109,7 @@ class BaselineEntry(Section):
     column: Text | None = Field(None, description="default: the name")
     label: Text | None = Field(None, description="its name for reading")
     kind: Literal["continuous", "binary", "categorical"] | None = Field(
-        None, description="inferred from the values when not given"
-    )
+        None, description="inferred from the values when not given")
     level: Text | None = Field(None, description="binary: the value that is counted")
 
 
@@ -136,8 +119,7 @@ class Responders(Section):
     outcome: Text | None = None
     visit: Text | None = None
     reductions: list[Fraction] | None = Field(
-        None, description="improvement from baseline as a fraction of it"
-    )
+        None, description="improvement from baseline as a fraction of it")
     column: Text | None = Field(None, description="a yes/no column instead of an outcome")
     better: YesNo | None = Field(None, description="the good value of the column; default yes")
 
@@ -192,34 +174,28 @@ class Families(Section):
 class Analysis(Section):
     """Every choice of the analysis, each with a default that suits a small trial."""
 
-    covariance: Literal["random-intercept", "compound-symmetry", "unstructured"] = (
-        "random-intercept"
-    )
+    covariance: Literal[
+        "random-intercept", "compound-symmetry", "unstructured"] = "random-intercept"
     inference: Literal["z", "satterthwaite", "kenward-roger"] = "z"
     estimator: Literal["difference", "clda", "ancova"] = "difference"
     missing: Literal["observed", "mi-mar", "mi-j2r", "mi-cr"] = "observed"
-    responder_missing: Literal["completers", "nonresponder", "worst-case", "mi-mar"] = (
-        "completers"
-    )
-    risk_interval: Literal["wald", "newcombe", "miettinen-nurminen", "skewness-corrected"] = (
-        "newcombe"
-    )
+    responder_missing: Literal[
+        "completers", "nonresponder", "worst-case", "mi-mar"] = "completers"
+    risk_interval: Literal[
+        "wald", "newcombe", "miettinen-nurminen", "skewness-corrected"] = "newcombe"
     confidence: Fraction = 0.95
-    fdr_families: Annotated[
-        Families, BeforeValidator(_families, json_schema_input_type=Families | None)
-    ] = Families()
+    fdr_families: Annotated[Families, BeforeValidator(
+        _families, json_schema_input_type=Families | None)] = Families()
     group_size: PositiveCount | None = Field(
-        None, description="people in a therapy group, for the sensitivity to groups"
-    )
+        None, description="people in a therapy group, for the sensitivity to groups")
     seed: Count = 2020
     draws: PositiveCount = 10000
 
 
 Notebook = Literal["flow", "baseline", "outcomes", "biomarkers", "nnt", "robustness", "power",
-                   "audit", "reconstruction"]  # fmt: skip
+                   "audit", "reconstruction"]
 Entry = Annotated[
-    BaselineEntry, BeforeValidator(_entry, json_schema_input_type=Text | BaselineEntry)
-]
+    BaselineEntry, BeforeValidator(_entry, json_schema_input_type=Text | BaselineEntry)]
 
 
 class TrialFile(Section):
@@ -244,8 +220,7 @@ class TrialFile(Section):
     baseline: list[Entry] | None = None
     responders: Responders | None = None
     remarks: dict[Notebook, Text] | None = Field(
-        None, description="section -> the trial's own words at its head"
-    )
+        None, description="section -> the trial's own words at its head")
     flow: Flow | None = None
     sample_size: SampleSize | None = None
     estimand: Estimand | None = None
