@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-_WHERE = {"Feature": "columns", "Variable": "columns", "Trial": "trial", "remembered": "trial",
+_WHERE = {"Feature": "columns", "Variable": "schema", "Trial": "trial", "remembered": "trial",
           "TrialError": "errors", "load": "loading"}  # fmt: skip
 __all__ = list(_WHERE)
 

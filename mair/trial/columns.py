@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,22 +16,6 @@ from mair.trial.tables import NOT_A_NUMBER, Column, Table, number_of, text_of
 MOST_LINES = 10  # of one column; more wrong cells are one line with their number
 YES_NO = dict.fromkeys(("yes", "y", "true", "1"), True) | dict.fromkeys(
     ("no", "n", "false", "0"), False)
-
-
-@dataclass(frozen=True)
-class Variable:
-    """An outcome or a biomarker; ``range`` and ``step`` are in ``unit``."""
-
-    name: str
-    section: str
-    label: str
-    unit: str
-    range: tuple[float, float] | None
-    step: float | None
-    better: str
-    primary: bool
-    transform: str | None
-    visits: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +51,8 @@ class People:
     ----------
     rows : dict of str to list of int
         Each participant's rows, in the order in which the file first names them.
-    visited : dict of (str, str) to int
-        Long files only: the row of a participant at a visit.
+    visited : dict of (str, str or None) to int
+        The row of a participant at a visit; None in a wide file.
     problems : list of str
     """
 
@@ -77,43 +60,35 @@ class People:
         self.table, self.spec, self.source = table, spec, source
         self.problems: list[str] = []
         self.rows: dict[str, list[int]] = {}
-        self.visited: dict[tuple[str, str], int] = {}
+        self.visited: dict[tuple, int] = {}
         ids = self.column(spec.participant, ("participant",))
         visits = self.column(spec.visit, ("visit",)) if spec.visit else None
         self.who = [text_of(cell) for cell in ids.cells] if ids else []
-        self.tell_cells(spec.participant, "a participant's id", [
-            ((row,), "empty") for row, who in enumerate(self.who) if who is None])
+        if visits or not spec.visit:
+            self._place(visits)
+
+    def _place(self, visits: Column | None) -> None:
+        """Who stands in which row: at each visit once, in a wide file (visits: None) once."""
+        known, expected = [None], "one row a participant (a long file has visit: <column>)"
         if visits:
-            self._place_visits(visits)
-        elif not spec.visit:
-            self._one_row_each()
-
-    def _one_row_each(self) -> None:
-        name, again = self.spec.participant, []
+            known, expected = self.spec.visits, "each visit once"
+        empty, wrong, again = [], [], []
         for row, who in enumerate(self.who):
-            if who is not None and self.rows.setdefault(who, [row]) != [row]:
-                again.append(((row,), f"stands in row {self.table.rows[self.rows[who][0]]} too"))
-        if len(again) > max(2, len(self.rows) / 2):
-            self.tell(name, f"{len(self.rows)} participants in {len(self.who)} rows, expected one "
-                      "row a participant (for a long file say visit: <column>)")
-        else:
-            self.tell_cells(name, "one row a participant", again)
-
-    def _place_visits(self, visits: Column) -> None:
-        known, wrong, again = self.spec.visits, [], []
-        for row, who in enumerate(self.who):
-            if who is None:
-                continue
-            self.rows.setdefault(who, []).append(row)
-            label = visits.texts[row]
+            label = visits.texts[row] if visits else None
             visit = label if label in known else text_of(visits.cells[row])
             first = self.visited.setdefault((who, visit), row)
-            if visit not in known:
+            if who is None:
+                empty.append(((row,), "empty"))
+            elif visit not in known:
                 wrong.append(((row,), shown(label)))
             elif first != row:
-                again.append(((row,), f"{visit} again (first in row {self.table.rows[first]})"))
+                at = f"{visit} stands" if visits else "stands"
+                again.append(((row,), f"{at} in row {self.table.rows[first]} too"))
+            else:
+                self.rows.setdefault(who, []).append(row)
+        self.tell_cells(self.spec.participant, "a participant's id", empty)
         self.tell_cells(self.spec.visit, listed(known), wrong)
-        self.tell_cells(self.spec.visit, "each visit once", again)
+        self.tell_cells(self.spec.visit or self.spec.participant, expected, again)
 
     @property
     def index(self) -> pd.Index:
@@ -240,31 +215,32 @@ def _given(text: str | None) -> str:
 
 def arms(people: People) -> pd.Series:
     """The arm of each participant as the trial file names it; labels match first, then codes."""
-    arm, table = people.spec.arm, people.table
-    wanted, codes = {"control": arm.control, "treatment": arm.treatment}, {}
-    if arm.column in table.columns:
-        codes = table.columns[arm.column].codes
+    arm, where = people.spec.arm, ("arm", "column")
+    if (column := people.column(arm.column, where)) is None:
+        return pd.Series(None, people.index, dtype="str")
+    wanted, codes = (arm.control, arm.treatment), column.codes
+
+    def match(label):
+        code = codes.get(label, label)
+        return label if label in wanted or code in codes else code
 
     def parser(label):
-        found = label if label in wanted.values() or codes.get(label) in codes else codes.get(label)
-        if found not in wanted.values():
+        if match(label) not in wanted:
             raise ValueError
-        return found
+        return match(label)
 
-    before = len(people.problems)
-    read = people.values(arm.column, ("arm", "column"), parser, listed(wanted.values()))
-    size = Counter(read)
-    if arm.column not in table.columns or not people.rows:
-        return read
-    if nobody := {key: value for key, value in wanted.items() if not size[value]}:
-        del people.problems[before:]  # one misspelt in the trial file, not one a participant
-    held = sorted({text for text in table.columns[arm.column].texts if text is not None})
+    held = sorted({text for text in column.texts if text is not None})
+    absent = {*wanted} - {match(label) for label in held}
     few = ", ".join(held[:8] + ["…"] * (len(held) > 8))
-    for key, value in nobody.items():
-        people.tell(arm.column, f"{shown(value)} (arm.{key}) is nobody's value, expected one of "
-                    f"{few}")
-    for value in wanted.values():
-        if size[value] == 1:
+    for key in ("control", "treatment"):
+        if (value := getattr(arm, key)) in absent:
+            people.tell(arm.column, f"{shown(value)} (arm.{key}) is nobody's value, expected one "
+                        f"of {few}")
+    if absent:  # one misspelt in the trial file is one problem, not one a participant
+        return pd.Series(None, people.index, dtype="str")
+    read = people.values(arm.column, where, parser, listed(wanted))
+    for value, n in read.value_counts().items():
+        if n == 1:
             people.tell(arm.column, f"1 participant in arm {value}, expected 2 or more")
     return read
 
@@ -288,26 +264,20 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
         Scores (float, nan missing) and whether a score was under its limit (bool), by
         participant; columns are the visits at which it was measured.
     """
-    key, n, before = people.source.key(where), len(people.rows), len(people.problems)
+    key, before, long = people.source.key(where), len(people.problems), measure.columns is None
     parser, expected = _scale(measure, limits=where[0] == "biomarkers")
-    places, wide = [(measure.column, people.spec.visits)], measure.columns is not None
-    if wide:
-        places = [(c, [v]) for c, v in zip(measure.columns, people.spec.visits, strict=True) if c]
-    values, under = {}, {}
-    for name, visits in places:
-        if (column := people.column(name, where)) is None:
+    values, under, visits = {}, {}, people.spec.visits
+    for visit, name in zip(visits, measure.columns or [measure.column] * len(visits), strict=True):
+        if name is None or (column := people.column(name, where)) is None:
             continue
-        at = f" at {visits[0]} (null in the trial file where it was not measured)" if wide else ""
-        rows = [own[0] if wide else people.visited.get((who, visit))
-                for visit in visits for who, own in people.rows.items()]
+        rows = [people.visited.get((who, visit if long else None)) for who in people.rows]
         held = [(row, None if row is None else column.cells[row]) for row in rows]
-        read = people.parse(name, held, parser, expected, f"scores of {key}{at}")
-        for i, visit in enumerate(visits):
-            part = slice(i * n, (i + 1) * n)
-            values[visit] = read[part]
-            under[visit] = [str(cell).startswith("<") for _, cell in held[part]]
+        some = (f"scores of {key} at {visit} (null in the trial file where it was not measured)"
+                if not long else "")
+        values[visit] = people.parse(name, held, parser, expected, some)
+        under[visit] = [str(cell).startswith("<") for _, cell in held]
     frame = pd.DataFrame(values, people.index, dtype=float)
-    if not wide and n and len(people.problems) == before:
+    if long and people.rows and len(people.problems) == before:
         frame = _seen(people, measure.column, key, frame)
     return frame, pd.DataFrame(under, people.index, dtype=bool)[list(frame)]
 
@@ -333,10 +303,9 @@ def _scale(measure: Measure, limits: bool) -> tuple[Callable, str]:
 def _seen(people: People, name: str, key: str, frame: pd.DataFrame) -> pd.DataFrame:
     """In a long file, the visits that hold a value: the reference and a later one at least."""
     seen, first = frame.loc[:, frame.notna().any()], people.spec.visits[0]
-    if first not in seen:
-        people.tell(name, f"no value at {first}, expected scores of {key} at the reference visit")
-    elif seen.shape[1] == 1:
-        people.tell(name, f"no value after {first}, expected scores of {key} at a later visit")
+    absent = f"after {first}" if first in seen else f"at {first}" if len(seen.columns) else "at all"
+    if first not in seen or seen.shape[1] == 1:
+        people.tell(name, f"no value {absent}, expected scores of {key}")
     return seen
 
 

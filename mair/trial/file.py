@@ -269,9 +269,8 @@ def _unknown(location: tuple) -> str:
     """What to say of an unknown key: the nearest known one, or where the key belongs."""
     *above, key = location
     near = nearest(key, known_keys(tuple(above)))
-    for section in known_keys(()):
-        if [section] != above and key in known_keys((section,)) and likeness(key, near) < 0.8:
-            return f"unknown key here; did you mean {section}.{key}?"
-    if key in known_keys(()) and likeness(key, near) < 0.8:
-        return f"unknown key here; did you mean {key}?"
+    homes = [[], *([section] for section in known_keys(()))]
+    home = next((h for h in homes if h != above and key in known_keys(tuple(h))), None)
+    if home is not None and likeness(key, near) < 0.8:
+        return f"unknown key here; did you mean {'.'.join([*home, key])}?"
     return f"unknown key; did you mean {near}?"

@@ -13,9 +13,9 @@ import pandas as pd
 
 from mair.trial import columns, file, tables
 from mair.trial.checks import SECTIONS
-from mair.trial.columns import Feature, People, Variable
+from mair.trial.columns import Feature, People
 from mair.trial.errors import ROOT, TrialError, display
-from mair.trial.schema import BaselineEntry, TrialFile
+from mair.trial.schema import BaselineEntry, TrialFile, Variable
 from mair.trial.trial import _LEFT_OUT, FLOW_NUMBERS, FLOW_TEXTS, Trial, handed
 
 
@@ -94,9 +94,8 @@ def _variables(spec: TrialFile, scores: dict[str, pd.DataFrame]) -> dict[str, di
     for (section, name), measure in spec.measures().items():
         held = zip(spec.visits, measure.columns or spec.visits, strict=True)
         visits = scores[name] if scores else [visit for visit, column in held if column]
-        declared = measure.model_dump(exclude={"columns", "column"}) | {
-            "label": measure.label or name, "range": measure.range and tuple(measure.range)}
-        found[section][name] = Variable(name, section, visits=tuple(visits), **declared)
+        scale = measure.model_dump(exclude={"columns", "column"}) | {"label": measure.label or name}
+        found[section][name] = Variable(name=name, section=section, visits=tuple(visits), **scale)
     return found
 
 

@@ -18,7 +18,7 @@ def _file_name(value: str) -> str:
     return value
 
 
-def _range(value: list[float]) -> list[float]:
+def _range(value: tuple[float, ...]) -> tuple[float, ...]:
     if len(value) != 2 or not value[0] < value[1]:
         raise ValueError("two numbers, the lowest and the highest score")
     return value
@@ -50,7 +50,7 @@ TrueFalse = Annotated[
     bool, Field(strict=True), BeforeValidator(_true_or_false, json_schema_input_type=bool)]
 YesNo = Annotated[Literal["yes", "no"], BeforeValidator(
     _yes_or_no, json_schema_input_type=Literal["yes", "no", True, False])]
-Range = Annotated[list[float], AfterValidator(_range)]
+Range = Annotated[tuple[float, ...], AfterValidator(_range)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -80,12 +80,9 @@ class Allocation(Section):
     strata: Text | None = Field(None, description="column of strata, with blocks")
 
 
-class Measure(Section):
-    """An outcome or a biomarker."""
+class Scale(Section):
+    """What an outcome or a biomarker is measured on."""
 
-    columns: list[Text | None] | None = Field(
-        None, description="wide file: one column a visit, null where it was not measured")
-    column: Text | None = Field(None, description="long file: the column of its values")
     label: Text | None = Field(None, description="its name for reading")
     unit: str = ""
     range: Range | None = Field(None, description="lowest and highest possible value")
@@ -93,6 +90,22 @@ class Measure(Section):
     better: Literal["lower", "higher"] = "lower"
     primary: TrueFalse = False
     transform: Literal["log"] | None = Field(None, description="modelled on this scale")
+
+
+class Measure(Scale):
+    """An outcome or a biomarker as declared."""
+
+    columns: list[Text | None] | None = Field(
+        None, description="wide file: one column a visit, null where it was not measured")
+    column: Text | None = Field(None, description="long file: the column of its values")
+
+
+class Variable(Scale):
+    """An outcome or a biomarker as read; ``range`` and ``step`` are in ``unit``."""
+
+    name: str
+    section: Literal["outcomes", "biomarkers"]
+    visits: tuple[str, ...]
 
 
 class Describe(Section):

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from mair.trial.errors import NUMBER, TrialError, display, listed
 
-FORMATS = (".csv", ".xlsx", ".sav", ".dta", ".parquet")
 NOT_A_NUMBER = frozenset({"na", "nan", "."})
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 
@@ -107,21 +106,21 @@ def read(path: Path) -> Table:
         name that stands twice.
     """
     name, kind = display(path), path.suffix.lower()
-    if kind not in FORMATS:
-        raise TrialError([f"{name}: {kind or 'no ending'}, expected {listed(FORMATS)}"])
+    if kind not in _READERS:
+        raise TrialError(f"{name}: {kind or 'no ending'}, expected {listed(_READERS)}")
     if not path.is_file():
-        raise TrialError([f"{name}: no such file, expected the trial's data"])
+        raise TrialError(f"{name}: no such file, expected the trial's data")
     if path.stat().st_size == 0:
-        raise TrialError([f"{name}: the file is empty, expected one line of column names and rows"])
+        raise TrialError(f"{name}: the file is empty, expected one line of column names and rows")
     try:
         table = _READERS[kind](path)
     except TrialError:
         raise
     except Exception as error:  # parsers raise anything at all on a broken file
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrialError([f"{name}: cannot be read as {kind} ({why})"]) from error
+        raise TrialError(f"{name}: cannot be read as {kind} ({why})") from error
     if not table.rows:
-        raise TrialError([f"{name}: no row below the column names, expected participants"])
+        raise TrialError(f"{name}: no row below the column names, expected participants")
     return table
 
 
@@ -141,15 +140,13 @@ def _clean(cell):
 
 def _table(path: Path, names: list, columns: list[list], rows: list[int], labels=None) -> Table:
     """A table of clean cells; columns without a name are left out."""
-    found: dict[str, Column] = {}
-    problems = []
-    for name, cells in zip(names, columns, strict=True):
-        if name in found:
-            problems.append(f"{display(path)}: column {name} stands twice, expected each name once")
-        if name is not None:
-            found[name] = Column(cells, (labels or {}).get(name, {}))
-    if problems:
-        raise TrialError(problems)
+    names = [text_of(_clean(name)) for name in names]
+    if twice := [name for i, name in enumerate(names) if name and name in names[:i]]:
+        raise TrialError([
+            f"{display(path)}: column {name} stands twice, expected each name once"
+            for name in twice])
+    found = {name: Column(cells, (labels or {}).get(name, {}))
+             for name, cells in zip(names, columns, strict=True) if name}
     return Table(path, found, rows)
 
 
@@ -158,18 +155,15 @@ def _grid(path: Path, lines: list[tuple[int, list]]) -> Table:
     lines = [(row, [_clean(cell) for cell in cells]) for row, cells in lines]
     lines = [(row, cells) for row, cells in lines if any(cell is not None for cell in cells)]
     if not lines:
-        raise TrialError([f"{display(path)}: the file is empty, expected column names and rows"])
+        raise TrialError(f"{display(path)}: the file is empty, expected column names and rows")
     (_, header), *body = lines
     width = len(header)
-    problems = [
-        f"{display(path)}: row {row}: {len(cells)} cells, expected {width}"
-        for row, cells in body if any(cell is not None for cell in cells[width:])
-    ]  # fmt: skip
-    if problems:
-        raise TrialError(problems)
+    if long := [(row, cells) for row, cells in body if {*cells[width:]} - {None}]:
+        raise TrialError([f"{display(path)}: row {row}: {len(cells)} cells, expected {width}"
+                          for row, cells in long])
     whole = [cells + [None] * (width - len(cells)) for _, cells in body]
     columns = [[cells[i] for cells in whole] for i in range(width)]
-    return _table(path, [text_of(name) for name in header], columns, [row for row, _ in body])
+    return _table(path, header, columns, [row for row, _ in body])
 
 
 def _csv(path: Path) -> Table:
@@ -177,11 +171,10 @@ def _csv(path: Path) -> Table:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TrialError(
-            [f"{file}: byte {error.start} is not UTF-8, expected a CSV file saved as UTF-8"]
-        ) from error
+        raise TrialError(f"{file}: byte {error.start} is not UTF-8, expected a CSV file saved as "
+                         "UTF-8") from error
     if "\0" in text:
-        raise TrialError([f"{file}: holds binary data, expected comma-separated text"])
+        raise TrialError(f"{file}: holds binary data, expected comma-separated text")
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     lines, last = [], 0
     for cells in reader:
@@ -189,7 +182,7 @@ def _csv(path: Path) -> Table:
         last = reader.line_num
     header = next((cells for _, cells in lines if cells), [""])
     if len(header) == 1 and (mark := re.search(r"[;\t|]", header[0])):
-        raise TrialError([f"{file}: columns are separated by {mark[0]!r}, expected commas"])
+        raise TrialError(f"{file}: columns are separated by {mark[0]!r}, expected commas")
     return _grid(path, lines)
 
 
@@ -209,13 +202,12 @@ def _labelled(path: Path) -> Table:
 
     reader = pyreadstat.read_sav if path.suffix.lower() == ".sav" else pyreadstat.read_dta
     data, meta = reader(str(path), output_format="dict", disable_datetime_conversion=True)
-    columns = [[_clean(cell) for cell in data[name]] for name in meta.column_names]
     labels = {
         name.strip(): {text_of(_clean(code)): label.strip() for code, label in labels.items()}
-        for name, labels in meta.variable_value_labels.items()
-    }
+        for name, labels in meta.variable_value_labels.items()}
+    columns = [[_clean(cell) for cell in data[name]] for name in meta.column_names]
     rows = list(range(1, len(columns[0]) + 1)) if columns else []
-    return _table(path, [name.strip() for name in meta.column_names], columns, rows, labels)
+    return _table(path, meta.column_names, columns, rows, labels)
 
 
 def _parquet(path: Path) -> Table:
@@ -223,15 +215,13 @@ def _parquet(path: Path) -> Table:
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    names = [name.strip() for name in table.column_names]
     columns = [[_clean(cell) for cell in values.to_pylist()] for values in table.columns]
     labels = {
-        name: {text: text for text in map(text_of, cells) if text is not None}
-        for name, cells, values in zip(names, columns, table.columns, strict=True)
-        if pa.types.is_dictionary(values.type)
-    }
-    return _table(path, names, columns, list(range(1, table.num_rows + 1)), labels)
+        name.strip(): {text: text for text in map(text_of, cells) if text is not None}
+        for name, cells, values in zip(table.column_names, columns, table.columns, strict=True)
+        if pa.types.is_dictionary(values.type)}
+    return _table(path, table.column_names, columns, list(range(1, table.num_rows + 1)), labels)
 
 
 _READERS = {".csv": _csv, ".xlsx": _xlsx, ".sav": _labelled, ".dta": _labelled,
-            ".parquet": _parquet}  # fmt: skip
+            ".parquet": _parquet}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mair.trial.columns import Feature, Variable
+from mair.trial.columns import Feature
 from mair.trial.errors import HANDED
 from mair.trial.noted import noted
-from mair.trial.schema import Analysis
+from mair.trial.schema import Analysis, Variable
 
 FLOW_NUMBERS = ("sessions", "credibility")
 FLOW_TEXTS = ("lost", "preference")

@@ -59,7 +59,10 @@ WIDE = {
     ),
     "duplicate participant": (
         lambda t: put(t, 4, "id", "7.0"),
-        ["column id, participant 7 (row 4): stands in row 2 too, expected one row a participant"],
+        [
+            "column id, participant 7 (row 4): stands in row 2 too, expected one row a "
+            "participant (a long file has visit: <column>)"
+        ],
     ),
     "empty participant id": (
         lambda t: put(t, 4, "id", "  "),
@@ -209,8 +212,8 @@ LONG = {
     "a visit twice": (
         lambda t: put(t, 4, "visit", "post"),
         [
-            "column visit, participant 7 (row 4): post again (first in row 3), expected each "
-            "visit once"
+            "column visit, participant 7 (row 4): post stands in row 3 too, expected each visit "
+            "once"
         ],
     ),
     "what should not change": (
@@ -234,10 +237,7 @@ LONG = {
     ),
     "nothing at the reference visit": (
         lambda t: [put(t, row, "crp", "") for row in range(2, 20, 3)],
-        [
-            "column crp: no value at baseline, expected scores of biomarkers.CRP at the "
-            "reference visit"
-        ],
+        ["column crp: no value at baseline, expected scores of biomarkers.CRP"],
     ),
     "nothing at the responders' visit": (
         lambda t: [put(t, row, "fiq", "") for row in range(3, 20, 3)],
@@ -264,8 +264,9 @@ def test_columns_in_a_long_file_and_a_long_file_read_as_wide():
     ]
     wide = [line for line in problems(SPEC, long_table()) if "column id" in line]
     assert wide == [
-        "trial.csv: column id: 6 participants in 18 rows, expected one row a participant "
-        "(for a long file say visit: <column>)"
+        "trial.csv: column id, 12 cells: stands in row 2 too at participant 7 (row 3), stands in "
+        "row 5 too at participant 8 (row 6), stands in row 8 too at participant 9 (row 9), …, "
+        "expected one row a participant (a long file has visit: <column>)"
     ]
 
 
