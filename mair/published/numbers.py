@@ -96,6 +96,9 @@ class Number:
 
     printed: str
 
+    def __str__(self) -> str:
+        return self.printed
+
     @property
     def relation(self) -> str:
         """``<``, ``>``, or empty."""

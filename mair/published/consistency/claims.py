@@ -87,8 +87,8 @@ def significant(sheet: Sheet, word: str, keys: tuple):
     if (p := sheet.get(*keys, "p")) is None:
         return None
     below = p.value <= LEVEL if p.relation == "<" else p.value < LEVEL and not p.relation
-    return (p, word, yes_no(below == (word == "yes"), f"p {p.printed}", p.values),
-            f"p {p.printed}, level {LEVEL:g}", (p,))
+    return (p, word, yes_no(below == (word == "yes"), f"p {p}", p.values),
+            f"p {p}, level {LEVEL:g}", (p,))
 
 
 @said("improved", "direction")
@@ -99,7 +99,7 @@ def improved(sheet: Sheet, word: str, keys: tuple):
         return None
     good = p.value < 0 if better == "lower" else p.value > 0
     return (p, word, yes_no(good == (word == "yes"), f"{better} is better", p.values),
-            f"{p.statistic} {p.printed}, {better} is better", (p,))
+            f"{p.statistic} {p}, {better} is better", (p,))
 
 
 @said("larger", "larger effect")

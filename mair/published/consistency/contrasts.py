@@ -9,8 +9,8 @@ import numpy as np
 from scipy import special
 
 from mair.published.consistency.counts import retained
-from mair.published.consistency.effect_sizes import courses, mean_changes
-from mair.published.consistency.engine import Judgement, check, unsure, yes_no
+from mair.published.consistency.effect_sizes import courses
+from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
 from mair.published.consistency.sheet import Print, Sheet
 from mair.published.rounding import Interval, image, interval
 
@@ -27,18 +27,24 @@ def contrast(sheet: Sheet, p: Print) -> dict | None:
     return found if p.time and found["b"] else None
 
 
-def width(c: dict) -> tuple[Interval, float] | None:
-    """Upper minus lower limit, never below a thousandth of a unit: range, value as printed."""
-    if not c or not c["ci_low"] or not c["ci_high"]:
-        return None
-    iv = c["ci_high"].values - c["ci_low"].values
-    return (Interval(max(iv.low, 1e-6), max(iv.high, 1e-6)),
-            max(c["ci_high"].value - c["ci_low"].value, 1e-6))
+def with_limits(sheet: Sheet, p: Print) -> dict | None:
+    """`contrast`; None without both limits."""
+    c = contrast(sheet, p)
+    return c if c and c["ci_low"] and c["ci_high"] else None
 
 
-def references(sheet: Sheet, p: Print, t_first: bool) -> list[tuple[str, float]]:
-    """Names and degrees of freedom that a reader could expect: normal, people minus 2, rows
-    minus parameters, and those within people."""
+KEYS = {"first": True, "arm": "difference"}
+ANY, LIMITS = {"given": contrast, **KEYS}, {"given": with_limits, **KEYS}
+
+
+def width(low, high):
+    """Upper minus lower limit, never below a thousandth of a unit."""
+    return np.maximum(high - low, 1e-6)
+
+
+def references(sheet: Sheet, p: Print, t_first: bool) -> list[tuple[str, float, float]]:
+    """Name, degrees of freedom and two-sided 5 % point of what a reader could expect: normal,
+    or t at people minus 2, rows minus parameters, and those within people."""
     people = [sheet.randomised(arm) for arm in sheet.arms]
     arms = sheet.both_arms(p.analysis, p.variable, *sheet.visits[:1])
     visits = len({q.time for q in sheet.where(analysis=p.analysis, variable=p.variable) if q.time})
@@ -47,13 +53,9 @@ def references(sheet: Sheet, p: Print, t_first: bool) -> list[tuple[str, float]]
         if sizes and None not in sizes:
             n = sum(int(q.value) for q in sizes)
             found |= {n - 2, n * visits - 2 * visits, (n - 2) * (visits - 1)}
-    ts = [(f"t with {df} df", df) for df in sorted(found) if df > 2]
-    return [*ts, ("normal", math.inf)] if t_first else [("normal", math.inf), *ts]
-
-
-def critical(df: float) -> float:
-    """The two-sided 5 % point of t."""
-    return float(special.stdtrit(df, 0.975)) if math.isfinite(df) else Z
+    ts = [(f"t with {df} df", df, float(special.stdtrit(df, 0.975)))
+          for df in sorted(found) if df > 2]
+    return [*ts, ("normal", math.inf, Z)] if t_first else [("normal", math.inf, Z), *ts]
 
 
 def two_sided(size, df: float | None = None) -> Interval:
@@ -62,130 +64,113 @@ def two_sided(size, df: float | None = None) -> Interval:
     return image(lambda x: 2 * tail(-x), interval(size).size())
 
 
-@check("sign", first=True, arm="difference", statistic=("z", "t", "d"))
-def sign(sheet: Sheet, p: Print):
+@check("sign", statistic=("z", "t", "d"), **ANY)
+def sign(sheet: Sheet, p: Print, c: dict):
     """B, its statistic and d point the same way."""
-    c = contrast(sheet, p)
-    if not c or 0 in (c["b"].value, p.value):
+    b, same = c["b"], c["b"].value * p.value
+    if not same:
         return None
-    text, name = f"B {c['b'].printed}, {p.statistic} {p.printed}", "opposite to B"
-    if c["b"].value * p.value > 0:
-        return yes_no(True, "as B"), text, (c["b"],)
-    if p.statistic == "d" and abs(p.value) < 0.2:  # a model's B may part from raw means there
-        return unsure(f"{name}, near 0"), text, (c["b"],)
-    return yes_no(False, name), text, (c["b"],)
+    found = yes_no(same > 0, "as B" if same > 0 else "opposite to B")
+    if same < 0 and p.statistic == "d" and abs(p.value) < 0.2:
+        found = unsure("opposite to B, near 0")  # a model's B may part from raw means there
+    return found, f"B {b}, {p.statistic} {p}", (b,)
 
 
-@check("centre", first=True, arm="difference", statistic=("b", "ci_low", "ci_high"))
-def centre(sheet: Sheet, p: Print):
+@check("centre", statistic=("b", "ci_low", "ci_high"), **LIMITS)
+def centre(sheet: Sheet, p: Print, c: dict):
     """B is the middle of its interval, and each limit the reflection of the other."""
-    c = contrast(sheet, p)
-    if not width(c):
-        return None
     b, low, high = c["b"], c["ci_low"], c["ci_high"]
-    if p.statistic == "b":
-        at = (low.value + high.value) / 2
-        return ([("", (low.values + high.values) * 0.5, at)],
-                f"({low.printed} + {high.printed}) / 2 = {at:g}", (low, high))
+    if p is b:
+        found = formula(lambda low, high: (low + high) / 2, low, high)
+        return [found], f"({low} + {high}) / 2 = {found[2]:g}", (low, high)
     q = high if p is low else low
-    at = 2 * b.value - q.value
-    return ([("", b.values * 2 - q.values, at)], f"2 x {b.printed} - {q.printed} = {at:g}", (b, q))
+    found = formula(lambda b, q: 2 * b - q, b, q)
+    return [found], f"2 x {b} - {q} = {found[2]:g}", (b, q)
 
 
-@check("statistic", first=True, arm="difference", statistic=("z", "t"))
-def statistic(sheet: Sheet, p: Print):
+@check("statistic", statistic=("z", "t"), **LIMITS)
+def statistic(sheet: Sheet, p: Print, c: dict):
     """The statistic is B over the SE that the interval implies."""
-    c = contrast(sheet, p)
-    if not width(c) or p is not (c["z"] or c["t"]):
+    if p is not (c["z"] or c["t"]):
         return None
-    (wide, at), b = width(c), c["b"]
-    kinds = references(sheet, p, t_first=c["z"] is None)
-    ratio = image(np.divide, b.values, wide)
-    found = [(name, ratio * (2 * critical(df)), 2 * critical(df) * b.value / at)
-             for name, df in kinds]
-    se = at / 2 / critical(kinds[0][1])
-    return (found, f"{b.printed} / {se:.4f} = {b.value / se:.3f}", (b, c["ci_low"], c["ci_high"]))
+    prints, kinds = (c["b"], c["ci_low"], c["ci_high"]), references(sheet, p, not c["z"])
+    found = [formula(lambda b, low, high, k=k: 2 * k * b / width(low, high), *prints, name=name)
+             for name, _, k in kinds]
+    se = width(c["ci_low"].value, c["ci_high"].value) / 2 / kinds[0][2]
+    return found, f"{c['b']} / {se:.4f} = {found[0][2]:.3f}", prints
 
 
-@check("se", first=True, arm="difference", statistic="se")
-def standard_error(sheet: Sheet, p: Print):
+@check("se", statistic="se", **LIMITS)
+def standard_error(sheet: Sheet, p: Print, c: dict):
     """The SE that the interval implies."""
-    c = contrast(sheet, p)
-    if not width(c):
-        return None
-    kinds = references(sheet, p, t_first=c["z"] is None and c["t"] is not None)
-    wide, at = width(c)
-    found = [(name, wide * (0.5 / critical(df)), at / 2 / critical(df)) for name, df in kinds]
-    text = f"({c['ci_high'].printed} - {c['ci_low'].printed}) / {2 * Z:.2f}"
-    return found, text, (c["ci_low"], c["ci_high"])
+    low, high = c["ci_low"], c["ci_high"]
+    found = [formula(lambda low, high, k=k: width(low, high) / 2 / k, low, high, name=name)
+             for name, _, k in references(sheet, p, bool(c["t"] and not c["z"]))]
+    return found, f"({high} - {low}) / {2 * Z:.2f}", (low, high)
 
 
-@check("p value", first=True, arm="difference", statistic="p")
-def p_value(sheet: Sheet, p: Print):
+@check("p value", statistic="p", **ANY)
+def p_value(sheet: Sheet, p: Print, c: dict):
     """p from the statistic: normal, or t at plausible degrees of freedom."""
-    c = contrast(sheet, p)
-    s = c and (c["z"] or c["t"])
-    if not s and not width(c):
-        return None
-    sizes, at = (s.values.size(), abs(s.value)) if s else (None, None)
-    inputs = [s] if s else []
-    if width(c):
-        wide, w = width(c)
-        ratio = image(lambda b, x: 2 * Z * b / x, c["b"].values, wide).size()
+    s, prints = c["z"] or c["t"], [c["b"], c["ci_low"], c["ci_high"]]
+    if None in prints:
         if not s:
-            sizes, at = ratio, abs(2 * Z * c["b"].value / w)
+            return None
+        prints = []
+    sizes, at = (s.values.size(), abs(s.value)) if s else (Interval(0, math.inf), 0)
+    if prints:
+        _, ratio, value = formula(lambda b, *ends: 2 * Z * b / width(*ends), *prints)
+        ratio, at = ratio.size(), at if s else abs(value)
         low, high = max(sizes.low, ratio.low), min(sizes.high, ratio.high)
         if low <= high:  # both bind: B/SE often says more than a rounded z
             sizes = Interval(low, high)
-        inputs += [c["b"], c["ci_low"], c["ci_high"]]
     at = min(max(at, sizes.low), sizes.high)
     found = [(name, two_sided(sizes, df), two_sided(at, df).low)
-             for name, df in references(sheet, p, t_first=c["z"] is None)]
+             for name, df, _ in references(sheet, p, not c["z"])]
     text = "; ".join(f"{name} {iv.low:.4f} to {iv.high:.4f}" for name, iv, _ in found[:2])
-    return found, text, inputs
+    return found, text, [s, *prints]
 
 
-@check("mean changes", first=True, arm="difference", statistic="b")
-def against_mean_changes(sheet: Sheet, b: Print):
+@check("mean changes", statistic="b", **ANY)
+def against_mean_changes(sheet: Sheet, b: Print, c: dict):
     """B against the difference in mean changes of those described.
 
     With every pair complete a time-constant covariate does not matter, and a random
     intercept's B is exactly that difference. It need not be where others were in the model.
     """
-    arms = courses(sheet, b) if b.time else None
+    arms, sizes = courses(sheet, b), [sheet.randomised(arm) for arm in sheet.arms]
     if not arms or sheet.declared(b.variable).get("transform") == "log":
         return None
-    (c, t), sizes = arms, [sheet.randomised(arm) for arm in sheet.arms]
-    gap, at = mean_changes(c, t)
-    inputs = [*c, *t, *sizes]
-    text = (f"({t[3].printed} - {t[1].printed}) - ({c[3].printed} - {c[1].printed}) = {at:.3g}, "
-            f"B = {b.printed}")
+    (c1, c2), (t1, t2) = ((m[1], m[3]) for m in arms)
+    found = formula(lambda t1, t2, c1, c2: (t2 - t1) - (c2 - c1), t1, t2, c1, c2,
+                    name="difference in mean changes")
+    inputs = [*arms[0], *arms[1], *sizes]
+    text = f"({t2} - {t1}) - ({c2} - {c1}) = {found[2]:.3g}, B = {b}"
     left = None if None in sizes else [int(n.value - a[0].value)
                                        for n, a in zip(sizes, arms, strict=True)]
-    if gap.meets(b.values) or (left is not None and not any(left)):
-        return [("difference in mean changes", gap, at)], text, inputs
+    if found[1].meets(b.values) or (left is not None and not any(left)):
+        return [found], text, inputs
     if left and min(left) > 0:
         shares = sum(k / n.value for k, n in zip(left, sizes, strict=True))
         text += (f"; the others' mean change would differ from that by "
-                 f"{abs(b.value - at) / shares:.2g} in each arm, in opposite directions")
+                 f"{abs(b.value - found[2]) / shares:.2g} in each arm, in opposite directions")
     who = "people not described" if left is None else f"{left[0]} and {left[1]} not described"
-    return unsure(who, gap), text, inputs
+    return unsure(who, found[1]), text, inputs
 
 
-@check("se ratio", first=True, arm="difference", statistic="b")
-def se_ratio(sheet: Sheet, b: Print):
+@check("se ratio", statistic="b", **LIMITS)
+def se_ratio(sheet: Sheet, b: Print, second: dict):
     """The ratio of the SEs of two visits, against missingness under a random intercept."""
     others = [sheet.get(*key, "b") for key in sheet.contrasts if key[:2] == b.key[:2]]
-    others = [q for q in others if q and width(contrast(sheet, q))]
-    if b not in others[1:]:
+    others = [q for q in others if q and with_limits(sheet, q)]
+    if others[0] is b:
         return None
-    both = [contrast(sheet, q) for q in (others[0], b)]
-    (w1, at1), (w2, at2) = map(width, both)
-    times, ratio = (others[0].time, b.time), image(np.divide, w1, w2)
-    se1, se2 = at1 / 2 / Z, at2 / 2 / Z
-    inputs = [c[s] for c in reversed(both) for s in ("ci_low", "ci_high")]
-    text = f"SE {se1:.4g} at {times[0]} / {se2:.4g} at {times[1]} = {se1 / se2:.4f}"
-    counts = []
+    first, times = with_limits(sheet, others[0]), (others[0].time, b.time)
+    ends = [c[s] for c in (second, first) for s in ("ci_low", "ci_high")]
+    _, ratio, at = formula(lambda *ends: width(*ends[2:]) / width(*ends[:2]), *ends)
+    se1, se2 = (width(*(q.value for q in two)) / 2 / Z for two in (ends[2:], ends[:2]))
+    text = f"SE {se1:.4g} at {times[0]} / {se2:.4g} at {times[1]} = {at:.4f}"
+    counts, inputs = [], ends
     for arm in sheet.arms:
         n, kept = sheet.randomised(arm), [retained(sheet, arm, t) for t in times]
         if n is None or any(k is None for k, _ in kept):
@@ -194,14 +179,13 @@ def se_ratio(sheet: Sheet, b: Print):
         inputs += [n, *(q for _, used in kept for q in used)]
     if any(max(k1, k2) > n or min(k1, k2) < 0 for n, k1, k2 in counts):
         return None
-    counts, flow = tuple(counts), possible_ratios(tuple(counts), 0, 0, 0)
+    flow = possible_ratios(tuple(counts), 0, 0, 0)
     text += f"; the flow's losses give {flow.low:.4g} to {flow.high:.4g}"
     wide = Interval(ratio.low * (1 - SLACK), ratio.high * (1 + SLACK))
     if wide.meets(flow):
         return Judgement("within rounding", "random intercept, flow's losses", flow), text, inputs
-    more = {(visit, arm): " or ".join(str(k) for k in range(1, MORE + 1)
-                                      if wide.meets(possible_ratios(counts, k, arm, visit)))
-            for arm in (1, 0) for visit in (0, 1)}
+    more = {(visit, arm): " or ".join(str(k) for k in range(1, MORE + 1) if wide.meets(
+        possible_ratios(tuple(counts), k, arm, visit))) for arm in (1, 0) for visit in (0, 1)}
     name = " or ".join(f"{ks} more unseen at {times[visit]} in {sheet.arms[arm]}"
                        for (visit, arm), ks in more.items() if ks)
     return (Judgement("other convention", name or "variances that differ by visit", ratio), text,

@@ -7,37 +7,38 @@ from collections import defaultdict
 from functools import partial
 
 from mair.published import granularity
-from mair.published.consistency.engine import check, judge, unsure, yes_no
+from mair.published.consistency.engine import check, formula, judge, unsure, yes_no
 from mair.published.consistency.sheet import GROUPS, Print, Sheet
-from mair.published.rounding import RULES, image, interval, values
+from mair.published.rounding import RULES, interval, values
 from mair.stats import tests
 
 LARGE = 5000  # more people than that: no exact test
 
 
-def counted(sheet: Sheet, p: Print) -> tuple:
-    """The count and the denominator that a percentage belongs to."""
+def counted(sheet: Sheet, p: Print) -> tuple | None:
+    """The count (perhaps None) and the denominator that a percentage belongs to."""
     if p.analysis == "nnt":
-        return sheet.get(*p.key[:4], "responders"), sheet.get(*p.key[:4], "n")
-    return sheet.get(*p.key[:4], "n"), sheet.get(*p.key[:4], "n_known") or sheet.randomised(p.arm)
+        count, n = (sheet.get(*p.key[:4], s) for s in ("responders", "n"))
+    else:
+        count, n = (sheet.get(*p.key[:4], s) for s in ("n", "n_known"))
+        n = n or sheet.randomised(p.arm)
+    return (count, n) if n is not None and n.value > 0 and count is not n else None
 
 
-@check("percent", statistic="percent")
-def percent(sheet: Sheet, p: Print):
+@check("percent", statistic="percent", given=counted)
+def percent(sheet: Sheet, p: Print, of: tuple):
     """A percentage of its count and denominator, or of fewer where some did not answer."""
-    count, n = counted(sheet, p)
-    if count is None or n is None or count is n or n.value <= 0:
+    if of[0] is None:
         return None
-    if count.value > n.value:
-        return yes_no(False, "count above n"), f"{count.printed} of {n.printed}", (count, n)
-    k, size = int(count.value), int(n.value)
-    value, text = 100 * k / n.value, f"{k}/{n.printed} = {100 * k / n.value:.3f} %"
-    found = judge(p.printed, [("", value)])
+    k, n = (int(q.value) for q in of)
+    if k > n:
+        return yes_no(False, "count above n"), f"{of[0]} of {of[1]}", of
+    found = judge(p.printed, [("", 100 * k / n)])
     if found.verdict == "impossible" and k > 0:
-        fewest = max(k, size - max(2, min(size // 5, 200)))
-        found = judge(p.printed, [("", value), *((f"n={m}", 100 * k / m)
-                                                 for m in range(size - 1, fewest, -1))])
-    return found, text, (count, n)
+        fewest = max(k, n - max(2, min(n // 5, 200)))
+        found = judge(p.printed, [("", 100 * k / n), *(
+            (f"n={m}", 100 * k / m) for m in range(n - 1, fewest, -1))])
+    return found, f"{k}/{n} = {100 * k / n:.3f} %", of
 
 
 def implied(p: Print, n: Print) -> list[int]:
@@ -49,35 +50,41 @@ def implied(p: Print, n: Print) -> list[int]:
 
 def retained(sheet: Sheet, arm: str, time: str) -> tuple[int | None, list]:
     """How many were retained, printed or implied by the percentage, and the prints used."""
-    count, n = sheet.get("flow", "retained", arm, time, "n"), sheet.randomised(arm)
+    count, p = (sheet.get("flow", "retained", arm, time, s) for s in ("n", "percent"))
+    n = sheet.randomised(arm)
     if count:
         return int(count.value), [count]
-    p = sheet.get("flow", "retained", arm, time, "percent")
     fits = implied(p, n) if p and n else []
     return (fits[0], [p, n]) if len(fits) == 1 else (None, [])
 
 
-@check("percent of n", statistic="percent")
-def percent_alone(sheet: Sheet, p: Print):
+def retained_by_arm(sheet: Sheet, p: Print) -> list | None:
+    """`retained` of (control, treatment) at a visit, or None where either is not known."""
+    found = [retained(sheet, arm, p.time) for arm in sheet.arms]
+    return None if any(count is None for count, _ in found) else found
+
+
+@check("percent of n", statistic="percent", given=counted)
+def percent_alone(sheet: Sheet, p: Print, of: tuple):
     """A percentage printed without its count is one of so many people."""
-    count, n = counted(sheet, p)
-    if count is not None or n is None:
+    count, n = of
+    if count is not None:
         return None
     fits = implied(p, n)
     k = fits[0] if fits else round(p.value * n.value / 100)
     value = 100 * k / n.value
-    text = f"{k}/{n.printed} = {value:.3f} %"
+    text = f"{k}/{n} = {value:.3f} %"
     if fits:
         return [(f"count={k}", value)], text, (n,)
-    return yes_no(False, "", value), f"no count of {n.printed}: {text}", (n,)
+    return yes_no(False, "", value), f"no count of {n}: {text}", (n,)
 
 
-@check("retention test", analysis="flow", variable="retained", arm="difference", statistic="p")
-def retention_test(sheet: Sheet, p: Print):
+@check("retention test", analysis="flow", variable="retained", arm="difference", statistic="p",
+       given=retained_by_arm)
+def retention_test(sheet: Sheet, p: Print, seen: list):
     """The p of a difference in retention, from the counts."""
-    seen = [retained(sheet, arm, p.time) for arm in sheet.arms]
     sizes = [sheet.randomised(arm) for arm in sheet.arms]
-    if None in (*sizes, seen[0][0], seen[1][0]):
+    if None in sizes:
         return None
     table = [[k, int(n.value) - k] for (k, _), n in zip(seen, sizes, strict=True)]
     if min(map(min, table)) < 0 or sum(map(sum, table)) > LARGE:
@@ -91,55 +98,54 @@ def retention_test(sheet: Sheet, p: Print):
 @check("flow")
 def flow(sheet: Sheet):
     """Children against parents in the flow."""
-    parts = {v: sheet.where(analysis="flow", arm="overall", statistic="n", variable=v)
-             for v in ("assessed", "enrolled", "randomised")}
+    def of_all(variable):
+        return sheet.where(analysis="flow", arm="overall", statistic="n", variable=variable)
+
+    def total(p, plus, minus=()):
+        value = sum(q.value for q in plus) - sum(q.value for q in minus)
+        text = " + ".join(map(str, plus)) + "".join(f" - {q}" for q in minus)
+        return p, [("sum", value)], f"{text} = {value:g}", [*plus, *minus]
+
     excluded = [p for p in sheet.where(analysis="flow", arm="overall", statistic="n")
                 if p.variable.startswith("excluded: ")]
     arms = list({p.arm: p for p in reversed(sheet.where(analysis="flow", variable="randomised"))
                  if p.arm not in GROUPS}.values())
     pair = [p for p in map(sheet.randomised, sheet.arms) if p]
-
-    def total(p, plus, minus=()):
-        value = sum(q.value for q in plus) - sum(q.value for q in minus)
-        text = " + ".join(q.printed for q in plus) + "".join(f" - {q.printed}" for q in minus)
-        return p, [("sum", value)], f"{text} = {value:g}", [*plus, *minus]
-
-    for p in parts["enrolled"][:1]:
-        if parts["assessed"] and excluded:
-            start = parts["assessed"][:1]
+    for p in of_all("enrolled")[:1]:
+        if (start := of_all("assessed")[:1]) and excluded:
             yield total(p, start, excluded)
             yield total(excluded[0], start, [p, *excluded[1:]])
         if len(arms) > 1:
             yield total(p, arms)
-    for p in parts["randomised"]:
-        if len(pair) == 2:
-            yield total(p, pair)
+    for p in of_all("randomised") if len(pair) == 2 else ():
+        yield total(p, pair)
 
 
-@check("flow", analysis="flow", arm="overall", statistic="n", variable="retained")
-def flow_of_retained(sheet: Sheet, p: Print):
+@check("flow", analysis="flow", arm="overall", statistic="n", variable="retained",
+       given=retained_by_arm)
+def flow_of_retained(sheet: Sheet, p: Print, seen: list):
     """Those retained are those of the arms."""
-    (a, used), (b, also) = (retained(sheet, arm, p.time) for arm in sheet.arms)
-    return None if None in (a, b) else ([("sum", a + b)], f"{a} + {b}", used + also)
+    (a, used), (b, also) = seen
+    return [("sum", a + b)], f"{a} + {b}", used + also
 
 
 @check("denominator", statistic="n")
 def denominators(sheet: Sheet, p: Print):
     """Nobody is described, or responds, who was not retained; nobody comes back."""
+    (count, used), n = retained(sheet, p.arm, p.time), sheet.randomised(p.arm)
     if p.arm not in sheet.arms or p.analysis in ("flow", "baseline"):
         return None
-    (count, used), n = retained(sheet, p.arm, p.time), sheet.randomised(p.arm)
     if p.analysis == "nnt" and p.method == "completers" and count is not None:
         return [("retained", count)], f"{count} retained at {p.time}", used
-    return None if n is None else (yes_no(p.value <= n.value, "at most the randomised"),
-                                   f"{p.printed} of {n.printed} randomised", (n,))
+    return n and (yes_no(p.value <= n.value, "at most the randomised"), f"{p} of {n} randomised",
+                  (n,))
 
 
 @check("denominator", statistic="responders")
 def responders(sheet: Sheet, p: Print):
     """No more responders than people."""
     n = sheet.get(*p.key[:4], "n")
-    return n and (yes_no(p.value <= n.value, "at most n"), f"{p.printed} of {n.printed}", (n,))
+    return n and (yes_no(p.value <= n.value, "at most n"), f"{p} of {n}", (n,))
 
 
 def classes(sheet: Sheet, statistic: str) -> dict[tuple, list[Print]]:
@@ -159,7 +165,7 @@ def class_sums(sheet: Sheet):
         n, total = sheet.randomised(arm), sum(p.value for p in parts)
         if n is None or len(parts) < 2:
             continue
-        text = " + ".join(p.printed for p in parts) + f" = {total:g} of {n.printed}"
+        text = f"{' + '.join(map(str, parts))} = {total:g} of {n}"
         for p in parts:
             found = [("sum", n.value - total + p.value)]
             if total < n.value:
@@ -180,7 +186,7 @@ def percent_sums(sheet: Sheet):
         if total.meets(100):
             found = judge("100", [("sum", total, 100 if round(at, 9) == 100 else None)])
         for p in parts:
-            yield p, found, " + ".join(q.printed for q in parts) + f" = {at:.1f}", parts
+            yield p, found, f"{' + '.join(map(str, parts))} = {at:.1f}", parts
 
 
 def stated_twice(sheet: Sheet, ranges: bool):
@@ -194,8 +200,7 @@ def stated_twice(sheet: Sheet, ranges: bool):
             found = judge(coarse.printed, [("", limits, fine.value)])
             if found.convention in RULES and not fine.decimals:
                 found = yes_no(False, "", limits)  # whole numbers, stated twice, are not rounded
-            yield (p, found, f"{first.printed} in {first.source}, {p.printed} in {p.source}",
-                   (first,))
+            yield p, found, f"{first} in {first.source}, {p} in {p.source}", (first,)
 
 
 check("stated twice")(partial(stated_twice, ranges=False))
@@ -218,7 +223,7 @@ def scales(sheet: Sheet, p: Print):
     if p.variable != parent:  # a subscale
         items, parts = items // parts if items and parts else items, None
     units = [u for u in (parts, items) if u]
-    ends, width = f"{low.printed} to {high.printed}", high.value - low.value + 1
+    ends, width = f"{low} to {high}", high.value - low.value + 1
     if points and not units:
         found, text = yes_no(width == points, "points", width), f"{ends}: {width:g} points"
     else:
@@ -232,30 +237,27 @@ def scales(sheet: Sheet, p: Print):
 @check("quartiles", statistic=("median", "q1", "q3"))
 def quartiles(sheet: Sheet, p: Print):
     """q1 <= median <= q3, inside the scale."""
-    ends = {s: sheet.get(p.analysis, p.variable, "overall", "", s)
-            for s in ("range_low", "range_high")}
+    low, high = (sheet.get(p.analysis, p.variable, "overall", "", s)
+                 for s in ("range_low", "range_high"))
     found = {s: sheet.get(*p.key[:4], s) for s in ("q1", "median", "q3")} | {p.statistic: p}
-    if found["median"] is None:
-        return None
-    line = [q for q in (ends["range_low"], *found.values(), ends["range_high"]) if q]
+    line = [q for q in (low, *found.values(), high) if q]
     rising = all(a.values.low <= b.values.high for a, b in itertools.pairwise(line))
-    return yes_no(rising, "in order"), " <= ".join(q.printed for q in line), line
+    return found["median"] and (yes_no(rising, "in order"), " <= ".join(map(str, line)), line)
 
 
 @check("change", statistic=("change", "percent_change"))
 def changes(sheet: Sheet, p: Print):
     """Change and percent change of an arm, from its means."""
     start, end = (sheet.get(p.analysis, p.variable, p.arm, time, "mean")
-                  for time in (sheet.visits[0], p.time)) if sheet.visits else (None, None)
+                  for time in (*sheet.visits[:1], p.time)[-2:])
     if not p.analysis:
         return None
     if start is None or end is None:
         return unsure("no means printed"), "no means printed"
-    found, value = end.values - start.values, end.value - start.value
-    text = f"{end.printed} - {start.printed}"
+    found, text = formula(lambda a, b: b - a, start, end), f"{end} - {start}"
     if p.statistic == "percent_change":
         if start.values.meets(0):
             return None
-        found = image(lambda a, b: 100 * (b - a) / a, start.values, end.values)
-        value, text = 100 * value / start.value, f"({text}) / {start.printed}"
-    return [("", found, value)], f"{text} = {value:.3f}", (start, end)
+        found = formula(lambda a, b: 100 * (b - a) / a, start, end)
+        text = f"({text}) / {start}"
+    return [found], f"{text} = {found[2]:.3f}", (start, end)

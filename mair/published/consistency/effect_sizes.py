@@ -10,7 +10,7 @@ import numpy as np
 from mair.published.consistency.engine import Judgement, check, judge, unsure
 from mair.published.consistency.moments import possible_sizes
 from mair.published.consistency.sheet import Print, Sheet
-from mair.published.rounding import Interval, corners, image, rule_of, span, values
+from mair.published.rounding import corners, image, rule_of, span, values
 from mair.stats.effects import d_ppc2_of
 
 D = {"arm": "difference", "statistic": "d"}
@@ -23,16 +23,6 @@ def courses(sheet: Sheet, p: Print) -> list | None:
     if not before or None in after:
         return None
     return [(*moments, mean) for moments, mean in zip(before, after, strict=True)]
-
-
-def mean_changes(c, t) -> tuple[Interval, float]:
-    """Difference in mean changes, treatment minus control: range and value as printed."""
-    four = (t[3], t[1], c[3], c[1])
-
-    def gap(after_t, before_t, after_c, before_c):
-        return (after_t - before_t) - (after_c - before_c)
-
-    return image(gap, *(q.values for q in four)), gap(*(q.value for q in four))
 
 
 def standardisers(sheet: Sheet, p: Print, c, t) -> dict[str, tuple]:
@@ -75,7 +65,7 @@ def conventions(sheet: Sheet, p: Print):
         if not (np.min(over.sd) > 0 and at.sd > 0):
             continue
         text = text or (
-            f"({t[3].printed} - {t[1].printed} - ({c[3].printed} - {c[1].printed})) / {at.sd:.3f} "
+            f"({t[3]} - {t[1]} - ({c[3]} - {c[1]})) / {at.sd:.3f} "
             f"= {at.change / at.sd:.4f}; x {at.factor:.4f} = {at.estimate:.4f}")
         found.append((f"d_ppc2{name}", span(over.estimate), float(at.estimate)))
         found.append((f"d_ppc2-uncorrected{name}", span(over.change / over.sd),

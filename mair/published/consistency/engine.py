@@ -1,9 +1,9 @@
 """The engine of the checks: a check says what it selects and computes, and is judged here.
 
 A check is a function under `check`. With keys it gets the sheet and one printed number at a
-time, and returns None where it does not apply, else ``(candidates, computation, inputs)``.
-Without keys it gets the sheet, and yields the printed number first. ``candidates`` are what
-`judge` takes, or a `Judgement` already.
+time (and what ``given`` finds for it), and returns nothing where it does not apply, else
+``(candidates, computation, inputs)``. Without keys it gets the sheet, and yields the printed
+number first. ``candidates`` are what `judge` takes, or a `Judgement` already.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mair.published.consistency.sheet import Print, Sheet
-from mair.published.rounding import Interval, interval, rule_of
+from mair.published.rounding import Interval, image, interval, rule_of
 
 COLUMNS = [
     "check", "variable", "arm", "time", "statistic", "printed",
@@ -75,7 +75,12 @@ def yes_no(fits: bool, convention: str = "", computed=math.nan) -> Judgement:
     return Judgement("exact" if fits else "impossible", convention, interval(computed))
 
 
-def check(name: str, first: bool = False, **keys):
+def formula(f, *prints: Print, name: str = "") -> tuple[str, Interval, float]:
+    """A candidate: the range of a function of arrays over what prints so, and at the prints."""
+    return name, image(f, *(p.values for p in prints)), float(f(*(p.value for p in prints)))
+
+
+def check(name: str, first: bool = False, given=None, **keys):
     """Register a check of the printed numbers that `Sheet.where` selects by ``keys``.
 
     Parameters
@@ -84,11 +89,21 @@ def check(name: str, first: bool = False, **keys):
         As the table has it. Several functions may make up one check.
     first : bool
         Of numbers printed more than once, only the first.
+    given : callable, optional
+        Takes the sheet and the printed number; where it finds nothing the check does not
+        apply, else it gets that, too.
     **keys
         None: the check chooses for itself.
     """
     def register(find):
-        CHECKS.append((name, find, keys, first))
+        def select(sheet: Sheet):
+            for p in sheet.where(**keys):
+                more = (given(sheet, p),) if given else ()
+                wanted = all(more) and (not first or sheet.get(*p.key) is p)
+                if wanted and (found := find(sheet, p, *more)):
+                    yield p, *found
+
+        CHECKS.append((name, select if keys else find))
         return find
 
     return register
@@ -108,18 +123,12 @@ def run(sheet: Sheet) -> pd.DataFrame:
         rows.append((name, p.variable, p.arm, p.time, p.statistic, p.printed, *ends, found.verdict,
                      found.convention, text, p.source, " ".join(map(str, places))))
 
-    for name, find, keys, first in CHECKS:
-        if not keys:
-            for found in find(sheet):
-                add(name, *found)
-        for p in sheet.where(**keys) if keys else ():
-            if (not first or sheet.get(*p.key) is p) and (found := find(sheet, p)) is not None:
-                add(name, p, *found)
-    entered = set(used)
-    for p in sheet.everything:
-        if p.at not in judged:
-            why = ("only enters other computations" if p.at in entered
-                   else "nothing else printed determines it" if p.analysis
-                   else "an input, or another study's result")
-            add("none", p, unsure(why), why)
+    for name, select in CHECKS:
+        for found in select(sheet):
+            add(name, *found)
+    for p in [p for p in sheet.everything if p.at not in judged]:
+        why = ("only enters other computations" if p.at in used
+               else "nothing else printed determines it" if p.analysis
+               else "an input, or another study's result")
+        add("none", p, unsure(why), why)
     return pd.DataFrame(rows, columns=[*COLUMNS, "computation", "source", "rows"])

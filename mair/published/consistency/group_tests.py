@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special, stats
 
 from mair.published.consistency.counts import LARGE
-from mair.published.consistency.engine import Judgement, check, judge, unsure, yes_no
+from mair.published.consistency.engine import Judgement, check, formula, judge, unsure, yes_no
 from mair.published.consistency.sheet import Print, Sheet
 from mair.published.rounding import Interval, image, interval, values
 from mair.stats import tests
@@ -33,35 +33,36 @@ def t_interval(method: str, n1: int, m1: str, s1: str, n2: int, m2: str, s2: str
             float(p(at, float(s1), float(s2))))
 
 
-@check("t test", **P)
-def t_test(sheet: Sheet, p: Print):
+def arms(sheet: Sheet, p: Print) -> list | None:
+    """(n, mean, SD) of (control, treatment)."""
+    return sheet.both_arms("baseline", p.variable)
+
+
+@check("t test", given=arms, **P)
+def t_test(sheet: Sheet, p: Print, both: list):
     """p of Student's and Welch's test."""
-    arms = sheet.both_arms("baseline", p.variable)
-    if not arms or min(arms[0][0].value, arms[1][0].value) < 2:
+    if min(n.value for n, *_ in both) < 2:
         return None
-    inputs = [q for moments in arms for q in moments]
-    arguments = [v for n, m, s in arms for v in (int(n.value), m.printed, s.printed)]
+    arguments = [v for n, m, s in both for v in (int(n.value), m.printed, s.printed)]
     methods = ["welch", "student"] if p.method == "welch" else ["student", "welch"]
     found = [(m, *t_interval(m, *arguments)) for m in methods]
-    text = ", ".join(f"{m.capitalize()} p = {iv.low:.3f} to {iv.high:.3f}" for m, iv, _ in found)
-    return found, text, inputs
+    return (found, ", ".join(f"{m.capitalize()} p = {iv.low:.3f} to {iv.high:.3f}"
+                             for m, iv, _ in found), [*both[0], *both[1]])
 
 
-def counts_table(sheet: Sheet, variable: str):
+def counts_table(sheet: Sheet, p: Print) -> tuple | None:
     """Counts (levels, arms) of a binary or categorical variable, and the prints used."""
     sizes = [sheet.randomised(arm) for arm in sheet.arms]
-    levels = list(dict.fromkeys(p.variable for p in sheet.where(analysis="baseline")
-                                if p.variable.startswith(variable + ": ")))
-    prints = [sheet.get("baseline", v, arm) for v in levels or [variable] for arm in sheet.arms]
-    if None in (*sizes, *prints):
-        return None, []
-    table = np.reshape([int(p.value) for p in prints], (-1, 2))
+    levels = list(dict.fromkeys(q.variable for q in sheet.where(analysis="baseline")
+                                if q.variable.startswith(p.variable + ": ")))
+    prints = [sheet.get("baseline", v, arm) for v in levels or [p.variable] for arm in sheet.arms]
+    if None in (*sizes, *prints) or arms(sheet, p):
+        return None
+    table = np.reshape([int(q.value) for q in prints], (-1, 2))
     rest = [int(n.value) for n in sizes] - table.sum(axis=0)
-    if min(rest) < 0:
-        return None, []
     if not levels or any(rest):
         table = np.vstack([table, rest])
-    return tuple(map(tuple, table.tolist())), [*prints, *sizes]
+    return (tuple(map(tuple, table.tolist())), [*prints, *sizes]) if min(rest) >= 0 else None
 
 
 @lru_cache(maxsize=5_000)
@@ -106,13 +107,10 @@ def finer(table, printed: str) -> str:
     return ""
 
 
-@check("count test", **P)
-def count_test(sheet: Sheet, p: Print):
+@check("count test", given=counts_table, **P)
+def count_test(sheet: Sheet, p: Print, counted: tuple):
     """p of a test of counts, or of finer classes than shown."""
-    table, parts = counts_table(sheet, p.variable)
-    if table is None or sheet.both_arms("baseline", p.variable):
-        return None
-    ps = count_ps(table)
+    (table, parts), ps = counted, count_ps(counted[0])
     shown = " v ".join("/".join(str(row[k]) for row in table) for k in (0, 1))
     if not ps:
         return (yes_no(False, "constant"),
@@ -123,32 +121,28 @@ def count_test(sheet: Sheet, p: Print):
     found = judge(p.printed, [(m, ps[m]) for m in order])
     if found.verdict == "impossible" and not p.relation and (split := finer(table, p.printed)):
         found = Judgement("other convention", "finer classes than shown", interval(ps[first]))
-        text += f"; with {split} pearson prints {p.printed}"
+        text += f"; with {split} pearson prints {p}"
     return found, text, parts
 
 
 @check("overall", analysis="baseline", arm="overall", statistic=("mean", "sd"))
 def overall(sheet: Sheet, p: Print):
     """Mean and SD of both arms together."""
-    arms = sheet.both_arms("baseline", p.variable)
-    if not arms:
+    if not (both := arms(sheet, p)):
         return unsure("no arms printed"), "no arms printed"
-    (n1, m1, s1), (n2, m2, s2) = arms
+    (n1, m1, s1), (n2, m2, s2) = both
     a, b = n1.value, n2.value
     if a + b < 2:
         return None
     if p.statistic == "mean":
-        def moment(x, y):
-            return (a * x + b * y) / (a + b)
-
-        found, value, inputs = image(moment, m1.values, m2.values), moment(m1.value, m2.value), ()
+        found, inputs = formula(lambda x, y: (a * x + b * y) / (a + b), m1, m2), [n1, m1, n2, m2]
     else:
-        def moment(gap, x, y):
+        def sd(gap, x, y):
             return np.sqrt((gap**2 * a * b / (a + b) + x**2 * (a - 1) + y**2 * (b - 1))
                            / (a + b - 1))
 
-        found = image(moment, (m1.values - m2.values).size(), s1.values.size(), s2.values.size())
-        value, inputs = moment(m1.value - m2.value, s1.value, s2.value), (s1, s2)
-    return ([("", found, float(value))],
-            f"from {n1.printed} and {n2.printed} people: {value:.3f}", [n1, m1, *inputs[:1],
-                                                                       n2, m2, *inputs[1:]])
+        box = (m1.values - m2.values, s1.values, s2.values)
+        found = ("", image(sd, *(iv.size() for iv in box)),
+                 float(sd(m1.value - m2.value, s1.value, s2.value)))
+        inputs = [*both[0], *both[1]]
+    return [found], f"from {n1} and {n2} people: {found[2]:.3f}", inputs

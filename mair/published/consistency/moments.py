@@ -90,7 +90,7 @@ def debit(sheet: Sheet, sd: Print):
     if mean is None or not _two_points(sheet, sd):
         return None
     return (yes_no(g.debit(mean.printed, sd.printed, use), f"n={use}"),
-            f"n = {use}, mean {mean.printed}", (sheet.size(mean), mean))
+            f"n = {use}, mean {mean}", (sheet.size(mean), mean))
 
 
 @check("grimmer", **SD)
@@ -100,7 +100,7 @@ def grimmer(sheet: Sheet, sd: Print):
     if mean is None or _two_points(sheet, sd):
         return None
     step, (low, high) = sheet.step(sd.variable), sheet.scale(sd.variable, sd.source) or (None, None)
-    inputs, text = (sheet.size(mean), mean), f"n = {use}, mean {mean.printed}"
+    inputs, text = (sheet.size(mean), mean), f"n = {use}, mean {mean}"
     if use < 2 or not g.grimmer_can_fail(mean.printed, sd.printed, use, step=step):
         return unsure("any SD is possible"), text, inputs
 
@@ -155,7 +155,7 @@ def scale_of_sd(sheet: Sheet, sd: Print):
     top = image(lambda x: (x - scale[0]) * (scale[1] - x), mean.values).high
     largest = math.sqrt(max(0.0, top) * n.value / (n.value - 1))
     return (yes_no(sd.values.low <= largest, "at most", Interval(0, largest)),
-            f"at most {largest:.2f} at mean {mean.printed}", (n, mean))
+            f"at most {largest:.2f} at mean {mean}", (n, mean))
 
 
 @check("dropouts", analysis=SECTIONS[1:], statistic=("mean", "sd"), first=True)
@@ -191,7 +191,7 @@ def dropouts(sheet: Sheet, p: Print):
         sum_fits, squares_fit = scale is None or rest.meets(Interval(*scale)), squares.high >= 0
     name, value = f"{n} - {seen} people", (n * mean.value - seen * m.value) / k
     if is_mean:
-        text = f"({n} x {mean.printed} - {seen} x {m.printed}) / {k} = {value:.2f}"
+        text = f"({n} x {mean} - {seen} x {m}) / {k} = {value:.2f}"
         return yes_no(sum_fits, name, rest), text, inputs
     text = f"sum of squares left to {k} people {left(sd.value, s.value, m.value - value):.1f}"
     return (yes_no(squares_fit, name, squares), text, inputs) if sum_fits else None

@@ -5,40 +5,48 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+import numpy as np
 from scipy import special
 
-from mair.published.consistency.engine import Judgement, check, judge, unsure
+from mair.published.consistency.engine import Judgement, check, formula, judge, unsure
 from mair.published.consistency.sheet import Print, Sheet
 from mair.published.rounding import Interval, image
 from mair.stats import power as planning
 from mair.stats.risk_limits import difference_limits
 
 METHODS = ("wald", "newcombe", "miettinen-nurminen", "skewness-corrected")
-NNT = {"analysis": "nnt", "arm": "difference"}
-PLAN = {"arm": "overall", "time": "", "analysis": ("", "sample_size")}
 
 
 def table(sheet: Sheet, p: Print) -> list[Print] | None:
     """Prints of responders and n of treatment, then of control, or None."""
     found = [sheet.get("nnt", p.variable, arm, p.time, s)
              for arm in reversed(sheet.arms) for s in ("responders", "n")]
-    if None in found or any(n.value < 1 or x.value > n.value
-                            for x, n in (found[:2], found[2:])):
-        return None
-    return found
+    possible = None not in found and all(
+        n.value >= 1 and x.value <= n.value for x, n in (found[:2], found[2:]))
+    return found if possible else None
 
 
-def difference(cells: list[Print]) -> tuple[float, str]:
-    """ARR in percent, and a line of text."""
+NNT = {"analysis": "nnt", "arm": "difference"}
+OF = {"given": table, **NNT}
+PLAN = {"arm": "overall", "time": "", "analysis": ("", "sample_size")}
+
+
+def arr_of(cells: list[Print]) -> tuple[float, str]:
+    """The difference in risk in percent, and a line of text."""
     x1, n1, x2, n2 = cells
-    return (100 * (int(x1.value) / int(n1.value) - int(x2.value) / int(n2.value)),
-            f"{x1.printed}/{n1.printed} - {x2.printed}/{n2.printed}")
+    return 100 * (x1.value / n1.value - x2.value / n2.value), f"{x1}/{n1} - {x2}/{n2}"
 
 
-def limits(p: Print, cells: list[Print]) -> dict[str, tuple]:
-    """Limits of ARR in percent by interval method, the declared one first."""
-    order = sorted(METHODS, key=lambda name: name != p.method.rpartition("/")[2])
-    return {name: _limits(name, *(int(q.value) for q in cells)) for name in order}
+def limits(p: Print, cells: list[Print], high: bool, reciprocal=False) -> list[tuple]:
+    """Candidates: a limit of ARR in percent, or of NNT, by method, the declared one first."""
+    found = []
+    for name in sorted(METHODS, key=lambda name: name != p.method.rpartition("/")[2]):
+        ends = _limits(name, *(int(q.value) for q in cells))
+        if reciprocal:
+            ends = [100 / v if abs(v) > 1e-9 else math.nan for v in ends]
+            ends = sorted(ends) if ends[0] * ends[1] > 0 else ends
+        found.append((name, ends[high]))
+    return [(name, value) for name, value in found if value == value]
 
 
 @lru_cache(maxsize=1000)
@@ -52,74 +60,64 @@ def no_counts(sheet: Sheet, p: Print):
     return None if table(sheet, p) else (unsure("no counts printed"), "")
 
 
-@check("arr", statistic="arr", **NNT)
-def arr(sheet: Sheet, p: Print):
+@check("arr", statistic="arr", **OF)
+def arr(sheet: Sheet, p: Print, cells: list):
     """The difference in risk."""
-    if cells := table(sheet, p):
-        value, text = difference(cells)
-        return [("", value)], f"{text} = {value:.2f} %", cells
+    value, text = arr_of(cells)
+    return [("", value)], f"{text} = {value:.2f} %", cells
 
 
-@check("arr limits", statistic=("ci_low", "ci_high"), **NNT)
-def arr_limits(sheet: Sheet, p: Print):
+@check("arr limits", statistic=("ci_low", "ci_high"), **OF)
+def arr_limits(sheet: Sheet, p: Print, cells: list):
     """Its limits, by each interval method."""
-    if cells := table(sheet, p):
-        side = p.statistic == "ci_high"
-        found = [(name, ends[side]) for name, ends in limits(p, cells).items()]
-        return found, ", ".join(f"{name} {v:.2f}" for name, v in found), cells
+    found = limits(p, cells, p.statistic == "ci_high")
+    return found, ", ".join(f"{name} {v:.2f}" for name, v in found), cells
 
 
-@check("nnt", statistic="nnt", **NNT)
-def nnt(sheet: Sheet, p: Print):
+@check("nnt", statistic="nnt", **OF)
+def nnt(sheet: Sheet, p: Print, cells: list):
     """People to treat for one more responder."""
-    if not (cells := table(sheet, p)):
-        return None
-    value, text = difference(cells)
+    value, text = arr_of(cells)
     if abs(value) < 1e-9:
         return unsure("no difference"), text, cells
-    text, value = f"100 / {value:.2f} = {100 / value:.3f}", 100 / value
-    up = math.copysign(math.ceil(abs(value) - 1e-9), value)
-    return ([("unrounded", value)] if p.decimals else
-            [("rounded away from 0", up), ("nearest", value)]), text, cells
+    exact = 100 / value
+    up = math.copysign(math.ceil(abs(exact) - 1e-9), exact)
+    found = [("rounded away from 0", up), ("nearest", exact)]
+    return ([("unrounded", exact)] if p.decimals else found,
+            f"100 / {value:.2f} = {exact:.3f}", cells)
 
 
-@check("nnt limits", statistic=("nnt_ci_low", "nnt_ci_high"), **NNT)
-def nnt_limits(sheet: Sheet, p: Print):
+@check("nnt limits", statistic=("nnt_ci_low", "nnt_ci_high"), **OF)
+def nnt_limits(sheet: Sheet, p: Print, cells: list):
     """The reciprocals of the limits."""
-    found, cells = [], table(sheet, p)
-    for name, ends in limits(p, cells).items() if cells else ():
-        ends = [100 / v if abs(v) > 1e-9 else math.nan for v in ends]
-        if ends[0] * ends[1] > 0:
-            ends.sort()
-        if (value := ends[p.statistic == "nnt_ci_high"]) == value:
-            found.append((name, value))
-    return (found, ", ".join(f"{name} {v:.3f}" for name, v in found), cells) if found else None
+    found = limits(p, cells, p.statistic == "nnt_ci_high", reciprocal=True)
+    return found and (found, ", ".join(f"{name} {v:.3f}" for name, v in found), cells)
 
 
-@check("nnt unit", statistic=("nnt", "nnt_ci_low", "nnt_ci_high"), **NNT)
-def nnt_unit(sheet: Sheet, p: Print):
+@check("nnt unit", statistic=("nnt", "nnt_ci_low", "nnt_ci_high"), **OF)
+def nnt_unit(sheet: Sheet, p: Print, cells: list):
     """People are counted, not percent."""
-    if "percent" in p.note and table(sheet, p):
-        return Judgement("other convention", "percent sign on a number of people"), p.note
+    found = Judgement("other convention", "percent sign on a number of people")
+    return (found, p.note) if "percent" in p.note else None
 
 
-@check("randomised denominators", statistic="nnt", **NNT)
-def over_randomised(sheet: Sheet, p: Print):
+@check("randomised denominators", statistic="nnt", **OF)
+def over_randomised(sheet: Sheet, p: Print, cells: list):
     """The same responders over everybody randomised."""
-    cells, sizes = table(sheet, p), [sheet.randomised(arm) for arm in reversed(sheet.arms)]
-    if not cells or None in sizes or [n.value for n in sizes] == [n.value for n in cells[1::2]]:
+    sizes = [sheet.randomised(arm) for arm in reversed(sheet.arms)]
+    if None in sizes or [n.value for n in sizes] == [n.value for n in cells[1::2]]:
         return None
-    arr = cells[0].value / sizes[0].value - cells[2].value / sizes[1].value
-    text = f"{cells[0].printed}/{sizes[0].printed} - {cells[2].printed}/{sizes[1].printed}"
-    return (unsure("nonresponder", 1 / arr), f"{text} = {100 * arr:.1f} %, NNT {1 / arr:.2f}",
-            [*cells, *sizes]) if arr else None
+    value, text = arr_of([cells[0], sizes[0], cells[2], sizes[1]])
+    return value and (unsure("nonresponder", 100 / value),
+                      f"{text} = {value:.1f} %, NNT {100 / value:.2f}", [*cells, *sizes])
 
 
 def plan(sheet: Sheet, p: Print) -> dict[str, Print]:
-    """What is printed of the planning that ``p`` belongs to, by statistic."""
+    """What is printed of the planning that ``p`` is the first of, by statistic."""
     if not sheet.where(variable=p.variable, analysis="sample_size"):
         return {}
-    return {q.statistic: q for q in reversed(sheet.where(variable=p.variable, **PLAN))}
+    found = {q.statistic: q for q in reversed(sheet.where(variable=p.variable, **PLAN))}
+    return found if found[p.statistic] is p else {}
 
 
 def share(p: Print | None, default: float = math.nan) -> float:
@@ -133,45 +131,31 @@ def d_of_difference(known: dict) -> float:
     return gap.value / sd.value if gap and sd and sd.value > 0 else 0.0
 
 
-def planned(name: str, statistic: str, *needed: str):
-    """Register a check of a planned number, given what is printed of the planning."""
-    def register(find):
-        @check(f"planned {name}", statistic=statistic, **PLAN)
-        def of(sheet: Sheet, p: Print):
-            known = plan(sheet, p)
-            if known.get(statistic) is p and all(known.get(s) for s in needed):
-                return find(p, known)
-            return None
-
-        return find
-
-    return register
-
-
-@planned("difference", "difference", "mean", "relative_difference")
-def planned_difference(p: Print, known: dict):
+@check("planned difference", statistic="difference", given=plan, **PLAN)
+def planned_difference(sheet: Sheet, p: Print, known: dict):
     """A share of the mean."""
-    mean, part = known["mean"], share(known["relative_difference"])
-    return ([("", mean.values * part, mean.value * part)],
-            f"{part:g} x {mean.printed} = {mean.value * part:g}",
-            (mean, known["relative_difference"]))
+    mean, part = known.get("mean"), known.get("relative_difference")
+    if not (mean and part):
+        return None
+    found = formula(lambda mean: mean * share(part), mean)
+    return [found], f"{share(part):g} x {mean} = {found[2]:g}", (mean, part)
 
 
-@planned("d", "d", "difference", "sd")
-def planned_d(p: Print, known: dict):
+@check("planned d", statistic="d", given=plan, **PLAN)
+def planned_d(sheet: Sheet, p: Print, known: dict):
     """Difference over SD."""
-    gap, sd, mean = known["difference"], known["sd"], known.get("mean")
-    if sd.values.low <= 0:
+    gap, sd, mean = (known.get(s) for s in ("difference", "sd", "mean"))
+    if not (gap and sd and sd.values.low > 0):
         return None
     ends, value = [gap.values.low, gap.values.high], d_of_difference(known)
     if mean and known.get("relative_difference"):
         ends.append(mean.value * share(known["relative_difference"]))
-    found = image(lambda a, b: a / b, Interval(min(ends), max(ends)), sd.values)
-    return [("", found, value)], f"{gap.printed} / {sd.printed} = {value:.4f}", (gap, sd)
+    found = image(np.divide, Interval(min(ends), max(ends)), sd.values)
+    return [("", found, value)], f"{gap} / {sd} = {value:.4f}", (gap, sd)
 
 
-@planned("n", "n")
-def planned_n(p: Print, known: dict):
+@check("planned n", statistic="n", given=plan, **PLAN)
+def planned_n(sheet: Sheet, p: Print, known: dict):
     """People an arm, with the normal distribution or t."""
     alpha, power = share(known.get("alpha"), 0.05), share(known.get("power"), 0.80)
     quotient = d_of_difference(known)
@@ -190,18 +174,19 @@ def planned_n(p: Print, known: dict):
             [known.get(s) for s in ("d", "difference", "sd", "alpha", "power")])
 
 
-@planned("dropout", "n_with_dropout", "n", "dropout")
-def planned_dropout(p: Print, known: dict):
+@check("planned dropout", statistic="n_with_dropout", given=plan, **PLAN)
+def planned_dropout(sheet: Sheet, p: Print, known: dict):
     """Everybody, divided by 1 - dropout or multiplied by 1 + dropout, in each rounding."""
-    n, part = int(known["n"].value), share(known["dropout"])
-    if not 0 <= part < 1 or n < 1:
+    n, part = known.get("n"), share(known.get("dropout"))
+    if not (n and n.value >= 1 and 0 <= part < 1):
         return None
-    divided, multiplied = 2 * n / (1 - part), planning.inflate(n, part, rule="multiplied")
+    people, whole = 2 * int(n.value), planning.inflate(int(n.value), part)
+    divided, multiplied = people / (1 - part), people * (1 + part)
     found = judge(p.printed, [
-        *(("divided", v) for v in (planning.inflate(n, part), divided, math.ceil(divided))),
+        *(("divided", v) for v in (whole, divided, math.ceil(divided))),
         *(("multiplied", v) for v in (multiplied, math.ceil(multiplied)))])
     name = found.convention.partition(" or ")[0]
     verdict = "exact" if name == "divided" else found.verdict
     return (Judgement(verdict, name, found.computed),
-            f"{2 * n} / {1 - part:g} = {divided:.1f}, {2 * n} x {1 + part:g} = {multiplied:.1f}",
-            (known["n"], known["dropout"]))
+            f"{people} / {1 - part:g} = {divided:.1f}, {people} x {1 + part:g} = {multiplied:.1f}",
+            (n, known["dropout"]))
