@@ -8,6 +8,7 @@ import pandas as pd
 from mair.sections import model as models
 from mair.sections.analysis import NAN, Contrast, Estimate
 from mair.stats import impute, pooling
+from mair.stats.effects import Interval
 from mair.trial import Trial
 
 RULES = {"mi-mar": "mar", "mi-j2r": "j2r", "mi-cr": "cr"}
@@ -70,14 +71,9 @@ def analysis(arm, covariates, visit: int, covariance: str, inference: str, visit
     On complete data Kenward and Roger's df is (n - 2)(T - 1) for one variance and one
     correlation and n - 2 for an unstructured matrix; under z it is infinite.
     """
-    n = len(arm)
-    if covariance == "unstructured":
-        change = pooling.change_by_arm(arm, visit)
-        if inference != "z":
-            return change
-        return lambda values: (*change(values)[:2], np.inf)
-    df = np.inf if inference == "z" else (n - 2) * (visits - 1)
-    return pooling.group_by_time(arm, covariates, visit, df_complete=df)
+    del visits
+    return pooling.group_by_time(arm, covariates, visit, covariance=covariance,
+                                 df_complete=np.inf if inference == "z" else None)
 
 
 def contrast(pooled, confidence: float) -> Contrast:
@@ -151,7 +147,7 @@ def responders(trial: Trial, threshold: float) -> pooling.Responders | None:
     return pooling.responders(met, arm[known])
 
 
-def delta_grid(trial: Trial, name: str, visit: str, steps) -> pooling.Grid | None:
+def delta_grid(trial: Trial, name: str, visit: str, steps) -> Interval | None:
     """Pooled contrasts with either arm's imputed values shifted towards the bad end.
 
     Parameters
@@ -163,7 +159,7 @@ def delta_grid(trial: Trial, name: str, visit: str, steps) -> pooling.Grid | Non
 
     Returns
     -------
-    mair.stats.pooling.Grid or None
+    Interval or None
         None where nothing can be imputed.
     """
     variable = trial.variable(name)

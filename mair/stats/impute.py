@@ -20,11 +20,11 @@ residual variance in common. The result's ``pooled`` names such visits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
-
-__all__ = ["MIN_DF", "RULES", "Imputed", "NotEstimable", "conditional_mean", "impute"]
 
 RULES = ("mar", "j2r", "cr")
 MIN_DF = 3  # below it a prediction has no variance, and Rubin's rules no meaning
@@ -34,8 +34,7 @@ class NotEstimable(ValueError):
     """The data cannot identify an imputation model, even with what the arms share."""
 
 
-@dataclass(frozen=True)
-class Imputed:
+class Imputed(NamedTuple):
     """Completed data sets.
 
     Attributes
@@ -44,8 +43,6 @@ class Imputed:
         Outcome's units; observed values are those given. Rows in the order given.
     missing : ndarray of bool (n, T)
         What was imputed.
-    rule : str
-        Of `RULES`.
     pooled : tuple of int
         Visits (columns) whose regression the arms share, for want of people; usually empty.
     monotone : bool
@@ -54,39 +51,22 @@ class Imputed:
 
     values: np.ndarray
     missing: np.ndarray
-    rule: str
     pooled: tuple[int, ...]
     monotone: bool
 
 
-@dataclass(frozen=True)
-class _Data:
+class _Data(NamedTuple):
     """Sorted, standardised data: X (n, k), Y (n, T) with nan, and who is seen till when."""
 
     X: np.ndarray
     Y: np.ndarray
     arm: np.ndarray
-    seen: np.ndarray
-    last: np.ndarray
-    shared: tuple[bool, ...]
-    centre: np.ndarray
-    scale: np.ndarray
-    order: np.ndarray
-
-    @property
-    def gaps(self):
-        return ~self.seen & (np.arange(self.Y.shape[1]) < self.last[:, None])
-
-    @property
-    def pooled(self):
-        return tuple(t for t, shared in enumerate(self.shared)
-                     if shared and not self.seen[:, t].all())
-
-    def restored(self, values, given):
-        """Values (B, n, T) in the caller's units and row order, the observed ones untouched."""
-        out = np.empty_like(values)
-        out[:, self.order] = values * self.scale + self.centre
-        return np.where(np.isnan(given), out, given)
+    seen: np.ndarray  # (n, T)
+    last: np.ndarray  # (n,) last visit seen, -1 without any
+    gaps: np.ndarray  # (n, T) missing before the last visit
+    order: np.ndarray  # (n,) the caller's rows, sorted
+    shared: list[bool]
+    restored: Callable  # values (B, n, T) in the caller's units and row order
 
 
 def impute(y, arm, covariates=None, *, rule="mar", m=200, rng, burn=50):
@@ -133,18 +113,25 @@ def impute(y, arm, covariates=None, *, rule="mar", m=200, rng, burn=50):
     """
     if m < 2:
         raise ValueError(f"m = {m}: pooling needs at least 2 imputations")
-    y, data = _prepared(y, arm, covariates, rule)
-    monotone = not data.gaps.any()
-    if not np.isnan(y).any():
-        return Imputed(np.repeat(y[None], m, 0), np.isnan(y), rule, (), True)
-    try:
-        values = data.Y[None] if monotone else _chains(data, m, rng, burn)
+    data = _prepared(y, arm, covariates, rule)
+    missing = np.isnan(np.asarray(y, float))
+    if not missing.any():
+        return Imputed(np.repeat(np.asarray(y, float)[None], m, 0), missing, (), True)
+    with _dependence_named():
+        values = _chains(data, m, rng, burn) if data.gaps.any() else data.Y[None]
         means, sigma = _parameters(data, values, m, rng=rng)
-        noise = rng.standard_normal((m, *y.shape))
-        values = _completed(data, means, sigma, rule, noise)
+        noise = rng.standard_normal((m, *missing.shape))
+        values = data.restored(_completed(data, means, sigma, rule, noise))
+    pooled = tuple(t for t, shared in enumerate(data.shared) if shared and missing[:, t].any())
+    return Imputed(values, missing, pooled, not data.gaps.any())
+
+
+@contextmanager
+def _dependence_named():
+    try:
+        yield
     except np.linalg.LinAlgError:
         raise NotEstimable("the visits and covariates are linearly dependent") from None
-    return Imputed(data.restored(values, y), np.isnan(y), rule, data.pooled, monotone)
 
 
 def conditional_mean(y, arm, covariates=None, *, rule="mar", keep=None):
@@ -172,13 +159,11 @@ def conditional_mean(y, arm, covariates=None, *, rule="mar", keep=None):
     ----------
     Wolbers M, Noci A, Delmar P, et al. Pharm Stat 2022;21:1246-57.
     """
-    y, data = _prepared(y, arm, covariates, rule)
-    weights = np.ones((1, len(y))) if keep is None else np.asarray(keep, float)[:, data.order]
-    try:
+    data = _prepared(y, arm, covariates, rule)
+    weights = np.ones((1, len(data.Y))) if keep is None else keep[:, data.order].astype(float)
+    with _dependence_named():
         _, (means, sigma) = _em(data, weights)
-        values = data.restored(_completed(data, means, sigma, rule, None), y)
-    except np.linalg.LinAlgError:
-        raise NotEstimable("the visits and covariates are linearly dependent") from None
+        values = data.restored(_completed(data, means, sigma, rule, None))
     return values[0] if keep is None else values
 
 
@@ -191,22 +176,32 @@ def _prepared(y, arm, covariates, rule):
                          f"{arm.shape}")
     if not np.isin(arm, (0, 1)).all():
         raise ValueError("arm holds something other than 0 and 1")
-    n = len(y)
+    n, T = y.shape
     C = np.zeros((n, 0)) if covariates is None else np.asarray(covariates, float).reshape(n, -1)
     if not np.isfinite(C).all() or np.isinf(y).any():
         raise ValueError("y or a covariate is infinite, or a covariate is missing")
     seen = ~np.isnan(y)
     if not seen.any(0).all():
         raise NotEstimable(f"nobody was seen at visit {int(np.argmin(seen.any(0)))}")
-    centre, scale = np.nanmean(y, 0), np.nanstd(y, 0)
-    scale[~(scale > 1e-13 * np.abs(centre))] = 1.0
-    spread = C.std(0)
-    C = (C - C.mean(0)) / np.where(spread > 1e-13 * np.abs(C.mean(0)), spread, 1.0)
-    Y = (y - centre) / scale
+    (Y, centre, scale), (C, *_) = _standardised(y), _standardised(C)
     order = np.lexsort([*C.T[::-1], *Y.T[::-1], arm])  # so that row order cannot matter
     X, Y, seen, arm = np.c_[np.ones(n), C][order], Y[order], seen[order], arm[order].astype(int)
-    last = np.where(seen.any(1), y.shape[1] - 1 - np.argmax(seen[:, ::-1], 1), -1)
-    return y, _Data(X, Y, arm, seen, last, _shared(X, Y, arm, last), centre, scale, order)
+    last = np.where(seen.any(1), T - 1 - np.argmax(seen[:, ::-1], 1), -1)
+
+    def restored(values):
+        out = np.empty_like(values)
+        out[:, order] = values * scale + centre
+        return np.where(np.isnan(y), out, y)
+
+    return _Data(X, Y, arm, seen, last, ~seen & (np.arange(T) < last[:, None]), order,
+                 _shared(X, Y, arm, last), restored)
+
+
+def _standardised(values):
+    """Columns with mean 0 and SD 1 (constants: SD 0), their means and divisors."""
+    centre, scale = np.nanmean(values, 0), np.nanstd(values, 0)
+    scale = np.where(scale > 1e-13 * np.abs(centre), scale, 1.0)
+    return (values - centre) / scale, centre, scale
 
 
 def _shared(X, Y, arm, last):
@@ -223,7 +218,7 @@ def _shared(X, Y, arm, last):
             raise NotEstimable(f"visit {t}: {rows[1].sum()} and {rows[0].sum()} people seen then "
                                "or later are too few for a regression on the earlier visits")
         shared.append(not own)
-    return tuple(shared)
+    return shared
 
 
 def _sound(Z, later):
@@ -242,24 +237,24 @@ def _parameters(data, values, m, *, rng=None, weights=None, extra=None):
     B = m if rng is not None else len(values)
     Z = np.concatenate([np.broadcast_to(data.X, (len(values), *data.X.shape)),
                         np.nan_to_num(values)], 2)
+    weights = np.ones((1, len(data.Y))) if weights is None else weights
     coef, sigma = np.zeros((B, 2, k, T)), np.zeros((B, 2, T, T))
     for t in range(T):
-        moments, sizes, later = [], [], 2 * (T - 1 - t)
-        for a in (0, 1):
-            rows = (data.arm == a) & (data.last >= t)
-            w = np.ones((1, rows.sum())) if weights is None else weights[:, rows]
-            part = Z[:, rows, :k + t + 1]
+        def fitted(who, columns, t=t):
+            rows = who & (data.last >= t)
+            part, w = columns[:, rows, :columns.shape[2] - T + t + 1], weights[:, rows]
             M = np.swapaxes(part * w[..., None], 1, 2) @ part
             if extra is not None:
-                M[:, k:, k:] += np.einsum("bi,bist->bst", w, extra[:, rows, :t + 1, :t + 1])
-            moments.append(M)
-            sizes.append(w.sum(1))
-        if data.shared[t]:
-            beta, variance = _regression(_joined(*moments), sum(sizes), B, later, rng)
+                M[:, -t - 1:, -t - 1:] += np.einsum("bi,bist->bst", w,
+                                                    extra[:, rows, :t + 1, :t + 1])
+            return _regression(M, w.sum(1), B, 2 * (T - 1 - t), rng)
+
+        if data.shared[t]:  # an intercept an arm in place of the first column
+            own = np.broadcast_to(np.eye(2)[data.arm], (len(values), len(data.arm), 2))
+            beta, variance = fitted(data.arm >= 0, np.concatenate([own, Z[..., 1:]], 2))
             fits = [(np.delete(beta, 1 - a, 1), variance) for a in (0, 1)]
         else:
-            fits = [_regression(M, n, B, later, rng)
-                    for M, n in zip(moments, sizes, strict=True)]
+            fits = [fitted(data.arm == a, Z) for a in (0, 1)]
         for a, (beta, variance) in enumerate(fits):
             past = beta[:, k:, None]
             coef[:, a, :, t] = beta[:, :k] + (coef[:, a, :, :t] @ past)[..., 0]
@@ -267,18 +262,6 @@ def _parameters(data, values, m, *, rng=None, weights=None, extra=None):
             sigma[:, a, :t, t] = sigma[:, a, t, :t] = cross
             sigma[:, a, t, t] = variance + (cross * past[..., 0]).sum(1)
     return data.X @ coef, sigma
-
-
-def _joined(control, treatment):
-    """Cross-products with an intercept an arm in place of the first column."""
-    total = control + treatment
-    M = np.insert(np.insert(total, 0, 0.0, 1), 0, 0.0, 2)
-    for a, own in enumerate((control, treatment)):
-        M[:, a, 2:] = M[:, 2:, a] = own[:, 0, 1:]
-        M[:, a, :2] = M[:, :2, a] = 0.0
-        M[:, a, a] = own[:, 0, 0]
-    M[:, 0, 1] = M[:, 1, 0] = 0.0
-    return M
 
 
 def _regression(M, n, B, later, rng):

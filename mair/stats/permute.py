@@ -6,14 +6,16 @@ the pattern of missing values would have been another under another allocation, 
 
 A *fit* here is a function ``fit(y, arms)`` of rows y (N,) and allocations (B, q), participants
 in sorted order of their labels, that returns the contrast's estimate and standard error, (B,)
-each: `random_intercept_fit`, `least_squares_fit`, or one for another covariance.
+each, as `random_intercept_fit` makes one; nan for an allocation under which the contrast does
+not exist, because a covariate determines the arm. Such an allocation says nothing of the
+contrast: it is left out of both counts of the p value, and counted in ``undefined``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain, combinations
 from math import comb, prod
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
@@ -21,15 +23,10 @@ from scipy.special import ndtri
 
 from mair.stats import mixed
 
-__all__ = ["Allocations", "Inversion", "Rerandomisation", "allocations", "invert",
-           "least_squares_fit", "random_intercept_fit", "rerandomise"]
-
-CHUNK = 2000  # allocations fitted at a time
 TIE = 1e-9  # relative: statistics this close are the same one but for rounding
 
 
-@dataclass(frozen=True)
-class Allocations:
+class Allocations(NamedTuple):
     """Allocations that could have been.
 
     ``arms`` (B, q) of 0 and 1; ``exact``: all ``total`` of them, else random draws.
@@ -40,8 +37,7 @@ class Allocations:
     total: int
 
 
-@dataclass(frozen=True)
-class Rerandomisation:
+class Rerandomisation(NamedTuple):
     """A re-randomisation test.
 
     Attributes
@@ -49,11 +45,12 @@ class Rerandomisation:
     estimate, se, t : float
         Of the trial as it was; t = estimate / se.
     p : float
-        Share of allocations at least as extreme; (1 + b)/(1 + m) when drawn.
+        Share of the m allocations with an estimate that are at least as extreme, b/m; when drawn
+        (1 + b)/(1 + m).
     mc_error : float
         Monte-Carlo standard error of p, 0 when exact.
     allocations, extreme, undefined : int
-        Looked at; at least as extreme; without an estimate (counted as extreme).
+        Looked at; at least as extreme; without an estimate.
     exact : bool
     """
 
@@ -68,8 +65,7 @@ class Rerandomisation:
     exact: bool
 
 
-@dataclass(frozen=True)
-class Inversion:
+class Inversion(NamedTuple):
     """Interval of the constant shifts that the test does not reject; approximate.
 
     A limit is infinite where no shift is rejected, as with very few allocations.
@@ -77,7 +73,6 @@ class Inversion:
 
     low: float
     high: float
-    evaluations: int
 
 
 def allocations(arm, *, strata=None, draws=10_000, rng, limit=1_000_000):
@@ -136,69 +131,21 @@ def _every(n, k):
 def random_intercept_fit(common, by_arm, groups, column, *, reml=True):
     """A fit of the coefficient of ``arm * by_arm[:, column]`` in a random-intercept model.
 
-    Parameters
-    ----------
-    common, by_arm, groups
-        As for `mixed.random_intercept_arms`: observed rows only.
-    column : int
-    reml : bool
-
-    Returns
-    -------
-    callable
-        nan for an allocation that leaves the contrast inestimable.
+    ``common``, ``by_arm``, ``groups`` and ``reml`` are as for `mixed.random_intercept_arms`:
+    observed rows only.
     """
-    common, by_arm = np.asarray(common, float), np.asarray(by_arm, float)
-    at = common.shape[1] + column
+    at = np.shape(common)[1] + column
 
     def fit(y, arms):
-        found = mixed.random_intercept_arms(y, common, by_arm, groups, arms, reml=reml)
+        found = mixed.random_intercept_arms(y, common, by_arm, groups, np.atleast_2d(arms),
+                                            reml=reml)
         return found.beta[:, at], found.se[:, at]
 
-    return _in_chunks(fit)
+    return fit
 
 
-def least_squares_fit(common, groups=None):
-    """A fit of the arm's coefficient by least squares: one row a participant, as in ANCOVA.
-
-    Parameters
-    ----------
-    common : array (q, k)
-        Intercept and covariates (baseline).
-    groups : array (q,), optional
-        Labels of the rows; by default rows are in the allocations' order.
-
-    Returns
-    -------
-    callable
-        nan for an allocation that ``common`` determines.
-    """
-    Q = np.linalg.qr(np.asarray(common, float))[0]
-    codes = np.arange(len(Q)) if groups is None else np.unique(groups, return_inverse=True)[1]
-
-    def fit(y, arms):
-        a = arms[:, codes] - (arms[:, codes] @ Q) @ Q.T
-        y = y - Q @ (Q.T @ y)
-        size = (a**2).sum(1)
-        size[size < 1e-18 * len(y)] = np.nan
-        estimate = a @ y / size
-        rest = ((y - estimate[:, None] * a) ** 2).sum(1)
-        return estimate, np.sqrt(rest / (len(y) - Q.shape[1] - 1) / size)
-
-    return _in_chunks(fit)
-
-
-def _in_chunks(fit):
-    def whole(y, arms):
-        y, arms = np.asarray(y, float), np.atleast_2d(arms)
-        parts = [fit(y, arms[i:i + CHUNK].astype(float)) for i in range(0, len(arms), CHUNK)]
-        return tuple(map(np.concatenate, zip(*parts, strict=True)))
-
-    return whole
-
-
-def rerandomise(fit, y, arm, drawn, *, alternative="two-sided"):
-    """Re-randomisation test of a contrast, studentised.
+def rerandomise(fit, y, arm, drawn):
+    """Two-sided re-randomisation test of a contrast, studentised.
 
     Parameters
     ----------
@@ -209,35 +156,24 @@ def rerandomise(fit, y, arm, drawn, *, alternative="two-sided"):
     arm : array (q,)
         The actual allocation.
     drawn : Allocations
-    alternative : {"two-sided", "greater", "less"}
-        On |t|, t or -t.
 
     Returns
     -------
     Rerandomisation
-        All nan where the trial's own contrast cannot be estimated.
+        p is nan where the trial's own contrast cannot be estimated.
 
     References
     ----------
     Phipson B, Smyth GK. Stat Appl Genet Mol Biol 2010;9:39.
     Chung E, Romano JP. Ann Stat 2013;41:484-507 (studentising).
     """
-    if alternative not in _SIDES:
-        raise ValueError(f"alternative is {alternative!r}; expected one of {', '.join(_SIDES)}")
-    side = _SIDES[alternative]
     estimate, se = (float(v[0]) for v in fit(y, np.asarray(arm)[None]))
-    t = _studentised(np.array([estimate]), np.array([se]))[0]
-    values = side(_studentised(*fit(y, drawn.arms)))
-    m, undefined = len(values), int(np.isnan(values).sum())
-    if np.isnan(t):
-        return Rerandomisation(estimate, se, t, np.nan, np.nan, m, 0, undefined, drawn.exact)
-    extreme = _extreme(values, side(t))
-    p = extreme / m if drawn.exact else (1 + extreme) / (1 + m)
+    t = float(_studentised(np.array([estimate]), np.array([se]))[0])
+    values = _studentised(*fit(y, drawn.arms))
+    p, extreme, m = _share(values, abs(t), drawn.exact)
     error = 0.0 if drawn.exact else float(np.sqrt(p * (1 - p) / m))
-    return Rerandomisation(estimate, se, float(t), p, error, m, extreme, undefined, drawn.exact)
-
-
-_SIDES = {"two-sided": np.abs, "greater": np.positive, "less": np.negative}
+    return Rerandomisation(estimate, se, t, p, error if p == p else np.nan, len(values), extreme,
+                           len(values) - m, drawn.exact)
 
 
 def _studentised(estimate, se):
@@ -245,8 +181,14 @@ def _studentised(estimate, se):
         return estimate / se
 
 
-def _extreme(values, observed):
-    return int((~(values < observed - TIE * max(1.0, abs(observed)))).sum())
+def _share(values, observed, exact):
+    """p, how many values are at least as extreme as the observed one, and of how many."""
+    values = np.abs(values[~np.isnan(values)])
+    extreme = int((values >= observed - TIE * max(1.0, observed)).sum())
+    if np.isnan(observed):
+        return np.nan, 0, len(values)
+    p = extreme / len(values) if exact else (1 + extreme) / (1 + len(values))
+    return p, extreme, len(values)
 
 
 def invert(fit, y, arm, drawn, shift, *, held=0.0, confidence=0.95, tolerance=2e-3):
@@ -276,29 +218,26 @@ def invert(fit, y, arm, drawn, shift, *, held=0.0, confidence=0.95, tolerance=2e
     """
     y, arm = np.asarray(y, float) - held, np.asarray(arm)
     estimate, se = (float(v[0]) for v in fit(y, arm[None]))
-    z, calls = float(ndtri((1 + confidence) / 2)), 0
+    z = float(ndtri((1 + confidence) / 2))
     if not se > 0:
-        return Inversion(np.nan, np.nan, 0)
+        return Inversion(np.nan, np.nan)
 
-    def excess(theta):
-        nonlocal calls
-        calls += 1
-        values = np.abs(_studentised(*fit(y - theta * shift, drawn.arms)))
-        count, m = _extreme(values, abs(estimate - theta) / se), len(values)
-        p = count / m if drawn.exact else (1 + count) / (1 + m)
+    def excess(steps):
+        """How far, in normal quantiles, the shift so many standard errors off is not rejected."""
+        theta = estimate + steps * se
+        p, *_ = _share(_studentised(*fit(y - theta * shift, drawn.arms)),
+                       abs(estimate - theta) / se, drawn.exact)
         return float(ndtri(np.clip(p, 1e-9, 1 - 1e-9)) - ndtri(1 - confidence))
 
     def limit(direction):
-        def at(steps):
-            return excess(estimate + direction * steps * se)
-
         inside, outside = z - 0.25, z + 0.25
-        while inside > 0 and at(inside) <= 0:
+        while inside > 0 and excess(direction * inside) <= 0:
             inside, outside = max(inside - 0.5, 0.0), inside
-        while at(outside) > 0:
+        while excess(direction * outside) > 0:
             inside, outside = outside, 2 * outside
             if outside > 1e3:
                 return direction * np.inf
-        return estimate + direction * se * brentq(at, inside, outside, xtol=tolerance)
+        return estimate + direction * se * brentq(lambda steps: excess(direction * steps), inside,
+                                                  outside, xtol=tolerance)
 
-    return Inversion(float(limit(-1)), float(limit(1)), calls)
+    return Inversion(float(limit(-1)), float(limit(1)))

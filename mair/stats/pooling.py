@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
-from mair.stats import mixed
+from mair.stats.effects import Interval
 from mair.stats.impute import NotEstimable, conditional_mean
 
-__all__ = ["Grid", "Jackknife", "Pooled", "Responders", "Tipping", "change_by_arm", "delta_grid",
-           "group_by_time", "jackknife", "responders", "rubin", "shifted", "tipping_point"]
+CHUNK = 2_000_000  # completed values at once, so that the jackknife's memory is linear in people
 
 
 @dataclass(frozen=True)
@@ -90,25 +90,30 @@ def rubin(estimates, variances, df_complete=np.inf):
     if q.shape != u.shape or q.ndim < 1 or len(q) < 2:
         raise ValueError(f"expected estimates and variances (m, ...), m at least 2; got "
                          f"{q.shape}, {u.shape}")
-    m = len(q)
-    within = u.mean(0)
+    m, within = len(q), u.mean(0)
     between = np.where(np.ptp(q, axis=0) == 0, 0.0, q.var(0, ddof=1))
     total = within + (1 + 1 / m) * between
     lost = np.divide((1 + 1 / m) * between, total, out=np.zeros_like(total), where=total != 0)
     complete = np.broadcast_to(np.asarray(df_complete, float), lost.shape)
+    # 1 / df = lost^2 / (m - 1) + 1 / observed; the latter is 0 for an infinite df_complete.
     finite = np.where(np.isfinite(complete), complete, 1.0)
-    observed = np.where(np.isfinite(complete), (1 - lost) * finite * (finite + 1) / (finite + 3),
-                        np.inf)
-    some = lost > 0
-    rate = lost**2 / (m - 1) + np.divide(1.0, observed, where=observed > 0,
-                                         out=np.full_like(lost, np.inf))
-    df = np.divide(1.0, rate, out=np.array(complete), where=some)
-    fmi = np.where(some, lost + (1 - lost) * 2 / (df + 3), lost)
+    observed = (1 - lost) * finite * (finite + 1) / (finite + 3)
+    rate = np.divide(1.0, observed, out=np.full_like(lost, np.inf), where=observed > 0)
+    rate = lost**2 / (m - 1) + np.where(np.isfinite(complete), rate, 0.0)
+    df = np.divide(1.0, rate, out=np.array(complete), where=lost > 0)
+    fmi = np.where(lost > 0, lost + (1 - lost) * 2 / (df + 3), lost)
     return Pooled(m, q.mean(0), np.sqrt(total), df, within, between, fmi, np.sqrt(between / m))
 
 
-def group_by_time(arm, covariates, visit, *, df_complete=np.inf, reml=True):
-    """The analysis "random-intercept Group x Time contrast of a visit against visit 0".
+def group_by_time(arm, covariates, visit, *, covariance="random-intercept", df_complete=None):
+    """The analysis "Group x Time contrast of a visit against visit 0", of complete data.
+
+    There every model's contrast is the difference of mean changes, and its REML standard error
+    has a closed form, for all imputations at once. ``random-intercept``: 2 s^2 (1/n1 + 1/n0), s^2
+    the variance within people and visits on (n - 2)(T - 1) degrees of freedom, pooled with the
+    variance between people where that is the smaller (variance of the participants 0).
+    ``compound-symmetry``: never pooled. ``unstructured``: the pooled variance of the changes, on
+    n - 2; baseline covariates make no difference (Revankar, J Am Stat Assoc 1974;69:187-90).
 
     Parameters
     ----------
@@ -117,59 +122,52 @@ def group_by_time(arm, covariates, visit, *, df_complete=np.inf, reml=True):
     covariates : array (n, k) or None
     visit : int
         Column of the outcome, 1 or later.
-    df_complete : float
-        Kenward-Roger's on complete data is (n - 2)(T - 1), its standard error the model's,
-        unless the variance of the participants is 0.
-    reml : bool
+    covariance : {"random-intercept", "compound-symmetry", "unstructured"}
+    df_complete : float, optional
+        Default: the degrees of freedom above, which are Kenward-Roger's.
 
     Returns
     -------
     callable
-        Completed outcomes (..., n, T) to estimate, variance, df_complete; all in one batch.
+        Completed outcomes (..., n, T) to estimate, variance, df_complete.
     """
-    arm = np.asarray(arm, float)
+    arm = np.asarray(arm)
     n = len(arm)
-    C = np.zeros((n, 0)) if covariates is None else np.asarray(covariates, float).reshape(n, -1)
+    arms = np.c_[arm == 0, arm == 1].astype(float)
+    between = arms if covariates is None else np.c_[arms, np.reshape(covariates, (n, -1))]
+    scale = (1 / arms.sum(0)).sum()
 
     def analyse(values):
         T = values.shape[-1]
-        times = np.tile(np.eye(T)[:, 1:], (n, 1))
-        common = np.c_[np.ones(n * T), times, np.repeat(C, T, axis=0)]
-        by_arm = np.repeat(arm, T)[:, None] * np.c_[np.ones(n * T), times]
-        fit = mixed.random_intercept(values.reshape(*values.shape[:-2], n * T),
-                                     np.c_[common, by_arm], np.repeat(np.arange(n), T), reml=reml)
-        at = common.shape[1] + visit
-        return fit.beta[..., at], fit.cov[..., at, at], df_complete
-
-    return analyse
-
-
-def change_by_arm(arm, visit):
-    """The analysis "difference of mean changes from visit 0", as the pooled-variance t test.
-
-    On complete data it is the unstructured model's Group x Time contrast with Kenward-Roger's
-    standard error and df = n - 2, in one batch; baseline covariates make no difference (Revankar,
-    J Am Stat Assoc 1974;69:187-90). ``arm`` (n,) 0 or 1; a callable like `group_by_time`'s.
-    """
-    arm = np.asarray(arm)
-    sizes = [int((arm == a).sum()) for a in (1, 0)]
-
-    def analyse(values):
         change = values[..., visit] - values[..., 0]
-        one, zero = (change[..., arm == a] for a in (1, 0))
-        squares = one.var(-1) * sizes[0] + zero.var(-1) * sizes[1]
-        df = sum(sizes) - 2
-        return (one.mean(-1) - zero.mean(-1),
-                squares / df * (1 / sizes[0] + 1 / sizes[1]), float(df))
+        estimate = change[..., arm == 1].mean(-1) - change[..., arm == 0].mean(-1)
+        if covariance == "unstructured":
+            variance, df = _mean_square(change, arms), n - 2
+        else:
+            person, df = values.mean(-1), (n - 2) * (T - 1)
+            within = _mean_square(np.swapaxes(values - person[..., None], -1, -2), arms)
+            variance = 2 * within.sum(-1) / (T - 1)
+            if covariance == "random-intercept":
+                own = 2 * T * _mean_square(person, between)
+                rest = n - np.linalg.matrix_rank(between)
+                variance = np.where(own < variance, (variance * df + own * rest) / (df + rest),
+                                    variance)
+        return estimate, variance * scale, float(df) if df_complete is None else df_complete
 
     return analyse
+
+
+def _mean_square(x, X):
+    """Residual mean square (...) of x (..., n), regressed on X (n, p)."""
+    Q = np.linalg.qr(X)[0]
+    rest = x - (x @ Q) @ Q.T
+    return (rest**2).sum(-1) / (len(X) - np.linalg.matrix_rank(X))
 
 
 # --- delta adjustment ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Tipping:
+class Tipping(NamedTuple):
     """Where a result tips.
 
     Attributes
@@ -196,17 +194,6 @@ class Tipping:
     imputed: int
     beyond: int
     beyond_mar: int
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Pooled results by (treatment delta, control delta), each in the unfavourable direction."""
-
-    treatment: np.ndarray
-    control: np.ndarray
-    estimate: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
 
 
 def shifted(imputed, arm, visit, treatment=0.0, control=0.0):
@@ -261,11 +248,9 @@ def tipping_point(imputed, arm, visit, analyse, *, scale, better="lower", confid
     An estimate linear in the outcome is linear in delta, and its zero ends the search; any other
     is searched to ``limit``. The first of 16 equal steps whose interval contains 0 is refined.
     """
-    if better not in ("lower", "higher"):
-        raise ValueError(f"better is {better!r}; expected lower or higher")
     if limit is None and scale is None:
         raise ValueError("an outcome without a scale needs a limit for delta")
-    sign = 1.0 if better == "lower" else -1.0
+    sign = _worse(better)
     limit = float(scale[1] - scale[0] if limit is None else limit)
     people = imputed.missing[:, visit] & (np.asarray(arm) == 1)
     drawn = imputed.values[:, people, visit]
@@ -277,24 +262,31 @@ def tipping_point(imputed, arm, visit, analyse, *, scale, better="lower", confid
         found = pooled(delta)
         return float(np.abs(found.estimate) - stdtrit(found.df, (1 + confidence) / 2) * found.se)
 
-    def result(state, delta, at):
-        return Tipping(state, delta, pooled(at), drawn.size, _beyond(drawn + sign * at, scale),
-                       _beyond(drawn, scale))
+    def beyond(values):
+        return 0 if scale is None else int(((values < scale[0]) | (values > scale[1])).sum())
 
-    if not margin(0.0) > 0:
-        already = margin(0.0) <= 0
-        return result(*("contains 0 already", 0.0) if already else ("not estimable", np.nan), 0.0)
-    if not people.any():
-        return result("nobody imputed", np.nan, 0.0)
-    ends = pooled(0.0).estimate, pooled(limit).estimate
-    delta = _first_root(margin, limit, *map(float, ends))
-    if delta is None:
-        return result("none within the scale", np.nan, limit)
-    return result("tips", delta, delta)
+    start, delta, at = margin(0.0), np.nan, 0.0
+    if np.isnan(start):
+        state = "not estimable"
+    elif start <= 0:
+        state, delta = "contains 0 already", 0.0
+    elif not people.any():
+        state = "nobody imputed"
+    else:
+        ends = pooled(0.0).estimate, pooled(limit).estimate
+        delta = _first_root(margin, limit, *map(float, ends))
+        state, at = ("none within the scale", limit) if np.isnan(delta) else ("tips", delta)
+    return Tipping(state, delta, pooled(at), drawn.size, beyond(drawn + sign * at), beyond(drawn))
+
+
+def _worse(better):
+    if better not in ("lower", "higher"):
+        raise ValueError(f"better is {better!r}; expected lower or higher")
+    return 1.0 if better == "lower" else -1.0
 
 
 def _first_root(margin, limit, start, end):
-    """Where margin first falls to 0 (None: nowhere), its side on which it is 0 or less."""
+    """Where margin first falls to 0 (nan: nowhere), its side on which it is 0 or less."""
     zero = limit * start / (start - end) if start * end < 0 else limit
     top = zero if margin(zero) <= 0 else limit
     for low, high in pairwise(np.linspace(0.0, top, 17)):
@@ -303,35 +295,28 @@ def _first_root(margin, limit, start, end):
             while margin(delta) > 0:
                 delta += 1e-10 * top
             return float(delta)
-    return None
+    return np.nan
 
 
 def delta_grid(imputed, arm, visit, analyse, treatment, control, *, better="lower",
                confidence=0.95):
-    """Pooled estimate and interval for every pair of deltas; `Grid` of arrays (a, b).
+    """Pooled estimate and interval for every pair of deltas; `Interval` of arrays (a, b).
 
     ``treatment`` (a,) and ``control`` (b,) are shifts of either arm's imputed values at
     ``visit``, outcome's units, counted in the unfavourable direction; the rest is as for
     `tipping_point`.
     """
-    sign = 1.0 if better == "lower" else -1.0
-    cells = np.array([[(found.estimate, *found.interval(confidence))
-                       for found in (rubin(*analyse(shifted(imputed, arm, visit, sign * a,
-                                                            sign * b))) for b in control)]
-                      for a in treatment])
-    return Grid(np.asarray(treatment, float), np.asarray(control, float),
-                *np.moveaxis(cells, 2, 0))
-
-
-def _beyond(values, scale):
-    return 0 if scale is None else int(((values < scale[0]) | (values > scale[1])).sum())
+    sign = _worse(better)
+    found = [[rubin(*analyse(shifted(imputed, arm, visit, sign * a, sign * b))) for b in control]
+             for a in treatment]
+    return Interval(*np.moveaxis([[(one.estimate, *one.interval(confidence)) for one in row]
+                                  for row in found], 2, 0))
 
 
 # --- responders, and the jackknife ---------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Responders:
+class Responders(NamedTuple):
     """Responders over imputations.
 
     ``treatment`` and ``control`` are mean proportions over ``n_treatment`` and ``n_control``
@@ -376,11 +361,11 @@ def responders(met, arm):
     White IR, Royston P, Wood AM. Stat Med 2011;30:377-99, table VIII (log ratio).
     """
     met, arm = np.asarray(met, float), np.asarray(arm)
-    sizes = [int((arm == a).sum()) for a in (1, 0)]
-    if min(sizes) == 0:
-        raise ValueError(f"{sizes[0]} people in the treatment arm and {sizes[1]} in the control "
-                         "arm; a difference needs both")
-    (p1, p0), (n1, n0) = (met[:, arm == a].mean(1) for a in (1, 0)), sizes
+    n1, n0 = (int((arm == a).sum()) for a in (1, 0))
+    if min(n1, n0) == 0:
+        raise ValueError(f"{n1} people in the treatment arm and {n0} in the control arm; "
+                         "a difference needs both")
+    p1, p0 = (met[:, arm == a].mean(1) for a in (1, 0))
     difference = rubin(p1 - p0, p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0)
     ratio = None
     if p1.min() > 0 and p0.min() > 0:
@@ -388,11 +373,10 @@ def responders(met, arm):
     return Responders(n1, n0, float(p1.mean()), float(p0.mean()), difference, ratio)
 
 
-@dataclass(frozen=True)
-class Jackknife:
+class Jackknife(NamedTuple):
     """A conditional-mean imputed estimate with its jackknife standard error.
 
-    ``reason`` says why the standard error is nan, where it is.
+    ``reason`` says why one of them is nan, where it is.
     """
 
     estimate: float
@@ -418,26 +402,29 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
         whole procedure is repeated with each person left out,
         se^2 = (n - 1)/n sum (estimate_-i - their mean)^2, to be used with the normal
         distribution. For what it estimates beside Rubin's, see `impute.conditional_mean`.
+        Memory is linear in the number of people.
 
     References
     ----------
     Wolbers M, Noci A, Delmar P, et al. Pharm Stat 2022;21:1246-57.
     """
-    arm = np.asarray(arm)
-    n = len(arm)
-    keep = np.r_[np.ones((1, n), bool), ~np.eye(n, dtype=bool)]
+    arm, n = np.asarray(arm), len(arm)
 
-    def contrast(kept):
-        values = conditional_mean(y, arm, covariates, rule=rule, keep=kept)
+    def contrast(keep):
+        values = conditional_mean(y, arm, covariates, rule=rule, keep=keep)
         change = values[..., visit] - values[..., 0]
-        weights = [kept * (arm == a) for a in (1, 0)]
-        one, zero = ((change * w).sum(1) / w.sum(1) for w in weights)
+        one, zero = ((change * (keep & (arm == a))).sum(1) / (keep & (arm == a)).sum(1)
+                     for a in (1, 0))
         return one - zero
 
+    size = max(1, CHUNK // np.size(y))
+    blocks = [np.arange(at, min(at + size, n)) for at in range(0, n, size)]
     try:
-        estimates = contrast(keep)
+        estimate = float(contrast(np.ones((1, n), bool))[0])
     except NotEstimable as error:
-        return Jackknife(float(contrast(keep[:1])[0]), np.nan, f"with somebody left out, {error}")
-    left = estimates[1:]
-    se = np.sqrt((n - 1) / n * ((left - left.mean()) ** 2).sum())
-    return Jackknife(float(estimates[0]), float(se))
+        return Jackknife(np.nan, np.nan, str(error))
+    try:
+        left = np.concatenate([contrast(np.arange(n) != who[:, None]) for who in blocks])
+    except NotEstimable as error:
+        return Jackknife(estimate, np.nan, f"with somebody left out, {error}")
+    return Jackknife(estimate, float(np.sqrt((n - 1) / n * ((left - left.mean()) ** 2).sum())))

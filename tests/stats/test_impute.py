@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from mair.stats import impute as im
-from mair.stats import mixed, pooling, risk
+from mair.stats import covariance, mixed, pooling, risk
 
 ROOT = Path(__file__).parents[2]
 ORACLES = Path(__file__).parents[1] / "oracles"
@@ -43,7 +43,7 @@ def imputed(name, rule="mar", m=2000):
 
 def pooled(name, visit, rule="mar", **kwargs):
     _, arm, covariates = data(name)
-    analyse = pooling.group_by_time(arm, covariates, visit, df_complete=78)
+    analyse = pooling.group_by_time(arm, covariates, visit)
     return pooling.rubin(*analyse(imputed(name, rule, **kwargs).values))
 
 
@@ -225,25 +225,49 @@ def test_what_cannot_be_imputed_is_refused():
 # --- pooling -------------------------------------------------------------------------------
 
 
-def test_the_analysis_is_the_mixed_model_of_the_trial():
-    y, arm, covariates = data("fiq")
-    y = imputed("fiq").values[0]
-    n, T = y.shape
-    later = np.tile(np.eye(T)[:, 1:], (n, 1))
-    a = np.repeat(arm, T)
-    X = np.c_[np.ones(n * T), a, later, a[:, None] * later, np.repeat(covariates, T, 0)]
-    fit = mixed.random_intercept(y.ravel(), X, np.repeat(np.arange(n), T), reml=False)
-    b, variance, _ = pooling.group_by_time(arm, covariates, 2, reml=False)(y)
-    assert (b, np.sqrt(variance)) == pytest.approx((fit.beta[5], fit.se[5]), rel=1e-9)
+@pytest.mark.parametrize("rho", [0.5, 0.0, -0.3])
+def test_the_analysis_is_the_model_of_the_trial(rho):
+    _, arm, covariates = data("fiq")
+    n, T = len(arm), 3
+    root = np.linalg.cholesky(rho + (1 - rho) * np.eye(T))
+    y = np.random.default_rng(1).standard_normal((n, T)) @ root.T
+    a, times = np.repeat(arm, T), np.tile(np.eye(T)[:, 1:], (n, 1))
+    X = np.c_[np.ones(n * T), a, times, a[:, None] * times, np.repeat(covariates, T, 0)]
+    people, visits = np.repeat(np.arange(n), T), np.tile(np.arange(T), n)
+    for structure in ("random-intercept", "compound-symmetry", "unstructured"):
+        fit = (mixed.random_intercept(y.ravel(), X, people) if structure == "random-intercept"
+               else covariance.fit(y.ravel(), X, people, visits, structure))
+        assert structure != "random-intercept" or fit.boundary == (rho < 0)
+        b, variance, df = pooling.group_by_time(arm, covariates, 2, covariance=structure)(y)
+        assert (b, variance) == pytest.approx((fit.beta[5], fit.cov[5, 5]), rel=1e-6)
+        assert df == (39 if structure == "unstructured" else 78)
+    assert pooling.group_by_time(arm, covariates, 2, df_complete=np.inf)(y)[2] == np.inf
 
 
-def test_the_analysis_of_change_is_the_t_test():
+def test_the_unstructured_analysis_is_the_t_test_of_changes():
     _, arm, _ = data("fiq")
     values = imputed("fiq").values[:3]
     change = values[..., 2] - values[..., 0]
     theirs = stats.ttest_ind(change[:, arm == 1], change[:, arm == 0], axis=1)
-    b, variance, df = pooling.change_by_arm(arm, 2)(values)
+    b, variance, df = pooling.group_by_time(arm, None, 2, covariance="unstructured")(values)
     assert df == 39 and b / np.sqrt(variance) == pytest.approx(theirs.statistic)
+
+
+def test_the_jackknife_says_what_it_cannot_estimate(monkeypatch):
+    y, arm, covariates = data("fiq")
+    whole = pooling.jackknife(y, arm, covariates, 1)
+    monkeypatch.setattr(pooling, "CHUNK", 3 * y.size)  # three people left out at a time
+    assert pooling.jackknife(y, arm, covariates, 1) == pytest.approx(whole)
+    few = np.r_[np.flatnonzero(arm == 0)[:6], np.flatnonzero(arm == 1)[:6]]
+    y, arm, none = y[few][:, :2].copy(), arm[few], covariates[few]
+    y[0, 1] = np.nan
+    lost = np.c_[none, none]  # a covariate twice
+    found = pooling.jackknife(y, arm, lost, 1)
+    assert np.isnan([found.estimate, found.se]).all() and "too few" in found.reason
+    level = np.zeros((12, 1))
+    level[3] = 1.0  # a covariate level of one person
+    found = pooling.jackknife(y, arm, level, 1)
+    assert np.isnan(found.se) and found.reason
 
 
 def test_rubin_refuses_and_survives():
@@ -279,7 +303,7 @@ def test_zero_responders_do_not_fail():
 @cache
 def tipping(visit=1, name="fiq", **kwargs):
     _, arm, covariates = data(name)
-    analyse = pooling.group_by_time(arm, covariates, visit, df_complete=78)
+    analyse = pooling.group_by_time(arm, covariates, visit)
     imp = imputed(name, m=200)
     kwargs = {"scale": (0, 100)} | kwargs
     return imp, arm, analyse, pooling.tipping_point(imp, arm, visit, analyse, **kwargs)
@@ -341,11 +365,11 @@ def test_tipping_states():
 
 def test_tipping_point_mirrors_when_higher_is_better():
     imp, arm, analyse, found = tipping()
-    turned = im.Imputed(100 - imp.values, imp.missing, "mar", (), True)
+    turned = im.Imputed(100 - imp.values, imp.missing, (), True)
     mirror = pooling.tipping_point(turned, arm, 1, analyse, scale=(0, 100), better="higher")
     assert mirror.delta == pytest.approx(found.delta, rel=1e-8)
     assert mirror.beyond == found.beyond
-    double = im.Imputed(2 * imp.values, imp.missing, "mar", (), True)
+    double = im.Imputed(2 * imp.values, imp.missing, (), True)
     scaled = pooling.tipping_point(double, arm, 1, analyse, scale=(0, 200))
     assert scaled.delta == pytest.approx(2 * found.delta, rel=1e-8)
 
