@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -97,8 +96,8 @@ def _rerandomised(trial: Trial, name: str, out: Rows) -> None:
         arm, strata=None if strata is None else pd.factorize(strata[labels])[0],
         draws=trial.analysis.draws, rng=np.random.default_rng([trial.analysis.seed, 7]))
     few = np.random.default_rng([trial.analysis.seed, 9]).permutation(len(drawn.arms))[:INVERTED]
-    fewer = drawn if len(drawn.arms) <= INVERTED else replace(
-        drawn, arms=drawn.arms[few], exact=False)
+    fewer = drawn if len(drawn.arms) <= INVERTED else drawn._replace(
+        arms=drawn.arms[few], exact=False)
     times = {visit: design.columns[f"time {visit}"] for visit in design.contrasts}
     by_arm = np.column_stack([np.ones(len(groups)), *times.values()])
     common = np.column_stack([by_arm, *(design.columns[c] for c in design.names

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mair.stats import impute as im
 from mair.stats import covariance, mixed, pooling, risk
+from mair.stats import impute as im
 
 ROOT = Path(__file__).parents[2]
 ORACLES = Path(__file__).parents[1] / "oracles"
