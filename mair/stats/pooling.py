@@ -91,7 +91,8 @@ def rubin(estimates, variances, df_complete=np.inf):
         raise ValueError(f"expected estimates and variances (m, ...), m at least 2; got "
                          f"{q.shape}, {u.shape}")
     m, within = len(q), u.mean(0)
-    between = np.where(np.ptp(q, axis=0) == 0, 0.0, q.var(0, ddof=1))
+    same = np.ptp(q, axis=0) <= 1e-13 * np.sqrt(within)  # but for rounding
+    between = np.where(same, 0.0, q.var(0, ddof=1))
     total = within + (1 + 1 / m) * between
     lost = np.divide((1 + 1 / m) * between, total, out=np.zeros_like(total), where=total != 0)
     complete = np.broadcast_to(np.asarray(df_complete, float), lost.shape)
