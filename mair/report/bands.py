@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mair.report.style import INK, RULE, arm_styles, axes_or_new, ordered, styled
+from mair.report.style import INK, RULE, arm_styles, styled, subplots
 from mair.results import records
 
 
 @styled
-def correlation_bands(rows, ax=None, *, arms=None):
+def correlation_bands(rows, *, arms):
     """Implied against generated correlations: band, implied value, and one mark a pair of visits.
 
     Parameters
@@ -15,8 +15,7 @@ def correlation_bands(rows, ax=None, *, arms=None):
     rows : DataFrame
         Rows of the analysis ``reconstruction``: method ``implied`` with ``r band_low
         band_high``, method ``pearson`` with ``r`` by arm and pair of visits.
-    ax : Axes, optional
-    arms : sequence or dict of arm -> label, optional
+    arms : dict of arm -> label
 
     Returns
     -------
@@ -24,14 +23,13 @@ def correlation_bands(rows, ax=None, *, arms=None):
     """
     names = list(dict.fromkeys(rows["variable"]))
     at = {name: i for i, name in enumerate(reversed(names))}
-    ax = axes_or_new(ax, height=0.27 * len(names) + 1.4)
+    _, ax = subplots(height=0.27 * len(names) + 1.4)
     implied, made = (records(rows, method=method) for method in ("implied", "pearson"))
     for one in implied:
         y = at[one.variable]
         ax.plot([one.band_low, one.band_high], [y, y], color=RULE, lw=7, alpha=0.35,
                 solid_capstyle="butt", zorder=1)
         ax.plot([one.r, one.r], [y - 0.36, y + 0.36], color=INK, lw=1.6, zorder=3)
-    arms = ordered([one.arm for one in made], arms)
     looks = arm_styles(arms)
     for k, (arm, label) in enumerate(arms.items()):
         part = [one for one in made if one.arm == arm]

@@ -1,26 +1,36 @@
-"""Curves over a design's choices, and rates beside the value they should have."""
+"""Curves over a design's choices, rates, responders at every threshold, and residuals."""
 
 from __future__ import annotations
 
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
-from mair.report.style import INK, MUTED, RULE, SHADE, STYLES, axes_or_new, columns_of, styled, wrap
+from mair.report.style import (
+    INK,
+    MUTED,
+    RULE,
+    SHADE,
+    STYLES,
+    arm_legend,
+    arm_styles,
+    styled,
+    subplots,
+    wrap,
+)
 
 LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v")
+BAND = "#D9D9D9"
 
 
 @styled
-def curves(frame, ax=None, *, xlabel, ylabel, line="line", x="x", y="y", vertical=None,
-           horizontal=None, markers=False):  # fmt: skip
+def curves(frame, *, xlabel, ylabel, vertical=None, horizontal=None, markers=False):
     """One line a key, told apart by colour, dashes and a legend in the order given.
 
     Parameters
     ----------
     frame : DataFrame
-        ``line`` (text of the legend), ``x``, ``y``; columns may have other names. With
-        ``se``, vertical bars of twice that length either side.
-    ax : Axes, optional
+        ``line`` (text of the legend), ``x``, ``y``; with ``se``, vertical bars of twice that
+        length either side.
     xlabel, ylabel : str
     vertical, horizontal : (float, str), optional
         A reference line and what it marks.
@@ -31,73 +41,147 @@ def curves(frame, ax=None, *, xlabel, ylabel, line="line", x="x", y="y", vertica
     -------
     Axes
     """
-    columns_of(frame, line, x, y)
-    ax = axes_or_new(ax, height=3.9)
-    for i, (name, part) in enumerate(frame.groupby(line, sort=False)):
-        look, part = STYLES[i % len(STYLES)], part.sort_values(x)
-        ax.plot(part[x], part[y], color=look.color, linestyle=LINES[i % len(LINES)],
-                marker=MARKERS[i % len(MARKERS)] if markers else "",
-                label=wrap(name, 60))  # fmt: skip
-        if "se" in part:
-            ax.vlines(part[x], part[y] - 2 * part["se"], part[y] + 2 * part["se"],
-                      color=look.color, linewidth=1)  # fmt: skip
-    for place, draw, at in ((vertical, ax.axvline, "x"), (horizontal, ax.axhline, "y")):
-        if place is not None:
-            draw(place[0], color=INK, linewidth=0.9, linestyle=":", zorder=1)
-            across = at == "x"
-            ax.annotate(place[1], (place[0], 1) if across else (1, place[0]), (2, 2),
-                        xycoords=ax.get_xaxis_transform() if across else ax.get_yaxis_transform(),
-                        textcoords="offset points", ha="left" if across else "right", size=8,
-                        color=MUTED, annotation_clip=False)  # fmt: skip
+    _, ax = subplots(height=3.9)
+    for i, (name, part) in enumerate(frame.groupby("line", sort=False)):
+        part, k = part.sort_values("x"), i % len(STYLES)
+        ax.errorbar(part["x"], part["y"], yerr=2 * part["se"] if "se" in part else None,
+                    color=STYLES[k].color, linestyle=LINES[k], elinewidth=1,
+                    marker=MARKERS[k] if markers else "", label=wrap(name, 60))
+    if vertical is not None:
+        ax.axvline(vertical[0], color=INK, linewidth=0.9, linestyle=":", zorder=1)
+        _note(ax, vertical[1], (vertical[0], 1), ax.get_xaxis_transform())
+    if horizontal is not None:
+        ax.axhline(horizontal[0], color=INK, linewidth=0.9, linestyle=":", zorder=1)
+        _note(ax, horizontal[1], (1, horizontal[0]), ax.get_yaxis_transform(), "right")
     ax.grid(axis="y")
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.legend(loc="best")
+    ax.legend(loc="best", handles=[line[0] for line in ax.containers], labels=[
+        line.get_label() for line in ax.containers])
     return ax
 
 
+def _note(ax, text, place, transform, ha="left"):
+    """What a reference line marks."""
+    ax.annotate(text, place, (2, 2), xycoords=transform, textcoords="offset points", size=8,
+                ha=ha, color=MUTED, annotation_clip=False)
+
+
 @styled
-def rates(frame, ax=None, *, xlabel, band=None, value=None):
+def rates(frame, *, xlabel, band, value):
     """One line a scenario, one marker a method.
 
     Parameters
     ----------
     frame : DataFrame
         ``scenario``, ``method``, ``rate``, in drawing order, on the scale of the axis.
-    ax : Axes, optional
     xlabel : str
-    band : (float, float), optional
+    band : (float, float)
         Shaded: where a rate lies that is only Monte-Carlo error away from ``value``.
-    value : float, optional
+    value : float
         What the rate should be.
 
     Returns
     -------
     Axes
     """
-    columns_of(frame, "scenario", "method", "rate")
-    names = list(dict.fromkeys(frame["scenario"]))
+    places = {name: i for i, name in enumerate(dict.fromkeys(frame["scenario"]))}
     methods = list(dict.fromkeys(frame["method"]))
-    ax = axes_or_new(ax, height=0.30 * len(names) + 1.3)
-    if band is not None:
-        ax.axvspan(*band, color="#DDDDDD", linewidth=0, zorder=0)
-    if value is not None:
-        ax.axvline(value, color=INK, linewidth=0.9, zorder=1)
-    for at in range(0, len(names), 2):
+    _, ax = subplots(height=0.30 * len(places) + 1.3)
+    ax.axvspan(*band, color=BAND, linewidth=0, zorder=0)
+    ax.axvline(value, color=INK, linewidth=0.9, zorder=1)
+    for at in range(0, len(places), 2):
         ax.axhspan(at - 0.5, at + 0.5, color=SHADE, linewidth=0, zorder=-1)
     for i, method in enumerate(methods):
         part = frame[frame["method"] == method]
-        places = [names.index(name) + (i - (len(methods) - 1) / 2) * 0.15
-                  for name in part["scenario"]]
-        look = STYLES[i % len(STYLES)] if i < len(STYLES) else None
-        color = look.color if look else INK
-        ax.plot(part["rate"], places, linestyle="", marker=MARKERS[i % len(MARKERS)],
-                color=color, markerfacecolor="white" if i % 2 else color, label=method)  # fmt: skip
-    ax.set_yticks(range(len(names)), names)
+        beside = 0.15 * (i - (len(methods) - 1) / 2)
+        color = STYLES[i].color if i < len(STYLES) else INK
+        ax.plot(part["rate"], part["scenario"].map(places) + beside, linestyle="", color=color,
+                marker=MARKERS[i % len(MARKERS)], markerfacecolor="white" if i % 2 else color,
+                label=method)
+    ax.set_yticks(range(len(places)), list(places))
     ax.tick_params(axis="y", length=0)
-    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_ylim(len(places) - 0.5, -0.5)
     ax.spines["left"].set_color(RULE)
     ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlabel(xlabel)
     ax.figure.legend(loc="outside lower center", ncols=min(3, len(methods)))
     return ax
+
+
+@styled
+def responder_curve(curve, *, difference, thresholds, arms):
+    """Who responds, at every threshold; under it, the difference with its band.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        ``arm, threshold, percent``; thresholds in percent. A row's percent holds from the
+        threshold before it (not included) up to its own (included).
+    difference : DataFrame
+        ``threshold, arr, low, high``, in percentage points.
+    thresholds : sequence of float
+        The declared ones, in percent, drawn as vertical lines with their numbers.
+    arms : dict of arm -> label
+
+    Returns
+    -------
+    Figure
+    """
+    fig, (ax, lower) = subplots(2, 1, height=5.0, sharex=True, height_ratios=(3, 2))
+    for arm, look in arm_styles(arms).items():
+        part = curve[curve["arm"] == arm].sort_values("threshold")
+        ax.step(part["threshold"], part["percent"], color=look.color, linestyle=look.line,
+                linewidth=1.8)
+    ax.set(ylim=(-2, 102), ylabel="Responders (%)")
+    part = difference.sort_values("threshold")
+    lower.fill_between(part["threshold"], part["low"], part["high"], step="pre", color=BAND,
+                       linewidth=0, zorder=0)
+    lower.step(part["threshold"], part["arr"], color=INK, linewidth=1.4)
+    lower.axhline(0, color=INK, linewidth=0.9)
+    lower.set(xlabel="Improvement from baseline, at least (%)",
+              ylabel="Difference,\npercentage points")
+    for panel in (ax, lower):
+        panel.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.grid(axis="y")
+        for value in thresholds:
+            panel.axvline(value, color=INK, linewidth=0.9, linestyle=":", zorder=1)
+    for value in thresholds:
+        _note(ax, f"{value:g}%", (value, 1), ax.get_xaxis_transform(), "center")
+    arm_legend(fig, arms, marker="")
+    return fig
+
+
+@styled
+def residual_plots(frame, *, arms, line):
+    """Residuals against fitted values, and against normal quantiles.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``fitted, residual, quantile, arm``: one row a measurement; `quantile` is the
+        theoretical quantile of the residual's rank.
+    arms : dict of arm -> label
+    line : (float, float)
+        Intercept and slope of the reference line in the quantile plot.
+
+    Returns
+    -------
+    Figure
+    """
+    import seaborn as sns  # slow to import: only where it draws
+
+    fig, axes = subplots(1, 2, height=3.3)
+    for ax, x, label in zip(axes, ("fitted", "quantile"), ("Fitted value", "Normal quantile"),
+                            strict=True):
+        for arm, look in arm_styles(arms).items():
+            face = look.markers()["markerfacecolor"]
+            sns.scatterplot(frame[frame["arm"] == arm], x=x, y="residual", ax=ax, s=16, alpha=0.75,
+                            marker=look.marker, color=face, edgecolor=look.color, linewidth=1)
+        ax.set(xlabel=label, ylabel="Residual")
+        ax.grid(axis="y")
+    axes[0].axhline(0, color=INK, linewidth=0.9, zorder=1)
+    axes[1].axline((0, line[0]), slope=line[1], color=INK, linewidth=0.9, zorder=1)
+    arm_legend(fig, arms, linestyle="none")
+    return fig

@@ -6,7 +6,8 @@ import base64
 import io
 from html import escape
 
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from mair.report.style import VERMILION, styled
 from mair.report.table import MARK, stem
@@ -15,60 +16,58 @@ STRIP = 0.24  # inches above a figure, for the mark
 
 
 @styled
-def render(fig, name, alt, synthetic=False, formats=("svg", "png")) -> dict[str, bytes]:
-    """The bytes of a figure's files, equal on every call: ``{"svg": …, "png": …}`` (300 dpi).
+def render(fig, name, alt, synthetic=False) -> dict[str, bytes]:
+    """The bytes of a figure's files, equal on every call.
 
-    Parameters and errors as in `show`.
+    Parameters
+    ----------
+    fig : matplotlib Figure or Axes
+    name : str
+        File stem, of letters, digits, ``_`` and ``-``.
+    alt : str
+        What the figure shows, for those who cannot see it; it stands in both files.
+    synthetic : bool
+        Draw the SYNTHETIC mark above the figure.
+
+    Returns
+    -------
+    dict
+        ``{"svg": …, "png": …}``, the second at 300 dots an inch.
+
+    Raises
+    ------
+    ValueError
+        An empty `alt`, or a name that is no file stem.
     """
     fig = getattr(fig, "figure", fig)
     stem(name)
     if not str(alt or "").strip():
         raise ValueError(f"figure {name}: alt is empty; say in words what the figure shows")
-    if synthetic:
-        _mark(fig)
-    _settle(fig)
+    settle(fig, synthetic)
     about = {"Title": name, "Description": " ".join(alt.split())}
-    files = {}
-    for suffix, metadata in (
-        ("svg", {**about, "Date": None, "Creator": "mair"}),
-        ("png", {**about, "Software": "mair"}),
-    ):
-        if suffix not in formats:
-            continue
-        buffer = io.BytesIO()
-        fig.savefig(buffer, format=suffix, dpi=300 if suffix == "png" else 72, metadata=metadata)
-        files[suffix] = buffer.getvalue()
-    return files
+    svg, png = io.BytesIO(), io.BytesIO()
+    # Not savefig, which would draw everything once more to find the layout that is settled.
+    fig.set_dpi(72)
+    FigureCanvasSVG(fig).print_svg(svg, metadata={**about, "Date": None, "Creator": "mair"})
+    fig.set_dpi(300)
+    FigureCanvasAgg(fig).print_png(png, metadata={**about, "Software": "mair"})
+    return {"svg": svg.getvalue(), "png": png.getvalue()}
 
 
-def _settle(fig):
-    """Lay the figure out once and keep it so: each further layout would move it a little."""
-    if isinstance(fig.get_layout_engine(), ConstrainedLayoutEngine):
+def settle(fig, synthetic=False):
+    """Mark a figure and lay it out once: each further layout would move it a little."""
+    engine = fig.get_layout_engine()
+    if synthetic and fig.get_suptitle() != MARK:
+        width, height = fig.get_size_inches()
+        y = 1 - 0.06 / height  # a figure without a layout keeps room for the mark itself
+        if engine is not None:
+            y = None  # the layout finds it
+            fig.set_figheight(height + STRIP)
+        fig.suptitle(MARK, x=1 - 0.08 / width, y=y, ha="right", va="top", color=VERMILION, size=8,
+                     weight="bold")
+    if engine is not None:
         fig.draw_without_rendering()
         fig.set_layout_engine("none")
-
-
-def _mark(fig):
-    """Make the figure taller by a strip that holds the mark, once."""
-    if any(text.get_gid() == "synthetic" for text in fig.texts):
-        return
-    width, height = fig.get_size_inches()
-    share = height / (height + STRIP)
-    engine = fig.get_layout_engine()
-    if isinstance(engine, ConstrainedLayoutEngine):
-        left, bottom, across, up = engine.get().get("rect", (0, 0, 1, 1))
-        engine.set(rect=(left, bottom * share, across, up * share))
-    else:
-        for ax in fig.axes:
-            box = ax.get_position(original=True)
-            ax.set_position([box.x0, box.y0 * share, box.width, box.height * share])
-    for text in fig.texts:
-        text.set_y(text.get_position()[1] * share)
-    fig.set_size_inches(width, height + STRIP)
-    fig.text(
-        1 - 0.08 / width, 1 - 0.06 / (height + STRIP), MARK, gid="synthetic", color=VERMILION,
-        size=8, weight="bold", ha="right", va="top", in_layout=False,
-    )  # fmt: skip
 
 
 def html(fig, svg: bytes, alt: str) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from mair.report import fmt
-from mair.report.consort import Measure
 from mair.report.style import (
     BLACK,
     BLUE,
@@ -15,10 +12,12 @@ from mair.report.style import (
     MUTED,
     RULE,
     SHADE,
+    SIZE,
     WIDTH,
-    axes_or_new,
-    columns_of,
+    fit,
+    inches,
     styled,
+    subplots,
     wrap,
 )
 
@@ -26,8 +25,7 @@ ROW = 0.235  # inches a row takes
 
 
 @styled
-def forest(rows, ax=None, *, xlabel="Standardised difference d", favours=None, text=None,
-           zero=0.0, xlim=None, primary=()):  # fmt: skip
+def forest(rows, *, xlabel, text, favours=(), primary=()):
     """Contrasts with their intervals, grouped by outcome, numbers at the right.
 
     Parameters
@@ -36,19 +34,12 @@ def forest(rows, ax=None, *, xlabel="Standardised difference d", favours=None, t
         One row a contrast, in drawing order: ``label`` (the outcome), ``visit``, ``estimate``,
         ``low``, ``high``, all three on the scale of the axis, nan where not estimable; and the
         text columns that `text` names. Outcomes with one visit take one line.
-    ax : Axes, optional
-        Default, a new figure as high as the rows need. An Axes given should be at least
-        0.235 inches a row high.
     xlabel : str
         The scale, with its unit.
+    text : dict of column -> header
+        Columns of strings at the right.
     favours : (str, str), optional
-        What an estimate left and right of `zero` favours: ``("favours MAIR", "favours RT")``.
-    text : dict of column -> header, optional
-        Text at the right; default, the estimate with its interval. Contents are strings.
-    zero : float
-        No difference.
-    xlim : (float, float), optional
-        An interval that goes on beyond them ends in an arrow head.
+        What an estimate left and right of 0 favours: ``("favours MAIR", "favours RT")``.
     primary : collection of str
         Labels drawn with a filled diamond.
 
@@ -56,179 +47,105 @@ def forest(rows, ax=None, *, xlabel="Standardised difference d", favours=None, t
     -------
     Axes
     """
-    columns_of(rows, "label", "visit", "estimate", "low", "high", *(text or ()))
-    rows = rows.reset_index(drop=True)
-    lines, text = _lines(rows), _text(rows, text)
-    width = WIDTH if ax is None else ax.figure.get_figwidth()
-    words = _favours(favours, (width - 0.5 - _room(lines) - sum(room for *_, room in text)) / 2)
+    rows, names = _places(rows)
+    left = max(inches(name, bold) for _, name, bold in names)
+    columns = {header: (rows[column], 0.16 + max(inches(header, True), *map(inches, rows[column])))
+               for column, header in text.items()}
+    room = (WIDTH - 0.6 - left - sum(wide for _, wide in columns.values())) / 2
+    words = ["\n".join(fit(word, room)) for word in
+             (f"← {favours[0]}", f"{favours[1]} →")] if favours else []
     under = 0.7 + 0.16 * max((word.count("\n") + 1 for word in words), default=0)
-    ax = axes_or_new(ax, height=ROW * (len(lines) + 1) + under)
-    _limits(ax, rows, xlim, zero)
-    ax.set_ylim(len(lines) - 0.4, -0.6)
-    ax.axvline(zero, color=INK, linewidth=0.9, zorder=1)
-    for y, line in enumerate(lines):
-        if line["band"]:
-            ax.axhspan(y - 0.5, y + 0.5, color=SHADE, linewidth=0, zorder=0)
-        if line["row"] is not None:
-            _interval(ax, y, rows.loc[line["row"]], rows.loc[line["row"], "label"] in primary)
-    _left(ax, lines)
-    _right(ax, lines, text)
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
-    _words(ax, xlabel, words)
+    _, ax = subplots(height=ROW * (len(names) + 1) + under)
+    _points(ax, rows, primary)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    for y, name, bold in names:
+        _label(ax, name, (0, y), (-72 * left - 8, 0), bold=bold)
+    offset = 0.0
+    for header, (texts, wide) in columns.items():
+        offset += 72 * wide
+        _label(ax, header, (1, -1), (offset, 0), bold=True, ha="right")
+        for y, shown in zip(rows["y"], texts, strict=True):
+            _label(ax, shown, (1, y), (offset, 0), ha="right")
+    ax.set_xlabel(xlabel, labelpad=3)
+    for x, ha, word in zip((0, 1), ("left", "right"), words, strict=False):
+        ax.annotate(word, (x, 0), (0, -33), xycoords="axes fraction", ha=ha, va="top", size=SIZE,
+                    textcoords="offset points", color=MUTED)
     return ax
 
 
-def _lines(rows) -> list[dict]:
-    """The lines of the plot: an outcome's header where it has several visits, then its rows."""
-    out, band = [], False
-    for label, part in rows.groupby("label", sort=False):
-        band = not band
+def _places(rows):
+    """The rows with their line ``y`` and every second outcome's ``band``; names of all lines.
+
+    An outcome with several visits has a line of its own above them.
+    """
+    rows, names, places, bands = rows.reset_index(drop=True), [], {}, {}
+    for i, (label, part) in enumerate(rows.groupby("label", sort=False)):
         several = len(part) > 1
         if several:
-            out.append({"label": str(label), "bold": True, "row": None, "band": band})
+            names.append((len(names), str(label), True))
         for index, visit in part["visit"].items():
-            name = f"   {visit}" if several else (f"{label}, {visit}" if visit else str(label))
-            out.append({"label": name, "bold": not several, "row": index, "band": band})
-    return out
+            alone = f"{label}, {visit}" if visit else str(label)
+            places[index], bands[index] = len(names), i % 2 == 0
+            names.append((len(names), f"    {visit}" if several else alone, not several))
+    return rows.assign(y=places, band=bands), names
 
 
-def _limits(ax, rows, xlim, zero):
-    """The data's range with zero in it; an empty plot still has an axis."""
-    if xlim is None:
-        values = [v for c in ("estimate", "low", "high") for v in rows[c] if math.isfinite(v)]
-        low, high = min([*values, zero]), max([*values, zero])
-        margin = 0.05 * (high - low or 2.0)
-        xlim = (low - margin, high + margin)
-    ax.set_xlim(*xlim)
-    ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}".replace("-", fmt.MINUS)))
-
-
-def _interval(ax, y, row, primary):
-    """One estimate; limits beyond the axis end in an arrow head."""
-    if fmt.absent(row["estimate"]):
-        return
-    left, right = ax.get_xlim()
-    colour = BLACK if primary else BLUE
-    if not (fmt.absent(row["low"]) or fmt.absent(row["high"])):
-        low, high = max(row["low"], left), min(row["high"], right)
-        ax.plot([low, high], [y, y], color=colour, linewidth=1.5, solid_capstyle="butt", zorder=2)
-        for value, end, marker in ((row["low"], left, "<"), (row["high"], right, ">")):
-            if (value < left) if marker == "<" else (value > right):
-                ax.plot([end], [y], marker=marker, color=colour, markersize=5, clip_on=False)
-    if left <= row["estimate"] <= right:
-        ax.plot([row["estimate"]], [y], marker="D" if primary else "s", color=colour,
-                markersize=6 if primary else 5, zorder=3)  # fmt: skip
-
-
-def _room(lines) -> float:
-    """Inches that the names at the left take."""
-    measure = Measure()
-    return max((measure.width(line["label"], line["bold"]) for line in lines), default=0)
-
-
-def _left(ax, lines):
-    """Outcome and visit, aligned at their left."""
+def _points(ax, rows, primary):
+    """Estimates with intervals over a shaded band for every second outcome."""
+    for _, part in rows[rows["band"]].groupby("label"):
+        top = part["y"].min() - (len(part) > 1)
+        ax.axhspan(top - 0.5, part["y"].max() + 0.5, color=SHADE, linewidth=0, zorder=0)
+    ax.axvline(0, color=INK, linewidth=0.9, zorder=1)
+    filled = rows["label"].isin(primary)
+    for part, marker, size, color in ((rows[~filled], "s", 5, BLUE), (rows[filled], "D", 6, BLACK)):
+        middle, low, high = (part[c].astype(float) for c in ("estimate", "low", "high"))
+        ax.errorbar(middle, part["y"], xerr=[middle - low, high - middle], fmt=marker, color=color,
+                    markersize=size, elinewidth=1.5)
+    _bare(ax)
     ax.set_yticks([])
-    for y, line in enumerate(lines):
-        ax.annotate(
-            line["label"], (0, y), (-_room(lines) * 72 - 8, 0),
-            xycoords=ax.get_yaxis_transform(), textcoords="offset points", va="center",
-            ha="left", size=8.5, weight="bold" if line["bold"] else "normal",
-            annotation_clip=False,
-        )  # fmt: skip
+    ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
 
 
-def _text(rows, text) -> list[tuple[str, list[str], float]]:
-    """The text columns: header, a cell a row, and the inches they take."""
-    if text is None:
-        numbers = [fmt.estimate(r.estimate, r.low, r.high) for r in rows.itertuples()]
-        columns = {"Estimate (interval)": numbers}
-    else:
-        columns = {header: [str(v) for v in rows[name]] for name, header in text.items()}
-    measure = Measure()
-    return [
-        (header, cells, 0.16 + max(measure.width(header, True), *map(measure.width, cells), 0))
-        for header, cells in columns.items()
-    ]
+def _bare(ax):
+    """No spine and no tick marks at the left; plain numbers below."""
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_formatter("{x:g}")
 
 
-def _right(ax, lines, text):
-    """The text columns, each under its header, one row above the first line."""
-    offset = 0.0
-    for header, cells, room in text:
-        offset += room * 72
-        places = {y: cells[line["row"]] for y, line in enumerate(lines) if line["row"] is not None}
-        for y, cell in {-1.0: header, **places}.items():
-            ax.annotate(
-                cell, (1, y), (offset, 0), xycoords=ax.get_yaxis_transform(),
-                textcoords="offset points", va="center", ha="right", size=8.5,
-                weight="bold" if y < -0.5 else "normal", annotation_clip=False,
-            )  # fmt: skip
-
-
-def _favours(favours, room) -> list[str]:
-    """What each side favours, in lines of at most `room` inches."""
-    if favours is None:
-        return []
-    characters = max(10, int(room / 0.074))
-    return [wrap(f"← {favours[0]}", characters), wrap(f"{favours[1]} →", characters)]
-
-
-def _words(ax, xlabel, words):
-    """The axis label and, under it, what each side favours."""
-    ax.set_xlabel(xlabel, labelpad=3)
-    for x, ha, word in zip((0, 1), ("left", "right"), words, strict=False):
-        ax.annotate(
-            word, (x, 0), (0, -33), xycoords="axes fraction", textcoords="offset points",
-            ha=ha, va="top", size=8.5, color=MUTED,
-        )  # fmt: skip
+def _label(ax, text, place, offset, *, bold=False, ha="left"):
+    """A text beside the axes on a line of it."""
+    ax.annotate(text, place, offset, xycoords=ax.get_yaxis_transform(), ha=ha, va="center",
+                textcoords="offset points", size=SIZE, weight="bold" if bold else "normal",
+                annotation_clip=False)
 
 
 @styled
-def smd_plot(rows, ax=None, *, chance=None, xlabel="Standardised mean difference at baseline"):
+def smd_plot(rows, *, chance):
     """Baseline differences (a love plot), with what chance alone gives as a band.
 
     Parameters
     ----------
     rows : DataFrame
-        ``label``, ``smd`` (nan where not estimable) and, optionally, ``low`` and ``high``, in
-        drawing order from the top.
-    ax : Axes, optional
-    chance : float or (float, float), optional
-        Limits of the shaded band; one number stands for minus to plus.
-    xlabel : str
+        ``label``, ``smd``, ``low``, ``high``, in drawing order from the top.
+    chance : float
+        The shaded band goes from minus to plus this difference.
 
     Returns
     -------
     Axes
     """
-    columns_of(rows, "label", "smd")
-    ax = axes_or_new(ax, height=ROW * len(rows) + 0.95)
-    if chance is not None:
-        low, high = (-chance, chance) if isinstance(chance, (int, float)) else chance
-        ax.axvspan(low, high, color=SHADE, linewidth=0, zorder=0)
-        ax.annotate(
-            f"shaded: chance alone, {fmt.interval(low, high)}", (1, 1), (0, 4), ha="right",
-            xycoords="axes fraction", textcoords="offset points", size=8, color=MUTED,
-        )  # fmt: skip
+    _, ax = subplots(height=ROW * len(rows) + 0.95)
+    ax.axvspan(-chance, chance, color=SHADE, linewidth=0, zorder=0)
+    ax.annotate(f"shaded: chance alone, {fmt.interval(-chance, chance)}", (1, 1), (0, 4), size=8,
+                xycoords="axes fraction", textcoords="offset points", ha="right", color=MUTED)
     ax.axvline(0, color=INK, linewidth=0.9, zorder=1)
-    limits = {"low", "high"} <= set(rows.columns)
-    for y, row in enumerate(rows.to_dict("records")):
-        if fmt.absent(row["smd"]):
-            ax.annotate(fmt.NOT_ESTIMABLE, (0, y), (5, 0), textcoords="offset points",
-                        va="center", size=8, color=MUTED, style="italic")  # fmt: skip
-            continue
-        if limits:
-            ax.plot([row["low"], row["high"]], [y, y], color=RULE, linewidth=1.2, zorder=2)
-        ax.plot([row["smd"]], [y], marker="o", color=BLUE, zorder=3)
+    smd, low, high = (rows[column].astype(float) for column in ("smd", "low", "high"))
+    ax.errorbar(smd, range(len(rows)), xerr=[smd - low, high - smd], fmt="o", color=BLUE,
+                ecolor=RULE, elinewidth=1.2)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_yticks(range(len(rows)), [wrap(label, 56) for label in rows["label"]])
-    ax.tick_params(axis="y", length=0)
     ax.grid(axis="y", linestyle=":")
-    ax.margins(x=0.06)
-    ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}".replace("-", fmt.MINUS)))
-    ax.set_xlabel(xlabel)
+    _bare(ax)
+    ax.set_xlabel("Standardised mean difference at baseline")
     return ax

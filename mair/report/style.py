@@ -1,57 +1,50 @@
 """One look for every figure: fonts, colours, and how the arms are told apart.
 
 Figures are made without pyplot: nothing is registered globally, nothing has to be closed, and
-a notebook shows a figure once, through `mair.report.figures.show`.
+a notebook shows a figure once, through `mair.report.show.Show`.
 """
 
 from __future__ import annotations
 
 import functools
 import textwrap
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import TextPath
 
 WIDTH = 7.2  # inches, the text width of the report and of a page
+SIZE = 8.5  # points, of labels
 
 # Okabe & Ito (2008), "Color universal design": told apart in every common colour blindness.
-BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-ORANGE, SKY, YELLOW, BLACK = "#E69F00", "#56B4E9", "#F0E442", "#000000"
-INK, MUTED, RULE, SHADE = "#262626", "#595959", "#8C8C8C", "#F2F2F2"
+BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
+BLACK, INK, MUTED, RULE, SHADE = "black", "#262626", "#595959", "#8C8C8C", "#F2F2F2"
 
 RC = {
-    "font.family": ["sans-serif"],
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same glyphs everywhere
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same glyphs everywhere
     "font.size": 9.0,
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.labelsize": 9.0,
     "axes.labelcolor": INK,
     "axes.edgecolor": RULE,
-    "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "axes.unicode_minus": True,
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
+    "xtick.labelsize": SIZE,
+    "ytick.labelsize": SIZE,
     "grid.color": "#E0E0E0",
     "grid.linewidth": 0.6,
     "legend.frameon": False,
-    "legend.fontsize": 8.5,
+    "legend.fontsize": SIZE,
     "lines.linewidth": 1.6,
     "lines.markersize": 5.5,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "savefig.bbox": None,
-    "svg.fonttype": "path",  # no font need be installed where the figure is read
     "svg.hashsalt": "mair",  # ids inside an SVG are random without it
     "path.simplify": False,
 }
@@ -114,35 +107,34 @@ def subplots(rows=1, columns=1, *, width=WIDTH, height=4.2, **kwargs):
     return fig, fig.subplots(rows, columns, **kwargs)
 
 
-def ordered(values, given=None) -> dict[str, str]:
-    """Keys and the text that stands for them, in drawing order.
-
-    Parameters
-    ----------
-    values : iterable
-        The keys that occur in the data.
-    given : None, sequence of keys, or dict of key -> text
-        The order wanted; default, order of first appearance. Keys that do not occur are kept,
-        so that one arm has one style in every figure of a trial.
-
-    Raises
-    ------
-    ValueError
-        The data hold a key that `given` does not name.
-    """
-    found = list(dict.fromkeys(values))
-    if given is None:
-        given = found
-    labels = dict(given) if isinstance(given, Mapping) else {key: str(key) for key in given}
-    unknown = [key for key in found if key not in labels]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is in the data but not among {list(labels)}")
-    return labels
-
-
 def arm_styles(arms) -> dict[str, ArmStyle]:
     """The style of each arm, control first."""
     return {arm: STYLES[i % len(STYLES)] for i, arm in enumerate(arms)}
+
+
+def arm_legend(figure, arms, **kwargs):
+    """One legend a figure, below all axes; long names stand under each other.
+
+    Parameters
+    ----------
+    figure : Figure
+    arms : dict of arm -> label
+        Control first.
+    **kwargs
+        Of `matplotlib.lines.Line2D`, in place of an arm's own look.
+    """
+    handles = [
+        Line2D([], [], label=wrap(arms[arm], 90),
+               **{"color": look.color, "linestyle": look.line, **look.markers(), **kwargs})
+        for arm, look in arm_styles(arms).items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", handlelength=3.2,
+                  ncols=len(arms) if side_by_side(arms) else 1)
+
+
+def side_by_side(arms) -> bool:
+    """Whether the arms' names stand beside each other in a legend."""
+    return max(map(len, arms.values())) * len(arms) < 96
 
 
 def wrap(text, width) -> str:
@@ -153,25 +145,18 @@ def wrap(text, width) -> str:
     )
 
 
-def columns_of(frame, *names):
-    """Refuse a frame that lacks a column a plot needs.
-
-    Raises
-    ------
-    ValueError
-        Naming the missing columns and those there are.
-    """
-    missing = [name for name in names if name not in frame.columns]
-    if missing:
-        raise ValueError(f"no column {', '.join(missing)} among {', '.join(frame.columns)}")
+@functools.lru_cache(maxsize=4096)
+def inches(text, bold=False) -> float:
+    """How wide a label is where it is widest, in inches."""
+    font = FontProperties(family="DejaVu Sans", size=SIZE, weight="bold" if bold else "normal")
+    lines = [line for line in text.split("\n") if line.strip()]
+    return max((TextPath((0, 0), s, prop=font).get_extents().x1 / 72 for s in lines), default=0.0)
 
 
-def axes_or_new(ax, **kwargs):
-    """The axes given, or those of a new figure."""
-    return subplots(**kwargs)[1] if ax is None else ax
-
-
-def swatch(label, look: ArmStyle, **kwargs):
-    """A legend entry of one arm; keywords of `matplotlib.lines.Line2D` replace its look."""
-    keywords = {"color": look.color, "linestyle": look.line, **look.markers(), **kwargs}
-    return Line2D([], [], label=wrap(label, 90), **keywords)
+def fit(text, room, bold=False) -> list[str]:
+    """Lines no wider than `room` inches; a word that alone is wider is cut."""
+    for characters in range(max(1, int(room * 20)), 0, -1):
+        lines = textwrap.wrap(text, characters) or [""]
+        if all(inches(line, bold) <= room for line in lines):
+            break
+    return lines

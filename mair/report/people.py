@@ -1,0 +1,165 @@
+"""Plots of people: courses over visits, and before and after side by side.
+
+Everything drawn is passed in; what is thin is a person, what is thick is a summary.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+from mair.report.style import (
+    RULE,
+    WIDTH,
+    arm_legend,
+    arm_styles,
+    inches,
+    side_by_side,
+    styled,
+    subplots,
+    wrap,
+)
+
+TITLE = 26  # characters a line of a panel's title and of its axis label
+
+
+def trajectories(people, means, outcomes, *, arms, visits):
+    """Each participant's course as a thin line, each arm's means with intervals on top.
+
+    Parameters
+    ----------
+    people : DataFrame
+        ``outcome, participant, arm, visit, value``, one row a measurement; missing values are
+        left out and the line goes on to the next visit seen.
+    means : DataFrame
+        ``outcome, arm, visit, mean, low, high``; nan limits draw no interval.
+    outcomes : dict of outcome -> label of its value axis
+        Panels in this order; the key is the panel's title.
+    arms : dict of arm -> label
+        Control first. The same `arms` in every figure keeps colours, markers and line styles.
+    visits : sequence of visits, or dict of visit -> label
+
+    Returns
+    -------
+    Figure
+    """
+    return _panels(people, means, outcomes, "outcome", arms, visits, False)
+
+
+def before_after(people, biomarkers, *, summary, arms, visits=None, log=()):
+    """Paired values of each participant, the arms side by side.
+
+    Parameters
+    ----------
+    people : DataFrame
+        ``biomarker, participant, arm, visit, value``; a person seen once is a point without
+        a line.
+    biomarkers : dict of biomarker -> label of its value axis
+    summary : DataFrame
+        ``biomarker, arm, visit, value, low, high``: the medians or geometric means, drawn as
+        thick lines; the text beside the figure says which they are.
+    arms, visits
+        As for `trajectories`; default of `visits`, as they first appear.
+    log : collection of str
+        Biomarkers with a logarithmic axis.
+
+    Returns
+    -------
+    Figure
+    """
+    visits = visits or list(dict.fromkeys(people["visit"]))
+    summary = summary.rename(columns={"value": "mean"})
+    return _panels(people, summary, biomarkers, "biomarker", arms, visits, True, log)
+
+
+@styled
+def _panels(people, means, labels, key, arms, visits, apart, log=()):
+    """One panel for each of `labels`; the arms `apart`, or over each other."""
+    visits = visits if isinstance(visits, Mapping) else {visit: str(visit) for visit in visits}
+    columns, rows, slanted, names = _grid(labels, visits, arms if apart else {"": ""})
+    under = (max(map(inches, names)) * 0.7 + 0.1 if slanted
+             else 0.13 * max(name.count("\n") + 1 for name in names))
+    above = 0.15 * max(wrap(title, TITLE).count("\n") + 1 for title in labels)
+    legend = 0.2 * (1 if side_by_side(arms) else len(arms)) + 0.15
+    fig, axes = subplots(rows, columns, height=rows * (1.8 + under + above) + legend,
+                         squeeze=False)
+    for ax, (name, label) in zip(axes.flat, labels.items(), strict=False):
+        places = _panel(ax, people[people[key] == name], means[means[key] == name], arms, visits,
+                        apart, name in log)
+        ax.set_xticks(places, names)
+        if slanted:
+            for tick in ax.get_xticklabels():
+                tick.set(rotation=40, ha="right", rotation_mode="anchor", va="center")
+        ax.set(ylabel=wrap(label, TITLE), title=wrap(name, TITLE))
+    for spare in axes.flat[len(labels):]:
+        spare.remove()
+    arm_legend(fig, arms)
+    return fig
+
+
+def _grid(labels, visits, groups):
+    """Columns and rows of panels, whether the names of visits stand aslant, and the names."""
+    names = [wrap(name, 12) for name in visits.values()] * len(groups)
+    wide = list(map(inches, names))
+    pair = max(((a + b) / 2 for a, b in itertools.pairwise(wide)), default=0)
+
+    def crowded(columns):
+        return pair + 0.1 > (WIDTH / columns - 0.65) / len(names)
+
+    columns = min(2 if crowded(3) else 3, len(labels))
+    return columns, math.ceil(len(labels) / columns), crowded(columns), names
+
+
+def _panel(ax, people, means, arms, visits, apart, log):
+    """Draw one panel; the places of its visits."""
+    _value_axis(ax, log)
+    people, means = people.dropna(subset=["value"]), means.dropna(subset=["mean"])
+    ticks = []
+    for i, (arm, look) in enumerate(arm_styles(arms).items()):
+        start = i * (len(visits) + 0.6) if apart else 0.0
+        at = {visit: start + j for j, visit in enumerate(visits)}
+        ticks += [place for place in at.values() if place not in ticks]
+        own = people[people["arm"] == arm]
+        own = own.assign(x=own["visit"].map(at)).sort_values("x")
+        courses = [np.column_stack([one["x"], one["value"]])
+                   for _, one in own.groupby("participant", sort=False)]
+        ax.add_collection(LineCollection(courses, colors=look.color, linewidths=0.6, alpha=0.38,
+                                         zorder=1))
+        middle, beside = means[means["arm"] == arm], 0.1 * (i - (len(arms) - 1) / 2)
+        x = middle["visit"].map(at)
+        if apart:  # the summary stands beside the participants' points, not over them
+            ax.plot(own["x"], own["value"], linestyle="none", markersize=3.2, alpha=0.6, zorder=2,
+                    color=look.color, **look.markers())
+            beside = 0.4 * ((x - start) / max(len(visits) - 1, 1) - 0.5)
+            if i:
+                ax.axvline(start - 0.8, color=RULE, linewidth=0.6, linestyle=":")
+        _summary(ax, x + beside, middle, look)
+    ax.set_xlim(min(ticks) - 0.4, max(ticks) + 0.4)
+    return ticks
+
+
+def _summary(ax, x, means, look):
+    """Means with intervals and the line that joins them, above the participants."""
+    middle, low, high = means["mean"], means["low"], means["high"]
+    ax.plot(x, middle, color="white", linewidth=3.4, zorder=3)  # sets the line off the people
+    ax.vlines(x, low, high, color="white", linewidth=3.8, zorder=3)
+    ax.vlines(x, low, high, color=look.color, linewidth=1.7, zorder=4)
+    ax.plot(x, middle, color=look.color, linestyle=look.line, linewidth=1.9, zorder=5,
+            **look.markers())
+
+
+def _value_axis(ax, log):
+    """Plain numbers; on a log axis 1, 2, 5 and their tens."""
+    if log:
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+        ax.yaxis.set_minor_locator(NullLocator())
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.grid(axis="y")
