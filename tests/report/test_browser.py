@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from mair.report.figures import MARK
+from mair.report.table import MARK
 
 pytestmark = pytest.mark.browser
 WIDTHS = (1280, 390)
