@@ -29,7 +29,7 @@ from mair import results
 from mair.published import compare
 from mair.published import identified as ranges
 from mair.published.consistency import SEVERITY, findings
-from mair.report import dots, tables_appendix
+from mair.report import maps, tables_appendix
 from mair.report.show import Show
 from mair.report.words import bullets, say
 from mair.sections import audit
@@ -58,7 +58,7 @@ say(f"Of {len(judged)} printed numbers {len(judged) - n['not checkable']} can be
 
 # %%
 listed = ", ".join(f"{count} {verdict}" for verdict, count in n.items() if count)
-show(dots.verdict_map(judged), "audit_map",
+show(maps.verdict_map(judged), "audit_map",
      alt=f"A dot for each of {len(judged)} published numbers in its place in the paper's tables, "
          f"coloured and shaped by verdict: {listed}.")
 

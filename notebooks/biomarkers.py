@@ -40,7 +40,7 @@ fdr_families = {"outcomes": "outcomes", "biomarkers": "biomarkers"}
 
 # %%
 from mair import results
-from mair.report import fmt, forest, frames, plots, tables_result, words
+from mair.report import fmt, forest, frames, people, tables_result, words
 from mair.report.show import Show
 from mair.sections import biomarkers, measures
 from mair.trial import load
@@ -68,9 +68,9 @@ logged = [name for name, variable in t.biomarkers.items() if variable.transform 
 ci = f"{100 * t.analysis.confidence:g}% CI"
 measured = {visit: label for visit, label in t.visit_labels.items()
             if any(visit in variable.visits for variable in t.biomarkers.values())}
-show(plots.before_after_grid(frames.people(t, "biomarkers"), frames.axes(t, "biomarkers"),
-                             arms=t.labels, visits=measured, log=logged,
-                             summary=frames.means(t, rows, "biomarkers")), "before_after",
+show(people.before_after(frames.people(t, "biomarkers"), frames.means(t, rows, "biomarkers"),
+                         frames.axes(t, "biomarkers"), arms=t.labels, visits=measured, log=logged),
+     "before_after",
      alt=f"{', '.join(t.biomarkers)} by visit and arm: one thin line a participant, thick lines "
          f"the model's means (geometric means where analysed as logarithms) with {ci}.")
 

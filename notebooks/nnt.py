@@ -34,7 +34,7 @@ import pandas as pd
 from scipy import stats
 
 from mair import results
-from mair.report import fmt, plots, tables_appendix
+from mair.report import curves, fmt, tables_appendix
 from mair.report.show import Show
 from mair.report.tables_appendix import LIMITS, MISSING
 from mair.report.words import bullets, estimand, opening, say
@@ -152,7 +152,7 @@ if nnt.has_curve(t):
     declared = t.sections["responders"]
     marked = [100 * reduction for reduction in declared["reductions"]]
     percents, band = nnt.curve(t)
-    show(plots.responder_curve(percents, difference=band, thresholds=marked, arms=t.labels),
+    show(curves.responder_curve(percents, difference=band, thresholds=marked, arms=t.labels),
          "responder_curve",
          alt=f"Percent of each arm whose {declared['outcome']} improved by at least each "
              f"threshold at {visit}, and the difference in percentage points with its pointwise "

@@ -45,7 +45,7 @@ import pandas as pd
 import statsmodels.formula.api as smf
 
 from mair import results
-from mair.report import fmt, forest, frames, plots, tables_result, words
+from mair.report import curves, fmt, forest, frames, people, tables_result, words
 from mair.report.show import Show
 from mair.sections import analysis, measures, model, outcomes
 from mair.stats import mixed
@@ -105,11 +105,11 @@ theirs and beside[beside.index.str.contains(":")]
 # %%
 if theirs:
     b, se = (beside[f"{what}, mair"] / beside[f"{what}, statsmodels"] - 1 for what in ("B", "SE"))
-    people, residual = float(ours.var_participant), float(ours.var_residual)
-    off = max(abs(float(theirs.cov_re.iloc[0, 0]) - people), abs(theirs.scale - residual))
+    between, residual = float(ours.var_participant), float(ours.var_residual)
+    off = max(abs(float(theirs.cov_re.iloc[0, 0]) - between), abs(theirs.scale - residual))
     words.say(
         f"The two agree on every coefficient to within {abs(b).max():.1g} of its size and on the "
-        f"variances (of people {fmt.number(people)}, residual {fmt.number(residual)}) to within "
+        f"variances (of people {fmt.number(between)}, residual {fmt.number(residual)}) to within "
         f"{off:.1g}. Their standard errors differ by up to {100 * abs(se).max():.2g}%: statsmodels "
         "takes them from the joint Hessian of coefficients and variances, mair as lme4 and SPSS do "
         r"from $(X^{\top}V^{-1}X)^{-1}$ at the estimated variances.")
@@ -136,8 +136,8 @@ words.say("The declared analysis of every outcome is "
 rows = outcomes.rows(t)
 ci = f"{100 * t.analysis.confidence:g}% CI"
 means = frames.means(t, rows)
-show(plots.trajectory_grid(frames.people(t), means, frames.axes(t), arms=t.labels,
-                           visits=t.visit_labels), "trajectories",
+show(people.trajectories(frames.people(t), means, frames.axes(t), arms=t.labels,
+                         visits=t.visit_labels), "trajectories",
      alt=f"Scores of {', '.join(t.outcomes)} at {', '.join(t.visit_labels.values())}: one thin "
          f"line a participant and, for {t.control} and {t.treatment}, model means with {ci}, as in "
          "the table of outcomes.")
@@ -249,7 +249,7 @@ words.say(f"Models that did not converge inside their bounds: {', '.join(odd) or
 # %%
 residuals = frames.residuals(primary.residuals)
 deviation = float(residuals["residual"].std())
-show(plots.residual_plots(residuals, arms=t.labels, line=(0.0, deviation)), "residuals",
+show(curves.residual_plots(residuals, arms=t.labels, line=(0.0, deviation)), "residuals",
      alt=f"{len(residuals)} residuals of the model of {t.primary.name} (SD "
          f"{fmt.number(deviation)}), against fitted values and against normal quantiles, by arm.")
 

@@ -28,7 +28,7 @@ out = None  # the run's output folder; None writes nothing
 # %%
 from mair import results
 from mair.published import compare, numbers
-from mair.report import bands, tables_appendix
+from mair.report import forest, tables_appendix
 from mair.report.show import Show
 from mair.report.words import bullets, opening, say
 from mair.sections import rows as sections
@@ -96,7 +96,7 @@ say(f"Of {len(found)} variables, "
 # %%
 pairs = rows[rows["method"] == "pearson"].astype({"value": float}).sort_values("value")
 low, high = pairs.iloc[0], pairs.iloc[-1]
-show(bands.correlation_bands(rows, arms=t.labels), "reconstruction",
+show(forest.correlations(rows, arms=t.labels), "reconstruction",
      alt=f"Within-arm correlations between visits, {len(pairs)} of them, from {low['value']:.2f} "
          f"({low['variable']}, {low['arm']}) to {high['value']:.2f} ({high['variable']}, "
          f"{high['arm']}), beside the value and band that the printed standard errors imply for "

@@ -234,5 +234,5 @@ def _image(kind: str, data, metadata, where: str) -> str:
 def _no_alt(where: str) -> str:
     return (
         f"{where} shows a picture without a text alternative; show it with "
-        "mair.report.figures.show(fig, name, alt)"
+        "show(figure, name, alt=…)"
     )

@@ -1,4 +1,4 @@
-"""Plots with one row a quantity: contrasts with intervals, and baseline differences."""
+"""Plots with one row a quantity: contrasts, baseline differences, correlations."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from mair.report.style import (
     SHADE,
     SIZE,
     WIDTH,
+    arm_legend,
+    arm_styles,
     fit,
     inches,
     styled,
     subplots,
     wrap,
 )
+from mair.results import records
 
 ROW = 0.235  # inches a row takes
 
@@ -148,4 +151,39 @@ def smd_plot(rows, *, chance):
     ax.grid(axis="y", linestyle=":")
     _bare(ax)
     ax.set_xlabel("Standardised mean difference at baseline")
+    return ax
+
+
+@styled
+def correlations(rows, *, arms):
+    """Implied against generated correlations: band, implied value, and one mark a pair of visits.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of the analysis ``reconstruction``: method ``implied`` with ``r band_low
+        band_high``, method ``pearson`` with ``r`` by arm and pair of visits.
+    arms : dict of arm -> label
+
+    Returns
+    -------
+    Axes
+    """
+    names = list(dict.fromkeys(rows["variable"]))
+    _, ax = subplots(height=0.27 * len(names) + 1.4)
+    implied, made = (records(rows, method=method) for method in ("implied", "pearson"))
+    for one in implied:
+        y = names.index(one.variable)
+        ax.plot([one.band_low, one.band_high], [y, y], color=RULE, linewidth=7, alpha=0.35,
+                solid_capstyle="butt", zorder=1)
+        ax.plot([one.r, one.r], [y - 0.36, y + 0.36], color=INK, zorder=3)
+    for beside, (arm, look) in zip((0.15, -0.15), arm_styles(arms).items(), strict=True):
+        part = [one for one in made if one.arm == arm]
+        ax.plot([one.r for one in part], [names.index(one.variable) + beside for one in part],
+                linestyle="none", markersize=4.5, zorder=4, color=look.color, **look.markers())
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="correlation between two visits, within an arm",
+           xlim=(-0.05, max(1.02, 0.05 + max(one.r for one in implied))))
+    arm_legend(ax.figure, arms, linestyle="none")
     return ax

@@ -68,14 +68,12 @@ def side(trial: Trial, name: str, low: float, high: float) -> str:
 
 
 def people(trial: Trial, section="outcomes") -> pd.DataFrame:
-    """Observed scores: ``participant``, ``visit``, ``value``, ``arm``, and the variable's name
-    in a column ``outcome`` or ``biomarker``."""
+    """Observed scores: ``participant``, ``visit``, ``value``, ``arm``, ``outcome`` (its name)."""
     found = []
     for name in measures.variables(trial, section):
         long = trial.scores(name).stack().dropna().rename("value").reset_index()
         long.columns = ["participant", "visit", "value"]
-        found.append(long.assign(arm=long["participant"].map(trial.arm),
-                                 **{section.removesuffix("s"): name}))
+        found.append(long.assign(arm=long["participant"].map(trial.arm), outcome=name))
     return pd.concat(found, ignore_index=True)
 
 
@@ -85,17 +83,14 @@ def means(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``arm``, ``visit``, ``mean`` (of biomarkers ``value``), ``low``, ``high``, and the
-        variable's name in a column ``outcome`` or ``biomarker``.
+        ``outcome`` (the variable's name), ``arm``, ``visit``, ``mean``, ``low``, ``high``.
     """
     found = []
     for name, variable in measures.variables(trial, section).items():
         back = np.exp if variable.transform == "log" else float
         found += [(name, one.arm, one.time, back(one.mean), back(one.ci_low), back(one.ci_high))
                   for one in results.records(rows, analysis="emm", variable=name, arm=trial.arms)]
-    value = "mean" if section == "outcomes" else "value"
-    return pd.DataFrame(found, columns=[section.removesuffix("s"), "arm", "visit", value, "low",
-                                        "high"])
+    return pd.DataFrame(found, columns=["outcome", "arm", "visit", "mean", "low", "high"])
 
 
 def axes(trial: Trial, section="outcomes") -> dict[str, str]:

@@ -28,7 +28,7 @@ from mair.report.style import (
 TITLE = 26  # characters a line of a panel's title and of its axis label
 
 
-def trajectories(people, means, outcomes, *, arms, visits):
+def trajectories(people, means, outcomes, *, arms, visits, log=()):
     """Each participant's course as a thin line, each arm's means with intervals on top.
 
     Parameters
@@ -37,48 +37,33 @@ def trajectories(people, means, outcomes, *, arms, visits):
         ``outcome, participant, arm, visit, value``, one row a measurement; missing values are
         left out and the line goes on to the next visit seen.
     means : DataFrame
-        ``outcome, arm, visit, mean, low, high``; nan limits draw no interval.
+        ``outcome, arm, visit, mean, low, high``; nan limits draw no interval. The text beside
+        the figure says which means they are.
     outcomes : dict of outcome -> label of its value axis
         Panels in this order; the key is the panel's title.
     arms : dict of arm -> label
         Control first. The same `arms` in every figure keeps colours, markers and line styles.
     visits : sequence of visits, or dict of visit -> label
+    log : collection of str
+        Outcomes with a logarithmic axis.
 
     Returns
     -------
     Figure
     """
-    return _panels(people, means, outcomes, "outcome", arms, visits, False)
+    return _panels(people, means, outcomes, arms, visits, log, apart=False)
 
 
-def before_after(people, biomarkers, *, summary, arms, visits=None, log=()):
+def before_after(people, means, outcomes, *, arms, visits, log=()):
     """Paired values of each participant, the arms side by side.
 
-    Parameters
-    ----------
-    people : DataFrame
-        ``biomarker, participant, arm, visit, value``; a person seen once is a point without
-        a line.
-    biomarkers : dict of biomarker -> label of its value axis
-    summary : DataFrame
-        ``biomarker, arm, visit, value, low, high``: the medians or geometric means, drawn as
-        thick lines; the text beside the figure says which they are.
-    arms, visits
-        As for `trajectories`; default of `visits`, as they first appear.
-    log : collection of str
-        Biomarkers with a logarithmic axis.
-
-    Returns
-    -------
-    Figure
+    Parameters and result as of `trajectories`; a person seen once is a point without a line.
     """
-    visits = visits or list(dict.fromkeys(people["visit"]))
-    summary = summary.rename(columns={"value": "mean"})
-    return _panels(people, summary, biomarkers, "biomarker", arms, visits, True, log)
+    return _panels(people, means, outcomes, arms, visits, log, apart=True)
 
 
 @styled
-def _panels(people, means, labels, key, arms, visits, apart, log=()):
+def _panels(people, means, labels, arms, visits, log, apart):
     """One panel for each of `labels`; the arms `apart`, or over each other."""
     visits = visits if isinstance(visits, Mapping) else {visit: str(visit) for visit in visits}
     columns, rows, slanted, names = _grid(labels, visits, arms if apart else {"": ""})
@@ -89,8 +74,8 @@ def _panels(people, means, labels, key, arms, visits, apart, log=()):
     fig, axes = subplots(rows, columns, height=rows * (1.8 + under + above) + legend,
                          squeeze=False)
     for ax, (name, label) in zip(axes.flat, labels.items(), strict=False):
-        places = _panel(ax, people[people[key] == name], means[means[key] == name], arms, visits,
-                        apart, name in log)
+        places = _panel(ax, people[people["outcome"] == name], means[means["outcome"] == name],
+                        arms, visits, apart, name in log)
         ax.set_xticks(places, names)
         if slanted:
             for tick in ax.get_xticklabels():

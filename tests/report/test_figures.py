@@ -120,11 +120,9 @@ def courses(arms=ARMS, visits=VISITS, n=(19, 22), outcomes=9):
 def biomarkers(arms=ARMS, visits=("baseline", "post")):
     frame = scores(arms, visits)
     units = {"BDNF": "BDNF (ng/mL)", "hs-CRP": "hs-CRP (mg/L)", "IL-6": "Interleukin 6 (pg/mL)"}
-    p = pd.concat(frame.assign(biomarker=key) for key in units)
-    summary = pd.concat(
-        means(frame).rename(columns={"mean": "value"}).assign(biomarker=key) for key in units
-    )
-    return people.before_after(p, units, summary=summary, arms=arms, log={"hs-CRP", "IL-6"})
+    p = pd.concat(frame.assign(outcome=key) for key in units)
+    m = pd.concat(means(frame).assign(outcome=key) for key in units)
+    return people.before_after(p, m, units, arms=arms, visits=visits, log={"hs-CRP", "IL-6"})
 
 
 def effects(rows=None, **kwargs):
@@ -137,6 +135,15 @@ def long_forest():
     rows.loc[1, ["estimate", "low", "high"]] = np.nan
     return effects(rows, favours=tuple(f"favours {label}" for label in LONG.values()),
                    primary={"Outcome 0"})
+
+
+def pairs():
+    rows = Rows("reconstruction")
+    for name, r in (("FIQ", 0.6), ("IL-10", 1.17)):
+        rows.add(name, method="implied", r=r, band_low=r - 0.2, band_high=r + 0.2)
+        for arm in ARMS:
+            rows.add(name, arm, "baseline, post", "pearson", r=r / 2 if arm == "RT" else 0.9)
+    return forest.correlations(rows.frame(), arms=ARMS)
 
 
 def lines():
@@ -178,6 +185,7 @@ MAKERS = {
     "smd": differences,
     "residuals": residuals,
     "curves": lines,
+    "correlations": pairs,
     "rates": errors,
     "map": printed,
 }
@@ -357,6 +365,13 @@ def test_contrasts_stand_at_their_estimates_and_the_primary_one_is_filled():
     assert list(other.get_ydata()) == [1, 2] and list(primary.get_ydata()) == [4, 5]
     spans = [path.vertices[:, 0] for path in ax.containers[0][2][0].get_paths()]
     assert spans[0] == pytest.approx(rows.loc[0, ["low", "high"]].astype(float))
+
+
+def test_correlations_stand_in_the_line_of_their_variable():
+    marks = [line for line in pairs().lines if line.get_linestyle() == "None"]
+    assert [m.get_color() for m in marks] == [style.BLUE, style.VERMILION]
+    assert [list(m.get_xdata()) for m in marks] == [[0.3, 0.585], [0.9, 0.9]]
+    assert [[round(y) for y in m.get_ydata()] for m in marks] == [[0, 1], [0, 1]]
 
 
 def test_a_number_stands_in_its_row_and_column_of_the_map():

@@ -211,9 +211,9 @@ def test_people_and_means(trial, rows):
         (arm, visit): 30 if arm == "T" and visit != "before" else 50
         for arm in "CT" for visit in trial.visits}
     means = frames.means(trial, rows["biomarkers"], "biomarkers").set_index(["arm", "visit"])
-    assert means["value"].round(9).to_dict() == {
+    assert means["mean"].round(9).to_dict() == {
         ("C", "before"): 4, ("T", "before"): 4, ("C", "after"): 4, ("T", "after"): 2}
-    assert (means["low"] * means["high"]).round(6).equals((means["value"] ** 2).round(6))
+    assert (means["low"] * means["high"]).round(6).equals((means["mean"] ** 2).round(6))
 
 
 def test_baseline_differences_as_they_are_drawn(trial, rows):
