@@ -108,7 +108,7 @@ if found is not None:
     say(f"Over {found['cohorts'].max()} cohorts that all agree with the printed numbers, "
         f"{found['identified'].sum()} of {len(found)} unprinted statistics are identified; the "
         "others have a range.")
-    show(tables_appendix.identified(found))
+    show(tables_appendix.identified(t, found))
 
 # %%
 results.save(audit.rows(t), out, "audit")

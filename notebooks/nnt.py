@@ -62,6 +62,7 @@ estimand(t, "difference between arms in the percentage who respond, and its reci
 
 # %%
 visit, responses = nnt.responses(t)
+when = t.visit_labels.get(visit, "")
 criterion = next(iter(responses))
 known = responses[criterion].dropna()
 counts = pd.crosstab(t.arm[known.index], known.map({1: "responded", 0: "did not"}))
@@ -86,7 +87,7 @@ error = np.sqrt((share * (1 - share) / n).sum())
 half = stats.norm.ppf((1 + confidence) / 2) * error
 by_hand = 100 * np.array([reduction, reduction - half, reduction + half])
 percent = 100 * share
-say(f"**{criterion}{f', {visit}' * bool(visit)}.** {fmt.number(percent[t.treatment], 1)}% minus "
+say(f"**{criterion}{f', {when}' * bool(when)}.** {fmt.number(percent[t.treatment], 1)}% minus "
     f"{fmt.number(percent[t.control], 1)}% is {fmt.number(by_hand[0], 1)} percentage points "
     f"({confidence:.0%} interval {fmt.ci(*by_hand[1:], 1)}); "
     f"the reciprocal is {fmt.number(100 / by_hand[0])}.")
@@ -155,7 +156,7 @@ if nnt.has_curve(t):
     show(curves.responder_curve(percents, difference=band, thresholds=marked, arms=t.labels),
          "responder_curve",
          alt=f"Percent of each arm whose {declared['outcome']} improved by at least each "
-             f"threshold at {visit}, and the difference in percentage points with its pointwise "
+             f"threshold at {when}, and the difference in percentage points with its pointwise "
              "Miettinen-Nurminen band; declared thresholds "
              f"{', '.join(f'{x:g}%' for x in marked)} are marked.")
 

@@ -31,7 +31,7 @@ draws = 10000  # simulated trials a sample size, 1 or more
 # %%
 
 from mair import results
-from mair.report import curves, fmt, frames_appendix, tables_appendix
+from mair.report import curves, fmt, frames_appendix, tables_appendix, words
 from mair.report.show import Show
 from mair.report.tables_appendix import DROPOUTS, MECHANISMS, METHODS
 from mair.report.words import bullets, opening, say
@@ -82,7 +82,8 @@ if all(declared.get(key) for key in ("mean", "relative_difference", "difference"
 
 # %%
 rows = power.rows(t)
-visits, last = t.primary.visits[1:], t.primary.visits[-1]
+visits, seen_at = t.primary.visits[1:], t.visit_labels
+last = seen_at[t.primary.visits[-1]]
 found = {one.method: one for one in results.records(rows, analysis="sample_size")}
 if not visits:
     say("The primary outcome has one visit: there is no change to simulate.")
@@ -95,9 +96,9 @@ if visits:
     frame = frames_appendix.power_curve(t, rows)
     ends = "; ".join(f"{line}: {part['y'].iloc[0]:.0f} to {part['y'].iloc[-1]:.0f}"
                      for line, part in frame.groupby("line", sort=False))
-    show(curves.curves(frame, xlabel="n an arm", ylabel=f"Power at {last} (%)", markers=True,
+    show(curves.curves(frame, xlabel="n an arm", ylabel=f"Power, {last} (%)", markers=True,
                        horizontal=(100 * wanted, f"{100 * wanted:g}%")), "power_curve",
-         alt=f"Power at {last} in percent over the number an arm from {frame['x'].min()} to "
+         alt=f"Power, {last}, in percent over the number an arm from {frame['x'].min()} to "
              f"{frame['x'].max()}. {ends}.")
 
 # %%
@@ -189,10 +190,10 @@ if len(cells):
     low, high = (100 * x for x in simulated.binomial_limits(first["simulations"], first["alpha"]))
     spans = "; ".join(f"{method} {part['rate'].min():.1f} to {part['rate'].max():.1f}"
                       for method, part in rates.groupby("method", sort=False))
-    show(curves.rates(rates, band=(low, high), xlabel=f"Type I error at {visits[0]} (%)",
+    show(curves.rates(rates, band=(low, high), xlabel=f"Type I error, {seen_at[visits[0]]} (%)",
                       value=100 * first["alpha"]), "simulation_error",
-         alt=f"Type I error at {visits[0]} in percent, smallest to largest over all mechanisms: "
-             f"{spans}.")
+         alt=f"Type I error, {seen_at[visits[0]]}, in percent, smallest to largest over all "
+             f"mechanisms: {spans}.")
 
 # %%
 show(tables_appendix.simulation(t, rows, "type1"))
@@ -201,7 +202,7 @@ show(tables_appendix.simulation(t, rows, "type1"))
 if len(cells):
     judged = study.criteria(cells, first["alpha"])
     outside = "".join(f" Outside: {METHODS[r.method]}, {MECHANISMS[r.mechanism].lower()}, "
-                      f"{DROPOUTS[r.dropout]}, {r.visit}: {100 * r.type1:.2f}%."
+                      f"{DROPOUTS[r.dropout]}, {seen_at[r.visit]}: {100 * r.type1:.2f}%."
                       for r in judged[~judged["passed"]].itertuples())
     say(f"**Where theory fixes the error**, {judged['passed'].sum()} of {len(judged)} rates lie "
         f"within the exact binomial 99% limits; by chance one in a hundred does not.{outside}")
@@ -234,8 +235,8 @@ if len(cells):
             f"{span[z, 'exchangeable']} of trials, Satterthwaite in "
             f"{span[satterthwaite, 'exchangeable']}, Kenward-Roger in {span[kr, 'exchangeable']}.",
             "**Covariance.** Where the correlation falls with lag, the random intercept with "
-            f"Kenward-Roger rejects in {span[kr, 'falling', visits[0]]} at {visits[0]} and in "
-            f"{span[kr, 'falling', last]} at {last}, unstructured in {span[un, 'falling']}: no "
+            f"Kenward-Roger rejects in {span[kr, 'falling', visits[0]]} ({seen_at[visits[0]]}) "
+            f"and in {span[kr, 'falling', visits[-1]]} ({last}), unstructured in {span[un, 'falling']}: no "
             "degrees of freedom mend a wrong covariance.")
 
 # %%
@@ -256,16 +257,16 @@ if len(cells):
 if len(cells):
     at = cells[(cells["effect"] == "planned") & (cells["mechanism"] == "exchangeable")
                & (cells["visit"] == visits[0])].set_index(["dropout", "method"])["power"]
-    bullets("**The price.** At the planning difference, under compound symmetry, the power at "
-            f"{visits[0]} is " + "; ".join(
+    bullets("**The price.** At the planning difference, under compound symmetry, the power "
+            f"({seen_at[visits[0]]}) is " + "; ".join(
                 f"{METHODS[m]} {100 * at['none', m]:.1f}%, with dropout on the last score "
                 f"{100 * at['mar', m]:.1f}%" for m in (kr, un, drawn)) + ".")
 
 # %%
 method = f"{t.analysis.covariance}/{t.analysis.inference}"
 if (method, "all") in span:
-    bullets(f"**The declared method**, {method}, rejects a true null in {span[method, 'all']} of "
-            "trials over all mechanisms.")
+    bullets(f"**The declared method**, {words.method(method)}, rejects a true null in "
+            f"{span[method, 'all']} of trials over all mechanisms.")
 
 # %%
 results.save(rows, out, "power")

@@ -37,7 +37,7 @@ from mair import results
 from mair.published import identified as ranges
 from mair.report import fmt, forest, frames_appendix, tables_appendix
 from mair.report.show import Show
-from mair.report.words import bullets, estimand, opening, say
+from mair.report.words import bullets, estimand, method, opening, say
 from mair.sections import analysis, robustness
 from mair.trial import load
 
@@ -65,26 +65,26 @@ estimand(t, "difference between arms in mean change from baseline of the primary
 # %%
 rows = robustness.rows(t)
 name, declared = t.primary.name, analysis.analyse(t, t.primary.name).method
-visits = list(dict.fromkeys(rows["time"]))
+visits, seen_at = list(dict.fromkeys(rows["time"])), t.visit_labels
 grid = {visit: frames_appendix.choices(t, rows, visit) for visit in visits}
 
 # %%
 for k, visit in enumerate(visits, start=1):
     low, high = (fmt.number(f(grid[visit]["estimate"])) for f in (min, max))
-    show(forest.forest(grid[visit], xlabel=f"B at {visit}", primary=(declared,),
+    show(forest.forest(grid[visit], xlabel=f"B, {seen_at[visit]}", primary=(method(declared),),
                        text={"text": "B (CI)", "p_text": "p"}),
          f"robustness_{k}",
-         alt=f"{name} at {visit}: B with its interval under {len(grid[visit])} analyses, from "
-             f"{low} to {high}; the declared choice, {declared}, is marked.")
+         alt=f"{name}, {seen_at[visit]}: B with its interval under {len(grid[visit])} analyses, "
+             f"from {low} to {high}; the declared choice, {method(declared)}, is marked.")
 
 # %%
 for visit, frame in grid.items():
     seen = frame.dropna(subset=["low", "high"])
     with_zero = seen[(seen["low"] <= 0) & (seen["high"] >= 0)]["label"]
-    bullets(f"**{visit}**: {len(seen)} analyses, estimates from "
+    bullets(f"**{seen_at[visit]}**: {len(seen)} analyses, estimates from "
             f"{fmt.number(seen['estimate'].min())} to {fmt.number(seen['estimate'].max())}; "
             f"{len(seen) - len(with_zero)} intervals exclude zero, {len(with_zero)} contain it"
-            + (f" ({', '.join(with_zero)})" if 0 < len(with_zero) <= 5 else "") + ".")
+            + (f" ({'; '.join(with_zero)})" if 0 < len(with_zero) <= 5 else "") + ".")
 
 # %% [markdown]
 # One cohort can agree with the declared answer or change it by chance of its making. Where the
@@ -96,12 +96,12 @@ found = ranges.stored(t)
 for visit in visits if found is not None else ():
     over = ranges.over_cohorts(found, name, visit)
     answer = over.get(declared, (None, None, float("nan")))[2]
-    verdicts = {method: one[2] for method, one in over.items() if "delta=" not in method}
-    always = [m for m, v in verdicts.items() if v == v and answer == answer and v != answer]
+    verdicts = {key: one[2] for key, one in over.items() if "delta=" not in key}
+    always = [method(m) for m, v in verdicts.items() if v == v and answer == answer and v != answer]
     some = sum(v != v for v in verdicts.values())
-    bullets(f"**{visit}, over cohorts**: "
-            + (f"the answer of {declared} changes in all of them under {', '.join(always)}"
-               if always else f"no choice changes the answer of {declared} in all of them")
+    bullets(f"**{seen_at[visit]}, over cohorts**: "
+            + (f"the declared answer changes in all of them under {'; '.join(always)}"
+               if always else "no choice changes the declared answer in all of them")
             + f"; {some} choices change it in some and not in others.")
 
 # %% [markdown]
@@ -136,7 +136,7 @@ for one in results.records(rows, method="tipping-point"):
             "than imputed for the interval to contain zero; "
             f"{100 * one.beyond / max(one.imputed, 1):.0f}% of the values so imputed would lie "
             "beyond the scale")
-    bullets(f"**Tipping point, {one.time}**: {tips if one.tips else reason}.")
+    bullets(f"**Tipping point, {seen_at[one.time]}**: {tips if one.tips else reason}.")
 
 # %% [markdown]
 # In the table both arms are made worse, each by its own step. Look for the border beyond which
@@ -150,8 +150,8 @@ for visit in visits:
 for visit in visits:
     shifts = results.records(robustness.delta_grid(t, visit))
     inside = sum(one.ci_low <= 0 <= one.ci_high for one in shifts)
-    bullets(f"**{visit}**: zero lies in {inside} of the {len(shifts)} intervals."
-            if shifts else f"**{visit}**: nothing to shift.")
+    bullets(f"**{seen_at[visit]}**: zero lies in {inside} of the {len(shifts)} intervals."
+            if shifts else f"**{seen_at[visit]}**: nothing to shift.")
 
 # %% [markdown]
 # ## By design alone
@@ -163,12 +163,12 @@ for visit in visits:
 
 # %%
 for one in results.records(rows, method=robustness.REFERENCE):
-    bullets(f"**{one.time}, re-randomised**: {fmt.p(one.p)} over {one.allocations:g} "
+    bullets(f"**{seen_at[one.time]}, re-randomised**: {fmt.p(one.p)} over {one.allocations:g} "
             + ("allocations, all there are" if one.exact else
                f"allocations drawn (Monte-Carlo error {one.mc_error:.4f})")
             + f"; B {fmt.estimate(one.b, one.ci_low, one.ci_high)}.")
 for one in results.records(rows, method="d_ppc2/bca"):
-    bullets(f"**{one.time}, bootstrap**: the standardised difference in change *d* is "
+    bullets(f"**{seen_at[one.time]}, bootstrap**: the standardised difference in change *d* is "
             f"{fmt.estimate(one.d, one.ci_low, one.ci_high)}, {one.draws:g} samples.")
 
 # %% [markdown]
@@ -181,7 +181,7 @@ for one in results.records(rows, method="d_ppc2/bca"):
 # %%
 for one in results.records(rows, method=f"{declared}/groups of {t.analysis.group_size}"):
     rho = one.rho_reaching_zero
-    bullets(f"**{one.time}**: " + (
+    bullets(f"**{seen_at[one.time]}**: " + (
         f"with groups of {t.analysis.group_size} the interval reaches zero at a correlation of "
         f"{rho:.2f} within groups." if rho > 0 else
         "the interval contains zero without any correlation within groups."))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mair.report import fmt
+from mair.report import fmt, words
 from mair.report.tables_appendix import DROPOUTS, MECHANISMS, METHODS, sd_taken
 from mair.results import records
 from mair.sections import power
@@ -12,7 +12,7 @@ from mair.sections import power
 
 def choices(trial, rows, visit) -> pd.DataFrame:
     """The primary contrast at a visit under every choice, for `forest`; no shifted values."""
-    found = [(one.method, "", one.b, one.ci_low, one.ci_high,
+    found = [(words.method(one.method), "", one.b, one.ci_low, one.ci_high,
               fmt.estimate(one.b, one.ci_low, one.ci_high), fmt.p_value(one.p))
              for one in records(rows, variable=trial.primary.name, arm="difference", time=visit)
              if hasattr(one, "p") and "delta=" not in one.method]

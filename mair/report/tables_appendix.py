@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mair.published.consistency import SEVERITY
-from mair.report import fmt
+from mair.report import fmt, words
 from mair.report.table import Column, Line, Table, pivot
 from mair.results import COLUMNS, KEYS, Rows
 from mair.sections import nnt as risks
@@ -84,9 +84,10 @@ def _difference(head, statistics, show) -> Column:
 def robustness(trial, rows, found=None) -> Table:
     """The primary contrast under every choice; beside it its range over cohorts, where stored."""
     own = rows[choices.is_contrast(rows)]
-    lines = [Line({"Method": method}, {"analysis": "robustness", "variable": trial.primary.name,
-                                       "arm": "difference", "time": visit, "method": method},
-                  f"{trial.primary.name}, {visit}")
+    lines = [Line(words.method(method),
+                  {"analysis": "robustness", "variable": trial.primary.name,
+                   "arm": "difference", "time": visit, "method": method},
+                  f"{trial.primary.name}, {trial.visit_labels[visit]}")
              for visit in trial.primary.visits
              for method in dict.fromkeys(own.loc[own["time"] == visit, "method"])]
     columns = [
@@ -100,9 +101,10 @@ def robustness(trial, rows, found=None) -> Table:
     if found is not None:
         rows = pd.concat([rows, _ranges(found)])
         columns.append(Column("B over cohorts", ("b_low", "b_high"), fmt.interval))
-    return pivot(rows, lines, columns, name="robustness",
+    return pivot(rows, lines, columns, name="robustness", head="Method",
                  title=f"{trial.primary.name} under every choice",
-                 notes=["Method: covariance / inference, then the missing-data rule. Re-randomised "
+                 notes=["Method: covariance, inference, missing-data rule; delta: points by which "
+                        "the treatment arm's imputed values are made worse. Re-randomised "
                         "intervals are approximate: the other visits' shifts are held at their "
                         "estimates."])
 
@@ -114,19 +116,19 @@ def _ranges(found: pd.DataFrame) -> pd.DataFrame:
     return long.assign(arm="difference", statistic=long["statistic"] + "_" + long["end"])[COLUMNS]
 
 
-def identified(found) -> Table:
+def identified(trial, found) -> Table:
     """Small-sample contrasts that the paper does not print: identified, or their range."""
     own = found[found["analysis"].isin(["outcomes", "biomarkers"])]
-    lines = [Line({"Variable": name, "Visit": time, "Method": method},
+    lines = [Line({"Variable": name, "Visit": trial.visit_labels[time],
+                   "Method": words.method(method)},
                   {"analysis": section, "variable": name, "arm": "difference", "time": time,
                    "method": method})
              for section, name, time, method in dict.fromkeys(zip(
                  *(own[key] for key in ("analysis", "variable", "time", "method")), strict=True))]
     columns = [Column(s, (f"{s}_low", f"{s}_high", f"{s}_identified"),
-                      lambda low, high, one, digits=digits:
-                      f"{fmt.number(low, digits)} identified" if one == 1
-                      else fmt.interval(low, high, digits))
-               for s, digits in (("se", 2), ("df", 1), ("p", 3))]
+                      lambda low, high, one, show=show:
+                      f"{show(low)} identified" if one == 1 else f"{show(low)} to {show(high)}")
+               for s, show in (("se", fmt.number), ("df", "{:.1f}".format), ("p", fmt.p_value))]
     return pivot(_ranges(own), lines, columns, name="identified",
                  title="What the printed numbers identify",
                  notes=[f"Over {found['cohorts'].max()} cohorts that agree with the printed "
@@ -148,37 +150,38 @@ def delta_grid(trial, visit) -> Table | None:
                           "method": f"delta={line.keys['treatment_delta']:g}/control={step:g}"})
                for step in steps]
     return pivot(rows, lines, columns, name=f"delta_grid_{trial.primary.visits.index(visit)}",
-                 title=f"Imputed values made worse in either arm, {visit}",
+                 title=f"Imputed values made worse in either arm, {trial.visit_labels[visit]}",
                  head=f"{trial.treatment} worse by",
-                 notes=["random-intercept/kenward-roger/mi-mar; the same imputations in every "
-                        "place; in the outcome's points, towards the bad end."])
+                 notes=["Random intercept, Kenward-Roger, imputed at random; the same imputations "
+                        "in every place; in the outcome's points, towards the bad end."])
 
 
 def power_by_size(trial, rows) -> Table | None:
     """Simulated power by n an arm, with and without dropout, beside the noncentral t's."""
     declared, (_, _, sizes, shares) = trial.sections["sample_size"], power.sizes(trial)
-    visits = trial.primary.visits[1:]
+    visits = {visit: trial.visit_labels[visit] for visit in trial.primary.visits[1:]}
     if not visits:
         return None
     lines = [Line(f"{n}", {"analysis": "power", "arm": "difference", "n": n}) for n in sizes]
     columns = [Column("Noncentral t", ("power",), _percent, lambda line: {
         "variable": f"{line.keys['n']} an arm", "method": "t"}, "t")]
     heads = {share: f"Dropout {share:.0%}" if share else "No dropout" for share in shares}
-    columns += [Column(f"{heads[share]}::{visit}", ("power", "mc_se"),
+    columns += [Column(f"{heads[share]}::{label}", ("power", "mc_se"),
                        lambda p, error: f"{_percent(p)} ({100 * error:.1f})",
                        lambda line, share=share, visit=visit: {
                            "variable": power.scenario(line.keys["n"], dropout=share),
                            "time": visit, "method": power.METHOD}, f"dropout_{share:g}_{visit}")
-                for share in shares for visit in visits]
+                for share in shares for visit, label in visits.items()]
     return pivot(
         pd.concat([rows, power.formula(trial)]), lines, columns, name="power_by_size",
         title="Simulated power by n an arm, % (Monte-Carlo error)", head="n an arm",
-        spanners={heads[share]: tuple(f"{heads[share]}::{visit}" for visit in visits)
-                  for share in shares},
+        spanners={head: tuple(f"{head}::{label}" for label in visits.values())
+                  for head in heads.values()},
         notes=[f"Difference {planning.difference(declared):g} at every later visit, SD "
-               f"{declared['sd']:g}, correlation {CORRELATION:g}; {power.METHOD}, two-sided "
-               f"level {declared['alpha']:g}, {trial.analysis.draws} trials a number. Dropout is "
-               "the share of each arm lost by the last visit, more often after a worse score."])
+               f"{declared['sd']:g}, correlation {CORRELATION:g}; {words.method(power.METHOD)}, "
+               f"two-sided level {declared['alpha']:g}, {trial.analysis.draws} trials a number. "
+               "Dropout is the share of each arm lost by the last visit, more often after a worse "
+               "score."])
 
 
 def _percent(share) -> str:
@@ -227,17 +230,17 @@ def simulation(trial, rows, statistic) -> Table | None:
     for row in judged.to_dict("records") if statistic == "type1" else ():
         marks.add(study.scenario(row), "difference", row["visit"], row["method"],
                   within=row["passed"])
-    visits = list(dict.fromkeys(cells["visit"]))
+    visits = {visit: trial.visit_labels[visit] for visit in dict.fromkeys(cells["visit"])}
     part = cells[cells["effect"] == effect]
     lines = [Line({"Dropout": DROPOUTS[dropout].capitalize()},
                   {"analysis": "power", "arm": "difference", "variable": study.scenario(
                       {"mechanism": mechanism, "dropout": dropout, "effect": effect})},
                   MECHANISMS[mechanism])
              for mechanism in study.MECHANISMS for dropout in study.DROPOUTS]
-    columns = [Column(f"{visit}::{label}", (statistic, "within"),
+    columns = [Column(f"{shown}::{label}", (statistic, "within"),
                       lambda rate, within: _percent(rate) + {1: "*", 0: "†"}.get(within, ""),
                       {"time": visit, "method": method}, f"{visit}_{label}")
-               for visit in visits for method, label in METHODS.items()]
+               for visit, shown in visits.items() for method, label in METHODS.items()]
     error = part["coverage_mc_se" if statistic == "coverage" else "mc_se"].max()
     low, high = binomial_limits(first["simulations"], first["alpha"])
     notes = {
@@ -255,8 +258,8 @@ def simulation(trial, rows, statistic) -> Table | None:
     return pivot(pd.concat([rows, marks.frame()]), lines, columns, name=f"simulation_{statistic}",
                  title=f"{title} of five methods, %",
                  notes=[note for key, note in notes.items() if key in ("all", statistic)],
-                 spanners={visit: tuple(f"{visit}::{label}" for label in METHODS.values())
-                           for visit in visits})
+                 spanners={shown: tuple(f"{shown}::{label}" for label in METHODS.values())
+                           for shown in visits.values()})
 
 
 def consistency(checked) -> Table:

@@ -78,9 +78,9 @@ METHODS = {
     "unstructured": "unstructured covariance", "by-arm": "a variance in each arm",
     "kenward-roger": "Kenward-Roger", "satterthwaite": "Satterthwaite", "z": "z",
     "ml": "by maximum likelihood", "clda": "common mean at baseline",
-    "ancova": "analysis of covariance", "mi-mar": "missing scores imputed at random",
-    "mi-j2r": "missing scores imputed as jumping to the control arm",
-    "mi-cr": "missing scores imputed as of the control arm",
+    "ancova": "analysis of covariance", "mi-mar": "imputed at random",
+    "mi-j2r": "imputed by jump to reference", "mi-cr": "imputed by copy of reference",
+    "rerandomisation": "re-randomised", "conditional-mean": "conditional mean imputed",
 }
 COVARIANCES = {
     "random-intercept": "all visits of a person as equally (and not negatively) correlated, with "
