@@ -236,8 +236,8 @@ if len(cells):
             f"{span[satterthwaite, 'exchangeable']}, Kenward-Roger in {span[kr, 'exchangeable']}.",
             "**Covariance.** Where the correlation falls with lag, the random intercept with "
             f"Kenward-Roger rejects in {span[kr, 'falling', visits[0]]} ({seen_at[visits[0]]}) "
-            f"and in {span[kr, 'falling', visits[-1]]} ({last}), unstructured in {span[un, 'falling']}: no "
-            "degrees of freedom mend a wrong covariance.")
+            f"and in {span[kr, 'falling', visits[-1]]} ({last}), unstructured in "
+            f"{span[un, 'falling']}: no degrees of freedom mend a wrong covariance.")
 
 # %%
 if len(cells):
