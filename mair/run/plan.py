@@ -14,6 +14,7 @@ import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -88,9 +89,8 @@ class Plan:
     code : dict of Path to str
         Package and notebooks before anything ran: what is edited meanwhile is a change for
         the next run.
-    sources, parameters, keys : dict
-        By notebook: its source, what is injected, and the hash of all that does not show
-        only while it runs.
+    sources : dict of str to Source
+        By notebook.
     left_out : dict of str to str
         Notebook to reason.
     """
@@ -101,8 +101,6 @@ class Plan:
     inputs: dict[Path, str]
     code: dict[Path, str] = field(default_factory=dict)
     sources: dict[str, notebook.Source] = field(default_factory=dict)
-    parameters: dict[str, dict] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     made: dict[str, dict] = field(default_factory=dict)  # the notebooks' entries in the manifest
     _digests: dict[str, str] = field(default_factory=dict)
@@ -120,6 +118,21 @@ class Plan:
             if name not in self._digests:
                 self._digests[name] = of_part(content, tuple(map(unquote, name.split("/"))))
         return digest([self._digests[name] for name in asked])
+
+    @cached_property
+    def parameters(self) -> dict[str, dict]:
+        """By notebook, what is injected: of the choices of the analysis, those it declares."""
+        values = vars(self.trial)["analysis"].model_dump()
+        return {name: {key: values[key] for key in source.parameters if key in values}
+                for name, source in self.sources.items()}
+
+    @cached_property
+    def keys(self) -> dict[str, str]:
+        """By notebook, one hash of all it depends on that does not show only while it runs."""
+        common = [platform.python_version(), self.code[LOCK],
+                  *(self.code[PACKAGE / "run" / name] for name in RUNNER)]
+        return {name: digest([self.code[source.path.resolve()], self.parameters[name], *common])
+                for name, source in self.sources.items()}
 
     def stands(self, name: str, made: dict) -> bool:
         """Whether a notebook would come out as it did in an earlier run."""
@@ -271,13 +284,6 @@ def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS)
     problems = [line for source in found.sources.values() for line in source.problems]
     if problems:
         raise TrialError(problems)
-    values = trial.analysis.model_dump()
-    common = [platform.python_version(), found.code[LOCK],
-              *(found.code[PACKAGE / "run" / name] for name in RUNNER)]
-    for name, source in found.sources.items():
-        injected = {key: values[key] for key in source.parameters if key in values}
-        found.parameters[name] = injected
-        found.keys[name] = digest([found.code[source.path.resolve()], injected, *common])
     return found
 
 
@@ -316,13 +322,15 @@ def _has(trial, needs: str | Path | None) -> bool:
         return bool(trial.synthetic and trial.published and trial.data_path == COHORT)
     if needs == "published":
         return trial.published is not None
-    return needs is None or bool(trial.sections.get(needs))
+    return needs is None or trial.declares(needs)
 
 
 def _make(plan: Plan, build: Build, server, echo) -> None:
     """Execute what has to be, assemble the whole beside the target, and swap it in."""
     with build.staging() as staging:
-        done, intact = build.manifest.get("notebooks", {}), build.intact
+        done, intact = build.manifest, build.intact
+        same = done and done["parameters"]["trial"] == plan.label(plan.trial.path)
+        done = done["notebooks"] if same else {}
         plan.made = {name: done[name] for name in plan.keys if name in done
                      and intact.issuperset(done[name]["files"]) and plan.stands(name, done[name])}
         parts = {name: staging / "parts" / name for name in plan.keys}

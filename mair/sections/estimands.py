@@ -72,7 +72,7 @@ def _used(trial: Trial, key) -> pd.DataFrame:
     if key.analysis == "nnt":
         known = nnt.responses(trial)[1][key.variable].notna().to_frame()
         return known if key.method.startswith("completers") else known | True
-    seen = trial.scores(key.variable).notna()
+    seen = trial.seen(key.variable)
     if key.method.startswith("d_ppc2"):
         pair = seen[[trial.reference, key.time]]
         return pair.mul(pair.all(axis=1) & trial.described(key.variable), axis=0)

@@ -26,7 +26,7 @@ def rows(trial: Trial) -> pd.DataFrame:
     """
     out = Rows("flow")
     _recruited(trial, out)
-    seen = trial.scores(trial.primary.name).notna()
+    seen = trial.seen(trial.primary.name)
     _retained(trial, seen, out)
     _lost(trial, seen, out)
     _analysed(trial, out)
@@ -95,7 +95,7 @@ def _analysed(trial: Trial, out: Rows) -> None:
     """Who enters the mixed model of each outcome, and who is left out for a covariate."""
     complete = models.complete_covariates(trial)
     for name in [*trial.outcomes, *trial.biomarkers]:
-        used = trial.scores(name).notna().any(axis=1) & complete
+        used = trial.seen(name).any(axis=1) & complete
         _count(out, trial, f"analysed: {name}", used, (*trial.arms, "overall"))
     for covariate in trial.covariates:
         missing = covariate.values.isna()

@@ -60,7 +60,7 @@ def _contrast(out: Rows, name: str, visit: str, method: str, values, **extra) ->
 
 def incomplete(trial: Trial, name: str) -> bool:
     """Whether somebody was not seen at a visit of the variable."""
-    return bool(trial.scores(name).isna().to_numpy().any())
+    return bool((~trial.seen(name)).to_numpy().any())
 
 
 def grid(trial: Trial, name: str) -> list[estimates.Estimate]:

@@ -25,5 +25,5 @@ def rows(trial: Trial) -> pd.DataFrame:
         Columns of ``results.csv``, in a run's order.
     """
     frames = [flow.rows(trial)]
-    frames += [module.rows(trial) for key, module in MODULES.items() if trial.sections.get(key)]
+    frames += [module.rows(trial) for key, module in MODULES.items() if trial.declares(key)]
     return pd.concat(frames, ignore_index=True)

@@ -78,6 +78,11 @@ class Trial:
         """(control, treatment)."""
         return self.control, self.treatment
 
+    def declares(self, key: str) -> bool:
+        """Whether the trial file has a section of this name, with something in it."""
+        self._parts["any", "sections", key] = None
+        return bool(vars(self)["sections"].get(key))
+
     @property
     def has_data(self) -> bool:
         """Whether the trial file names data."""

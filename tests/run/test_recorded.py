@@ -1,0 +1,227 @@
+"""What reruns after a change is what could come out otherwise: every key, one at a time.
+
+The table says which notebooks show or use a key. That those left alone would have come out
+the same is tried: each is executed with everything changed at once that does not concern it.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import re
+
+import pandas as pd
+import pytest
+import yaml
+
+from mair.run import plan as run
+from mair.run.output import files, sha256
+from mair.trial import TrialError, load
+from mair.trial.errors import ROOT
+from mair.trial.file import read_yaml
+
+PARAMS = ROOT / "params" / "mair.yaml"
+ALL = set(run.NOTEBOOKS)
+OPEN = ALL - {"audit"}  # those that open by saying which trial this is
+ROWS = {"audit", "reconstruction"}  # these compute every section's rows
+MODELS = {"outcomes", "biomarkers", "robustness", *ROWS}
+# The first pattern that matches a key says which notebooks depend on it.
+TABLE = [
+    (r"about/(registration|citation)", set()),  # the page alone
+    (r"about/", {"flow"}),
+    (r"(trial|arm/labels/.*)$", OPEN),
+    (r"synthetic", ALL),
+    (r"allocation/", set()),  # strata would count in robustness; the scheme is only stated
+    (r"arm/|visits|participant", ALL),
+    (r"covariates", MODELS | {"flow", "nnt"}),
+    (r"outcomes/[^/]+/label", {"outcomes", "baseline"}),
+    (r"outcomes/FIQ/primary", {"flow", "baseline", "outcomes", "robustness", "power", *ROWS}),
+    (r"outcomes/FIQ/better", {"outcomes", "nnt", "robustness", *ROWS}),
+    (r"outcomes/[^/]+/better", {"outcomes", "audit"}),
+    (r"outcomes/FIQ/range", {"outcomes", "robustness", *ROWS}),
+    (r"outcomes/[^/]+/range", {"outcomes", *ROWS}),
+    (r"outcomes/[^/]+/step", ROWS),
+    (r"outcomes/FIQ/columns", MODELS - {"biomarkers"} | {"flow", "nnt", "power"}),
+    (r"outcomes/[^/]+/columns", {"flow", "outcomes", *ROWS}),
+    (r"biomarkers/[^/]+/(label|unit)", {"biomarkers"}),
+    (r"biomarkers/[^/]+/transform", {"biomarkers", *ROWS}),
+    (r"biomarkers/[^/]+/columns", {"flow", "biomarkers", *ROWS}),
+    (r"describe/", {"outcomes", "biomarkers", *ROWS}),
+    (r"baseline/\d+/label", {"baseline"}),
+    (r"baseline/\d+/kind", set()),  # as it is inferred without
+    (r"baseline/", {"baseline", *ROWS}),
+    (r"responders/", {"nnt", *ROWS}),
+    (r"flow/", {"flow", *ROWS}),
+    (r"sample_size/", {"flow", "power", *ROWS}),
+    (r"estimand/summary", set()),  # each notebook states its own
+    (r"estimand/", {"outcomes", "biomarkers", "nnt", "robustness"}),
+    (r"analysis/group_size", {"robustness"}),
+]
+# Values that are right where another letter at the end of the text is not.
+OTHERWISE = {
+    "true": "false", "lower": "higher", "higher": "lower", "complete": "blocks", "yes": "no",
+    "female": "male", "binary": "categorical", "categorical": "binary", "lost": "preference",
+}  # fmt: skip
+ANALYSIS = {
+    "covariance": ({"outcomes", "biomarkers", "robustness", "power", *ROWS}, "unstructured"),
+    "variance": ({"outcomes", "biomarkers", "robustness", *ROWS}, "by-arm"),
+    "inference": ({"outcomes", "biomarkers", "robustness", "power", *ROWS}, "satterthwaite"),
+    "estimator": ({"outcomes", "biomarkers", "robustness", *ROWS}, "clda"),
+    "missing": ({"outcomes", "biomarkers", "robustness", *ROWS}, "mi-mar"),
+    "responder_missing": ({"nnt"}, "worst-case"),
+    "risk_interval": ({"nnt"}, "skewness-corrected"),
+    "confidence": (ALL - {"audit"} | ROWS, "0.9"),
+    "fdr_families": ({"outcomes", "biomarkers", *ROWS}, {"outcomes": None}),
+    "seed": ({"outcomes", "biomarkers", "nnt", "robustness", "power", *ROWS}, "7"),
+    "draws": ({"outcomes", "biomarkers", "nnt", "robustness", "power", *ROWS}, "500"),
+}
+
+
+def _leaves(value, path=()):
+    """Paths and values of every key; a list of mappings is entered, any other is one value."""
+    if isinstance(value, dict):
+        for key, inside in value.items():
+            yield from _leaves(inside, (*path, key))
+    elif isinstance(value, list) and isinstance(value[0], dict):
+        for place, inside in enumerate(value):
+            yield from _leaves(inside, (*path, place))
+    else:
+        yield path, value
+
+
+def _candidates(value):
+    """Other values that a key might hold, likely ones first; None takes the key away."""
+    if isinstance(value, list):
+        yield from ([*value[:-1], None], value[:-1], [*value, "more"])
+    elif value is not None:
+        yield OTHERWISE.get(value, f"{value} more")
+        if re.fullmatch(r"[\d.]+", value):
+            yield from (str(float(value) * 0.9), str(int(float(value)) + 1))
+    yield None
+
+
+def _put(content: dict, path: tuple, value) -> dict:
+    content = copy.deepcopy(content)
+    *above, last = path
+    here = content
+    for key in above:
+        here = here[key]
+    if value is None and isinstance(here, dict):
+        del here[last]
+    else:
+        here[last] = value
+    return content
+
+
+class Case:
+    """The finished run's notebooks against trial files that differ from it."""
+
+    def __init__(self, built, folder):
+        self.made = json.loads((built / "manifest.json").read_text())["notebooks"]
+        self.base = run.plan(PARAMS)
+        self.file = folder / "mair.yaml"
+        self.raw = read_yaml(PARAMS)[0]
+        for key in ("data", "published"):
+            self.raw[key] = str((PARAMS.parent / self.raw[key]).resolve())
+
+    def rerun(self, content: dict) -> set[str]:
+        """Notebooks that would be executed; a TrialError where the file would be refused."""
+        self.file.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+        changed = dataclasses.replace(self.base, trial=load(self.file), _digests={})
+        return {name for name in changed.keys if not changed.stands(name, self.made[name])}
+
+    def alone(self, path: tuple, value) -> tuple[dict, set[str]] | None:
+        """The first other value of a key that can be loaded, and what it reruns."""
+        for other in _candidates(value):
+            try:
+                content = _put(self.raw, path, other)
+                if other != value:
+                    return content, self.rerun(content)
+            except TrialError:
+                continue
+        return None
+
+
+@pytest.fixture(scope="module")
+def case(built, tmp_path_factory):
+    return Case(built, tmp_path_factory.mktemp("changed"))
+
+
+@pytest.fixture(scope="module")
+def changes(case):
+    """Every key that can be changed alone: the changed file and what it reruns."""
+    found = {}
+    for path, value in _leaves(case.raw):
+        if path[0] not in ("data", "published", "participant"):
+            found["/".join(map(str, path))] = case.alone(path, value)
+    return found
+
+
+def test_nothing_reruns_without_a_change(case):
+    assert case.rerun(case.raw) == set()
+
+
+def test_each_key_reruns_the_notebooks_that_use_it(changes):
+    wrong = {}
+    for key, change in changes.items():
+        expected = next(notebooks for pattern, notebooks in TABLE if re.match(pattern, key))
+        if change is not None and change[1] != expected:
+            wrong[key] = (sorted(change[1] - expected), sorted(expected - change[1]))
+    assert wrong == {}
+    changed = sum(change is not None for change in changes.values())
+    assert changed > 150 and len(changes) - changed < 40  # the others cannot change alone
+
+
+@pytest.mark.parametrize("key", ANALYSIS)
+def test_each_choice_reruns_the_notebooks_that_use_it(case, key):
+    expected, value = ANALYSIS[key]
+    if key in type(vars(case.base.trial)["analysis"]).model_fields:
+        assert case.rerun(_put(case.raw, ("analysis", key), value)) == expected
+
+
+def test_a_data_column_a_module_and_a_printed_number(case, monkeypatch, tmp_path):
+    content = dict(case.raw, data=str(tmp_path / "data.csv"))
+    data = pd.read_csv(case.raw["data"], dtype=str, keep_default_na=False)
+    for column, expected in (("crp_post", {"biomarkers", *ROWS}), ("sessions", {"flow", *ROWS}),
+                             ("age", {"baseline", *ROWS}),
+                             ("fiq_post", {"outcomes", "nnt", "robustness", "power", *ROWS})):
+        changed = data.copy()
+        seen = changed.index[changed[column] != ""][0]
+        changed.loc[seen, column] = str(float(changed.loc[seen, column]) - 1)
+        changed.to_csv(content["data"], index=False)
+        assert case.rerun(content) == expected, column
+    for file, expected in (("sections/nnt.py", {"nnt", *ROWS}), ("studies/bench.py", set()),
+                           ("data/published.csv", ROWS), ("results.py", ALL)):
+        monkeypatch.setattr(run, "sha256", lambda path, file=file:
+                            "other" if path == ROOT / "mair" / file else sha256(path))
+        assert case.rerun(case.raw) >= expected, file
+        assert case.rerun(case.raw) - expected <= {"power", "audit"}, file
+
+
+@pytest.mark.parametrize("name", ["flow", "baseline", "nnt", "biomarkers"])
+def test_what_is_left_alone_would_have_come_out_the_same(case, changes, built, tmp_path, name):
+    """With every change at once that does not concern a notebook, it is equal to the byte."""
+    content = case.raw
+    for key, change in changes.items():
+        if change is None or name in change[1]:
+            continue
+        path = tuple(int(part) if part.isdecimal() else part for part in key.split("/"))
+        here = change[0]
+        for part in path[:-1]:
+            here = here[part]
+        value = here.get(path[-1]) if isinstance(here, dict) else here[path[-1]]
+        try:
+            both = _put(content, path, value)
+            if name not in case.rerun(both):
+                content = both
+        except (TrialError, KeyError, IndexError):
+            continue
+    assert content != case.raw and name not in case.rerun(content)
+    run.run(case.file, tmp_path / "out", table={name: run.NOTEBOOKS[name]}, echo=lambda _: None)
+    own = [f for f in files(tmp_path / "out") if f in case.made[name]["files"]]
+    assert set(own) == set(case.made[name]["files"])
+    for file in own:
+        ours, theirs = (folder / file for folder in (built, tmp_path / "out"))
+        shown = theirs.read_bytes().replace(str(case.file).encode(), b"params/mair.yaml")
+        assert shown == ours.read_bytes(), file
