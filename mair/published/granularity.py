@@ -1,11 +1,12 @@
-"""What whole numbers allow: GRIM, GRIMMER and DEBIT, by exact enumeration.
+"""What whole numbers allow: GRIM and GRIMMER, by exact enumeration.
 
-Scores are multiples of a grain (``step / items``) counted from the low end of the scale, so
-that the sum of n scores is a whole number of grains. Every sum that prints as the mean is
-tried, and for each every sum of squares that prints as the SD: it has the parity of the sum,
-is no smaller than that of scores as equal as they can be, and no larger than that of scores
-at the ends of the scale. On scales short enough (`EXACT`) the sums of squares that occur are
-enumerated; elsewhere these conditions are necessary only, so nothing possible is refused.
+Scores are multiples of a grain (a step, or a step over the items of a mean score) counted from
+the low end of the scale, so that the sum of n scores is a whole number of grains. Every sum
+that prints as the mean is tried, and for each every sum of squares that prints as the SD: it
+has the parity of the sum, is no smaller than that of scores as equal as they can be, and no
+larger than that of scores at the ends of the scale. On scales short enough (`EXACT`) the sums
+of squares that occur are enumerated; elsewhere these conditions are necessary only, so nothing
+possible is refused. On a scale from 0 to 1 they are sufficient, too: that is DEBIT.
 
 References
 ----------
@@ -25,14 +26,10 @@ DUST = 1e-7  # relative to a grain
 EXACT = 500  # n times the grains of the scale: up to here all is enumerated
 
 
-def whole(low: float, high: float) -> range:
-    """The whole numbers of a closed interval."""
-    return range(math.ceil(low - DUST), math.floor(high + DUST) + 1)
-
-
 def sums(mean: Interval, n: int, grain: float, low: float = 0.0) -> range:
     """Sums of n scores, in grains above ``low``, whose mean lies in an interval."""
-    return whole((mean.low - low) * n / grain, (mean.high - low) * n / grain)
+    first, last = ((end - low) * n / grain for end in (mean.low, mean.high))
+    return range(math.ceil(first - DUST), math.floor(last + DUST) + 1)
 
 
 def extremes(total: int, n: int, most: float = math.inf) -> tuple[float, float]:
@@ -75,7 +72,7 @@ def occurring(n: int, most: int) -> list[int]:
     return [bits[total] for total in range(n * most + 1)]
 
 
-def grim(mean: str, n: int, *, step: float = 1, items: int = 1, rule: str = "half") -> bool:
+def grim(mean: str, n: int, *, step: float = 1, rule: str = "half") -> bool:
     """Whether n scores can have this printed mean.
 
     Parameters
@@ -83,9 +80,8 @@ def grim(mean: str, n: int, *, step: float = 1, items: int = 1, rule: str = "hal
     mean : str
         As printed.
     n : int
-    step, items : float, int
-        Scores are means of ``items`` answers that are multiples of ``step``; a percentage is
-        a mean with ``step`` 100.
+    step : float
+        Scores are multiples of it; a percentage is a mean with ``step`` 100.
     rule : {"half", "rounded twice", "truncated"}
 
     Examples
@@ -93,34 +89,30 @@ def grim(mean: str, n: int, *, step: float = 1, items: int = 1, rule: str = "hal
     >>> grim("30.13", 19), grim("30.13", 15)
     (False, True)
     """
-    return len(sums(values(mean, rule), n, step / items)) > 0
+    return len(sums(values(mean, rule), n, step)) > 0
 
 
-def grim_can_fail(mean: str, n: int, *, step: float = 1, items: int = 1) -> bool:
+def grim_can_fail(mean: str, n: int, *, step: float = 1) -> bool:
     """Whether possible means lie further apart than one unit of the last digit."""
-    return step / items / n > 10.0 ** -decimals(mean) * (1 + DUST)
+    return step / n > 10.0 ** -decimals(mean) * (1 + DUST)
 
 
-def possible_n(means, most: int, *, step: float = 1, items: int = 1, least: int = 2) -> list[int]:
+def possible_n(means, most: int, *, step: float = 1, least: int = 2) -> list[int]:
     """The n, largest first, at which all of several printed means are possible."""
-    return [
-        n for n in range(most, least - 1, -1)
-        if all(grim(mean, n, step=step, items=items) for mean in means)
-    ]
+    return [n for n in range(most, least - 1, -1)
+            if all(grim(mean, n, step=step) for mean in means)]
 
 
 @lru_cache(maxsize=50_000)
-def grimmer(
-    mean: str, sd: str, n: int, *, step: float = 1, items: int = 1,
-    low: float | None = None, high: float | None = None, rule: str = "half",
-) -> bool:
+def grimmer(mean: str, sd: str, n: int, *, step: float = 1, low: float | None = None,
+            high: float | None = None, rule: str = "half") -> bool:
     """Whether n scores can have this printed mean and SD (n - 1).
 
     Parameters
     ----------
     mean, sd : str
         As printed; ``rule`` is that of the SD, the mean is rounded half up or half even.
-    n, step, items
+    n, step
         As for `grim`.
     low, high : float, optional
         Ends of the scale.
@@ -129,41 +121,25 @@ def grimmer(
     --------
     >>> grimmer("3.79", "0.85", 19), grimmer("3.79", "0.86", 19)
     (True, False)
+    >>> grimmer("0.36", "0.11", 20, low=0, high=1)  # DEBIT
+    False
     """
-    grain, start = step / items, low or 0.0
-    most = math.inf if low is None or high is None else round((high - low) / grain)
-    for total in sums(values(mean), n, grain, start):
-        if not math.isinf(most) and not 0 <= total <= n * most:
-            continue
-        found = squares(values(sd, rule), total, n, grain, most)
-        if n * most <= EXACT:
-            found = [q for q in found if occurring(n, most)[total] >> q & 1]
-        if len(found):
-            return True
+    most = math.inf if low is None or high is None else round((high - low) / step)
+    for total in sums(values(mean), n, step, low or 0.0):
+        if math.isinf(most) or 0 <= total <= n * most:
+            found = squares(values(sd, rule), total, n, step, most)
+            if n * most <= EXACT:
+                found = [q for q in found if occurring(n, most)[total] >> q & 1]
+            if len(found):
+                return True
     return False
 
 
-def grimmer_can_fail(mean: str, sd: str, n: int, *, step: float = 1, items: int = 1) -> bool:
+def grimmer_can_fail(mean: str, sd: str, n: int, *, step: float = 1) -> bool:
     """Whether possible SDs lie further apart than one unit of the last digit."""
-    grain, unit = step / items, 10.0 ** -decimals(sd)
-    ways = max(1, len(sums(values(mean), n, grain)))
-    # neighbouring sums of squares differ by 2 grains squared
-    return grain**2 / ((n - 1) * max(values(sd).high, unit)) / ways > unit
-
-
-def debit(mean: str, sd: str, n: int, *, rule: str = "half") -> bool:
-    """Whether n answers of 0 or 1 can have this printed mean and SD (n - 1).
-
-    Examples
-    --------
-    >>> debit("0.36", "0.11", 20)
-    False
-    """
-    target = values(sd, rule)
-    return any(
-        target.meets(math.sqrt(k * (n - k) / (n * (n - 1))))
-        for k in sums(values(mean), n, 1.0) if 0 <= k <= n
-    )
+    unit, ways = 10.0 ** -decimals(sd), max(1, len(sums(values(mean), n, step)))
+    # neighbouring sums of squares differ by 2 steps squared
+    return step**2 / ((n - 1) * max(values(sd).high, unit)) / ways > unit
 
 
 @lru_cache(maxsize=20_000)
@@ -187,18 +163,14 @@ def rest_possible(
         so many scores can have.
     """
     (n, mean, sd), (m, mean_seen, sd_seen) = everyone, seen
-    k, most = n - m, round((high - low) / step)
-    sum_fits = False
+    k, most, sum_fits = n - m, round((high - low) / step), False
     for total in sums(values(mean), n, step, low):
         whole_q = squares(values(sd), total, n, step, most)
         for part in sums(values(mean_seen), m, step, low):
-            if not 0 <= total - part <= k * most:
-                continue
-            sum_fits = True
-            seen_q = squares(values(sd_seen), part, m, step, most)
-            if not len(whole_q) or not len(seen_q):
-                continue
-            least, largest = extremes(total - part, k, most)
-            if whole_q[0] - seen_q[-1] <= largest and whole_q[-1] - seen_q[0] >= least:
-                return True, True
+            if 0 <= total - part <= k * most:
+                sum_fits, seen_q = True, squares(values(sd_seen), part, m, step, most)
+                least, largest = extremes(total - part, k, most)
+                if len(whole_q) and len(seen_q) and whole_q[0] - seen_q[-1] <= largest and (
+                        whole_q[-1] - seen_q[0] >= least):
+                    return True, True
     return sum_fits, False

@@ -48,15 +48,10 @@ def problems(frame: pd.DataFrame, name: str = "published.csv") -> list[str]:
     found = []
     for row, record in enumerate(frame.to_dict("records"), start=2):
         if not PRINTED.fullmatch(record["printed"]):
-            found.append(
-                f"{name}: row {row}, printed: {record['printed']!r}; expected digits with an "
-                "optional <, > and ASCII minus"
-            )
-        found += [
-            f"{name}: row {row}, {column}: empty; expected a value"
-            for column in ("variable", "statistic", "source")
-            if not record[column]
-        ]
+            found.append(f"{name}: row {row}, printed: {record['printed']!r}; expected digits "
+                         "with an optional <, > and ASCII minus")
+        found += [f"{name}: row {row}, {column}: empty; expected a value"
+                  for column in ("variable", "statistic", "source") if not record[column]]
     doubled = frame.duplicated([*KEYS, "source"])
     for row in frame.index[doubled]:
         keys = ",".join(frame.loc[row, [*KEYS, "source"]])
@@ -142,20 +137,15 @@ class Lookup:
     """
 
     def __init__(self, frame: pd.DataFrame):
-        self._first: dict[tuple[str, ...], Number] = {}
-        self._by_source: dict[tuple[str, ...], Number] = {}
+        self._found: dict[tuple[str, ...], Number] = {}
         for record in frame[[*KEYS, "source", "printed"]].itertuples(index=False, name=None):
-            number = Number(record[-1])
-            self._first.setdefault(record[:-2], number)
-            self._by_source[record[:-1]] = number
+            for key in (record[:-2], record[:-1]):
+                self._found.setdefault(key, Number(record[-1]))
 
-    def __call__(
-        self, analysis, variable, arm="", time="", method="", *, statistic, source=None
-    ) -> Number:
+    def __call__(self, analysis, variable, arm="", time="", method="", *, statistic,
+                 source=None) -> Number:
         key = (analysis, variable, arm, time, method, statistic)
-        if source is None:
-            return self._first[key]
-        return self._by_source[(*key, source)]
+        return self._found[key if source is None else (*key, source)]
 
     def __contains__(self, key) -> bool:
-        return tuple(key) in self._first
+        return tuple(key) in self._found

@@ -31,7 +31,7 @@ ALARM = SEVERITY["within rounding"] + 0.5
 # A screen rules values out without saying which is right; every other check computes the
 # number, or its possible neighbours, from others.
 SCREENS = {
-    "none", "grimmer", "debit", "dropouts", "scale of mean", "scale of sd", "scale",
+    "none", "grimmer", "dropouts", "scale of mean", "scale of sd", "scale",
     "quartiles", "sign", "se ratio", "denominator", "direction", "significance", "word for d",
     "larger effect", "fdr", "effect sizes together", "mean changes", "retention test",
     "nnt unit", "randomised denominators",

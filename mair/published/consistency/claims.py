@@ -36,24 +36,24 @@ def read(path: Path | str) -> pd.DataFrame:
 
 def claims_of(sheet: Sheet, kind: str) -> list[dict]:
     """The claims of a kind."""
-    return [] if sheet.claims is None else [
-        c for c in sheet.claims.to_dict("records") if c["claim"] == kind]
+    claims = () if sheet.claims is None else sheet.claims.to_dict("records")
+    return [claim for claim in claims if claim["claim"] == kind]
 
 
 def said(kind: str, name: str):
     """Register a check of every contrast that a claim of a kind is about.
 
-    The function gets the sheet, the word and the contrast's keys; it returns None, or the
-    number held against the word, the judgement, a line of text and the prints used.
+    The function gets the sheet, the word and the contrast's keys; it returns nothing, or the
+    number held against the word, the word, a judgement, a line of text and the prints used.
     """
     def register(find):
         @check(name)
         def of(sheet: Sheet):
             for claim in claims_of(sheet, kind):
                 for keys in sheet.contrasts:
-                    about = (keys[0] == claim["analysis"] and all(
-                        claim[c] == "*" or value in claim[c].split(";")
-                        for c, value in (("variable", keys[1]), ("time", keys[3]))))
+                    about = keys[0] == claim["analysis"] and all(
+                        claim[column] == "*" or key in claim[column].split(";")
+                        for column, key in (("variable", keys[1]), ("time", keys[3])))
                     if about and (found := find(sheet, claim["word"], keys)):
                         p, word, *rest = found
                         yield replace(p, printed=word, source=claim["source"]), *rest
@@ -72,13 +72,12 @@ def size(sheet: Sheet, word: str, keys: tuple):
                    if p.statistic in CUTS}
     ranges = {"small": (cuts["small"], cuts["medium"]),
               "moderate": (cuts["medium"], cuts["large"]), "large": (cuts["large"], 99.0)}
-    first, *_, last = [ranges[w] for w in word.split(" to ") * 2]
-    low, high = first[0], last[1]
-    name = next((w for w, (a, b) in ranges.items() if a <= abs(d.value) < b), "below small")
-    return (d, word, Judgement("exact" if low <= abs(d.value) < high else "other convention",
+    low, high = ranges[word.split(" to ")[0]][0], ranges[word.split(" to ")[-1]][1]
+    at, fits = abs(d.value), low <= abs(d.value) < high
+    name = next((w for w, (a, b) in ranges.items() if a <= at < b), "below small")
+    return (d, word, Judgement("exact" if fits else "other convention",
                                f"{name} by the cut-offs printed", d.values.size()),
-            f"|d| = {abs(d.value):g}, {word} from {low:g}" + (f" to {high:g}" if high < 99 else ""),
-            (d,))
+            f"|d| = {at:g}, {word} from {low:g}" + (f" to {high:g}" if high < 99 else ""), (d,))
 
 
 @said("significant", "significance")
@@ -118,9 +117,8 @@ def families(sheet: Sheet, analysis: str) -> dict[str, list]:
     """The families of p that a reader could mean, each a list of lists of prints."""
     ps = [p for keys in sheet.contrasts if (p := sheet.get(*keys, "p"))]
     own = [p for p in ps if p.analysis == analysis]
-    visits = list(dict.fromkeys(keys[3] for keys in sheet.contrasts if keys[0] == analysis))
     found = {"one table": [own], "all tables": [ps]}
-    if len({p.time for p in own}) > 1:
+    if len(visits := dict.fromkeys(p.time for p in own)) > 1:
         found["one visit"] = [[p for p in own if p.time == visit] for visit in visits]
     return found
 
@@ -128,7 +126,7 @@ def families(sheet: Sheet, analysis: str) -> dict[str, list]:
 def adjusted(prints: list[Print]) -> dict[int, Interval]:
     """Benjamini-Hochberg q of prints (by place), with all p at their low and high ends."""
     ends = np.clip([(p.values.low, p.values.high) for p in prints], 0, 1).reshape(-1, 2)
-    qs = zip(*map(benjamini_hochberg, ends.T), strict=True)
+    qs = np.transpose([benjamini_hochberg(end) for end in ends.T])
     return {p.at: Interval(float(a), float(b)) for p, (a, b) in zip(prints, qs, strict=True)}
 
 
@@ -136,19 +134,18 @@ def adjusted(prints: list[Print]) -> dict[int, Interval]:
 def fdr(sheet: Sheet):
     """Which significant p survive the correction, in each family."""
     for claim in claims_of(sheet, "fdr"):
-        found = {name: {at: q for group in groups for at, q in adjusted(group).items()}
-                 for name, groups in families(sheet, claim["analysis"]).items()}
-        for p in (p for (group,) in [families(sheet, claim["analysis"])["one table"]]
-                  for p in group):
+        groups = families(sheet, claim["analysis"])
+        found = {name: {at: q for group in some for at, q in adjusted(group).items()}
+                 for name, some in groups.items()}
+        for p in groups["one table"][0]:
             if p.values.low >= LEVEL or p.relation == ">":
                 continue
-            qs = {name: q[p.at] for name, q in found.items() if p.at in q}
+            qs = {name: q[p.at] for name, q in found.items()}
             lost = [name for name, q in qs.items() if q.low >= LEVEL]
-            open_ = [name for name, q in qs.items() if q.low < LEVEL <= q.high]
-            kept = [name for name in qs if name not in lost + open_]
-            verdict = ("exact" if not lost + open_ else "within rounding" if not lost
-                       else "other convention" if kept + open_ else "impossible")
-            name = " or ".join(kept) if lost + open_ else "every family"
-            text = ", ".join(f"{n}: q {q.low:.4f} to {q.high:.4f}" for n, q in qs.items())
+            kept = [name for name, q in qs.items() if q.high < LEVEL]
+            verdict = ("exact" if len(kept) == len(qs) else "within rounding" if not lost
+                       else "other convention" if len(lost) < len(qs) else "impossible")
+            name = "every family" if verdict == "exact" else " or ".join(kept)
             yield (replace(p, source=claim["source"]),
-                   Judgement(verdict, name, min(qs.values(), key=lambda q: q.low)), text, (p,))
+                   Judgement(verdict, name, min(qs.values(), key=lambda q: q.low)),
+                   ", ".join(f"{n}: q {q.low:.4f} to {q.high:.4f}" for n, q in qs.items()), (p,))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from functools import lru_cache
 
 from mair.published import granularity as g
-from mair.published.consistency.engine import Judgement, check, unsure, yes_no
+from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
 from mair.published.consistency.sheet import Print, Sheet
 from mair.published.rounding import RULES, Interval, image, values
 
@@ -49,57 +49,37 @@ def possible_sizes(sheet: Sheet) -> dict[tuple, int]:
     return found
 
 
-@check("grim", **MEAN)
-def grim(sheet: Sheet, mean: Print):
+@check("grim", given=people, **MEAN)
+def grim(sheet: Sheet, mean: Print, n: int):
     """Whether n scores of this grain have the mean; if not, which smaller n could."""
-    n, step = people(sheet, mean), sheet.step(mean.variable)
-    if n is None:
-        return None
-    k, inputs = mean.value * n / step, (sheet.size(mean),)
+    step, inputs = sheet.step(mean.variable), (sheet.size(mean),)
+    k, text = mean.value * n / step, f"n = {n}: "
     around = Interval(math.floor(k + 1e-9) * step / n, math.ceil(k - 1e-9) * step / n)
-    text = f"n = {n}: " + " or ".join(dict.fromkeys(f"{v:.4f}" for v in (around.low, around.high)))
+    text += " or ".join(dict.fromkeys(f"{v:.4f}" for v in (around.low, around.high)))
     if not g.grim_can_fail(mean.printed, n, step=step):
         return unsure("any mean is possible"), text, inputs
     rule = next((r for r in RULES if g.grim(mean.printed, n, step=step, rule=r)), "")
-    fewer = possible_sizes(sheet).get(mean.key[:4])
     if rule == "half":
         return yes_no(True, f"n={n}", around), text, inputs
-    if fewer:
+    if fewer := possible_sizes(sheet).get(mean.key[:4]):
         total = g.sums(values(mean.printed), fewer, step)[0] * step
         text += f"; n = {fewer}: {total:g}/{fewer} = {total / fewer:.4f}"
         return Judgement("other convention", f"n={fewer}", around), text, inputs
     return Judgement("within rounding" if rule else "impossible", rule, around), text, inputs
 
 
-def _sd(sheet: Sheet, sd: Print):
-    """The mean, the printed n and the possible n that belong to an SD with a grain."""
-    mean, n = sheet.get(*sd.key[:4], "mean"), people(sheet, sd)
-    if mean is None or n is None or sheet.get(*sd.key) is not sd:
-        return None, None, None
-    return mean, n, possible_sizes(sheet).get(sd.key[:4], n)
+def mean_with(sheet: Sheet, sd: Print) -> Print | None:
+    """The mean beside an SD."""
+    return sheet.get(*sd.key[:4], "mean")
 
 
-def _two_points(sheet: Sheet, sd: Print) -> bool:
-    return (sheet.scale(sd.variable, sd.source), sheet.step(sd.variable)) == ((0.0, 1.0), 1)
-
-
-@check("debit", **SD)
-def debit(sheet: Sheet, sd: Print):
-    """Whether answers of 0 or 1 have the mean and the SD."""
-    mean, _, use = _sd(sheet, sd)
-    if mean is None or not _two_points(sheet, sd):
-        return None
-    return (yes_no(g.debit(mean.printed, sd.printed, use), f"n={use}"),
-            f"n = {use}, mean {mean}", (sheet.size(mean), mean))
-
-
-@check("grimmer", **SD)
-def grimmer(sheet: Sheet, sd: Print):
+@check("grimmer", first=True, given=mean_with, **SD)
+def grimmer(sheet: Sheet, sd: Print, mean: Print):
     """Whether scores have the mean and the SD, at the n at which the mean is possible."""
-    mean, n, use = _sd(sheet, sd)
-    if mean is None or _two_points(sheet, sd):
+    if (n := people(sheet, sd)) is None:
         return None
-    step, (low, high) = sheet.step(sd.variable), sheet.scale(sd.variable, sd.source) or (None, None)
+    use, step = possible_sizes(sheet).get(sd.key[:4], n), sheet.step(sd.variable)
+    low, high = sheet.scale(sd.variable, sd.source) or (None, None)
     inputs, text = (sheet.size(mean), mean), f"n = {use}, mean {mean}"
     if use < 2 or not g.grimmer_can_fail(mean.printed, sd.printed, use, step=step):
         return unsure("any SD is possible"), text, inputs
@@ -107,50 +87,45 @@ def grimmer(sheet: Sheet, sd: Print):
     def fits(m, rule="half"):
         return g.grimmer(mean.printed, sd.printed, m, step=step, low=low, high=high, rule=rule)
 
-    text += _nearest_sds(mean, sd, use, step)
     rule = next((rule for rule in RULES if fits(use, rule)), None)
-    if rule:
-        found = (Judgement("other convention", f"n={use}") if use != n else
-                 yes_no(True, f"n={n}") if rule == "half" else Judgement("within rounding", rule))
-    else:
-        smaller = next((m for m in range(use - 1, max(2, use // 2), -1)
-                        if g.grim(mean.printed, m, step=step) and fits(m)), None)
-        found = Judgement("other convention", f"n={smaller}") if smaller else yes_no(False)
-    return found, text, inputs
+    m = use if rule else next((m for m in range(use - 1, max(2, use // 2), -1)
+                               if g.grim(mean.printed, m, step=step) and fits(m)), None)
+    found = (yes_no(False) if m is None else Judgement("other convention", f"n={m}") if m != n
+             else yes_no(True, f"n={n}") if rule == "half" else Judgement("within rounding", rule))
+    return found, text + _nearest_sds(
+        mean, sd, use, step, high / step if low == 0 else math.inf), inputs
 
 
-def _nearest_sds(mean, sd, n, step) -> str:
+def _nearest_sds(mean, sd, n, step, most) -> str:
     """The possible SDs next to the printed one, for the line of text."""
     near = []
     for total in g.sums(values(mean.printed), n, step):
-        around = total**2 / n
+        around, (least, largest) = total**2 / n, g.extremes(total, n, most)
         q = round(around + (n - 1) * (sd.value / step) ** 2)
         near += [step * math.sqrt((v - around) / (n - 1)) for v in range(q - 3, q + 4)
-                 if (v - total) % 2 == 0 and v >= around]
-    near = sorted(near, key=lambda v: abs(v - sd.value))[:2]
-    return ": possible SDs " + ", ".join(f"{v:.4f}" for v in sorted(near)) if near else ""
+                 if (v - total) % 2 == 0 and max(around, least) <= v <= largest]
+    near = sorted(sorted(near, key=lambda v: abs(v - sd.value))[:2])
+    return ": possible SDs " + ", ".join(f"{v:.4f}" for v in near) if near else ""
 
 
 @check("scale of mean", **MEAN)
 def scale_of_mean(sheet: Sheet, mean: Print):
     """A mean lies inside the scale."""
     scale = sheet.scale(mean.variable, mean.source)
-    if scale is None or mean.arm == "difference":
-        return None
-    ends = Interval(*scale)
-    return yes_no(mean.values.meets(ends), "inside", ends), f"{ends.low:g} to {ends.high:g}"
+    ends = scale and Interval(*scale)
+    return ends and mean.arm != "difference" and (
+        yes_no(mean.values.meets(ends), "inside", ends), f"{ends.low:g} to {ends.high:g}")
 
 
-@check("scale of sd", first=True, **SD)
-def scale_of_sd(sheet: Sheet, sd: Print):
+@check("scale of sd", first=True, given=mean_with, **SD)
+def scale_of_sd(sheet: Sheet, sd: Print, mean: Print):
     """An SD is no larger than mean, n and scale allow: that of scores at the two ends.
 
     Bhatia R, Davis C. Am Math Mon 2000;107:353-7.
     """
-    mean = sheet.get(*sd.key[:4], "mean")
-    n = sheet.size(mean) if mean and sd.arm in sheet.arms else None
-    scale = sheet.scale(sd.variable, mean.source) if n else None
-    if scale is None or n.value < 2 or not mean.values.meets(Interval(*scale)):
+    n, scale = sheet.size(mean), sheet.scale(sd.variable, mean.source)
+    if sd.arm not in sheet.arms or n is None or n.value < 2 or scale is None or (
+            not mean.values.meets(Interval(*scale))):
         return None
     top = image(lambda x: (x - scale[0]) * (scale[1] - x), mean.values).high
     largest = math.sqrt(max(0.0, top) * n.value / (n.value - 1))
@@ -161,37 +136,34 @@ def scale_of_sd(sheet: Sheet, sd: Print):
 @check("dropouts", analysis=SECTIONS[1:], statistic=("mean", "sd"), first=True)
 def dropouts(sheet: Sheet, p: Print):
     """Everybody's baseline against that of those described: the rest must be possible."""
-    everyone = sheet.moments("baseline", p.variable, p.arm)
-    part = sheet.moments(*p.key[:4])
+    everyone, part = sheet.moments("baseline", p.variable, p.arm), sheet.moments(*p.key[:4])
     if p.arm not in sheet.arms or sheet.visits[:1] != [p.time] or not everyone or not part:
         return None
     (n_all, mean, sd), (n_part, m, s) = everyone, part
     n, seen = int(n_all.value), possible_sizes(sheet).get(m.key[:4], int(n_part.value))
-    k, inputs, is_mean = n - seen, [*everyone, *part], p.statistic == "mean"
+    k, inputs, is_mean = n - seen, [*everyone, *part], p is m
     if k == 0:
-        whole = mean if is_mean else sd
-        return [("nobody left out", whole.values, whole.value)], "the same people", inputs
+        return [formula(lambda x: x, mean if is_mean else sd, name="nobody left out")], (
+            "the same people"), inputs
     if k < 0 or seen < 2:
-        why, same = "more described than randomised", (mean.printed, sd.printed) == (
-            m.printed, s.printed)
+        same, why = (f"{mean}, {sd}" == f"{m}, {s}"), "more described than randomised"
         return (yes_no(same, why), why, inputs) if is_mean else None
-    rest = (mean.values * n - m.values * seen) * (1 / k)
 
     def left(s_all, s_part, gap):
         return (n - 1) * s_all**2 - (seen - 1) * s_part**2 - seen * k / n * gap**2
 
-    squares = image(left, sd.values.size(), s.values.size(), (m.values - rest).size())
+    _, rest, at = formula(lambda all_, some: (n * all_ - seen * some) / k, mean, m)
+    squares = image(left, *(iv.size() for iv in (sd.values, s.values, m.values - rest)))
     scale, step = sheet.scale(p.variable, m.source), sheet.step(p.variable)
+    sum_fits, squares_fit = scale is None or rest.meets(Interval(*scale)), squares.high >= 0
     if scale and step and n <= LARGE:
         sum_fits, squares_fit = g.rest_possible(
             (n, mean.printed, sd.printed), (seen, m.printed, s.printed), step, *scale)
         if not sum_fits and k < n and not g.grim(m.printed, seen, step=step):
             return None  # the mean itself is not possible, which GRIM says
-    else:
-        sum_fits, squares_fit = scale is None or rest.meets(Interval(*scale)), squares.high >= 0
-    name, value = f"{n} - {seen} people", (n * mean.value - seen * m.value) / k
+    name = f"{n} - {seen} people"
     if is_mean:
-        text = f"({n} x {mean} - {seen} x {m}) / {k} = {value:.2f}"
-        return yes_no(sum_fits, name, rest), text, inputs
-    text = f"sum of squares left to {k} people {left(sd.value, s.value, m.value - value):.1f}"
-    return (yes_no(squares_fit, name, squares), text, inputs) if sum_fits else None
+        return (yes_no(sum_fits, name, rest), f"({n} x {mean} - {seen} x {m}) / {k} = {at:.2f}",
+                inputs)
+    return (yes_no(squares_fit, name, squares), f"sum of squares left to {k} people "
+            f"{left(sd.value, s.value, m.value - at):.1f}", inputs) if sum_fits else None
