@@ -100,25 +100,16 @@ def _measures(raw: dict) -> Iterator[Rule]:
 def _where_measured(raw: dict, where: tuple, measure: dict) -> Iterator[Rule]:
     """``columns`` in a wide file, ``column`` in a long one."""
     visit, visits, columns = _at(raw, "visit"), _texts(raw, "visits"), measure.get("columns")
-    key, other, shape = "columns", "column", "wide"
-    expected = "a wide file, one a visit (a long file has visit: <column>)"
-    if visit:
-        key, other, shape, expected = other, key, "long", f"a long file (visit: {visit})"
-    yield (other in measure, (*where, other),
-           f"{shown(measure.get(other))}, expected {key}: in {expected}")
+    key, other, shape = ("column", "columns", "long") if visit else ("columns", "column", "wide")
+    yield (other in measure, (*where, other), f"{shown(measure.get(other))}, expected {key}: in a "
+           f"{shape} file ({f'visit: {visit}' if visit else 'a long file has visit: <column>'})")
     yield (_at(raw, "data") and not {key, other} & set(measure), (*where, key),
            f"{MISSING} in a {shape} file")
-    if visit or not isinstance(columns, list) or not visits:
-        return
-    if len(columns) != len(visits):
-        wrong = (f"{len(columns)} given, expected {len(visits)}, one a visit "
-                 f"({', '.join(visits)}), null where it was not measured")
-    elif columns[0] is None:
-        wrong = f"null at {visits[0]}, expected a column at the reference visit"
-    else:
-        wrong = "null at every later visit, expected a column at one of them"
-    yield len(columns) != len(visits) or not (columns[0] and any(columns[1:])), (
-        *where, "columns"), wrong
+    if visits and not visit and isinstance(columns, list):
+        held = len(columns) == len(visits) and columns[0] and any(columns[1:])
+        yield (not held, (*where, "columns"), f"{shown(columns)}, expected {len(visits)}, one a "
+               f"visit ({', '.join(visits)}): null where it was not measured, but a column at "
+               f"{visits[0]} and a later one")
 
 
 def _columns(raw: dict) -> Iterator[Rule]:

@@ -187,9 +187,9 @@ class People:
         """A column of numbers by participant; anything else is a problem."""
         return self.values(name, where, number_of, "a number", some, cells=True, dtype=float)
 
-    def texts(self, name: str, where: tuple, some: str = "", needed: str = "") -> pd.Series:
-        """A column of text or labels by participant; an empty cell is a problem if needed."""
-        return self.values(name, where, _given if needed else lambda text: text, needed, some)
+    def texts(self, name: str, where: tuple, some: str = "") -> pd.Series:
+        """A column of text or labels by participant; nan where it is missing."""
+        return self.values(name, where, lambda text: text, "text", some)
 
     def yes_no(self, name: str, where: tuple, complete: bool) -> pd.Series:
         """A yes/no column by participant: True, False, or None where it is empty.
@@ -202,12 +202,13 @@ class People:
             for text in (label, column.codes.get(label)):
                 if text is not None and text.casefold() in YES_NO:
                     return YES_NO[text.casefold()]
-            return _given(None) if label is not None or complete else None
+            return given(None) if label is not None or complete else None
 
         return self.values(name, where, parser, "yes or no", "yes or no", dtype=object)
 
 
-def _given(text: str | None) -> str:
+def given(text: str | None) -> str:
+    """A parser that refuses a missing cell."""
     if text is None:
         raise ValueError
     return text

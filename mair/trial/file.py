@@ -17,6 +17,7 @@ from mair.trial.schema import TrialFile, known_keys
 from mair.trial.tables import text_of
 
 MOST_VALUES = 100_000
+A_FILE = "a trial file (YAML in UTF-8)"
 BY_HAND = "given by hand"
 _TAGS = {"scalar": "str", "sequence": "seq", "mapping": "map"}
 _EXPECTED = {
@@ -27,7 +28,7 @@ _EXPECTED = {
 }
 
 
-def read_yaml(path: Path, expected: str = "a trial file (.yaml)") -> tuple[dict, list[str]]:
+def read_yaml(path: Path, expected: str = A_FILE) -> tuple[dict, list[str]]:
     """One YAML file as mappings, lists, text and None, whatever a scalar looks like.
 
     Parameters
@@ -51,15 +52,11 @@ def read_yaml(path: Path, expected: str = "a trial file (.yaml)") -> tuple[dict,
     try:
         node = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.CBaseLoader)
         content = None if node is None else _plain(node, problems, itertools.count())
-    except OSError as error:
-        raise TrialError(f"{name}: {error.strerror.lower()}, expected {expected}") from error
-    except UnicodeDecodeError as error:
-        raise TrialError(f"{name}: cannot be read as UTF-8 text ({error})") from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise TrialError(f"{name}: {where}not valid YAML ({what})") from error
+        line = f"line {mark.line + 1}: " if mark else ""
+        what = getattr(error, "strerror", None) or getattr(error, "problem", None) or str(error)
+        raise TrialError(f"{name}: {line}{what.splitlines()[0]}, expected {expected}") from error
     if not isinstance(content, dict):
         held = "the file is empty" if content is None else f"{shown(content)} stands there"
         raise TrialError(f"{name}: {held}, expected keys of a trial file such as arm:")
@@ -172,7 +169,7 @@ def chain(path: Path) -> tuple[Source, list[str]]:
     TrialError
         A file cannot be read, or extends itself.
     """
-    files, problems, expected = [], [], "a trial file (.yaml)"
+    files, problems, expected = [], [], A_FILE
     while True:
         content, found = read_yaml(path, expected)
         files.append((display(path), path, content))

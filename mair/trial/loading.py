@@ -172,5 +172,6 @@ def _columns(people: People) -> dict[str, pd.Series]:
             reader = people.numbers if role in FLOW_NUMBERS else people.texts
             found[role] = reader(name, ("flow", role))
     if name := getattr(spec.allocation, "strata", None):
-        found["strata"] = people.texts(name, ("allocation", "strata"), needed="a stratum")
+        where = ("allocation", "strata")
+        found["strata"] = people.values(name, where, columns.given, "a stratum")
     return found

@@ -9,6 +9,7 @@ is known.
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 import warnings
@@ -110,8 +111,6 @@ def read(path: Path) -> Table:
         raise TrialError(f"{name}: {kind or 'no ending'}, expected {listed(_READERS)}")
     if not path.is_file():
         raise TrialError(f"{name}: no such file, expected the trial's data")
-    if path.stat().st_size == 0:
-        raise TrialError(f"{name}: the file is empty, expected one line of column names and rows")
     try:
         table = _READERS[kind](path)
     except TrialError:
@@ -167,22 +166,14 @@ def _grid(path: Path, lines: list[tuple[int, list]]) -> Table:
 
 
 def _csv(path: Path) -> Table:
-    file = display(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TrialError(f"{file}: byte {error.start} is not UTF-8, expected a CSV file saved as "
-                         "UTF-8") from error
+    text = path.read_text(encoding="utf-8-sig")
     if "\0" in text:
-        raise TrialError(f"{file}: holds binary data, expected comma-separated text")
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
-    lines, last = [], 0
-    for cells in reader:
-        lines.append((last + 1, cells))
-        last = reader.line_num
+        raise TrialError(f"{display(path)}: holds binary data, expected comma-separated text")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = [(reader.line_num, cells) for cells in reader]
     header = next((cells for _, cells in lines if cells), [""])
     if len(header) == 1 and (mark := re.search(r"[;\t|]", header[0])):
-        raise TrialError(f"{file}: columns are separated by {mark[0]!r}, expected commas")
+        raise TrialError(f"{display(path)}: columns are separated by {mark[0]!r}, expected commas")
     return _grid(path, lines)
 
 

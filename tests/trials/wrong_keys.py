@@ -111,32 +111,40 @@ KEYS = {
         {"visits": ["baseline"], "responders": None},
         [
             "visits: ['baseline'], expected two visits or more",
-            "outcomes.FIQ.columns: 3 given, expected 1, one a visit (baseline), "
-            "null where it was not measured",
-            "biomarkers.CRP.columns: 3 given, expected 1, one a visit (baseline), "
-            "null where it was not measured",
+            "outcomes.FIQ.columns: ['fiq_0', 'fiq_1', 'fiq_2'], expected 1, one a visit (baseline): "
+            "null where it was not measured, but a column at baseline and a later one",
+            "biomarkers.CRP.columns: ['crp_0', 'crp_1', null], expected 1, one a visit (baseline): "
+            "null where it was not measured, but a column at baseline and a later one",
         ],
     ),
     "columns of the wrong length": (
         {"outcomes": {"FIQ": {"columns": ["fiq_0", "fiq_1"]}}},
         [
-            "outcomes.FIQ.columns: 2 given, expected 3, one a visit (baseline, post, followup), "
-            "null where it was not measured"
+            "outcomes.FIQ.columns: ['fiq_0', 'fiq_1'], expected 3, one a visit (baseline, post, "
+            "followup): null where it was not measured, but a column at baseline and a later one"
         ],
     ),
     "no reference visit": (
         {"biomarkers": {"CRP": {"columns": [None, "crp_0", "crp_1"]}}},
-        ["biomarkers.CRP.columns: null at baseline, expected a column at the reference visit"],
+        [
+            "biomarkers.CRP.columns: [null, 'crp_0', 'crp_1'], expected 3, one a visit (baseline, "
+            "post, followup): null where it was not measured, but a column at baseline and a "
+            "later one"
+        ],
     ),
     "no later visit": (
         {"biomarkers": {"CRP": {"columns": ["crp_0", None, None]}}},
-        ["biomarkers.CRP.columns: null at every later visit, expected a column at one of them"],
+        [
+            "biomarkers.CRP.columns: ['crp_0', null, null], expected 3, one a visit (baseline, "
+            "post, followup): null where it was not measured, but a column at baseline and a "
+            "later one"
+        ],
     ),
     "column in a wide file": (
         {"outcomes": {"FIQ": {"columns": None, "column": "fiq_0"}}},
         [
-            "outcomes.FIQ.column: 'fiq_0', expected columns: in a wide file, one a visit "
-            "(a long file has visit: <column>)"
+            "outcomes.FIQ.column: 'fiq_0', expected columns: in a wide file (a long file has "
+            "visit: <column>)"
         ],
     ),
     "neither column nor columns": (
