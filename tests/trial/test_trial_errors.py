@@ -41,116 +41,60 @@ def test_wrong_keys(name):
 # --- the data of a wide file: what to do to the table, and the lines ---------------------
 
 WIDE = {
-    "missing column": (
-        lambda t: rename(t, "fiq_1", "fiq1"),
-        ["column fiq_1: not in the file, expected by outcomes.FIQ; did you mean fiq1?"],
-    ),
-    "missing describe column": (
-        lambda t: rename(t, "seen", "Seen_post"),
-        ["column seen: not in the file, expected by describe.biomarkers; did you mean Seen_post?"],
-    ),
-    "missing participant column": (
-        lambda t: rename(t, "id", "ID"),
-        ["column id: not in the file, expected by participant; did you mean ID?"],
-    ),
-    "column name twice": (
-        lambda t: rename(t, "edu", "age"),
-        ["column age stands twice, expected each name once"],
-    ),
-    "duplicate participant": (
-        lambda t: put(t, 4, "id", "7.0"),
-        [
-            "column id, participant 7 (row 4): stands in row 2 too, expected one row a "
-            "participant (a long file has visit: <column>)"
-        ],
-    ),
-    "empty participant id": (
-        lambda t: put(t, 4, "id", "  "),
-        ["column id, row 4: empty, expected a participant's id"],
-    ),
-    "neither arm": (
-        lambda t: put(t, 3, "arm", "ABCT"),
-        ["column arm, participant 8 (row 3): 'ABCT', expected RT or MAIR"],
-    ),
-    "missing arm": (
-        lambda t: put(t, 3, "arm", ""),
-        ["column arm, participant 8 (row 3): empty, expected RT or MAIR"],
-    ),
-    "not a number": (
-        lambda t: put(t, 2, "fiq_1", "abc"),
-        ["column fiq_1, participant 7 (row 2): 'abc', expected a number from 0 to 100"],
-    ),
-    "decimal comma": (
-        lambda t: put(t, 2, "fiq_1", "3,5"),
-        ["column fiq_1, participant 7 (row 2): '3,5', expected a number from 0 to 100"],
-    ),
-    "outside the range": (
-        lambda t: put(t, 5, "fiq_0", "120.0"),
-        ["column fiq_0, participant 10 (row 5): 120.0, expected a number from 0 to 100"],
-    ),
-    "infinite": (
-        lambda t: put(t, 5, "crp_1", "inf"),
-        [
-            "column crp_1, participant 10 (row 5): 'inf', expected a number above 0 "
-            "(transform: log)"
-        ],
-    ),
-    "not positive under log": (
-        lambda t: (put(t, 5, "crp_1", "0"), put(t, 6, "crp_0", "-1.5")),
-        [
-            "column crp_0, participant 11 (row 6): -1.5, expected a number above 0 "
-            "(transform: log)",
-            "column crp_1, participant 10 (row 5): 0, expected a number above 0 (transform: log)",
-        ],
-    ),
-    "a limit in an outcome": (
-        lambda t: put(t, 5, "fiq_0", "<5"),
-        ["column fiq_0, participant 10 (row 5): '<5', expected a number from 0 to 100"],
-    ),
+    "missing column": (lambda t: rename(t, "fiq_1", "fiq1"),
+        ["column fiq_1: not in the file, expected by outcomes.FIQ; did you mean fiq1?"]),
+    "missing describe column": (lambda t: rename(t, "seen", "Seen_post"),
+        ["column seen: not in the file, expected by describe.biomarkers; did you mean "
+         "Seen_post?"]),
+    "missing participant column": (lambda t: rename(t, "id", "ID"),
+        ["column id: not in the file, expected by participant; did you mean ID?"]),
+    "column name twice": (lambda t: rename(t, "edu", "age"),
+        ["column age stands twice, expected each name once"]),
+    "duplicate participant": (lambda t: put(t, 4, "id", "7.0"),
+        ["column id, participant 7 (row 4): stands in row 2 too, expected one row a "
+         "participant (a long file has visit: <column>)"]),
+    "empty participant id": (lambda t: put(t, 4, "id", "  "),
+        ["column id, row 4: empty, expected a participant's id"]),
+    "neither arm": (lambda t: put(t, 3, "arm", "ABCT"),
+        ["column arm, participant 8 (row 3): 'ABCT', expected RT or MAIR"]),
+    "missing arm": (lambda t: put(t, 3, "arm", ""),
+        ["column arm, participant 8 (row 3): empty, expected RT or MAIR"]),
+    "not a number": (lambda t: put(t, 2, "fiq_1", "abc"),
+        ["column fiq_1, participant 7 (row 2): 'abc', expected a number from 0 to 100"]),
+    "decimal comma": (lambda t: put(t, 2, "fiq_1", "3,5"),
+        ["column fiq_1, participant 7 (row 2): '3,5', expected a number from 0 to 100"]),
+    "outside the range": (lambda t: put(t, 5, "fiq_0", "120.0"),
+        ["column fiq_0, participant 10 (row 5): 120.0, expected a number from 0 to 100"]),
+    "infinite": (lambda t: put(t, 5, "crp_1", "inf"),
+        ["column crp_1, participant 10 (row 5): 'inf', expected a number above 0 (transform: "
+         "log)"]),
+    "not positive under log": (lambda t: (put(t, 5, "crp_1", "0"), put(t, 6, "crp_0", "-1.5")),
+        ["column crp_0, participant 11 (row 6): -1.5, expected a number above 0 (transform: "
+         "log)",
+         "column crp_1, participant 10 (row 5): 0, expected a number above 0 (transform: log)"]),
+    "a limit in an outcome": (lambda t: put(t, 5, "fiq_0", "<5"),
+        ["column fiq_0, participant 10 (row 5): '<5', expected a number from 0 to 100"]),
     "nothing measured": (
         lambda t: [put(t, row, "fiq_2", cell) for row, cell in ((2, "NA"), (5, " "), (6, "."))],
-        [
-            "column fiq_2: no value at all, expected scores of outcomes.FIQ at followup "
-            "(null in the trial file where it was not measured)"
-        ],
-    ),
-    "describe not yes or no": (
-        lambda t: (put(t, 2, "seen", "maybe"), put(t, 3, "seen", "")),
-        [
-            "column seen, participant 7 (row 2): 'maybe', expected yes or no",
-            "column seen, participant 8 (row 3): empty, expected yes or no",
-        ],
-    ),
+        ["column fiq_2: no value at all, expected scores of outcomes.FIQ at followup (null in "
+         "the trial file where it was not measured)"]),
+    "describe not yes or no": (lambda t: (put(t, 2, "seen", "maybe"), put(t, 3, "seen", "")),
+        ["column seen, participant 7 (row 2): 'maybe', expected yes or no",
+         "column seen, participant 8 (row 3): empty, expected yes or no"]),
     "covariate of numbers and text": (
         lambda t: [put(t, row, "sessions", cell) for row, cell in ((3, "many"), (4, "inf"))],
-        [
-            "column sessions, participant 8 (row 3): 'many', expected a number",
-            "column sessions, participant 9 (row 4): 'inf', expected a number",
-        ],
-    ),
-    "a feature without any value": (
-        lambda t: [put(t, row, "edu", "") for row in range(2, 8)],
-        ["column edu: no value at all, expected values for baseline.edu"],
-    ),
-    "binary of three values": (
-        lambda t: put(t, 2, "sex", "other"),
-        ["column sex: 3 values (female, male, other), expected two for baseline.sex"],
-    ),
-    "a row with too many cells": (
-        lambda t: t[3].append("9"),
-        ["row 4: 16 cells, expected 15"],
-    ),
-    "no rows": (
-        lambda t: drop(t, *range(2, 8)),
-        ["no row below the column names, expected participants"],
-    ),
-    "two faults at once": (
-        lambda t: (put(t, 2, "fiq_1", "abc"), put(t, 7, "arm", "x")),
-        [
-            "column arm, participant 12 (row 7): 'x', expected RT or MAIR",
-            "column fiq_1, participant 7 (row 2): 'abc', expected a number from 0 to 100",
-        ],
-    ),
+        ["column sessions, participant 8 (row 3): 'many', expected a number",
+         "column sessions, participant 9 (row 4): 'inf', expected a number"]),
+    "a feature without any value": (lambda t: [put(t, row, "edu", "") for row in range(2, 8)],
+        ["column edu: no value at all, expected values for baseline.edu"]),
+    "binary of three values": (lambda t: put(t, 2, "sex", "other"),
+        ["column sex: 3 values (female, male, other), expected two for baseline.sex"]),
+    "a row with too many cells": (lambda t: t[3].append("9"), ["row 4: 16 cells, expected 15"]),
+    "no rows": (lambda t: drop(t, *range(2, 8)),
+        ["no row below the column names, expected participants"]),
+    "two faults at once": (lambda t: (put(t, 2, "fiq_1", "abc"), put(t, 7, "arm", "x")),
+        ["column arm, participant 12 (row 7): 'x', expected RT or MAIR",
+         "column fiq_1, participant 7 (row 2): 'abc', expected a number from 0 to 100"]),
 }
 
 
@@ -201,48 +145,30 @@ def test_a_stratum_is_needed():
 # --- a long file -------------------------------------------------------------------------
 
 LONG = {
-    "a visit the trial does not have": (
-        lambda t: put(t, 3, "visit", "month 3"),
-        ["column visit, participant 7 (row 3): 'month 3', expected baseline, post or followup"],
-    ),
-    "an empty visit": (
-        lambda t: put(t, 3, "visit", ""),
-        ["column visit, participant 7 (row 3): empty, expected baseline, post or followup"],
-    ),
-    "a visit twice": (
-        lambda t: put(t, 4, "visit", "post"),
-        [
-            "column visit, participant 7 (row 4): post stands in row 3 too, expected each visit "
-            "once"
-        ],
-    ),
+    "a visit the trial does not have": (lambda t: put(t, 3, "visit", "month 3"),
+        ["column visit, participant 7 (row 3): 'month 3', expected baseline, post or followup"]),
+    "an empty visit": (lambda t: put(t, 3, "visit", ""),
+        ["column visit, participant 7 (row 3): empty, expected baseline, post or followup"]),
+    "a visit twice": (lambda t: put(t, 4, "visit", "post"),
+        ["column visit, participant 7 (row 4): post stands in row 3 too, expected each visit "
+         "once"]),
     "what should not change": (
         lambda t: (put(t, 3, "age", "51"), put(t, 6, "sex", "male"), put(t, 7, "arm", "MAIR")),
-        [
-            "column arm, participant 8 (rows 5 and 7): 'RT' and 'MAIR', expected one value a "
-            "participant",
-            "column age, participant 7 (rows 2 and 3): 50 and 51, expected one value a "
-            "participant",
-            "column sex, participant 8 (rows 5 and 6): 'female' and 'male', expected one value a "
-            "participant",
-        ],
-    ),
-    "not a number": (
-        lambda t: put(t, 3, "fiq", "abc"),
-        ["column fiq, participant 7 (row 3): 'abc', expected a number from 0 to 100"],
-    ),
-    "nothing measured": (
-        lambda t: [put(t, row, "crp", "") for row in range(2, 20)],
-        ["column crp: no value at all, expected scores of biomarkers.CRP"],
-    ),
+        ["column arm, participant 8 (rows 5 and 7): 'RT' and 'MAIR', expected one value a "
+         "participant",
+         "column age, participant 7 (rows 2 and 3): 50 and 51, expected one value a participant",
+         "column sex, participant 8 (rows 5 and 6): 'female' and 'male', expected one value a "
+         "participant"]),
+    "not a number": (lambda t: put(t, 3, "fiq", "abc"),
+        ["column fiq, participant 7 (row 3): 'abc', expected a number from 0 to 100"]),
+    "nothing measured": (lambda t: [put(t, row, "crp", "") for row in range(2, 20)],
+        ["column crp: no value at all, expected scores of biomarkers.CRP"]),
     "nothing at the reference visit": (
         lambda t: [put(t, row, "crp", "") for row in range(2, 20, 3)],
-        ["column crp: no value at baseline, expected scores of biomarkers.CRP"],
-    ),
+        ["column crp: no value at baseline, expected scores of biomarkers.CRP"]),
     "nothing at the responders' visit": (
         lambda t: [put(t, row, "fiq", "") for row in range(3, 20, 3)],
-        ["column fiq: no value at post, expected scores for responders"],
-    ),
+        ["column fiq: no value at post, expected scores for responders"]),
 }
 
 
