@@ -23,10 +23,13 @@ class TrialError(Exception):
     """
 
     def __init__(self, problems):
-        lines = problems.splitlines() if isinstance(problems, str) else problems
+        lines = [problems] if isinstance(problems, str) else problems
         # an id or a column name may hold a line break; a problem is one line
         self.problems: list[str] = list(dict.fromkeys(" ".join(p.splitlines()) for p in lines))
-        super().__init__("\n".join(self.problems))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
 
 
 def display(path: Path | str) -> str:
