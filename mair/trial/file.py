@@ -215,14 +215,10 @@ def read(path: Path, by_hand: dict | None = None) -> tuple[TrialFile, Source, li
     spec = _validated(Source([(BY_HAND, path, {"analysis": by_hand}), *source.files]), [])
     used = spec.analysis.model_dump()
     return spec, source, [
-        f"analysis.{key}: {_bare(used[key])} is used here, {_bare(stated[key])} stands in "
+        f"analysis.{key}: {used[key]} is used here, {stated[key]} stands in "
         f"{display(path)}"
         for key in by_hand if used[key] != stated[key]
     ]
-
-
-def _bare(value) -> str:
-    return value if isinstance(value, str) else shown(value)
 
 
 def _validated(source: Source, problems: list[str]) -> TrialFile:

@@ -29,10 +29,6 @@ def _true_or_false(value):
     return {"true": True, "false": False}.get(str(value).lower(), value)
 
 
-def _yes_or_no(value):
-    return {"true": "yes", "false": "no"}.get(str(value).lower(), value)
-
-
 def _families(value):
     """``fdr_families: null`` means that neither section is corrected."""
     return {"outcomes": None, "biomarkers": None} if value is None else value
@@ -48,8 +44,6 @@ Text = Annotated[str, Field(min_length=1), WithJsonSchema({"type": ["string", "n
 FileName = Annotated[Text, AfterValidator(_file_name)]
 TrueFalse = Annotated[
     bool, Field(strict=True), BeforeValidator(_true_or_false, json_schema_input_type=bool)]
-YesNo = Annotated[Literal["yes", "no"], BeforeValidator(
-    _yes_or_no, json_schema_input_type=Literal["yes", "no", True, False])]
 Range = Annotated[tuple[float, ...], AfterValidator(_range)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -134,7 +128,8 @@ class Responders(Section):
     reductions: list[Fraction] | None = Field(
         None, description="improvement from baseline as a fraction of it")
     column: Text | None = Field(None, description="a yes/no column instead of an outcome")
-    better: YesNo | None = Field(None, description="the good value of the column; default yes")
+    better: Literal["yes", "no"] | None = Field(
+        None, description="the good value of the column; default yes")
 
 
 class Flow(Section):
