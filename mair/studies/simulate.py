@@ -15,11 +15,7 @@ processes, and a test can repeat one block.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,24 +23,10 @@ import numpy as np
 import pandas as pd
 
 from mair.published import numbers
-from mair.sections.study import (
-    DROPOUTS,
-    EFFECTS,
-    KEYS,
-    MECHANISMS,
-    METHODS,
-    PATH,
-    criteria,
-)
-from mair.stats import saturated, smallsample
-from mair.stats.simulated import (
-    ADJACENT,
-    CORRELATION,
-    STEEPNESS,
-    correlation,
-    scores,
-    visits_seen,
-)
+from mair.sections import planning, study
+from mair.sections.study import KEYS, METHODS
+from mair.stats import saturated, simulated, smallsample
+from mair.studies import pool
 from mair.trial import Trial, load
 
 SEED = 2020
@@ -65,8 +47,7 @@ class Cell(NamedTuple):
     effect: str
 
 
-@dataclass(frozen=True)
-class Design:
+class Design(NamedTuple):
     """What the study takes from a trial file and its published numbers.
 
     ``sizes`` (control, treatment); ``visits`` labels; ``sd`` and ``difference`` of the planning,
@@ -90,12 +71,10 @@ class Design:
 
 def design(trial: Trial) -> Design:
     """The study's design, from ``sample_size`` and the published sizes and SDs."""
-    from mair.sections import planning
-
     declared, look = trial.sections["sample_size"], numbers.Lookup(numbers.read(trial.published))
     sizes = tuple(int(look("flow", "randomised", arm, statistic="n").value) for arm in trial.arms)
     sds = {}
-    for name in set(MECHANISMS) & set(trial.outcomes):
+    for name in set(study.MECHANISMS) & set(trial.outcomes):
         found = np.array([[look("outcomes", name, arm, visit, "described", statistic="sd").value
                            for visit in trial.visits] for arm in trial.arms])
         sds[name] = found * declared["sd"] / np.sqrt((found[:, 0] ** 2).mean())
@@ -105,25 +84,24 @@ def design(trial: Trial) -> Design:
 
 def cells() -> list[Cell]:
     """Every mechanism, dropout and effect, in the order of the random streams."""
-    return [Cell(*key) for key in product(MECHANISMS, DROPOUTS, EFFECTS)]
+    return [Cell(*key) for key in product(study.MECHANISMS, study.DROPOUTS, study.EFFECTS)]
 
 
 def generate(rng, plan: Design, cell: Cell, count: int):
     """Scores (count, n, k), visits seen (count, n) and the true shift (n, k)."""
     treated, k = plan.treated, len(plan.visits)
-    sds = np.full((2, k), plan.sd) if cell.mechanism not in plan.sds else plan.sds[cell.mechanism]
-    falling = cell.mechanism == "falling"
-    matrix = correlation(k, ADJACENT if falling else CORRELATION, falling)
-    y = scores(rng, count, sds[treated], matrix, cell.mechanism == "skewed")
+    sds = plan.sds.get(cell.mechanism, np.full((2, k), plan.sd))
+    falling, tilt = cell.mechanism == "falling", cell.dropout == "differential"
+    rho = simulated.ADJACENT if falling else simulated.CORRELATION
+    y = simulated.scores(rng, count, sds[treated], simulated.correlation(k, rho, falling),
+                         cell.mechanism == "skewed")
     shift = np.zeros((len(treated), k))
-    if cell.effect == "planned":
-        shift[treated == 1, 1:] = -plan.difference
-    tilt = cell.dropout == "differential"
-    share = np.array([1 + TILT, 1 - TILT]) if tilt else np.ones(2)
-    share = share * (0.0 if cell.dropout == "none" else plan.dropout)
-    slope = STEEPNESS * np.array([1, -1 if tilt else 1])
+    shift[treated == 1, 1:] = -plan.difference if cell.effect == "planned" else 0.0
+    share = (1 + TILT * tilt * np.array([1, -1])) * (cell.dropout != "none") * plan.dropout
+    slope = simulated.STEEPNESS * np.array([1, -1 if tilt else 1])
     y = y + shift
-    return y, visits_seen(rng, y, plan.sd, share[treated], slope[treated]), shift
+    seen = simulated.visits_seen(rng, y, plan.sd, share[treated], slope[treated])
+    return y, seen, shift
 
 
 def block(plan: Design, at: int, number: int, seed: int = SEED, allocations: int = ALLOCATIONS):
@@ -138,7 +116,7 @@ def block(plan: Design, at: int, number: int, seed: int = SEED, allocations: int
         Participants lost by the last visit, by arm.
     """
     cell = cells()[at]
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(at, number)))
+    rng = pool.stream(seed, at, number)
     y, seen, shift = generate(rng, plan, cell, BLOCK)
     trials = saturated.reduced(y, seen, plan.treated)
     fits = {"random-intercept": saturated.random_intercept(trials),
@@ -168,11 +146,7 @@ def _counted(found, truth):
             (~fine).sum(), error.sum(), (error**2).sum(), variance.sum()]
 
 
-def _task(arguments):
-    return block(*arguments)
-
-
-def study(plan: Design, *, seed=SEED, blocks=BLOCKS, processes=2, which=None) -> pd.DataFrame:
+def run(plan: Design, *, seed=SEED, blocks=BLOCKS, processes=-1, which=None) -> pd.DataFrame:
     """The study, one row a cell, visit and method.
 
     Parameters
@@ -181,7 +155,7 @@ def study(plan: Design, *, seed=SEED, blocks=BLOCKS, processes=2, which=None) ->
     seed, blocks : int
         ``blocks`` of `BLOCK` trials a cell.
     processes : int
-        The result is the same for every number.
+        The result is the same for every number; -1: one a processor.
     which : list of int, optional
         Cells, by their place in `cells`; default, all.
 
@@ -195,55 +169,47 @@ def study(plan: Design, *, seed=SEED, blocks=BLOCKS, processes=2, which=None) ->
         ``block_rejected``, ``block_covered``: counts of the first block, for a test to repeat.
     """
     which = range(len(cells())) if which is None else which
-    tasks = [(plan, at, number, seed) for at in which for number in range(blocks)]
-    if processes == 1:
-        done = list(map(_task, tasks))
-    else:
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            done = list(pool.map(_task, tasks))
-    rows = []
-    for place, cell in enumerate(cells()[at] for at in which):
-        mine = done[place * blocks:(place + 1) * blocks]
-        lost = sum(part[1] for part in mine) / (blocks * BLOCK * np.array(plan.sizes))
-        total = sum(part[0] for part in mine)
+    done = pool.each(block, [(plan, at, number, seed) for at in which for number in range(blocks)],
+                     processes)
+    rows, trials = [], blocks * BLOCK
+    for cell in (cells()[at] for at in which):
+        parts, losses = zip(*(next(done) for _ in range(blocks)), strict=True)
+        total, lost = sum(parts), sum(losses) / (trials * np.array(plan.sizes))
         for (i, method), (v, visit) in product(enumerate(METHODS), enumerate(plan.visits[1:])):
-            first = mine[0][0][i, v]
             rows.append({
                 **cell._asdict(), "visit": visit, "method": method,
-                **_performance(total[i, v], blocks * BLOCK, cell.effect),
-                "lost_control": lost[0], "lost_treatment": lost[1],
-                "simulations": blocks * BLOCK, "seed": seed,
-                "n_control": plan.sizes[0], "n_treatment": plan.sizes[1], "sd": plan.sd,
-                "difference": plan.difference, "alpha": plan.alpha,
+                **_performance(total[i, v], trials, cell.effect),
+                "lost_control": lost[0], "lost_treatment": lost[1], "simulations": trials,
+                "seed": seed, "n_control": plan.sizes[0], "n_treatment": plan.sizes[1],
+                "sd": plan.sd, "difference": plan.difference, "alpha": plan.alpha,
                 "dropout_planned": plan.dropout,
                 "allocations": ALLOCATIONS if method.startswith("rerandomisation") else None,
-                "block_rejected": int(first[0]), "block_covered": int(first[1])})
+                "block_rejected": int(parts[0][i, v, 0]), "block_covered": int(parts[0][i, v, 1])})
     return pd.DataFrame(rows)
 
 
 def _performance(sums, n, effect):
     rejected, covered, failed, error, squared, variance = sums
     rate, coverage, fitted = rejected / n, covered / n, n - failed
-    spread = np.sqrt(max(squared / fitted - (error / fitted) ** 2, 0.0))
-    tests_only = variance == 0
-    return {
-        "type1": rate if effect == "null" else None, "power": None if effect == "null" else rate,
-        "mc_se": np.sqrt(rate * (1 - rate) / n), "coverage": coverage,
-        "coverage_mc_se": np.sqrt(coverage * (1 - coverage) / n),
-        "bias": None if tests_only else error / fitted,
-        "se_ratio": None if tests_only else np.sqrt(variance / fitted) / spread,
-        "failed": int(failed),
-    }
+    found = {"type1": rate if effect == "null" else None,
+             "power": rate if effect == "planned" else None,
+             "mc_se": np.sqrt(rate * (1 - rate) / n), "coverage": coverage,
+             "coverage_mc_se": np.sqrt(coverage * (1 - coverage) / n), "bias": None,
+             "se_ratio": None, "failed": int(failed)}
+    if variance > 0:  # re-randomisation estimates none
+        sd = np.sqrt(max(squared / fitted - (error / fitted) ** 2, 0.0))
+        found |= {"bias": error / fitted, "se_ratio": np.sqrt(variance / fitted) / sd}
+    return found
 
 
-def main(out: Path | str = PATH, *, blocks=BLOCKS, processes=None, echo=print) -> Path:
+def main(out: Path | str = study.PATH, *, blocks=BLOCKS, processes=-1, echo=print) -> Path:
     """Run the study of the default trial and write it (`make simulate`).
 
     Parameters
     ----------
     out : path
     blocks, processes : int
-        As `study`; by default two processes where there are two processors.
+        As `run`.
     echo : callable
         Receives what passed, and each rate that did not.
 
@@ -252,9 +218,9 @@ def main(out: Path | str = PATH, *, blocks=BLOCKS, processes=None, echo=print) -
     Path
     """
     plan = design(load("params/mair.yaml"))
-    frame = study(plan, blocks=blocks, processes=processes or min(2, os.cpu_count() or 1))
+    frame = run(plan, blocks=blocks, processes=processes)
     frame.to_csv(out, index=False, lineterminator="\n", float_format="%.8g")
-    judged = criteria(frame, plan.alpha)
+    judged = study.criteria(frame, plan.alpha)
     echo(f"{judged['passed'].sum()} of {len(judged)} rates within the exact binomial 99% limits")
     for row in judged[~judged["passed"]].itertuples():
         echo(f"outside: {', '.join(getattr(row, key) for key in KEYS)}: {row.type1:.5f}, not "

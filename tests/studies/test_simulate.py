@@ -181,7 +181,7 @@ def test_its_first_blocks_are_repeated(committed, plan, mechanism, dropout, effe
 
 
 def test_the_number_of_processes_changes_nothing(plan):
-    alone, together = (simulate.study(plan, blocks=1, processes=p, which=[2, 3]) for p in (1, 2))
+    alone, together = (simulate.run(plan, blocks=1, processes=p, which=[2, 3]) for p in (1, 2))
     pd.testing.assert_frame_equal(alone, together)
     assert len(alone) == 20 and (alone["simulations"] == simulate.BLOCK).all()
     first = simulate.block(plan, 2, 0)[0]
