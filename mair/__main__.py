@@ -135,7 +135,7 @@ def _bench(options) -> int:
 def _campaign(options) -> None:
     from mair.studies import campaign
 
-    campaign.main([])
+    campaign.main()
 
 
 def _simulate(options) -> None:

@@ -10,21 +10,23 @@ trials printed correctly must raise no alarm.
 
 from __future__ import annotations
 
-import argparse
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mair.published import numbers
 from mair.published.consistency import SEVERITY, claims_beside, consistency
+from mair.studies import pool
 from mair.studies.campaign_trials import trial
+from mair.trial import load
 
 PATH = Path(__file__).resolve().parent.parent / "data" / "campaign.csv"
 SEED = 2020
 TRIALS = 200
+CHUNK = 20  # numbers a task
 CHANGES = ("one unit", "ten percent")
 ODD = ("truncated", "rounded twice")
 ALARM = SEVERITY["within rounding"] + 0.5
@@ -66,18 +68,22 @@ def changed(printed: str, change: str, up: bool) -> str:
 
 def involved(frame: pd.DataFrame, place: int | None = None) -> dict[tuple, tuple]:
     """Rows by (check, number judged, how often before): severity and conventions."""
-    found: dict[tuple, tuple] = {}
-    times: dict[tuple, int] = {}
+    found, times = {}, Counter()
+    for check, verdict, convention, rows in _judged(frame):
+        key = (check, rows[0])
+        times[key] += 1
+        if place is None or place in rows:
+            odd = verdict == "within rounding" and convention in ODD
+            found[(*key, times[key])] = (ALARM if odd else SEVERITY[verdict],
+                                         set(convention.split(" or ")))
+    return found
+
+
+def _judged(frame: pd.DataFrame):
+    """Check, verdict, convention, and places of the numbers involved, the judged one first."""
     columns = (frame[c].tolist() for c in ("check", "verdict", "convention", "rows"))
     for check, verdict, convention, rows in zip(*columns, strict=True):
-        places = rows.split(" ")
-        key = (check, places[0])
-        times[key] = times.get(key, 0) + 1
-        if place is None or str(place) in places:
-            severity = ALARM if verdict == "within rounding" and convention in ODD else (
-                SEVERITY[verdict])
-            found[(*key, times[key])] = (severity, set(convention.split(" or ")))
-    return found
+        yield check, verdict, convention, [int(place) for place in rows.split(" ") if place]
 
 
 def caught(before: dict, after: dict) -> bool:
@@ -98,37 +104,29 @@ def roles(frame: pd.DataFrame, size: int) -> list[str]:
     """
     order = ("unlinked", "screened", "input", "checkable", "flagged")
     found = [0] * size
-    columns = (frame[c] for c in ("check", "verdict", "convention", "rows"))
-    for check, verdict, convention, rows in zip(*columns, strict=True):
-        if verdict == "not checkable" or check == "none":
-            continue
-        places = [int(place) for place in rows.split(" ")]
-        rank = 1 if check in SCREENS else 2
-        for place in places:
-            found[place] = max(found[place], rank)
-        if check not in SCREENS:
-            open_ = verdict == "impossible" or convention == OPEN
-            found[places[0]] = max(found[places[0]], 4 if open_ else 3)
+    for check, verdict, convention, places in _judged(frame):
+        if verdict != "not checkable" and check != "none":
+            screen = check in SCREENS
+            own = 4 if verdict == "impossible" or convention == OPEN else 3
+            for place in places:
+                found[place] = max(found[place], 1 if screen else 2)
+            found[places[0]] = max(found[places[0]], 1 if screen else own)
     return [order[rank] for rank in found]
 
 
-def _try(arguments) -> list[tuple]:
-    """All changes of some numbers."""
-    published, sections, claims, places = arguments
+def changes(published, sections, claims, places) -> list[tuple]:
+    """All changes of the numbers at ``places``: (place, change, up, whether it is caught)."""
     before = involved(consistency(published, sections, claims))
     column, out = published.columns.get_loc("printed"), []
-    for place in places:
-        printed = published.iat[place, column]
-        for change in CHANGES:
-            for up in (True, False):
-                frame = published.copy()
-                frame.iat[place, column] = changed(printed, change, up)
-                after = involved(consistency(frame, sections, claims), place)
-                out.append((place, change, up, caught(before, after)))
+    for place, change, up in product(places, CHANGES, (True, False)):
+        frame = published.copy()
+        frame.iat[place, column] = changed(published.iat[place, column], change, up)
+        after = involved(consistency(frame, sections, claims), place)
+        out.append((place, change, up, caught(before, after)))
     return out
 
 
-def faults(published, sections=None, claims=None, places=None, workers=1) -> pd.DataFrame:
+def faults(published, sections=None, claims=None, places=None, processes=-1) -> pd.DataFrame:
     """Every change of every number, or of those at ``places``.
 
     Returns
@@ -136,57 +134,50 @@ def faults(published, sections=None, claims=None, places=None, workers=1) -> pd.
     DataFrame
         ``place, change, up, caught, kind, role``.
     """
-    base = consistency(published, sections, claims)
     places = range(len(published)) if places is None else places
-    role = roles(base, len(published))
-    parts = [list(places)[k::workers] for k in range(workers)]
-    tasks = [(published, sections, claims, part) for part in parts]
-    if workers == 1:
-        done = _try(tasks[0])
-    else:
-        with ProcessPoolExecutor(workers) as pool:
-            done = [row for rows in pool.map(_try, tasks) for row in rows]
-    frame = pd.DataFrame(sorted(done), columns=["place", "change", "up", "caught"])
-    texts, statistics = published["printed"].tolist(), published["statistic"].tolist()
-    frame["kind"] = [KINDS.get(statistics[k], "other") + (" bound" if texts[k][0] in "<>" else "")
-                     for k in frame["place"]]
+    parts = [places[at:at + CHUNK] for at in range(0, len(places), CHUNK)]
+    done = pool.each(changes, [(published, sections, claims, part) for part in parts], processes)
+    frame = pd.DataFrame(sorted(row for rows in done for row in rows),
+                         columns=["place", "change", "up", "caught"])
+    role = roles(consistency(published, sections, claims), len(published))
+    own = published.iloc[frame["place"]].reset_index(drop=True)
     # an inequality is a statement, not a number: a changed bound mostly still holds
-    frame["role"] = ["bound" if texts[k][0] in "<>" else role[k] for k in frame["place"]]
-    return frame
+    bound = own["printed"].str.startswith(("<", ">"))
+    kind = own["statistic"].map(KINDS).fillna("other") + bound.map({True: " bound", False: ""})
+    role = frame["place"].map(dict(enumerate(role))).mask(bound, "bound")
+    return frame.assign(kind=kind, role=role)
 
 
-def alarms(seed: int, trials: int) -> tuple[pd.DataFrame, int]:
+def alarms(seed: int, trials: int, processes: int = -1) -> tuple[pd.DataFrame, int]:
     """False alarms of invented trials, and how many rows were judged."""
-    found, judged = [], 0
-    for k, child in enumerate(np.random.SeedSequence(seed).spawn(trials)):
-        frame = consistency(*trial(np.random.default_rng(child)))
-        judged += int((frame["verdict"] != "not checkable").sum())
-        wrong = frame[frame["verdict"].isin(["impossible", "other convention"])
-                      | frame["convention"].isin(ODD)]
-        found.append(wrong.assign(trial=k))
-    return pd.concat(found, ignore_index=True), judged
+    found, judged = zip(*pool.each(_alarms, [(seed, k) for k in range(trials)], processes),
+                        strict=True)
+    return pd.concat(found, ignore_index=True), sum(judged)
+
+
+def _alarms(seed, number):
+    frame = consistency(*trial(pool.stream(seed, number)))
+    wrong = (frame["verdict"].isin(["impossible", "other convention"])
+             | frame["convention"].isin(ODD))
+    return frame[wrong].assign(trial=number), int((frame["verdict"] != "not checkable").sum())
 
 
 def summary(results: pd.DataFrame, false: pd.DataFrame, judged: int, trials: int,
             seed: int) -> pd.DataFrame:
     """The committed table: counts and shares by change, role and kind, and false alarms."""
     rows = []
-
-    def add(part, change, role, kind):
-        if len(part):
-            hits = int(part["caught"].sum())
-            rows.append(("faults", change, role, kind, part["place"].nunique(), len(part), hits,
-                         round(hits / len(part), 4)))
-
     for change in CHANGES:
-        part = results[results["change"] == change]
-        add(part, change, "all", "all")
-        for role in ("checkable", "input", "screened", "flagged", "bound", "unlinked"):
-            add(part[part["role"] == role], change, role, "all")
-        for kind in sorted(part["kind"].unique()):
-            add(part[(part["kind"] == kind) & (part["role"] == "checkable")], change,
-                "checkable", kind)
-            add(part[part["kind"] == kind], change, "all", kind)
+        own = results[results["change"] == change]
+        checkable = own["role"] == "checkable"
+        parts = [("all", "all", own)]
+        parts += [(role, "all", own[own["role"] == role]) for role in
+                  ("checkable", "input", "screened", "flagged", "bound", "unlinked")]
+        for kind in sorted(own["kind"].unique()):
+            alike = own["kind"] == kind
+            parts += [("checkable", kind, own[alike & checkable]), ("all", kind, own[alike])]
+        rows += [("faults", change, role, kind, part["place"].nunique(), len(part),
+                  int(part["caught"].sum()), round(part["caught"].mean(), 4))
+                 for role, kind, part in parts if len(part)]
     for verdict in ("impossible", "other convention", "within rounding"):
         count = int((false["verdict"] == verdict).sum())
         rows.append(("correct trials", verdict, "all", "all", trials, judged, count,
@@ -196,23 +187,13 @@ def summary(results: pd.DataFrame, false: pd.DataFrame, judged: int, trials: int
     return frame.assign(seed=seed)
 
 
-def main(arguments=None) -> None:
-    """Run the campaign over the paper and write ``mair/data/campaign.csv``."""
-    from mair.trial import load
-
-    parser = argparse.ArgumentParser(prog="python -m mair.studies.campaign")
-    parser.add_argument("--trial", default="params/mair.yaml")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=PATH)
-    chosen = parser.parse_args(arguments)
-    sections = load(chosen.trial).sections
-    results = faults(numbers.read(), sections, claims_beside(numbers.PATH),
-                     workers=chosen.workers)
-    false, judged = alarms(SEED, TRIALS)
+def main(out: Path | str = PATH, *, path="params/mair.yaml", processes: int = -1) -> Path:
+    """Run the campaign over a trial's paper and write the table (`make campaign`)."""
+    published = numbers.read()
+    results = faults(published, load(path).sections, claims_beside(numbers.PATH),
+                     processes=processes)
+    false, judged = alarms(SEED, TRIALS, processes)
     table = summary(results, false, judged, TRIALS, SEED)
-    table.to_csv(chosen.out, index=False, lineterminator="\n")
+    table.to_csv(out, index=False, lineterminator="\n")
     print(table.to_string(index=False))
-
-
-if __name__ == "__main__":
-    main()
+    return Path(out)
