@@ -166,7 +166,8 @@ def _columns(people: People) -> dict[str, pd.Series]:
     if name := getattr(spec.responders, "column", None):
         good = spec.responders.better != "no"
         answers = people.yes_no(name, ("responders", "column"), complete=False)
-        found["responder"] = answers.map(lambda answer: answer == good, na_action="ignore")
+        good_ones = answers.map(lambda answer: answer == good, na_action="ignore")
+        found["responder"] = good_ones.astype(object)  # None where unknown
     for role in (*FLOW_TEXTS, *FLOW_NUMBERS):
         if name := getattr(spec.flow, role, None):
             reader = people.numbers if role in FLOW_NUMBERS else people.texts

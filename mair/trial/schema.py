@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 
 def _file_name(value: str) -> str:
-    if "\0" in value or any(len(part.encode()) > 255 for part in value.split("/")):
+    longest = max(len(part.encode()) for part in value.split("/"))
+    if "\0" in value or longest > 255 or len(value) > 1000:
         raise ValueError("a file name")
     return value
 

@@ -387,7 +387,7 @@ def test_problems_are_single_lines_and_survive_pickling():
 SEED = 5
 GARBAGE = [
     *(None, "", "x", "<3", -1, 0, 1e308, float("nan"), True, [], [[]], {}, {"a": [1]}),
-    *("ID", "fiq_0", "FIQ", "age", ["age", None], "post", "no"),
+    *("ID", "fiq_0", "FIQ", "age", ["age", None], "post", "no", "a\0b", "y" * 300, "{gt}", "null"),
 ]
 
 
