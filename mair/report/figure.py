@@ -50,7 +50,8 @@ def render(fig, name, alt, synthetic=False) -> dict[str, bytes]:
     fig.set_dpi(72)
     FigureCanvasSVG(fig).print_svg(svg, metadata={**about, "Date": None, "Creator": "mair"})
     fig.set_dpi(300)
-    FigureCanvasAgg(fig).print_png(png, metadata={**about, "Software": "mair"})
+    FigureCanvasAgg(fig).print_png(png, metadata={**about, "Software": "mair"},
+                                   pil_kwargs={"compress_level": 3})
     return {"svg": svg.getvalue(), "png": png.getvalue()}
 
 
@@ -66,7 +67,7 @@ def settle(fig, synthetic=False):
         fig.suptitle(MARK, x=1 - 0.08 / width, y=y, ha="right", va="top", color=VERMILION, size=8,
                      weight="bold")
     if engine is not None:
-        fig.draw_without_rendering()
+        engine.execute(fig)
         fig.set_layout_engine("none")
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
-from matplotlib.textpath import TextPath
 
 WIDTH = 7.2  # inches, the text width of the report and of a page
+FONT = "DejaVu Sans"  # comes with matplotlib: the same glyphs everywhere
 SIZE = 8.5  # points, of labels
 
 # Okabe & Ito (2008), "Color universal design": told apart in every common colour blindness.
@@ -24,7 +24,7 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79
 BLACK, INK, MUTED, RULE, SHADE = "black", "#262626", "#595959", "#8C8C8C", "#F2F2F2"
 
 RC = {
-    "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same glyphs everywhere
+    "font.family": FONT,
     "font.size": 9.0,
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
@@ -145,12 +145,16 @@ def wrap(text, width) -> str:
     )
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.cache
 def inches(text, bold=False) -> float:
     """How wide a label is where it is widest, in inches."""
-    font = FontProperties(family="DejaVu Sans", size=SIZE, weight="bold" if bold else "normal")
-    lines = [line for line in text.split("\n") if line.strip()]
-    return max((TextPath((0, 0), s, prop=font).get_extents().x1 / 72 for s in lines), default=0.0)
+    font = get_font(findfont(FontProperties(family=FONT, weight="bold" if bold else "normal")))
+    font.set_size(SIZE, 72)
+    widest = 0
+    for line in text.split("\n"):
+        font.set_text(line)
+        widest = max(widest, font.get_width_height()[0])
+    return widest / 64 / 72  # from 64ths of a point
 
 
 def fit(text, room, bold=False) -> list[str]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from datetime import datetime
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from docx import Document
 from docx.enum.section import WD_ORIENT
 from docx.enum.style import WD_STYLE_TYPE
-from docx.enum.table import WD_TABLE_ALIGNMENT
-from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
-from docx.shared import Emu, Inches, Pt, RGBColor
+from docx.shared import Inches, Pt, RGBColor
 
 from mair.report.table import MARK
 
@@ -23,6 +21,7 @@ MARGIN = 0.9
 STYLE = "Trial table"
 CHARACTER = 0.072  # inches a character of 9 point text takes, on average
 EPOCH = datetime(2020, 1, 1)  # files are dated alike, so that equal tables are equal bytes
+RULE = '<w:{0} w:val="single" w:sz="{1}" w:space="0" w:color="000000"/>'
 
 
 def docx(table, synthetic=False) -> bytes:
@@ -41,24 +40,25 @@ def docx(table, synthetic=False) -> bytes:
     """
     document = Document()
     _styles(document)
-    _properties(document, table, synthetic)
-    natural = _natural(table)
-    room = _page(document.sections[0], sum(natural), len(natural))
-    if synthetic:
-        paragraph = document.sections[0].header.paragraphs[0]
-        _mark(paragraph.add_run(MARK))
+    core = document.core_properties
+    core.title, core.author, core.last_modified_by = table.title, "mair", "mair"
+    core.comments = MARK if synthetic else ""
+    core.created = core.modified = EPOCH
     caption = document.add_paragraph(style="Caption")
     caption.paragraph_format.keep_with_next = True
     if synthetic:
+        _mark(document.sections[0].header.paragraphs[0].add_run(MARK))
         _mark(caption.add_run("SYNTHETIC  "))
     caption.add_run(table.title)
-    _fill(document, table, _widths(natural, room))
+    caption._p.addnext(parse_xml(_grid(table, _widths(document.sections[0], table))))
     for note in table.notes:
-        paragraph = document.add_paragraph(note, style="Table note")
-        paragraph.paragraph_format.space_before = Pt(3)
-    buffer = io.BytesIO()
-    document.save(buffer)
-    return _rewritten(buffer.getvalue())
+        document.add_paragraph(note, style="Table note")
+    saved, out = io.BytesIO(), io.BytesIO()
+    document.save(saved)
+    with ZipFile(saved) as old, ZipFile(out, "w") as new:
+        for name in old.namelist():  # the same files without the clock
+            new.writestr(ZipInfo(name), old.read(name), ZIP_DEFLATED)
+    return out.getvalue()
 
 
 def _styles(document):
@@ -73,138 +73,89 @@ def _styles(document):
     caption.paragraph_format.space_after = Pt(4)
     note = document.styles.add_style("Table note", WD_STYLE_TYPE.PARAGRAPH)
     note.base_style, note.font.size = normal, Pt(8)
+    note.paragraph_format.space_before = Pt(3)
     style = document.styles.add_style(STYLE, WD_STYLE_TYPE.TABLE)
     style.base_style = document.styles["Normal Table"]
-    style.element.append(
-        parse_xml(
-            f"<w:tblPr {nsdecls('w')}><w:tblBorders>"
-            '<w:top w:val="single" w:sz="8" w:space="0" w:color="000000"/>'
-            '<w:bottom w:val="single" w:sz="8" w:space="0" w:color="000000"/>'
-            '</w:tblBorders><w:tblCellMar><w:top w:w="28" w:type="dxa"/>'
-            '<w:left w:w="70" w:type="dxa"/><w:bottom w:w="28" w:type="dxa"/>'
-            '<w:right w:w="70" w:type="dxa"/></w:tblCellMar></w:tblPr>'
-        )
-    )
+    margins = "".join(f'<w:{side} w:w="{width}" w:type="dxa"/>' for side, width in
+                      (("top", 28), ("left", 70), ("bottom", 28), ("right", 70)))
+    style.element.append(parse_xml(
+        f"<w:tblPr {nsdecls('w')}><w:tblBorders>{RULE.format('top', 8)}"
+        f"{RULE.format('bottom', 8)}</w:tblBorders><w:tblCellMar>{margins}</w:tblCellMar></w:tblPr>"
+    ))
 
 
-def _properties(document, table, synthetic):
-    """Core properties without a clock or a user name."""
-    core = document.core_properties
-    core.title, core.author, core.last_modified_by = table.title, "mair", "mair"
-    core.comments = MARK if synthetic else ""
-    core.created = core.modified = EPOCH
-    core.revision = 1
+def _widths(section, table) -> list[int]:
+    """Set A4 upright, or across where columns are many or wide; the columns' twentieths of a point.
 
-
-def _natural(table) -> list[float]:
-    """Inches each column would take unbroken, long text at most 34 characters."""
-    rows = [table.headers, *table.cells()]
-    return [
-        0.16 + CHARACTER * min(34, max(7, *(len(cell) for cell in column)))
-        for column in zip(*rows, strict=True)
-    ]
-
-
-def _page(section, natural, columns) -> float:
-    """Set A4 upright, or across where the columns are many or wide; the text's width."""
-    across = columns > 7 or natural > PORTRAIT[0] - 2 * MARGIN
+    A column takes what its longest cell would unbroken, at most 34 characters. All become wider
+    by up to a quarter where there is room: the reader's font may be wider than Arial.
+    """
+    natural = [0.16 + CHARACTER * min(34, max(7, *map(len, column)))
+               for column in zip(table.headers, *table.cells(), strict=True)]
+    across = len(natural) > 7 or sum(natural) > PORTRAIT[0] - 2 * MARGIN
     width, height = LANDSCAPE if across else PORTRAIT
     section.orientation = WD_ORIENT.LANDSCAPE if across else WD_ORIENT.PORTRAIT
     section.page_width, section.page_height = Inches(width), Inches(height)
     section.left_margin = section.right_margin = Inches(MARGIN)
     section.top_margin = section.bottom_margin = Inches(MARGIN)
-    return width - 2 * MARGIN
+    share = min(1.25, (width - 2 * MARGIN) / sum(natural))
+    return [int(1440 * share * inches) for inches in natural]
 
 
-def _widths(natural, room) -> list[int]:
-    """Column widths in EMU, in proportion to the natural ones.
+def _grid(table, widths) -> str:
+    """The table's own XML: header rows, then groups and their rows."""
+    sides = ["right" if right else "left" for right in table.numeric()]
 
-    Wider by up to a quarter where there is room: the reader's font may be wider than Arial.
-    """
-    share = min(1.25, room / sum(natural))
-    return [int(Inches(width * share)) for width in natural]
+    def row(texts, bold=False, header=False):
+        cells = [_cell(text, width, side, bold, rule=header)
+                 for text, width, side in zip(texts, widths, sides, strict=True)]
+        return _row(cells, header)
 
-
-def _fill(document, table, widths):
-    """Add the table: header rows, then groups and their rows."""
-    grid = document.add_table(rows=0, cols=len(widths))
-    grid.style, grid.alignment, grid.autofit = STYLE, WD_TABLE_ALIGNMENT.LEFT, False
-    title = quoteattr(table.title)
-    grid._tbl.tblPr.append(parse_xml(f"<w:tblCaption {nsdecls('w')} w:val={title}/>"))
-    for column, width in zip(grid.columns, widths, strict=True):
-        column.width = Emu(width)
-    aligned = [WD_ALIGN_PARAGRAPH.RIGHT if right else WD_ALIGN_PARAGRAPH.LEFT
-               for right in table.numeric()]  # fmt: skip
-    if table.spanners:
-        _spanners(grid, table, widths)
-    row = _row(grid, table.headers, widths, aligned, bold=True)
-    _header(row)
-    _rule(row.cells)
+    rows = [_spanners(table, widths)] if table.spanners else []
+    rows.append(row(table.headers, bold=True, header=True))
     cells = table.cells()
     for group, positions in table.blocks():
         if group:
-            row = _row(grid, [group], widths, aligned, bold=True)
-            row.cells[0].merge(row.cells[-1])
-            row.cells[0].paragraphs[0].paragraph_format.keep_with_next = True
-        for position in positions:
-            _row(grid, cells[position], widths, aligned)
+            rows.append(_row([_cell(group, sum(widths), "left", True, span=len(widths))]))
+        rows += [row(cells[position]) for position in positions]
+    columns = "".join(f'<w:gridCol w:w="{width}"/>' for width in widths)
+    return (
+        f'<w:tbl {nsdecls("w")}><w:tblPr><w:tblStyle w:val="{STYLE.replace(" ", "")}"/>'
+        f'<w:tblW w:w="{sum(widths)}" w:type="dxa"/><w:tblLayout w:type="fixed"/>'
+        f'<w:tblCaption w:val={quoteattr(table.title)}/></w:tblPr>'
+        f'<w:tblGrid>{columns}</w:tblGrid>{"".join(rows)}</w:tbl>'
+    )
 
 
-def _row(grid, texts, widths, aligned, bold=False):
-    """Add a row that does not break across pages."""
-    row = grid.add_row()
-    row._tr.get_or_add_trPr().append(parse_xml(f"<w:cantSplit {nsdecls('w')}/>"))
-    for cell, width in zip(row.cells, widths, strict=True):
-        cell.width = Emu(width)
-    for cell, text, align in zip(row.cells, texts, aligned, strict=False):
-        cell.paragraphs[0].alignment = align
-        cell.paragraphs[0].add_run(text).bold = bold or None
-    return row
+def _spanners(table, widths) -> str:
+    """The row of spanners over the headers."""
+    names, cells, at = list(table.display.columns), [], 0
+    starts = {names.index(over[0]): (label, len(over)) for label, over in table.spanners.items()}
+    while at < len(names):
+        label, span = starts.get(at, ("", 1))
+        cells.append(_cell(label, sum(widths[at : at + span]), "center", True, span, bool(label)))
+        at += span
+    return _row(cells, header=True)
 
 
-def _spanners(grid, table, widths):
-    """The row of spanners over the headers, cells merged."""
-    row = _row(grid, [], widths, [])
-    _header(row)
-    columns = list(table.display.columns)
-    for label, over in table.spanners.items():
-        at = [columns.index(name) for name in over]
-        cell = row.cells[at[0]].merge(row.cells[at[-1]])
-        cell.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.CENTER
-        cell.paragraphs[0].add_run(label).bold = True
-        _rule([cell])
+def _row(cells, header=False) -> str:
+    """A row that does not break across pages; a header is repeated on each."""
+    repeated = "<w:tblHeader/>" if header else ""
+    return f"<w:tr><w:trPr><w:cantSplit/>{repeated}</w:trPr>{''.join(cells)}</w:tr>"
 
 
-def _header(row):
-    """Repeat the row on every page."""
-    row._tr.get_or_add_trPr().append(parse_xml(f"<w:tblHeader {nsdecls('w')}/>"))
-
-
-def _rule(cells):
-    """A thin line under these cells."""
-    for cell in cells:
-        cell._tc.get_or_add_tcPr().append(
-            parse_xml(
-                f"<w:tcBorders {nsdecls('w')}>"
-                '<w:bottom w:val="single" w:sz="4" w:space="0" w:color="000000"/></w:tcBorders>'
-            )
-        )
+def _cell(text, width, side, bold, span=1, rule=False) -> str:
+    """A cell; with `span` over several columns, with `rule` a thin line under it."""
+    over = f'<w:gridSpan w:val="{span}"/>' if span > 1 else ""
+    under = f"<w:tcBorders>{RULE.format('bottom', 4)}</w:tcBorders>" if rule else ""
+    kept = "<w:keepNext/>" if bold else ""  # with the row below
+    weight = "<w:rPr><w:b/></w:rPr>" if bold else ""
+    return (
+        f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{over}{under}</w:tcPr>'
+        f'<w:p><w:pPr>{kept}<w:jc w:val="{side}"/></w:pPr>'
+        f'<w:r>{weight}<w:t xml:space="preserve">{escape(text)}</w:t></w:r></w:p></w:tc>'
+    )
 
 
 def _mark(run):
     run.bold, run.font.color.rgb = True, RGBColor(0xB3, 0x47, 0x00)
-
-
-def _rewritten(content: bytes) -> bytes:
-    """The same zip without the clock."""
-    buffer = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(content)) as old,
-        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new,
-    ):
-        for name in old.namelist():
-            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            info.compress_type, info.create_system = zipfile.ZIP_DEFLATED, 3
-            info.external_attr = 0o600 << 16
-            new.writestr(info, old.read(name))
-    return buffer.getvalue()
