@@ -71,17 +71,19 @@ found = frames.smd(t, rows)
 ends = [f"{fmt.number(row.smd)} ({row.label})" for row in found.sort_values("smd").itertuples()]
 alt = (f"Standardised mean differences at baseline, {t.treatment} minus {t.control}, from "
        f"{ends[0]} to {ends[-1]}, with the band of plus or minus {chance.bound:.2f} that chance "
-       "alone gives.") if ends else "No standardised mean difference is estimable."
+       "alone gives.") if ends else ""
 
 # %%
-show(forest.smd_plot(found, chance=chance.bound), "baseline_smd", alt=alt)
+if len(found):
+    show(forest.smd_plot(found, chance=chance.bound), "baseline_smd", alt=alt)
 
 # %%
 beyond = list(found.loc[found["smd"].abs() > chance.bound, "label"])
 words.say(
     f"With {t.n(t.control)} and {t.n(t.treatment)} people, chance alone gives an average absolute "
     f"difference of {chance.expected:.2f} SD and exceeds {chance.bound:.2f} once in twenty times. "
-    f"Beyond that lie {', '.join(beyond) or 'none'} of {len(found)} estimable characteristics.")
+    f"Beyond that: {', '.join(beyond) or 'none'} ({len(beyond)} of {len(found)} estimable "
+    "characteristics).")
 
 # %% [markdown]
 # The band is meant for one difference at a time, so of many rows some may lie outside it. A
@@ -127,9 +129,9 @@ show(tables_result.baseline_tests(t, rows))
 tests = results.records(rows, analysis="baseline", arm="difference",
                         method=[*baseline.CONTINUOUS, *baseline.COUNTS])
 small = {one.variable for one in tests if one.p < 0.05}
-words.say(f"A p value below 0.05 in some test: {', '.join(sorted(small)) or 'none'} of "
-          f"{len(t.baseline)} characteristics; of as many differences due to chance, one test "
-          f"each, {0.05 * len(t.baseline):.1f} are expected.")
+words.say(f"A p value below 0.05 in some test: {', '.join(sorted(small)) or 'none'} "
+          f"({len(small)} of {len(t.baseline)} characteristics); of as many differences due to "
+          f"chance, one test each, {0.05 * len(t.baseline):.1f} are expected.")
 
 # %%
 results.save(rows, out, "baseline")

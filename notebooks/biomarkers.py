@@ -94,7 +94,7 @@ tested = [one for one in results.records(rows, analysis="normality", method="sha
           if one.variable.endswith(": residuals")]
 low = [one.variable.removesuffix(": residuals") for one in tested if one.p < 0.05]
 words.say(f"Models whose residuals have a p value of Shapiro and Wilk below 0.05: "
-          f"{', '.join(low) or 'none'} of {len(tested)}.")
+          f"{', '.join(low) or 'none'} ({len(low)} of {len(tested)}).")
 
 # %% [markdown]
 # ## The estimates
@@ -144,10 +144,11 @@ words.say(*(f"{one.variable} ({t.visit_labels[one.time]}) had changed by "
 plotted = frames.forest(t, rows, "biomarkers")
 left, right = frames.favours(t, "biomarkers")
 listed = "; ".join(f"{row.label} {row.visit} {row.text}" for row in plotted.itertuples())
-show(forest.forest(plotted, xlabel="B / baseline SD", favours=(left, right),
-                   text={"text": f"B / SD ({ci})", "p_text": "p"}), "biomarkers_forest",
-     alt=f"Forest plot of B over the baseline SD with {ci}, left of zero {left}, right {right}: "
-         f"{listed}.")
+if len(plotted):
+    show(forest.forest(plotted, xlabel="B / baseline SD", favours=(left, right),
+                       text={"text": f"B / SD ({ci})", "p_text": "p"}), "biomarkers_forest",
+         alt=f"Forest plot of B over the baseline SD with {ci}, left of zero {left}, right "
+             f"{right}: {listed}.")
 
 # %%
 words.say(f"{len(t.biomarkers)} biomarkers were tried. A difference in one of them is not a "
@@ -171,8 +172,8 @@ fits = [one for name in t.biomarkers for one in results.records(
     rows, analysis="biomarkers", variable=name, arm="overall",
     method=measures.method(rows, "biomarkers", name))]
 odd = [one.variable for one in fits if not one.converged or one.boundary or one.fallback]
-words.say(f"Models that did not converge inside their bounds: {', '.join(odd) or 'none'} of "
-          f"{len(fits)}.")
+words.say(f"Models that did not converge inside their bounds: {', '.join(odd) or 'none'} "
+          f"({len(odd)} of {len(fits)}).")
 
 # %% [markdown]
 # The effect sizes under each convention, those of d_ppc2 on the measured scale throughout.

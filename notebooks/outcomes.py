@@ -71,6 +71,8 @@ words.estimand(t, "difference between arms in mean change from baseline, at each
 
 # %%
 data = model.observations(t, t.primary.name)
+data["arm"] = pd.Categorical(data["arm"], t.arms)
+data["time"] = pd.Categorical(data["time"], t.primary.visits)
 data = data.assign(**{c.name: data["participant"].map(c.values) for c in t.covariates})
 words.say(f"{len(data)} scores of {data['participant'].nunique()} people on {t.primary.name}:")
 data.head()
@@ -81,8 +83,7 @@ data.head()
 # later visit.
 
 # %%
-formula = f"y ~ C(arm, Treatment({t.control!r})) * C(time, Treatment({t.reference!r}))"
-formula += "".join(f" + Q({c.name!r})" for c in t.covariates)
+formula = "y ~ arm * time" + "".join(f" + Q({c.name!r})" for c in t.covariates)
 try:
     theirs = smf.mixedlm(formula, data, groups="participant").fit(reml=True)
 except (ValueError, np.linalg.LinAlgError) as failure:
@@ -99,25 +100,27 @@ if theirs:
                                   pd.factorize(data["participant"])[0])
     columns = {"B, statsmodels": theirs.fe_params, "B, mair": ours.beta,
                "SE, statsmodels": theirs.bse_fe, "SE, mair": ours.se}
-    beside = pd.DataFrame(columns, index=theirs.model.exog_names).round(6)
-theirs and beside[beside.index.str.contains(":")]
+    beside = pd.DataFrame(columns, index=theirs.model.exog_names)
+theirs and beside[beside.index.str.contains(":")].round(6)
 
 # %%
-if theirs:
-    b, se = (beside[f"{what}, mair"] / beside[f"{what}, statsmodels"] - 1 for what in ("B", "SE"))
+if theirs and theirs.converged and ours.converged:
+    gap = abs(beside["B, mair"] - beside["B, statsmodels"]) / beside["SE, mair"]
+    se = abs(beside["SE, mair"] / beside["SE, statsmodels"] - 1)
     between, residual = float(ours.var_participant), float(ours.var_residual)
     off = max(abs(float(theirs.cov_re.iloc[0, 0]) - between), abs(theirs.scale - residual))
     words.say(
-        f"The two agree on every coefficient to within {abs(b).max():.1g} of its size and on the "
+        f"The two agree on every coefficient to within {gap.max():.1g} standard errors and on the "
         f"variances (of people {fmt.number(between)}, residual {fmt.number(residual)}) to within "
-        f"{off:.1g}. Their standard errors differ by up to {100 * abs(se).max():.2g}%: statsmodels "
-        "takes them from the joint Hessian of coefficients and variances, mair as lme4 and SPSS do "
-        r"from $(X^{\top}V^{-1}X)^{-1}$ at the estimated variances.")
+        f"{off:.1g}. Their standard errors differ by up to {100 * se.max():.2g}%: statsmodels "
+        "takes them from the joint Hessian of coefficients and variances, mair as lme4 and SPSS "
+        r"do from $(X^{\top}V^{-1}X)^{-1}$ at the estimated variances.")
 
 # %%
 if theirs:
     words.say("" if theirs.converged else "**statsmodels did not converge**: its numbers do not "
-              "count.", "The variance of people is estimated as zero." if ours.boundary else "")
+              "count.", "The variance of people is estimated as zero: this is the edge of what a "
+              "random intercept can say." if ours.boundary else "")
 
 # %%
 primary = analysis.analyse(t, t.primary.name)
@@ -148,7 +151,7 @@ course = {arm: means[(means["outcome"] == t.primary.name) & (means["arm"] == arm
 words.say(f"On {t.primary.name} the model's means go "
           + " and ".join(f"from {fmt.number(part['mean'].iloc[0])} to "
                          f"{fmt.number(part['mean'].iloc[-1])} in {arm}"
-                         for arm, part in course.items() if len(part))
+                         for arm, part in course.items() if len(part) == len(t.primary.visits))
           + f", {t.visit_labels[t.reference]} to {t.visit_labels[t.primary.visits[-1]]}.")
 
 # %% [markdown]
@@ -193,15 +196,16 @@ words.bullets(*(
 plotted = frames.forest(t, rows)
 left, right = frames.favours(t)
 listed = "; ".join(f"{row.label} {row.visit} {row.text}" for row in plotted.itertuples())
-show(forest.forest(plotted, xlabel="B / baseline SD", favours=(left, right),
-                   text={"text": f"B / SD ({ci})", "p_text": "p"}, primary=(t.primary.name,)),
-     "outcomes_forest",
-     alt=f"Forest plot of B over the baseline SD with {ci}, left of zero {left}, right {right}: "
-         f"{listed}.")
+if len(plotted):
+    show(forest.forest(plotted, xlabel="B / baseline SD", favours=(left, right),
+                       text={"text": f"B / SD ({ci})", "p_text": "p"},
+                       primary=(t.primary.name,)), "outcomes_forest",
+         alt=f"Forest plot of B over the baseline SD with {ci}, left of zero {left}, right "
+             f"{right}: {listed}.")
 
 # %%
 largest = plotted.loc[plotted["estimate"].abs().idxmax()] if len(plotted) else None
-words.say("" if largest is None else
+words.say("No contrast is estimable, so nothing is drawn." if largest is None else
           f"The largest is {largest['label']} ({largest['visit']}), {largest['text']} SD. These "
           f"are differences among {t.n()} people: the intervals say which effects the data are "
           "compatible with; they do not by themselves show that a treatment works.")
@@ -239,8 +243,8 @@ fits = [one for name in t.outcomes for one in results.records(
     rows, analysis="outcomes", variable=name, arm="overall",
     method=measures.method(rows, "outcomes", name))]
 odd = [one.variable for one in fits if not one.converged or one.boundary or one.fallback]
-words.say(f"Models that did not converge inside their bounds: {', '.join(odd) or 'none'} of "
-          f"{len(fits)}.")
+words.say(f"Models that did not converge inside their bounds: {', '.join(odd) or 'none'} "
+          f"({len(odd)} of {len(fits)}).")
 
 # %% [markdown]
 # Residuals against fitted values should form a band without a trend or a funnel, and against
@@ -271,7 +275,7 @@ tested = [one for one in results.records(rows, analysis="normality", method="sha
           if one.variable.endswith(": residuals")]
 low = [one.variable.removesuffix(": residuals") for one in tested if one.p < 0.05]
 words.say(f"Models whose residuals have a p value of Shapiro and Wilk below 0.05: "
-          f"{', '.join(low) or 'none'} of {len(tested)}.")
+          f"{', '.join(low) or 'none'} ({len(low)} of {len(tested)}).")
 
 # %%
 results.save(rows, out, "outcomes")
