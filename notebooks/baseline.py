@@ -114,8 +114,8 @@ tested, = results.records(rows, variable=one.name, method=method)
 printed = numbers.read(t.published) if t.published else pd.DataFrame(columns=numbers.COLUMNS)
 key = {"analysis": "baseline", "variable": one.name, "method": method, "statistic": "p"}
 printed = printed.loc[(printed[list(key)] == pd.Series(key)).all(axis=1), "printed"]
-words.say(f"For {one.label} SciPy gives {fmt.p_equals(by_hand.pvalue)}; the table below holds "
-          f"{fmt.p_equals(tested.p)} under {method.capitalize()}"
+words.say(f"For {one.label} SciPy gives {fmt.p(by_hand.pvalue)}; the table below holds "
+          f"{fmt.p(tested.p)} under {method.capitalize()}"
           + "".join(f"; the publication prints {p}" for p in printed) + ".")
 
 # %% [markdown]

@@ -119,8 +119,8 @@ words.bullets(*(
     if fmt.absent(one.b) else
     f"**{one.variable}, {t.visit_labels[one.time]}**: the data are compatible with a difference in "
     f"change{' on the ln scale' if one.variable in logged else ''} of "
-    f"{fmt.interval(one.ci_low, one.ci_high)} (estimate {fmt.number(one.b)}, "
-    f"{fmt.p_equals(one.p)}, {one.n} people); "
+    f"{fmt.ci(one.ci_low, one.ci_high)} (estimate {fmt.number(one.b)}, "
+    f"{fmt.p(one.p)}, {one.n} people); "
     + (f"it rose more, or fell less, in {sides[one.variable, one.time]}."
        if sides[one.variable, one.time] else "zero lies within the interval.")
     for one in found))

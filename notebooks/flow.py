@@ -93,7 +93,7 @@ words.bullets(*(
     f"**{label}**: " + " and ".join(
         f"{seen[arm, visit].n} of {t.n(arm)} in {arm} ({fmt.number(seen[arm, visit].percent, 1)}%)"
         for arm in t.arms)
-    + f" were seen ({fmt.p_equals(seen['difference', visit].p)}, Fisher)."
+    + f" were seen ({fmt.p(seen['difference', visit].p)}, Fisher)."
     for visit, label in later.items()))
 words.say("A large p value here does not show that dropout was alike in both arms: so few people "
           "could hide a difference that matters.")
@@ -109,7 +109,7 @@ show(tables_result.attendance(t, rows))
 
 # %%
 tested = results.records(rows, analysis="flow", method="mann-whitney")
-words.say(*(f"Between the arms {one.variable} has {fmt.p_equals(one.p)} (Mann-Whitney)."
+words.say(*(f"Between the arms {one.variable} has {fmt.p(one.p)} (Mann-Whitney)."
             for one in tested))
 if not tested:
     words.say("The trial file names no column of sessions or credibility, so neither is compared.")

@@ -179,8 +179,8 @@ words.bullets(*(
     f"**{one.variable}, {t.visit_labels[one.time]}**: the contrast is not estimable."
     if fmt.absent(one.b) else
     f"**{one.variable}, {t.visit_labels[one.time]}**: the data are compatible with a difference in "
-    f"change of {fmt.interval(one.ci_low, one.ci_high)} (estimate {fmt.number(one.b)}, "
-    f"{fmt.p_equals(one.p)}, {one.n} people); "
+    f"change of {fmt.ci(one.ci_low, one.ci_high)} (estimate {fmt.number(one.b)}, "
+    f"{fmt.p(one.p)}, {one.n} people); "
     + (f"the interval lies on the side of {sides[one.variable, one.time]}."
        if sides[one.variable, one.time] else "zero lies within the interval.")
     for one in found if one.variable == t.primary.name))

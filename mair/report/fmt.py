@@ -18,7 +18,7 @@ def absent(value) -> bool:
     return value is None or str(value) == "<NA>" or value != value
 
 
-def number(value, digits=2, *, plus=False, missing=MISSING) -> str:
+def number(value, digits=2, *, missing=MISSING) -> str:
     """A number with a fixed count of decimals.
 
     Parameters
@@ -26,8 +26,6 @@ def number(value, digits=2, *, plus=False, missing=MISSING) -> str:
     value : float or None
     digits : int
         Decimals kept.
-    plus : bool
-        Write a sign before positive numbers too.
     missing : str
         What stands for None and nan.
 
@@ -38,13 +36,10 @@ def number(value, digits=2, *, plus=False, missing=MISSING) -> str:
     """
     if absent(value):
         return missing
-    value = float(value)
     if math.isinf(value):
         return f"{MINUS if value < 0 else ''}∞"
     text = f"{value:.{digits}f}"
-    if float(text) == 0:
-        return text.removeprefix("-")
-    return text.replace("-", MINUS) if value < 0 else f"{'+' if plus else ''}{text}"
+    return text.replace("-", "" if float(text) == 0 else MINUS)
 
 
 def p_value(p, *, missing=NOT_ESTIMABLE) -> str:
@@ -69,44 +64,39 @@ def p_value(p, *, missing=NOT_ESTIMABLE) -> str:
     return ">0.999" if 0.9995 <= p < 1 else f"{p:.3f}"
 
 
-def p_equals(p, name="p", *, missing=NOT_ESTIMABLE) -> str:
-    """A p value for running text: ``p = 0.042``, ``p < 0.001``; `name` may be ``q``."""
-    text = p_value(p, missing=missing)
-    if absent(p):
-        return f"{name} {text}"
-    return f"{name} {text[0]} {text[1:]}" if text[0] in "<>" else f"{name} = {text}"
+def p(value) -> str:
+    """A p value for running text: ``p = 0.042``, ``p < 0.001``, ``p not estimable``."""
+    text = p_value(value)
+    if text[0] in "<>":
+        return f"p {text[0]} {text[1:]}"
+    return f"p {'' if absent(value) else '= '}{text}"
 
 
-def interval(low, high, digits=2, *, missing=NOT_ESTIMABLE) -> str:
+def ci(low, high, digits=2) -> str:
     """The two limits of an interval: ``−40.87 to −11.89``."""
     if absent(low) or absent(high):
-        return missing
+        return NOT_ESTIMABLE
     return f"{number(low, digits)} to {number(high, digits)}"
 
 
-ci, p = interval, p_equals  # the names that notebooks use
-
-
-def estimate(value, low, high, digits=2, *, missing=NOT_ESTIMABLE) -> str:
+def estimate(value, low, high, digits=2) -> str:
     """An estimate and its interval: ``−26.38 (−40.87 to −11.89)``.
 
     An estimate without limits keeps its number and says that the interval is not estimable.
     """
     if absent(value):
-        return missing
-    return f"{number(value, digits)} ({interval(low, high, digits)})"
+        return NOT_ESTIMABLE
+    return f"{number(value, digits)} ({ci(low, high, digits)})"
 
 
-def mean_sd(mean, sd, digits=2, *, missing=MISSING) -> str:
+def mean_sd(mean, sd, digits=2) -> str:
     """A mean and its standard deviation: ``70.79 (11.36)``."""
-    if absent(mean):
-        return missing
-    return f"{number(mean, digits)} ({number(sd, digits)})"
+    return MISSING if absent(mean) else f"{number(mean, digits)} ({number(sd, digits)})"
 
 
-def count(n, percent=None, *, of=None, digits=1, missing=MISSING) -> str:
+def count(n, percent=None, *, of=None) -> str:
     """A count, its denominator and its percentage: ``12``, ``12/19``, ``12/19 (63.2%)``."""
     if absent(n):
-        return missing
+        return MISSING
     text = f"{n:.0f}" if absent(of) else f"{n:.0f}/{of:.0f}"
-    return text if absent(percent) else f"{text} ({number(percent, digits)}%)"
+    return text if absent(percent) else f"{text} ({number(percent, 1)}%)"

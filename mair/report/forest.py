@@ -140,7 +140,7 @@ def smd_plot(rows, *, chance):
     """
     _, ax = subplots(height=ROW * len(rows) + 0.95)
     ax.axvspan(-chance, chance, color=SHADE, linewidth=0, zorder=0)
-    ax.annotate(f"shaded: chance alone, {fmt.interval(-chance, chance)}", (1, 1), (0, 4), size=8,
+    ax.annotate(f"shaded: chance alone, {fmt.ci(-chance, chance)}", (1, 1), (0, 4), size=8,
                 xycoords="axes fraction", textcoords="offset points", ha="right", color=MUTED)
     ax.axvline(0, color=INK, linewidth=0.9, zorder=1)
     smd, low, high = (rows[column].astype(float) for column in ("smd", "low", "high"))

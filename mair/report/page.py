@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
@@ -25,16 +24,6 @@ SHOWN_PACKAGES = (
     "numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn", "great-tables",
     "papermill", "jupytext", "pydantic",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Source:
-    """A place of the publication with its printed numbers."""
-
-    name: str
-    anchor: str
-    tally: dict[str, int]
-    rows: list[dict]
 
 
 def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> str:
@@ -86,9 +75,9 @@ def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> 
         counted=counted,
         verdicts=VERDICTS,
         sources=sources,
-        total=_tally(row for source in sources for row in source.rows),
+        total=_tally(row for source in sources for row in source["rows"]),
         deviating=[
-            (source.name, row) for source in sources for row in source.rows
+            (source["name"], row) for source in sources for row in source["rows"]
             if row["verdict"] in ("within rounding", "not reproduced")
         ],
         files=_files(whole),
@@ -130,7 +119,7 @@ def _arms(trial) -> list[dict]:
     ]
 
 
-def published(compared: pd.DataFrame) -> list[Source]:
+def published(compared: pd.DataFrame) -> list[dict]:
     """The compared numbers by source, in the order of their first appearance.
 
     Parameters
@@ -140,25 +129,23 @@ def published(compared: pd.DataFrame) -> list[Source]:
 
     Returns
     -------
-    list of Source
+    list of dict
+        ``name`` and ``anchor`` of a place of the publication, its ``rows``, and a ``tally`` of
+        their verdicts.
     """
-    records = comparison.by_source(compared).to_dict("records")
-    found: list[Source] = []
-    for name, group in groupby(records, key=lambda r: r["source"]):
-        rows = [
-            {**row, "computed": comparison.shown(row["computed"], row["printed"])}
-            for row in group
-        ]
-        found.append(Source(name, f"source-{len(found) + 1}", _tally(rows), rows))
+    shown = map(comparison.shown, compared["computed"], compared["printed"])
+    found = []
+    for name, part in compared.assign(computed=list(shown)).groupby("source", sort=False):
+        rows = part.to_dict("records")
+        found.append({"name": name, "anchor": f"source-{len(found) + 1}", "rows": rows,
+                      "tally": _tally(rows)})
     return found
 
 
 def _tally(rows) -> dict[str, int]:
     """How many rows have each verdict."""
-    counts = dict.fromkeys(VERDICTS, 0)
-    for row in rows:
-        counts[row["verdict"]] += 1
-    return counts
+    found = Counter(row["verdict"] for row in rows)
+    return {verdict: found[verdict] for verdict in VERDICTS}
 
 
 def _files(whole: Path) -> list[dict]:

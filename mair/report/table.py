@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import pandas as pd
 
@@ -42,8 +43,6 @@ class Table:
         Empty: no group heading.
     spanners : dict of str -> tuple of str, optional
         A heading over neighbouring columns, by their names.
-    synthetic : bool
-        Not used: `mair.report.show.Show` takes the mark from the trial.
 
     Raises
     ------
@@ -59,7 +58,6 @@ class Table:
     notes: tuple[str, ...] = ()
     groups: pd.Series | None = None
     spanners: dict[str, tuple[str, ...]] | None = None
-    synthetic: bool = False
 
     def __post_init__(self):
         stem(self.name)
@@ -93,25 +91,19 @@ class Table:
 
     def blocks(self) -> list[tuple[str, list[int]]]:
         """Runs of rows by group: ``(group or "", row positions)``."""
-        if self.groups is None:
-            return [("", list(range(len(self.display))))]
-        out: list[tuple[str, list[int]]] = []
-        for position, group in enumerate(self.groups):
-            group = "" if group is None or group != group else str(group)
-            if not out or out[-1][0] != group:
-                out.append((group, []))
-            out[-1][1].append(position)
-        return out
+        groups = [""] * len(self.display) if self.groups is None else self.groups
+        return [(group, [i for i, _ in run])
+                for group, run in groupby(enumerate(groups), key=lambda pair: pair[1])]
 
     def numeric(self) -> list[bool]:
         """Which columns hold numbers, and so stand right: most of their cells begin so."""
         pattern = re.compile(r"[<>≥≤+−-]?\s*[\d.∞]|–$|not estimable$")
-        out = [False]
-        for column in list(zip(*self.cells(), strict=True))[1:]:
-            filled = [cell for cell in column if cell]
-            out.append(bool(filled) and sum(bool(pattern.match(c)) for c in filled)
-                       > len(filled) / 2 and max(map(len, filled)) <= 40)
-        return (out + [False] * len(self.headers))[: len(self.headers)]
+        out = []
+        for column in zip(self.headers, *self.cells(), strict=True):
+            filled = [cell for cell in column[1:] if cell]
+            begin = sum(bool(pattern.match(cell)) for cell in filled)
+            out.append(bool(out) and 2 * begin > len(filled) and max(map(len, filled)) <= 40)
+        return out
 
 
 def stem(name) -> str:

@@ -100,7 +100,7 @@ def robustness(trial, rows, found=None) -> Table:
     ]
     if found is not None:
         rows = pd.concat([rows, _ranges(found)])
-        columns.append(Column("B over cohorts", ("b_low", "b_high"), fmt.interval))
+        columns.append(Column("B over cohorts", ("b_low", "b_high"), fmt.ci))
     return pivot(rows, lines, columns, name="robustness", head="Method",
                  title=f"{trial.primary.name} under every choice",
                  notes=["Method: covariance, inference, missing-data rule; delta: points by which "
@@ -267,7 +267,7 @@ def consistency(checked) -> Table:
     odd = checked[checked["verdict"].isin(["within rounding", "other convention", "impossible"])]
     odd = odd.sort_values("verdict", key=lambda verdict: -verdict.map(SEVERITY), kind="stable")
     ends = [("" if low != low else fmt.number(low, 3) if f"{low:.3f}" == f"{high:.3f}"
-             else fmt.interval(low, high, 3))
+             else fmt.ci(low, high, 3))
             for low, high in zip(odd["computed_low"], odd["computed_high"], strict=True)]
     keys = odd[["variable", "arm", "time", "statistic"]].itertuples(index=False)
     display = pd.DataFrame({

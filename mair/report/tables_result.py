@@ -45,7 +45,7 @@ def retention(trial: Trial, rows: pd.DataFrame) -> Table:
 
 
 def _one_decimal(low, high) -> str:
-    return fmt.interval(low, high, 1)
+    return fmt.ci(low, high, 1)
 
 
 def attendance(trial: Trial, rows: pd.DataFrame) -> Table | None:
@@ -248,8 +248,8 @@ def _icc(participant, residual) -> str:
 def _whole(chi2, f, df1, df2, p) -> str:
     """Group x Time as a whole, for reading."""
     if fmt.absent(f):
-        return f"χ²({df1:g}) = {fmt.number(chi2)}, {fmt.p_equals(p)}"
-    return f"F({df1:g}, {fmt.number(df2, 1)}) = {fmt.number(f)}, {fmt.p_equals(p)}"
+        return f"χ²({df1:g}) = {fmt.number(chi2)}, {fmt.p(p)}"
+    return f"F({df1:g}, {fmt.number(df2, 1)}) = {fmt.number(f)}, {fmt.p(p)}"
 
 
 def _state(criterion, converged, boundary, fallback) -> str:

@@ -463,7 +463,7 @@ def _merge(sources: list[Path], target: Path) -> None:
 def _report(plan: Plan, whole: Path) -> str:
     """Published beside recomputed, the page and the manifest; the counts place by place."""
     from mair import results
-    from mair.report import comparison, page
+    from mair.report import comparison, page, show
 
     trial, compared, counted = plan.trial, None, None
     frame = results.read(whole / "results.csv")
@@ -472,14 +472,14 @@ def _report(plan: Plan, whole: Path) -> str:
 
         estimated = estimands.table(trial, frame)
         if len(estimated):
-            comparison.write(comparison.estimands(estimated, trial.synthetic), whole)
+            show.write(comparison.estimands(estimated, trial.arms), whole, trial.synthetic)
     if plan.published is not None:
         from mair.published import compare
 
         compared = compare.compare(plan.published, frame)
         counted = dict(zip(("reproduced", "checkable", "printed"), compare.counts(compared),
                            strict=True))
-        comparison.write(comparison.published(compared, trial.synthetic), whole)
+        show.write(comparison.published(compared), whole, trial.synthetic)
     manifest = _manifest(plan)
     if counted:
         manifest["published"] = counted
