@@ -43,6 +43,20 @@ def test_who_was_kept_and_why_not(rows):
     assert not (rows["variable"].str.startswith("lost") & (rows["time"] != "later")).any()
 
 
+def test_lost_is_who_never_comes_back_by_reason():
+    data = tiny.DATA.replace("t2,T,50,male,low,50,30,", "t2,T,50,male,low,50,,").replace(
+        "48,52,4,4,yes,8,C,", ",,4,4,yes,8,C,work")
+    rows = flow.rows(tiny.trial(data))  # t2 misses one visit, c2 leaves after the first
+    tiny.agree(rows, "flow", """
+        lost: work  | C | after | - | n=1 percent=25
+        lost: moved | C | later | - | n=1 percent=25
+        retained    | C | later | - | n=2 percent=50
+        retained    | T | after | - | n=3 percent=75
+    """)
+    lost = rows[rows["variable"].str.startswith("lost") & (rows["value"] > 0)]
+    assert set(lost["arm"]) == {"C"}
+
+
 def test_who_is_analysed():
     trial = tiny.trial(covariates=["edu"])  # c4's education is missing
     tiny.agree(flow.rows(trial), "flow", """

@@ -44,6 +44,9 @@ def test_a_column_says_whom_a_section_describes():
         Pain | T | before | described | n=3 mean=53.333333
         Pain | T | before | observed  | n=4 mean=50
     """)
+    found = estimands.table(tiny.trial(data, describe={"outcomes": "kept"}), rows)
+    d = found[(found["method"] == "d_ppc2") & (found["time"] == "later")]
+    assert d[["n_with_data_C", "n_with_data_T"]].to_numpy().tolist() == [[3, 3]]
 
 
 def test_the_contrast_is_treatment_minus_control(pain):

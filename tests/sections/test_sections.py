@@ -10,7 +10,7 @@ from trials import shapes
 
 from mair import results
 from mair.results import Lookup
-from mair.sections import estimands, flow
+from mair.sections import estimands
 from mair.sections import rows as sections
 from mair.trial import load
 
@@ -155,14 +155,6 @@ def test_responders_of_the_paper(value):
     assert value(*worst, statistic="nnt_ci_low") < 0 < value(*worst, statistic="nnt_ci_high")
 
 
-def test_logged_biomarkers_report_ratios(value):
-    import math
-
-    key = ("biomarkers", "hs-CRP", "difference", "post", METHOD)
-    assert value(*key, statistic="gmr") == pytest.approx(math.exp(value(*key, statistic="b")))
-    assert ("biomarkers", "BDNF", "difference", "post", METHOD, "gmr") not in value
-
-
 def test_whom_a_section_describes(value):
     for arm, n in (("RT", 16), ("MAIR", 19)):
         assert value("biomarkers", "BDNF", arm, "post", "described", statistic="n") == n
@@ -186,11 +178,3 @@ def test_every_estimated_row_has_its_estimand(mair, rows):
     one = found.set_index(results.KEYS[:5]).loc[("outcomes", "FIQ", "difference", "post", METHOD)]
     assert (one["n_randomised_RT"], one["n_with_data_RT"], one["rows_RT"]) == (19, 19, 50)
     assert (one["n_randomised_MAIR"], one["n_with_data_MAIR"], one["rows_MAIR"]) == (22, 22, 60)
-
-
-def test_left_out_for_a_covariate_is_counted():
-    trial = load("tests/trials/invented_a.yaml")
-    value = Lookup(flow.rows(trial))
-    left = {arm: value("flow", "left out: age missing", arm, statistic="n") for arm in trial.arms}
-    assert left == {"usual care": 1, "walking": 0}
-    assert value("flow", "analysed: WHO-5", "overall", statistic="n") == 29
