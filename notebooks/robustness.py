@@ -182,9 +182,10 @@ for one in results.records(rows, method="d_ppc2/bca"):
 for one in results.records(rows, method=f"{declared}/groups of {t.analysis.group_size}"):
     rho = one.rho_reaching_zero
     bullets(f"**{seen_at[one.time]}**: " + (
-        f"with groups of {t.analysis.group_size} the interval reaches zero at a correlation of "
-        f"{rho:.2f} within groups." if rho > 0 else
-        "the interval contains zero without any correlation within groups."))
+        "the interval contains zero without any correlation within groups." if rho <= 0 else
+        f"with groups of {t.analysis.group_size} " + (
+            f"the interval reaches zero at a correlation of {rho:.2f} within groups."
+            if rho <= 1 else "no correlation within groups brings zero into the interval.")))
 
 # %%
 results.save(rows, out, "robustness")

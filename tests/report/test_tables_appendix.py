@@ -1,22 +1,204 @@
-"""Tables and figure frames of responders, robustness, power and the audit, on small trials."""
+"""Tables and figure frames of responders, robustness, power, audit and reconstruction, cell by
+cell: rows by hand, or of a tiny trial that tests/sections works out by hand."""
 
+import pandas as pd
 import pytest
+from trials import tiny
 
 from mair.report import curves, frames_appendix, tables_appendix
-from mair.sections import power, study
+from mair.results import Rows
+from mair.sections import nnt, power, study
 from mair.trial import load
 
 
+def agrees(table, expected: str):
+    """Headers and cells, a line each, between bars."""
+    lines = [[cell.strip() for cell in line.split("|")] for line in expected.strip().splitlines()]
+    found = [[cell.strip() for cell in line] for line in [table.headers, *table.cells()]]
+    assert found == lines, "\n".join(" | ".join(line) for line in found)
+
+
 @pytest.fixture(scope="module")
-def planned():
-    trial = load("params/mair.yaml", draws=400)
+def trial():
+    return tiny.trial(analysis=tiny.SPEC["analysis"] | {"draws": 200})
+
+
+# Responders
+
+
+def test_responders_by_rule_and_interval():
+    trial = tiny.trial(analysis=tiny.SPEC["analysis"] | {"risk_interval": "wald"})
+    table = tables_appendix.nnt(trial, nnt.rows(trial))
+    agrees(table, """
+Missing results | Interval | C | T | ARR, percentage points | NNT | NNT interval | Risk ratio
+Only those seen | Wald | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−26.5 to 109.8) | 3 | NNTB 0.9 to infinity to NNTH 3.8 | 2.25 (0.41 to 12.28)
+Only those seen | Newcombe | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−22.6 to 75.7) | 3 | NNTB 1.3 to infinity to NNTH 4.4 | 2.25 (0.64 to 12.30)
+Only those seen | Miettinen-Nurminen | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−33.4 to 84.7) | 3 | NNTB 1.2 to infinity to NNTH 3.0 | 2.25 (0.51 to 14.36)
+Only those seen | Skewness-corrected | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−37.0 to 89.2) | 3 | NNTB 1.1 to infinity to NNTH 2.7 | 2.25 (0.47 to 34.84)
+Unseen have not improved | Wald | 1/4 (25.0%) | 3/4 (75.0%) | 50.0 (−10.0 to 110.0) | 2 | NNTB 0.9 to infinity to NNTH 10.0 | 3.00 (0.50 to 17.95)
+Worst case for the treatment | Wald | 2/4 (50.0%) | 3/4 (75.0%) | 25.0 (−39.8 to 89.8) | 4 | NNTB 1.1 to infinity to NNTH 2.5 | 1.50 (0.48 to 4.65)
+Best case for the treatment | Wald | 1/4 (25.0%) | 3/4 (75.0%) | 50.0 (−10.0 to 110.0) | 2 | NNTB 0.9 to infinity to NNTH 10.0 | 3.00 (0.50 to 17.95)
+""")  # noqa: E501
+    assert table.blocks() == [("well", [*range(7)])]
+    assert "T minus C" in table.notes[0]
+    first = table.data.iloc[0]
+    assert list(first[["C_responders", "C_n", "T_responders", "T_n"]]) == [1, 3, 3, 4]
+
+
+def test_imputed_responders_stand_last_and_need_not_be_whole(trial):
+    rows = Rows("nnt")
+    rows.add("well", "C", "", "completers", n=3, responders=1, percent=100 / 3)
+    rows.add("well", "T", "", "completers", n=4, responders=3, percent=75)
+    rows.add("well", "C", "", "mi-mar", n=4, responders=1.25, percent=31.25)
+    rows.add("well", "T", "", "mi-mar", n=4, responders=3, percent=75)
+    for method, arr in (("mi-mar/wald", 43.75), ("completers/newcombe", 125 / 3)):
+        rows.add("well", "difference", "", method, arr=arr, ci_low=10, ci_high=50, nnt=100 / arr,
+                 nnt_ci_low=2, nnt_ci_high=10, nnt_through_infinity=0, rr=2, rr_low=1, rr_high=3)
+    agrees(tables_appendix.nnt(trial, rows.frame()), """
+Missing results | Interval | C | T | ARR, percentage points | NNT | NNT interval | Risk ratio
+Only those seen | Newcombe | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (10.0 to 50.0) | 3 | 2.0 to 10.0 | 2.00 (1.00 to 3.00)
+Imputed, missing at random | Wald | 1.25/4 (31.2%) | 3/4 (75.0%) | 43.8 (10.0 to 50.0) | 3 | 2.0 to 10.0 | 2.00 (1.00 to 3.00)
+""")  # noqa: E501
+
+
+# Robustness
+
+
+@pytest.fixture(scope="module")
+def choices():
+    rows = Rows("robustness")
+    cells = {"z": None, "t": -4.0, "p": 0.01}
+    for visit, b in (("later", -5.0), ("after", -20.0)):
+        rows.add("Pain", "difference", visit, "random-intercept/kenward-roger", n=8, n_rows=23,
+                 b=b, se=2.5, df=6.25, ci_low=b - 6, ci_high=b + 6, **cells)
+    base = "random-intercept/kenward-roger/mi-mar"
+    rows.add("Pain", "difference", "after", f"{base}/delta=10", n=8, n_rows=24, b=-18, se=3,
+             df=None, ci_low=-25, ci_high=-11, **cells)
+    rows.add("Pain", "difference", "after", "tipping-point", delta=50, tips=1)
+    rows.add("Pain", "difference", "after", "d_ppc2/bca", n=8, d=-2, ci_low=-3, ci_high=-1)
+    return rows.frame()
+
+
+def test_the_contrast_under_every_choice(trial, choices):
+    table = tables_appendix.robustness(trial, choices)
+    agrees(table, """
+Method | n (rows) | B (95% CI) | SE | df | p
+random intercept, Kenward-Roger | 8 (23) | −20.00 (−26.00 to −14.00) | 2.50 | 6.2 | 0.010
+random intercept, Kenward-Roger, imputed at random, delta=10 | 8 (24) | −18.00 (−25.00 to −11.00) | 3.00 |  | 0.010
+random intercept, Kenward-Roger | 8 (23) | −5.00 (−11.00 to 1.00) | 2.50 | 6.2 | 0.010
+""")  # noqa: E501
+    assert table.blocks() == [("Pain, after", [0, 1]), ("Pain, a year later", [2])]
+
+
+def test_ranges_over_cohorts_stand_beside_their_choice(trial, choices):
+    found = pd.DataFrame([
+        ("robustness", "Pain", "after", "random-intercept/kenward-roger", "b", -21.0, -19.5, 20, 0),
+        ("robustness", "Pain", "later", "random-intercept/kenward-roger", "b", -5.0, -4.0, 20, 0)],
+        columns=["analysis", "variable", "time", "method", "statistic", "low", "high", "cohorts",
+                 "identified"])
+    table = tables_appendix.robustness(trial, choices, found)
+    assert list(table.display["B over cohorts"]) == [
+        "−21.00 to −19.50", "", "−5.00 to −4.00"]
+
+
+def test_the_forest_of_choices_leaves_out_what_is_shifted(trial, choices):
+    frame = frames_appendix.choices(trial, choices, "after")
+    assert frame.to_dict("records") == [{
+        "label": "random intercept, Kenward-Roger", "visit": "", "estimate": -20.0, "low": -26.0,
+        "high": -14.0, "text": "−20.00 (−26.00 to −14.00)", "p_text": "0.010"}]
+    assert list(frames_appendix.choices(trial, choices, "later")["estimate"]) == [-5.0]
+
+
+def test_both_arms_made_worse(monkeypatch, trial):
+    rows = Rows("robustness")
+    for own in range(0, 50, 10):
+        for other in range(0, 50, 10):
+            b = -20 + own / 4 - other / 2
+            rows.add("Pain", "difference", "later", f"delta={own}/control={other}", b=b,
+                     ci_low=b - 1, ci_high=b + 2)
+    monkeypatch.setattr(tables_appendix.choices, "delta_grid", lambda trial, visit: rows.frame())
+    table = tables_appendix.delta_grid(trial, "later")
+    assert table.name == "delta_grid_2" and "a year later" in table.title
+    assert table.headers == ["T worse by", *(f"C worse by {x}" for x in range(0, 50, 10))]
+    assert [line[0] for line in table.cells()] == ["0", "10", "20", "30", "40"]
+    assert table.cells()[2][1] == "−15.0 (−16.0 to −13.0)"  # T by 20, C by 0
+    assert table.cells()[0][3] == "−30.0 (−31.0 to −28.0)"  # T by 0, C by 20
+    monkeypatch.setattr(tables_appendix.choices, "delta_grid", lambda *_: rows.frame().iloc[:0])
+    assert tables_appendix.delta_grid(trial, "later") is None
+
+
+# Power
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """d = 1: the t formula asks for 17 an arm, so 12 to 26 are simulated."""
+    rows = Rows("power")
+    for dropout in (0, 0.2):
+        for n in (12, 14, 17, 20, 22, 26):
+            for visit, less in (("after", 0), ("later", 0.05)):
+                rows.add(f"{n} an arm, dropout {dropout:g}", "difference", visit, power.METHOD,
+                         power=n / 50 - dropout / 10 - less, mc_se=0.004, simulations=200)
+    for method, sd, n in (("planned", 10, 17), ("observed", 2.5820, 3), ("browne/0.8", 3.6, 4)):
+        rows.add("Pain, next trial", "overall", "", method, sd=sd, d=10 / sd, n=n,
+                 n_with_dropout=2 * n + 8)
+    return rows.frame()
+
+
+def test_power_by_size_and_dropout(trial, simulated):
+    table = tables_appendix.power_by_size(trial, simulated)
+    agrees(table, """
+n an arm | Noncentral t | after | a year later | after | a year later
+12 | 64.9 | 24.0 (0.4) | 19.0 (0.4) | 22.0 (0.4) | 17.0 (0.4)
+14 | 72.1 | 28.0 (0.4) | 23.0 (0.4) | 26.0 (0.4) | 21.0 (0.4)
+17 | 80.7 | 34.0 (0.4) | 29.0 (0.4) | 32.0 (0.4) | 27.0 (0.4)
+20 | 86.9 | 40.0 (0.4) | 35.0 (0.4) | 38.0 (0.4) | 33.0 (0.4)
+22 | 90.0 | 44.0 (0.4) | 39.0 (0.4) | 42.0 (0.4) | 37.0 (0.4)
+26 | 94.2 | 52.0 (0.4) | 47.0 (0.4) | 50.0 (0.4) | 45.0 (0.4)
+""")
+    assert table.spanners == {"No dropout": ("No dropout::after", "No dropout::a year later"),
+                              "Dropout 20%": ("Dropout 20%::after", "Dropout 20%::a year later")}
+
+
+def test_the_power_curve_is_of_the_last_visit_in_percent(trial, simulated):
+    frame = frames_appendix.power_curve(trial, simulated)
+    ends = frame[frame["x"] == 26].set_index("line")
+    assert ends["y"].to_dict() == pytest.approx({
+        "t formula, no dropout": 94.2, "Mixed model, no dropout": 47,
+        "Mixed model, dropout 20%": 45}, abs=0.05)
+    assert ends["se"].to_dict() == pytest.approx({
+        "t formula, no dropout": 0, "Mixed model, no dropout": 0.4,
+        "Mixed model, dropout 20%": 0.4})
+    assert [len(part) for _, part in frame.groupby("line")] == [6, 6, 6]
+
+
+def test_the_next_trial(trial, simulated):
+    """SDs of change 2.58 on 6 df (see tests/sections); the limit at 95 % has no rows here."""
+    agrees(tables_appendix.next_trial(trial, simulated), """
+SD taken                  | SD    | d    | n an arm | Both arms, with dropout
+Planned SD                | 10.00 | 1.00 | 17 | 42
+This trial's SD of change | 2.58  | 3.87 | 3  | 14
+Its upper 80% limit       | 3.60  | 2.78 | 4  | 16
+Its upper 95% limit       |       |      |    |
+""")
+    frame = frames_appendix.next_trial(trial)
+    assert list(dict.fromkeys(frame["line"])) == [
+        "planned SD, 10.0", "this trial's SD of change, 2.6", "its upper 80% limit, 3.6",
+        "its upper 95% limit, 4.9"]
+    planned = frame[frame["method"] == "planned"].set_index("x")["y"]
+    assert planned[10.0] == 17 and planned.index.min() == 6 and planned.is_monotonic_decreasing
+
+
+@pytest.fixture(scope="module")
+def studied():
+    trial = load("params/mair.yaml", draws=200)
     return trial, power.rows(trial)
 
 
-def test_the_study_is_a_table_by_mechanism_dropout_visit_and_method(planned):
+def test_the_study_is_a_table_by_mechanism_dropout_visit_and_method(studied):
     committed = study.read().set_index(study.KEYS)
     for statistic, effect in (("type1", "null"), ("power", "planned"), ("coverage", "planned")):
-        table = tables_appendix.simulation(*planned, statistic)
+        table = tables_appendix.simulation(*studied, statistic)
         assert [len(rows) for _, rows in table.blocks()] == [3] * 5
         shown = table.display.set_index(table.groups)
         for group, dropout, visit, method, key in (
@@ -31,17 +213,79 @@ def test_the_study_is_a_table_by_mechanism_dropout_visit_and_method(planned):
             assert line[f"{visit}::{method}"] == rate + mark
 
 
-def test_figures_draw_every_line_and_method(planned):
-    trial, rows = planned
-    frame = frames_appendix.power_curve(trial, rows)
-    ax = curves.curves(frame, xlabel="n an arm", ylabel="Power (%)", markers=True)
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
-        "t formula, no dropout", "Mixed model, no dropout", "Mixed model, dropout 15%"]
+def test_a_rate_outside_its_limits_is_marked(studied, monkeypatch):
+    trial, rows = studied
+    judged = study.criteria(study.of(trial)).assign(passed=False)
+    monkeypatch.setattr(study, "criteria", lambda *_: judged)
+    table = tables_appendix.simulation(trial, rows, "type1")
+    assert table.display["post::Kenward-Roger"].iloc[0].endswith("†")
+    assert sum(cell.endswith("†") for line in table.cells() for cell in line) == 30
+
+
+def test_the_study_is_not_shown_for_another_design(trial, simulated):
+    assert tables_appendix.simulation(trial, simulated, "type1") is None
+
+
+def test_type1_errors_are_the_studys_in_percent():
     committed = study.read()
     errors = frames_appendix.type1_errors(committed, "post")
+    one = errors[(errors["scenario"] == "Skewed residuals: dropout on the last score")
+                 & (errors["method"] == "Satterthwaite")]
+    key = ("skewed", "mar", "null", "post", "random-intercept/satterthwaite")
+    assert list(one["rate"]) == [100 * committed.set_index(study.KEYS).loc[key, "type1"]]
     ax = curves.rates(errors, xlabel="%", band=(4.7, 5.3), value=5)
     points = [line for line in ax.get_lines() if line.get_linestyle() == "None"]
     assert len(points) == len(study.METHODS) and all(len(p.get_xdata()) == 15 for p in points)
-    assert max(points[0].get_xdata()) == pytest.approx(100 * committed.loc[
-        (committed["visit"] == "post") & (committed["method"] == "random-intercept/z"),
-        "type1"].max())
+
+
+# Audit and reconstruction
+
+
+def test_checks_that_do_not_come_out_exactly_worst_first():
+    base = {"variable": "Pain", "time": "after", "statistic": "mean",
+            "source": "table 2", "computation": "", "rows": "0"}
+    nan = float("nan")
+    found = [("a", "T", "1.2", 1.21, 1.2104, "within rounding", "truncated"),
+             ("b", "T", "3", 2, 2, "exact", ""),
+             ("c", "", "4", 1.0, 2.5, "impossible", ""),
+             ("d", "T", "5", nan, nan, "other convention", "Welch")]
+    checked = pd.DataFrame(found, columns=["check", "arm", "printed", "computed_low",
+                                           "computed_high", "verdict", "convention"])
+    checked = checked.assign(**base)
+    table = tables_appendix.consistency(checked)
+    agrees(table, """
+Check | Number            | Source  | Printed | Computed       | Verdict          | Convention
+c     | Pain after mean   | table 2 | 4       | 1.000 to 2.500 | impossible       |
+d     | Pain T after mean | table 2 | 5       |                | other convention | Welch
+a     | Pain T after mean | table 2 | 1.2     | 1.210          | within rounding  | truncated
+""")
+    assert len(table.data) == 4
+
+
+def test_identified_or_a_range(trial):
+    found = pd.DataFrame([
+        ("outcomes", "Pain", "later", "random-intercept/kenward-roger", s, low, high, 20, alike)
+        for s, low, high, alike in (("se", 2.5, 2.5, 1), ("df", 6.04, 7.26, 0),
+                                    ("p", 0.0001, 0.0004, 1), ("b", -5, -5, 1))]
+        + [("nnt", "well", "", "completers/wald", "arr", 1, 2, 20, 0)],
+        columns=["analysis", "variable", "time", "method", "statistic", "low", "high", "cohorts",
+                 "identified"])
+    agrees(tables_appendix.identified(trial, found), """
+Variable | Visit        | Method                          | se              | df         | p
+Pain     | a year later | random intercept, Kenward-Roger | 2.50 identified | 6.0 to 7.3 | <0.001 identified
+""")  # noqa: E501
+
+
+def test_the_five_targets():
+    found = pd.DataFrame([
+        {"variable": "Pain", "moments": 8, "moments_of": 9, "model": 11, "model_of": 11,
+         "counts": 0, "counts_of": 0, "steps": 1, "r_implied": 0.5, "r_min": 0.123, "r_max": 0.9,
+         "broken": ""},
+        {"variable": "CRP", "moments": 2, "moments_of": 2, "model": 1, "model_of": 3, "counts": 4,
+         "counts_of": 5, "steps": 0, "r_implied": 0.25, "r_min": 0.2, "r_max": 0.3,
+         "broken": "(ii) far"}])
+    agrees(tables_appendix.reconstruction(found), """
+Variable | 1 Means, SDs | 2 Model | 3 Steps, range | 4 Counts | 5 r implied | 5 r generated | 5 Broken
+Pain | 8 of 9 | 11 of 11 | kept | | 0.50 | 0.12 to 0.90 | none
+CRP | 2 of 2 | 1 of 3 | broken | 4 of 5 | 0.25 | 0.20 to 0.30 | (ii) far
+""")  # noqa: E501

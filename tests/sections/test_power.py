@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from trials import tiny
 
-from mair.results import KEYS
+from mair.results import KEYS, records
 from mair.sections import power, study
 from mair.stats import simulated
 from mair.trial import load
@@ -55,6 +56,63 @@ def test_a_line_smooths_the_probit_of_power():
     assert (a, b) == pytest.approx((-1.5, 0.5))
 
 
+def test_what_is_simulated_around_the_planned_size():
+    """Difference 10, SD 10: d = 1, for which the noncentral t asks for 17 an arm."""
+    d, n, sizes, shares = power.sizes(tiny.trial())
+    assert (d, n, sizes, shares) == (1, 17, [12, 14, 17, 20, 22, 26], [0.0, 0.2])
+    assert power.scenario(17, dropout=0.2) == "17 an arm, dropout 0.2"
+    assert power.scenario(17, correlation=0.3) == "17 an arm, correlation 0.3"
+
+
+def test_the_sd_of_change_is_pooled_within_arms():
+    """Changes to `after`: C 2, -2, 0, 0 (squares 8), T -20, -20, -16, -24 (32 about -20)."""
+    trial = tiny.trial()
+    sd, df = power.pilot(trial)
+    assert df == 6 and sd == pytest.approx(np.sqrt(40 / 6))
+    sds = power.standard_deviations(trial)
+    assert list(sds) == ["planned", "observed", "browne/0.8", "browne/0.95"]
+    assert sds["planned"] == 10
+    for level in (0.8, 0.95):
+        limit = np.sqrt(40 / stats.chi2.ppf(1 - level, 6))
+        assert sds[f"browne/{level:g}"] == pytest.approx(limit)
+    few = tiny.trial(tiny.DATA.replace("40,20,24", "40,,24").replace("50,30,30", "50,,30")
+                     .replace("60,44,36", "60,,36"))
+    assert power.pilot(few) is None and list(power.standard_deviations(few)) == ["planned"]
+
+
+def test_the_next_trials_size_is_that_of_its_sd():
+    rows = power.rows(tiny.trial(analysis=tiny.SPEC["analysis"] | {"draws": 50}))
+    tiny.agree(rows, "power", f"""
+        Pain, next trial | overall | - | planned  | sd=10 d=1 n=17 n_with_dropout=44
+        Pain, next trial | overall | - | observed | sd={np.sqrt(40 / 6)} df=6 n=3
+    """)
+    named = {one.method for one in records(rows, analysis="sample_size")}
+    assert named == {"simulation", "simulation/dropout", "simulation/divided",
+                     "simulation/multiplied"}
+    frame = power.next_sizes(tiny.trial())
+    at = frame[frame["method"] == "planned"].set_index("x")["y"]
+    assert at.index.min() == 6 and at.index.max() == 14 and at[10.0] == 17
+
+
+def test_the_size_needed_suffices_at_every_later_visit(monkeypatch):
+    """Power Phi(a + 0.5 sqrt(n)), weaker at the last visit; lost people cost more still."""
+    cells = [{"scenario": "grid", "n": n, "share": share, "rho": 0.5, "visit": visit,
+              "power": stats.norm.cdf(a + 0.5 * np.sqrt(n)), "mc_se": 0.0, "simulations": 10}
+             for share, less in ((0.0, 0.0), (0.2, 0.3)) for n in (12, 14, 17, 20, 22, 26)
+             for visit, a in (("after", -1.0 - less), ("later", -1.2 - less))]
+    monkeypatch.setattr(power, "simulations", lambda trial: pd.DataFrame(cells))
+    found = power.needed(tiny.trial())
+    n = (stats.norm.ppf(0.8) + 1.2) ** 2 * 4
+    lost = (stats.norm.ppf(0.8) + 1.5) ** 2 * 4
+    assert found["simulation"]["n"] == np.ceil(n) == 17
+    assert found["simulation"]["power"] == pytest.approx(
+        stats.norm.cdf(-1.2 + 0.5 * np.sqrt(17)))
+    assert found["simulation"]["simulations"] == 120
+    assert found["simulation/dropout"]["n_with_dropout"] == 2 * np.ceil(lost)
+    assert found["simulation/divided"]["n_with_dropout"] == 44  # 2 x 17 / 0.8, up an arm
+    assert found["simulation/multiplied"]["n_with_dropout"] == pytest.approx(34 * 1.2)
+
+
 @pytest.fixture(scope="module")
 def small():
     trial = load("params/mair.yaml", draws=400)
@@ -73,15 +131,3 @@ def test_rows_are_tidy_and_repeatable(small):
             <= own["simulation/divided", "n_with_dropout"] + 4)
     names = set(rows.loc[rows["analysis"] == "power", "statistic"])
     assert {"power", "type1", "coverage", "mc_se", "simulations"} <= names
-
-
-def test_the_next_trial_grows_with_the_level(small):
-    trial, rows = small
-    n = rows[rows["variable"] == "FIQ, next trial"].set_index(["method", "statistic"])["value"]
-    assert n["observed", "n"] < n["browne/0.8", "n"] < n["browne/0.95", "n"]
-    change = trial.scores("FIQ")["post"] - trial.scores("FIQ")["baseline"]
-    arms = [change[trial.arm == arm].dropna() for arm in trial.arms]
-    pooled = sum(x.var() * (len(x) - 1) for x in arms) / (sum(map(len, arms)) - 2)
-    assert n["observed", "sd"] == pytest.approx(np.sqrt(pooled))
-    assert n["browne/0.8", "sd"] == pytest.approx(
-        np.sqrt(pooled * n["observed", "df"] / stats.chi2.ppf(0.2, n["observed", "df"])))

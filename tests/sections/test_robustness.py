@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from trials import tiny
 
-from mair.results import Lookup
+from mair.results import Lookup, records
 from mair.sections import analysis as estimates
 from mair.sections import imputed as missing
-from mair.sections import nnt, robustness
+from mair.sections import robustness
 from mair.trial import load
 
 METHOD = "random-intercept/z"
@@ -44,8 +45,9 @@ def test_every_choice_is_there_once(rows):
             "d_ppc2/bca"} <= methods  # fmt: skip
 
 
-def test_the_same_seed_gives_the_same_rows(trial, rows):
-    pd.testing.assert_frame_equal(rows, robustness.rows(trial))
+def test_the_same_seed_gives_the_same_rows(rows):
+    again = load("params/mair.yaml", draws=1000)
+    pd.testing.assert_frame_equal(rows, robustness.rows(again))
 
 
 def test_imputed_values_do_not_depend_on_names_or_row_order(trial, tmp_path):
@@ -93,15 +95,6 @@ def test_groups_widen_the_interval_up_to_zero(trial, rows):
     assert abs(one.b) == pytest.approx((one.high - one.low) / 2 * np.sqrt(1 + 9 * rho))
 
 
-def test_imputed_responders_lie_between_the_extremes(trial):
-    value = Lookup(nnt.rows(trial))
-    for criterion in ("FIQ >=20%", "FIQ >=50%"):
-        key = ("nnt", criterion, "difference", "post")
-        worst, best, imputed = (value(*key, f"{rule}/wald", statistic="arr")
-                                for rule in ("worst-case", "best-case", "mi-mar"))  # fmt: skip
-        assert worst <= imputed <= best
-
-
 def test_a_trial_with_one_visit_after_baseline(tmp_path):
     frame = pd.read_csv("mair/data/mair_synthetic.csv")
     frame.to_csv(tmp_path / "x.csv", index=False)
@@ -117,3 +110,89 @@ def test_a_trial_with_one_visit_after_baseline(tmp_path):
     key = ("robustness", "FIQ", "difference", "post")
     assert 0 < value(*key, robustness.REFERENCE, statistic="p") < 0.05
     assert value(*key, "random-intercept/kenward-roger/mi-mar", statistic="df") < 39
+
+
+def test_every_estimator_gives_treatment_minus_control():
+    """Nobody lost before `after`: there C stays as it was and T falls by 20."""
+    rows = robustness.rows(tiny.trial())
+    methods = [one for one in records(rows, time="after", variable="Pain") if hasattr(one, "p")]
+    names = {one.method for one in methods}
+    assert {"random-intercept/z", "clda:unstructured/kenward-roger",
+            "ancova:random-intercept/kenward-roger", robustness.REFERENCE} <= names
+    exact = [one for one in methods if not one.method.startswith(("clda", "ancova", "unstr"))
+             and "jackknife" not in one.method]
+    assert len(exact) == 8
+    assert [one.b for one in exact] == pytest.approx([-20] * 8)
+    assert all(one.b < -15 for one in methods if one.b == one.b)
+    assert {one.n for one in exact} == {8} and {one.n_rows for one in exact} == {23}
+
+
+def test_all_allocations_of_eight_people_are_dealt():
+    """No change in C, a fall in T: of 70 allocations the observed and its mirror are extreme."""
+    one, = records(robustness.rows(tiny.trial()), method=robustness.REFERENCE, time="after")
+    assert (one.allocations, one.exact) == (70, 1)
+    assert one.p == pytest.approx(2 / 70)
+
+
+def test_strata_restrict_the_allocations():
+    """Four women and one man in C, two women and two men in T, dealt within sex."""
+    trial = tiny.trial(allocation={"scheme": "blocks", "strata": "sex"})
+    one, = records(robustness.rows(trial), method=robustness.REFERENCE, time="after")
+    assert one.allocations == 10 * 3  # 3 of 5 women and 1 of 3 men to C
+
+
+def larger(lost=2, **changes):
+    """The tiny trial three times, 12 an arm: everybody of a copy by 3 points worse or better.
+
+    c4 is lost to the last visit in each copy, t4 in ``lost`` of them.
+    """
+    head, *lines = tiny.DATA.splitlines()
+    data = [head]
+    for copy, shift in enumerate((0, 3, -4)):
+        for line in lines:
+            cells = line.split(",")
+            cells[0] += "abc"[copy]
+            cells[5:8] = [str(int(x) + shift) if x else "" for x in cells[5:8]]
+            if cells[0].startswith("t4") and copy < lost:
+                cells[7] = ""
+            data.append(",".join(cells))
+    changes = {"flow": None, "analysis": tiny.SPEC["analysis"] | {"draws": 1000}} | changes
+    return tiny.trial("\n".join(data), **changes)
+
+
+@pytest.mark.parametrize(("better", "sign"), [("lower", 1), ("higher", -1)])
+def test_worse_imputed_values_move_the_contrast_by_their_share(better, sign):
+    """Of 12 in T two are imputed at the last visit: each point moves the mean by 2/12."""
+    outcome = {**tiny.SPEC["outcomes"]["Pain"], "better": better}
+    trial = larger(outcomes={"Pain": outcome})
+    b = {one.method: one.b for one in records(robustness.rows(trial), time="later")
+         if "/mi-mar" in one.method and hasattr(one, "p")}
+    base = "random-intercept/kenward-roger/mi-mar"
+    for delta in (10, 20, 50):
+        assert b[f"{base}/delta={delta}"] - b[base] == pytest.approx(sign * delta * 2 / 12)
+    grid = {one.method: one.b for one in records(robustness.delta_grid(trial, "later"))}
+    assert len(grid) == 25
+    assert grid["delta=0/control=0"] == pytest.approx(b[base])
+    assert grid["delta=10/control=0"] == pytest.approx(b[f"{base}/delta=10"])
+    assert grid["delta=20/control=30"] - b[base] == pytest.approx(
+        sign * (20 * 2 / 12 - 30 * 3 / 12))
+
+
+def test_nothing_is_shifted_where_nothing_is_missing_or_no_scale_is_known():
+    whole = tiny.trial(tiny.DATA.replace("50,50,,4", "50,50,50,4"))
+    rows = robustness.rows(whole)
+    assert not rows["method"].str.contains("mi-|tipping|delta|jackknife").any()
+    assert robustness.delta_grid(whole, "later").empty
+    endless = larger(outcomes={"Pain": {k: v for k, v in tiny.SPEC["outcomes"]["Pain"].items()
+                                        if k != "range"}})
+    assert robustness.deltas(endless) == [] and robustness.delta_grid(endless, "later").empty
+
+
+def test_reference_based_imputation_leaves_the_control_arm_alone():
+    """Lost from C alone, nobody jumps: the three rules agree."""
+    found = {one.method.rpartition("/")[2]: one.b
+             for one in records(robustness.rows(larger(lost=0)), time="later")
+             if one.method.startswith("random-intercept/kenward-roger/mi-")
+             and "delta" not in one.method}
+    assert found["mi-j2r"] == pytest.approx(found["mi-cr"])
+    assert found["mi-mar"] == pytest.approx(found["mi-j2r"], abs=0.5)
