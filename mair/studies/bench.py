@@ -1,16 +1,38 @@
-"""Rows of ``build/bench.json``: what a piece of work takes here and elsewhere."""
+"""Rows of ``build/bench.json``: what a piece of work takes here and elsewhere, in one go."""
 
 from __future__ import annotations
 
+import ast
+import datetime
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
 import warnings
+from functools import partial
+from pathlib import Path
 from statistics import median
 
+import jupytext
 import numpy as np
+import pandas as pd
+
+from mair.run.plan import NOTEBOOKS
+from mair.stats import covariance, mixed, risk_limits, smallsample, tests
+from mair.trial.errors import ROOT
+
+SCRIPT = ROOT / "tests" / "oracles" / "bench.R"
+BATCH = 10_000
+BASELINE = "MAIR_BASELINE"  # environment: a checkout to compare ``make`` with
 
 
 def row(work, against, ours, theirs, runs):
-    """One row; ``theirs`` None where the other side is not installed.
+    """One row; ``theirs`` None where the other side is not there.
 
     Parameters
     ----------
@@ -24,7 +46,7 @@ def row(work, against, ours, theirs, runs):
     dict
         ``work against ours_s theirs_s ratio runs``; ``ratio`` is theirs over ours.
     """
-    ours_s, theirs_s = median(ours), None if theirs is None else median(theirs)
+    ours_s, theirs_s = median(ours), median(theirs) if theirs else None
     return {"work": work, "against": against, "ours_s": ours_s, "theirs_s": theirs_s,
             "ratio": None if theirs_s is None else theirs_s / ours_s, "runs": runs}
 
@@ -36,17 +58,17 @@ def example(batch, seed=2020):
     """
     rng = np.random.default_rng(seed)
     people = np.repeat(np.arange(41), 3)
-    visit = np.tile(np.arange(3), 41)
-    arm = (people % 2).astype(float)
-    v1, v2 = (visit == 1).astype(float), (visit == 2).astype(float)
+    visits = np.tile(np.eye(3)[:, 1:], (41, 1))
+    arm = (people % 2).astype(float)[:, None]
     covariate = rng.normal(4, 2, 41)[people]
-    X = np.c_[np.ones(123), arm, v1, v2, arm * v1, arm * v2, covariate]
+    X = np.c_[np.ones(123), arm, visits, arm * visits, covariate]
     mean = X @ np.array([60.0, 1, -4, -3, -8, -9, 2])
     y = mean + rng.normal(0, 10, (batch, 41))[:, people] + rng.normal(0, 8, (batch, 123))
     return y, X, people
 
 
-def _seconds(work, units, runs):
+def seconds(work, units=1, runs=5):
+    """Seconds a unit of ``work()``, once for each run, after one run that is not counted."""
     work()
     out = []
     for _ in range(runs):
@@ -56,86 +78,124 @@ def _seconds(work, units, runs):
     return out
 
 
-def _mixedlm(y, X, people, runs):
-    try:
-        from statsmodels.regression.mixed_linear_model import MixedLM
-    except ImportError:
-        return None
-    with warnings.catch_warnings(record=True):  # its convergence warnings are not measured
-        return _seconds(lambda: MixedLM(y, X, people).fit(reml=True), 1, runs)
-
-
-def reml_refit(runs=5, batch=10000):
-    """Seconds a REML fit, one design and ``batch`` responses, against one MixedLM.fit."""
-    from mair.stats.mixed import random_intercept
+def refits(runs=5, batch=BATCH):
+    """REML fits of ``batch`` responses, and under as many allocations, against MixedLM.fit."""
+    from statsmodels.regression.mixed_linear_model import MixedLM
 
     y, X, people = example(batch)
-    ours = _seconds(lambda: random_intercept(y, X, people), batch, runs)
-    return row("reml_refit", "statsmodels.MixedLM.fit", ours, _mixedlm(y[0], X, people, runs),
-               runs)
+    with warnings.catch_warnings(record=True):  # its convergence warnings are not measured
+        theirs = seconds(lambda: MixedLM(y[0], X, people).fit(reml=True), 1, runs)
+    arms = np.random.default_rng(7).permuted(np.tile(np.arange(41) % 2, (batch, 1)), axis=1)
+    works = {"reml_refit": partial(mixed.random_intercept, y, X, people),
+             "reml_refit_designs": partial(mixed.random_intercept_arms, y[0], X[:, [0, 2, 3, 6]],
+                                           X[:, [0, 2, 3]], people, arms.astype(float))}
+    return [row(work, "statsmodels.MixedLM.fit", seconds(ours, batch, runs), theirs, runs)
+            for work, ours in works.items()]
 
 
-def reml_refit_designs(runs=5, batch=10000):
-    """Seconds a REML fit under ``batch`` random allocations of one trial, against MixedLM.fit."""
-    from mair.stats.mixed import random_intercept_arms
-
-    y, X, people = example(1)
-    rng = np.random.default_rng(7)
-    arms = rng.permuted(np.tile(np.arange(41) % 2, (batch, 1)), axis=1).astype(float)
-    common, by_arm = X[:, [0, 2, 3, 6]], X[:, [0, 2, 3]]
-    ours = _seconds(lambda: random_intercept_arms(y[0], common, by_arm, people, arms), batch, runs)
-    return row("reml_refit_designs", "statsmodels.MixedLM.fit", ours,
-               _mixedlm(y[0], X, people, runs), runs)
-
-
-def newcombe(runs=5, batch=2000):
-    """Seconds an interval of a risk difference, ``batch`` tables at once, against statsmodels."""
-    from mair.stats.risk_limits import difference_limits
+def counts(runs=5, batch=2000):
+    """Newcombe's interval, ``batch`` tables at once, and an exact test of a 3 x 2 table."""
+    from scipy.stats import fisher_exact
+    from statsmodels.stats.proportion import confint_proportions_2indep
 
     rng = np.random.default_rng(11)
     x1, x2 = rng.integers(0, 23, batch), rng.integers(0, 20, batch)
-    n1, n2 = np.full(batch, 22), np.full(batch, 19)
-    ours = _seconds(lambda: difference_limits(x1, n1, x2, n2, "newcombe", 0.95), batch, runs)
-    try:
-        from statsmodels.stats.proportion import confint_proportions_2indep
-    except ImportError:
-        return row("newcombe", "statsmodels.confint_proportions_2indep", ours, None, runs)
-
-    def theirs():
-        for a, b in zip(x1[:200], x2[:200], strict=True):
-            confint_proportions_2indep(int(a), 22, int(b), 19, method="newcomb", compare="diff")
-
-    return row("newcombe", "statsmodels.confint_proportions_2indep", ours,
-               _seconds(theirs, 200, runs), runs)
+    limits = partial(risk_limits.difference_limits, x1, 22, x2, 19, "newcombe", 0.95)
+    tables = rng.integers(1, 9, (20, 3, 2))
+    return [
+        row("newcombe", "statsmodels.confint_proportions_2indep", seconds(limits, batch, runs),
+            seconds(lambda: [confint_proportions_2indep(a, 22, b, 19, method="newcomb",
+                                                        compare="diff")
+                             for a, b in zip(x1[:200].tolist(), x2[:200].tolist(), strict=True)],
+                    200, runs), runs),
+        row("fisher_3x2", "scipy.stats.fisher_exact (drawn)",
+            seconds(lambda: [tests.fisher(table) for table in tables], 20, runs),
+            seconds(lambda: [fisher_exact(table) for table in tables[:2]], 2, runs), runs)]
 
 
-def fisher(runs=5):
-    """Seconds an exact test of a 2 x 2 table, one at a time, against scipy."""
-    from scipy.stats import fisher_exact
+def against_r(runs=5, batch=BATCH):
+    """Refits, and single fits with their inference, against R's packages where they are."""
+    y, X, people = example(batch)
+    visits = np.tile(np.arange(3), 41)
 
-    from mair.stats.tests import fisher as exact
+    def inferred(structure, inference):
+        found = covariance.fit(y[0], X, people, visits, structure)
+        return smallsample.contrast(found, np.eye(7)[4:6], inference)
 
-    rng = np.random.default_rng(12)
-    tables = [[[int(a), 22 - int(a)], [int(b), 19 - int(b)]]
-              for a, b in zip(rng.integers(1, 22, 100), rng.integers(1, 19, 100), strict=True)]
-    return row("fisher", "scipy.stats.fisher_exact",
-               _seconds(lambda: [exact(t) for t in tables], 100, runs),
-               _seconds(lambda: [fisher_exact(t) for t in tables], 100, runs), runs)
+    works = {
+        ("reml_refit", "lme4::refit"): (partial(mixed.random_intercept, y, X, people), batch),
+        ("satterthwaite", "lmerTest"): (partial(inferred, "random-intercept", "satterthwaite"), 1),
+        ("kenward_roger", "pbkrtest"): (partial(inferred, "random-intercept", "kenward-roger"), 1),
+        ("unstructured", "nlme::gls"): (partial(inferred, "unstructured", "z"), 1)}
+    theirs = {}
+    if shutil.which("Rscript"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "data.csv")
+            pd.DataFrame({"id": people, "visit": visits, "arm": X[:, 1], "x": X[:, 6],
+                          **{f"y{k}": y[k] for k in range(20)}}).to_csv(path, index=False)
+            done = subprocess.run(["Rscript", str(SCRIPT), str(path), str(runs)], text=True,
+                                  capture_output=True, check=False)
+        for line in done.stdout.splitlines():  # package, then seconds, one a run
+            against, *found = line.split()
+            theirs[against] = [float(value) for value in found]
+    return [row(work, against, seconds(ours, units, runs), theirs.get(against), runs)
+            for (work, against), (ours, units) in works.items()]
+
+
+def empty_notebooks(folder: Path, source: Path = ROOT / "notebooks") -> list[str]:
+    """The notebooks with nothing but their parameters and top-level imports; their names."""
+    for name in NOTEBOOKS:
+        node = jupytext.read(source / f"{name}.py", fmt="py:percent")
+        node.cells = [cell for cell in node.cells if cell.cell_type == "code"]
+        for cell in node.cells:
+            if "parameters" not in cell.metadata.get("tags", []):
+                cell.source = "\n".join(ast.unparse(part) for part in ast.parse(cell.source).body
+                                        if isinstance(part, (ast.Import, ast.ImportFrom)))
+        jupytext.write(node, folder / f"{name}.py", fmt="py:percent")
+    return list(NOTEBOOKS)
+
+
+def ran(notebooks=ROOT / "notebooks", root=ROOT) -> tuple[float, float]:
+    """Wall and user CPU seconds of a run of the default trial from clean, environment there."""
+    code = ("import sys; from pathlib import Path; from mair.run.plan import run; "
+            "run('params/mair.yaml', sys.argv[1], notebooks=Path(sys.argv[2]))")
+    with tempfile.TemporaryDirectory() as folder:
+        begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code, f"{folder}/out", str(notebooks)], cwd=root,
+                       env={**os.environ, "PYTHONPATH": str(root)}, check=True,
+                       capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() - begin, after.ru_utime - before.ru_utime
+
+
+def make(runs=5):
+    """CPU of ``make`` against a checkout, and its wall clock against the floor, alternately.
+
+    The floor: the same kernels starting and importing the same libraries with empty notebooks
+    at the same parallelism.
+    """
+    root, found = os.environ.get(BASELINE), {"ours": [], "floor": [], "baseline": []}
+    with tempfile.TemporaryDirectory() as folder:
+        empty_notebooks(Path(folder))
+        for _ in range(runs):
+            found["ours"].append(ran())
+            found["floor"].append(ran(folder))
+            if root:
+                found["baseline"].append(ran(Path(root, "notebooks"), root))
+    wall, cpu = ({name: [one[k] for one in times] for name, times in found.items()}
+                 for k in (0, 1))
+    return [row("make user CPU", BASELINE, cpu["ours"], cpu["baseline"], runs),
+            row("make wall", "the floor", wall["ours"], wall["floor"], runs)]
 
 
 def main(path="build/bench.json") -> int:
     """Measure every row side by side in this run; print them and write them to ``path``."""
-    import datetime
-    import json
-    import os
-    import platform
-    from pathlib import Path
-
-    rows = [work() for work in (reml_refit, reml_refit_designs, newcombe, fisher)]
+    rows = [found for work in (refits, counts, against_r, make) for found in work()]
     for one in rows:
-        against = "not installed" if one["theirs_s"] is None else (
+        said = "not there" if one["theirs_s"] is None else (
+            f"{one['theirs_s']:.3g} s, ours {1 / one['ratio']:.3g} of it" if one["ratio"] < 2 else
             f"{one['theirs_s']:.3g} s, {one['ratio']:.4g} times ours")
-        print(f"{one['work']}: {one['ours_s']:.3g} s; {one['against']}: {against}")
+        print(f"{one['work']}: {one['ours_s']:.3g} s; {one['against']}: {said}")
     found = {"machine": {"processor": platform.machine(), "cores": os.cpu_count(),
                          "system": platform.system(), "python": platform.python_version()},
              "date": datetime.date.today().isoformat(), "rows": rows}

@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 
 from mair.sections import model as models
-from mair.stats import covariance as structures
-from mair.stats import mixed, smallsample
+from mair.stats import covariance, mixed, smallsample
 from mair.trial import Trial, load
+from mair.trial.errors import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tests" / "oracles" / "verify.R"
 TRIALS = ("params/mair.yaml", "params/beat_the_blues.yaml")
 PACKAGES = ("lme4", "lmerTest", "pbkrtest")
@@ -24,55 +23,40 @@ TOLERANCE = 1e-6  # relative; a variance below 1e-6 of the total counts as zero
 SMALL_SAMPLE = 1e-4  # of degrees of freedom and Kenward-Roger's standard errors
 
 
-def available() -> str:
-    """Empty when R with the packages is there, else what is missing."""
+def missing() -> str:
+    """Empty when R with the packages is there, else what is not."""
     if shutil.which("Rscript") is None:
         return "Rscript is not installed"
     check = "; ".join(f'stopifnot(requireNamespace("{p}", quietly = TRUE))' for p in PACKAGES)
-    done = subprocess.run(["Rscript", "-e", check], capture_output=True, text=True, check=False)
+    done = subprocess.run(["Rscript", "-e", check], capture_output=True, check=False)
     return "" if done.returncode == 0 else f"R lacks one of {', '.join(PACKAGES)}"
 
 
-def _data(designs: dict[str, models.Design]) -> pd.DataFrame:
-    """The rows of every model, in the form that ``verify.R`` reads."""
-    frames = []
-    for name, design in designs.items():
-        later = list(design.contrasts)
-        order = {visit: i + 1 for i, visit in enumerate(later)}
-        part = pd.DataFrame({
-            "model": name, "participant": design.rows["participant"],
-            "arm": design.X[:, design.names.index("arm")].astype(int),
-            "time": design.rows["time"].map(order).fillna(0).astype(int),
-            "y": design.rows["y"],
-        })
-        for i, column in enumerate(design.covariates.values()):
-            part[f"c_{i}"] = design.X[:, column]
-        frames.append(part)
-    return pd.concat(frames, ignore_index=True)
+def _data(name: str, design: models.Design) -> pd.DataFrame:
+    """The rows of a model, in the form that ``verify.R`` reads."""
+    order = {visit: i for i, visit in enumerate(design.contrasts, start=1)}
+    covariates = {f"c_{i}": design.X[:, k] for i, k in enumerate(design.covariates.values())}
+    return pd.DataFrame({
+        "model": name, "participant": design.rows["participant"],
+        "arm": design.X[:, design.names.index("arm")].astype(int),
+        "time": design.rows["time"].map(order).fillna(0).astype(int), "y": design.rows["y"],
+        **covariates})
 
 
-def _ours(designs: dict[str, models.Design]) -> dict[tuple[str, str, str], float]:
+def _ours(name: str, design: models.Design) -> dict[tuple[str, str, str], float]:
     """Our values by (model, number of the later visit, statistic)."""
-    found = {}
-    for name, design in designs.items():
-        result = mixed.random_intercept(design.y, design.X, design.groups)
-        for i, weights in enumerate(design.contrasts.values(), start=1):
-            one = smallsample.contrast(result, weights)
-            found |= {(name, str(i), "b"): float(one.estimate),
-                      (name, str(i), "se"): float(one.se)}
-        general = structures.fit(design.y, design.X, design.groups, design.visits,
-                                 "random-intercept")
-        for i, weights in enumerate(design.contrasts.values(), start=1):
-            kr = smallsample.contrast(general, weights, "kenward-roger")
-            found |= {
-                (name, str(i), "satterthwaite_df"):
-                    float(smallsample.contrast(general, weights, "satterthwaite").df),
-                (name, str(i), "kenward_roger_se"): float(kr.se),
-                (name, str(i), "kenward_roger_df"): float(kr.df),
-            }
-        found |= {(name, "", "var_participant"): float(result.var_participant),
-                  (name, "", "var_residual"): float(result.var_residual),
-                  (name, "", "reml_criterion"): float(result.criterion)}
+    plain = mixed.random_intercept(design.y, design.X, design.groups)
+    general = covariance.fit(design.y, design.X, design.groups, design.visits, "random-intercept")
+    found = {(name, "", "var_participant"): plain.var_participant,
+             (name, "", "var_residual"): plain.var_residual,
+             (name, "", "reml_criterion"): plain.criterion}
+    for i, weights in enumerate(design.contrasts.values(), start=1):
+        z, satterthwaite = smallsample.contrast(plain, weights), smallsample.contrast(
+            general, weights, "satterthwaite")
+        kr = smallsample.contrast(general, weights, "kenward-roger")
+        found |= {(name, str(i), statistic): value for statistic, value in {
+            "b": z.estimate, "se": z.se, "satterthwaite_df": satterthwaite.df,
+            "kenward_roger_se": kr.se, "kenward_roger_df": kr.df}.items()}
     return found
 
 
@@ -90,32 +74,30 @@ def compare(trial: Trial) -> tuple[pd.DataFrame, str]:
     designs = {name: models.build(trial, name) for name in (*trial.outcomes, *trial.biomarkers)}
     with tempfile.TemporaryDirectory() as folder:
         data, out = Path(folder, "data.csv"), Path(folder, "out.csv")
-        _data(designs).to_csv(data, index=False, float_format="%.17g")
+        pd.concat([_data(*one) for one in designs.items()], ignore_index=True).to_csv(
+            data, index=False, float_format="%.17g")
         done = subprocess.run(["Rscript", str(SCRIPT), str(data), str(out)],
                               capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{SCRIPT.name} failed:\n{done.stderr}")
         theirs = pd.read_csv(out, dtype={"model": str, "time": str}, keep_default_na=False)
-    ours = _ours(designs)
-    theirs["ours"] = [ours[key] for key in
-                      theirs[["model", "time", "statistic"]].itertuples(index=False, name=None)]
-    theirs = theirs.rename(columns={"value": "theirs"})
-    total = theirs[theirs["statistic"].str.startswith("var_")].groupby("model")["theirs"].sum()
-    scale = theirs["theirs"].abs()
-    zero = theirs["statistic"].eq("var_participant") & (
-        scale < 1e-6 * theirs["model"].map(total))
-    scale = scale.where(~zero, theirs["model"].map(total))
-    theirs["off"] = np.abs(theirs["ours"] - theirs["theirs"]) / scale
-    loose = theirs["statistic"].str.contains("satterthwaite|kenward")
-    theirs["agrees"] = theirs["off"] <= loose.map({True: SMALL_SAMPLE, False: TOLERANCE})
-    return theirs, done.stdout.strip()
+    ours = {key: float(v) for one in designs.items() for key, v in _ours(*one).items()}
+    keys = theirs[["model", "time", "statistic"]].itertuples(index=False, name=None)
+    found = theirs.rename(columns={"value": "theirs"}).assign(ours=[ours[key] for key in keys])
+    variances = found[found["statistic"].str.startswith("var_")]
+    total = found["model"].map(variances.groupby("model")["theirs"].sum())
+    scale = found["theirs"].abs()
+    zero = found["statistic"].eq("var_participant") & (scale < 1e-6 * total)
+    off = np.abs(found["ours"] - found["theirs"]) / scale.where(~zero, total)
+    loose = found["statistic"].str.contains("satterthwaite|kenward")
+    agrees = off <= np.where(loose, SMALL_SAMPLE, TOLERANCE)
+    return found.assign(off=off, agrees=agrees), done.stdout.strip()
 
 
 def main() -> int:
     """Compare the repository's trials; exit status 0 when they agree or R is missing."""
-    missing = available()
-    if missing:
-        print(f"verify-r: not compared: {missing}")
+    if lacking := missing():
+        print(f"verify-r: not compared: {lacking}")
         return 0
     status = 0
     for path in TRIALS:

@@ -396,12 +396,3 @@ def test_deterministic():
     first, second = (mixed.random_intercept(y, X, groups) for _ in range(2))
     assert first.beta.tobytes() == second.beta.tobytes()
     assert first.cov.tobytes() == second.cov.tobytes()
-
-
-def test_bench_rows():
-    found = bench.reml_refit(runs=1, batch=200)
-    assert list(found) == ["work", "against", "ours_s", "theirs_s", "ratio", "runs"]
-    assert (found["work"], found["against"]) == ("reml_refit", "statsmodels.MixedLM.fit")
-    assert found["ratio"] == found["theirs_s"] / found["ours_s"] > 20
-    assert bench.row("w", "a", [1.0, 3.0, 2.0], None, 3) == {
-        "work": "w", "against": "a", "ours_s": 2.0, "theirs_s": None, "ratio": None, "runs": 3}

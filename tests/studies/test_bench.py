@@ -1,0 +1,51 @@
+"""The benchmark's rows, the notebooks of its floor, and the comparison with R where R is."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from mair.run.plan import NOTEBOOKS
+from mair.studies import bench, verify_r
+from mair.trial import load
+
+
+def test_rows():
+    one, two = bench.refits(runs=1, batch=200)
+    assert list(one) == ["work", "against", "ours_s", "theirs_s", "ratio", "runs"]
+    assert (one["work"], one["against"]) == ("reml_refit", "statsmodels.MixedLM.fit")
+    assert one["ratio"] == one["theirs_s"] / one["ours_s"] > 20 < two["ratio"]
+    assert bench.row("w", "a", [1.0, 3.0, 2.0], [], 3) == {
+        "work": "w", "against": "a", "ours_s": 2.0, "theirs_s": None, "ratio": None, "runs": 3}
+
+
+def test_work_against_r_has_no_time_where_r_is_not(monkeypatch):
+    monkeypatch.setattr(bench.shutil, "which", lambda name: None)
+    found = bench.against_r(runs=1, batch=50)
+    assert [one["work"] for one in found] == ["reml_refit", "satterthwaite", "kenward_roger",
+                                              "unstructured"]
+    assert all(one["theirs_s"] is None and one["ours_s"] > 0 for one in found)
+
+
+def test_the_floors_notebooks_import_what_the_real_ones_do_and_nothing_else(tmp_path):
+    assert bench.empty_notebooks(tmp_path) == list(NOTEBOOKS)
+    for name in NOTEBOOKS:
+        imports = [
+            [ast.unparse(part) for part in ast.parse(path.read_text(encoding="utf-8")).body
+             if isinstance(part, (ast.Import, ast.ImportFrom))]
+            for path in (Path("notebooks", f"{name}.py"), tmp_path / f"{name}.py")]
+        assert imports[0] == imports[1] != []
+        text = (tmp_path / f"{name}.py").read_text(encoding="utf-8")
+        assert "load(" not in text and 'tags=["parameters"]' in text
+
+
+def test_verify_r_without_r(monkeypatch, capsys):
+    monkeypatch.setattr(verify_r.shutil, "which", lambda name: None)
+    assert verify_r.main() == 0
+    assert "not compared: Rscript is not installed" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(bool(verify_r.missing()), reason="R with lme4, lmerTest, pbkrtest")
+def test_every_model_agrees_with_r():
+    found, versions = verify_r.compare(load("params/beat_the_blues.yaml"))
+    assert len(found) == 4 * 5 + 3 and found["agrees"].all() and "lme4" in versions
