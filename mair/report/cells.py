@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import io
 import re
+import sys
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from html import escape
 
-from mair.run.notebook import quick_jupyter
-
-quick_jupyter()
+sys.modules.setdefault("rfc3987_syntax", None)  # 0.7 s, for a format that no notebook has
 
 from nbconvert.filters import ansi2html  # noqa: E402
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath  # noqa: E402
@@ -23,7 +23,7 @@ from pygments import highlight  # noqa: E402
 from pygments.formatters import HtmlFormatter  # noqa: E402
 from pygments.lexers import PythonLexer  # noqa: E402
 
-IMAGES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpeg"}
+IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
 
 
 class PageError(Exception):
@@ -47,7 +47,7 @@ class Renderer(IPythonRenderer):
         self.name, self.sections = name, set(sections)
         self.level = 1
         self.title = ""
-        self.anchors: set[str] = set()
+        self.anchors = Counter()
 
     def heading(self, text: str, level: int, **attrs) -> str:
         """A heading below the page's own; the notebook's first one names the section."""
@@ -60,13 +60,9 @@ class Renderer(IPythonRenderer):
     def anchor(self, text: str) -> str:
         """An id that no other heading of the page has."""
         words = re.sub(r"<[^>]+>|&\w+;", "", text).lower()
-        stem = anchor = f"{self.name}-{re.sub(r'[^a-z0-9]+', '-', words).strip('-')}"
-        count = 1
-        while anchor in self.anchors:
-            count += 1
-            anchor = f"{stem}-{count}"
-        self.anchors.add(anchor)
-        return anchor
+        anchor = f"{self.name}-{re.sub(r'[^a-z0-9]+', '-', words).strip('-')}"
+        self.anchors[anchor] += 1
+        return anchor if self.anchors[anchor] == 1 else f"{anchor}-{self.anchors[anchor]}"
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
         """A link to another notebook leads to its place on this page."""
@@ -105,28 +101,27 @@ def formula(tex: str) -> str:
     from matplotlib.font_manager import FontProperties
     from matplotlib.mathtext import MathTextParser
 
-    source = " ".join(tex.split())
-    size = 11.5
+    source, size = " ".join(tex.split()), 11.5
+    text, buffer = f"${source}$", io.BytesIO()
     try:
-        with rc_context(
-            {"svg.hashsalt": "mair", "svg.fonttype": "path", "mathtext.fontset": "stix"}
-        ):
-            text = f"${source}$"
-            width, height, depth, _, _ = MathTextParser("path").parse(
-                text, dpi=72, prop=FontProperties(size=size)
-            )
+        with rc_context({"svg.hashsalt": "mair", "svg.fonttype": "path",
+                         "mathtext.fontset": "stix"}):
+            width, height, depth, *_ = MathTextParser("path").parse(
+                text, dpi=72, prop=FontProperties(size=size))
             figure = Figure(figsize=(max(width, 1) / 72, max(height, 1) / 72))
             figure.text(0, depth / height, text, fontsize=size)
-            buffer = io.BytesIO()
             figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     except ValueError:
         return f'<code class="tex">{escape(source)}</code>'
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    em = 1 / 12
     return (
-        f'<img class="tex" alt="{escape(source)}" src="data:image/svg+xml;base64,{data}" '
-        f'style="height:{height * em:.3f}em;vertical-align:{-depth * em:.3f}em">'
+        f'<img class="tex" alt="{escape(source)}" src="{_data(buffer.getvalue())}" '
+        f'style="height:{height / 12:.3f}em;vertical-align:{-depth / 12:.3f}em">'
     )
+
+
+def _data(content: bytes, kind="image/svg+xml") -> str:
+    """A picture as an address that holds it."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def render(name: str, node, sections) -> Section:
@@ -188,51 +183,43 @@ def _output(output, markdown, where: str) -> str:
     if output.output_type == "stream":
         return f'<pre class="out {output.name}">{ansi2html(output.text)}</pre>'
     if output.output_type == "error":
-        text = "\n".join(output.traceback)
-        return f'<pre class="out stderr">{ansi2html(text)}</pre>'
-    data = output.data
+        return f'<pre class="out stderr">{ansi2html(chr(10).join(output.traceback))}</pre>'
+    data = {kind: "".join(text) for kind, text in output.data.items()
+            if kind.startswith(("text/", "image/"))}
     if "text/html" in data:
-        return _html(_joined(data["text/html"]), where)
+        return _html(data["text/html"], where)
     if "text/markdown" in data:
-        return f'<div class="prose">{markdown.render(_joined(data["text/markdown"]))}</div>'
+        return f'<div class="prose">{markdown.render(data["text/markdown"])}</div>'
     for kind in IMAGES:
         if kind in data:
             return _image(kind, data[kind], output.metadata, where)
     if "text/latex" in data:
-        return f'<div class="formula">{formula(_joined(data["text/latex"]).strip("$ "))}</div>'
+        return f'<div class="formula">{formula(data["text/latex"].strip("$ "))}</div>'
     if "text/plain" in data:
-        return f'<pre class="out">{escape(_joined(data["text/plain"]))}</pre>'
+        return f'<pre class="out">{escape(data["text/plain"])}</pre>'
     return ""
-
-
-def _joined(text) -> str:
-    return text if isinstance(text, str) else "".join(text)
 
 
 def _html(html: str, where: str) -> str:
     """HTML that a cell displayed; a table scrolls in its own container."""
     for image in re.findall(r"<img\b[^>]*>", html):
         if not re.search(r'\balt="[^"]', image):
-            raise PageError(_no_alt(where))
+            raise _no_alt(where)
     if html.lstrip().startswith("<figure"):
         return f'<div class="out">{html}</div>'
     return f'<div class="out scroll" {wide("table")}>{html}</div>'
 
 
-def _image(kind: str, data, metadata, where: str) -> str:
+def _image(kind: str, data: str, metadata, where: str) -> str:
     """A picture, embedded, with its text alternative."""
     own = metadata.get(kind) or {}
     alt = " ".join(str(own.get("alt") or metadata.get("alt") or "").split())
     if not alt:
-        raise PageError(_no_alt(where))
-    if kind == "image/svg+xml":
-        data = base64.b64encode(_joined(data).encode()).decode("ascii")
-    data = "".join(_joined(data).split())
-    return f'<figure class="out"><img alt="{escape(alt)}" src="data:{kind};base64,{data}"></figure>'
+        raise _no_alt(where)
+    content = data.encode() if kind == "image/svg+xml" else base64.b64decode(data)
+    return f'<figure class="out"><img alt="{escape(alt)}" src="{_data(content, kind)}"></figure>'
 
 
-def _no_alt(where: str) -> str:
-    return (
-        f"{where} shows a picture without a text alternative; show it with "
-        "show(figure, name, alt=…)"
-    )
+def _no_alt(where: str) -> PageError:
+    return PageError(f"{where} shows a picture without a text alternative; show it with "
+                     "show(figure, name, alt=…)")

@@ -23,7 +23,7 @@ VERDICTS = {
 SHOWN_PACKAGES = (
     "numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn", "great-tables",
     "papermill", "jupytext", "pydantic",
-)  # fmt: skip
+)
 
 
 def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> str:
@@ -57,45 +57,27 @@ def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> 
     PageError
         A picture without a text alternative.
     """
+    import jinja2
     import nbformat
 
-    sections = [
-        cells.render(name, nbformat.read(whole / "notebooks" / f"{name}.ipynb", as_version=4),
-                     names)
-        for name in names
-    ]
+    sections = [cells.render(name, nbformat.read(whole / "notebooks" / f"{name}.ipynb", 4), names)
+                for name in names]
     sources = published(compared) if compared is not None else []
-    return _template().render(
-        css=(HERE / "page.css").read_text(encoding="utf-8"),
-        trial=trial,
-        about=_about(trial.about),
-        arms=_arms(trial),
-        sections=sections,
-        left_out=left_out,
-        counted=counted,
-        verdicts=VERDICTS,
-        sources=sources,
-        total=_tally(row for source in sources for row in source["rows"]),
-        deviating=[
-            (source["name"], row) for source in sources for row in source["rows"]
-            if row["verdict"] in ("within rounding", "not reproduced")
-        ],
-        files=_files(whole),
-        manifest=manifest,
-        packages=[(name, manifest["packages"][name]) for name in SHOWN_PACKAGES
-                  if name in manifest["packages"]],
-        wide=cells.wide,
-    )
-
-
-def _template():
-    import jinja2
-
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
-    return environment.get_template("page.html.j2")
+        lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    return environment.get_template("page.html.j2").render(
+        css=(HERE / "page.css").read_text(encoding="utf-8"), trial=trial,
+        about=_about(trial.about), sections=sections, left_out=left_out, counted=counted,
+        verdicts=VERDICTS, sources=sources,
+        total=_tally(row for source in sources for row in source["rows"]),
+        deviating=[(source["name"], row) for source in sources for row in source["rows"]
+                   if row["verdict"] in ("within rounding", "not reproduced")],
+        files={folder: _files(whole / folder) for folder in ("tables", "figures", "notebooks")},
+        manifest=manifest, wide=cells.wide,
+        packages={name: manifest["packages"][name] for name in SHOWN_PACKAGES
+                  if name in manifest["packages"]},
+    )
 
 
 def _about(about: dict) -> list[tuple[str, str]]:
@@ -107,16 +89,6 @@ def _about(about: dict) -> list[tuple[str, str]]:
             text = "; ".join(str(word) for word in words if word is not None)
             found.append((key.replace("_", " ").capitalize(), text))
     return found
-
-
-def _arms(trial) -> list[dict]:
-    """Name, label and size of each arm, treatment first."""
-    if not trial.has_data:
-        return []
-    return [
-        {"name": arm, "label": trial.labels.get(arm, arm), "n": trial.n(arm)}
-        for arm in (trial.treatment, trial.control)
-    ]
 
 
 def published(compared: pd.DataFrame) -> list[dict]:
@@ -148,14 +120,9 @@ def _tally(rows) -> dict[str, int]:
     return {verdict: found[verdict] for verdict in VERDICTS}
 
 
-def _files(whole: Path) -> list[dict]:
-    """The run's files for a reader: one line a stem, its formats as links."""
-    found = []
-    for folder, title in (("tables", "Tables"), ("figures", "Figures"),
-                          ("notebooks", "Notebooks, executed")):
-        stems: dict[str, list[str]] = {}
-        for path in sorted((whole / folder).glob("*")):
-            stems.setdefault(path.stem, []).append(path.suffix[1:])
-        if stems:
-            found.append({"folder": folder, "title": title, "stems": stems})
-    return found
+def _files(folder: Path) -> dict[str, list[str]]:
+    """A folder's files for a reader: each stem with its formats."""
+    stems: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("*")):
+        stems.setdefault(path.stem, []).append(path.suffix[1:])
+    return stems
