@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mair.run.kernel import RECORD
-from mair.run.notebook import Source, quick_jupyter
+from mair.run.notebook import Source
 from mair.trial.errors import HANDED
 
 KERNEL_ENV = {
@@ -243,7 +243,6 @@ def _forked(server: Server) -> str:
 
 def _timed(task: Task, folder: Path, started: dict):
     """Outcome of one notebook and the seconds it took."""
-    quick_jupyter()
     from jupyter_core.utils import ensure_event_loop
 
     started[task.name] = start = time.monotonic()
@@ -255,7 +254,6 @@ def _timed(task: Task, folder: Path, started: dict):
 
 def _execute(task: Task, folder: Path):
     """The executed notebook with its record, or a Failure."""
-    quick_jupyter()
     import logging
 
     import papermill

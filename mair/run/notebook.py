@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,14 +12,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "mair"
 PATHS = ("trial", "out")
 _MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
-
-
-def quick_jupyter() -> None:
-    """Spare 0.7 s at the first Jupyter import.
-
-    jsonschema loads 35 grammars for a string format that no Jupyter schema uses.
-    """
-    sys.modules.setdefault("rfc3987_syntax", None)
 
 
 @dataclass(frozen=True)
@@ -62,7 +53,6 @@ def read(path: Path, defaults: dict) -> Source:
     Source
         With ``problems`` empty when the notebook can be run.
     """
-    quick_jupyter()
     import jupytext
 
     node = jupytext.read(path, fmt="py:percent")

@@ -360,7 +360,6 @@ def _place(source: Path, target: Path) -> None:
 
 def _execute(plan: Plan, build: Build, parts: dict, scratch: Path, server) -> None:
     """Run the notebooks that changed, each into its own part, and note what they used."""
-    notebook.quick_jupyter()
     import nbformat
 
     from mair.run import kernels

@@ -9,17 +9,13 @@ import re
 import shutil
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
+import jupytext
 import pytest
 
 from mair.run import kernels as execute
-from mair.run import notebook
 from mair.run import plan as run
 from mair.trial.errors import ROOT
 from mair.trial.schema import Analysis
-
-notebook.quick_jupyter()
-
-import jupytext  # noqa: E402
 
 FOLDER = ROOT / "notebooks"
 NAMES = list(run.NOTEBOOKS)
