@@ -1,8 +1,6 @@
 # make            the default trial, params/mair.yaml, into build/mair/
 # make help       every target
 PYTHON ?= python3
-PARAMS ?= params/mair.yaml
-OUT ?=
 N ?= 200
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -10,14 +8,37 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.DEFAULT_GOAL := all
-.PHONY: all run test lab audit cohort cohorts simulate campaign bench verify-r lint lock clean help setup
+# What a user may give; its text reaches commands through the environment, whatever it holds.
+GIVEN := PARAMS OUT A B N
+ALLOWED := $(GIVEN) PYTHON LAB_ARGS SHELL
+UNKNOWN := $(filter-out $(ALLOWED),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
+$(if $(UNKNOWN),$(error unknown: $(UNKNOWN); a target takes $(ALLOWED) (make help)))
+$(foreach v,$(GIVEN),$(eval override $v := $$(value $v)))
+export $(GIVEN)
+NEEDS = @test -n "$$$(1)" || { echo "make $@: $(1)= is missing, $(2)" >&2; exit 2; }
 
-all: setup  ## the default trial into build/mair/ (what plain `make` does)
+.DEFAULT_GOAL := default
+.PHONY: default run all check compare test lab audit cohort cohorts simulate campaign bench \
+        verify-r lint count mutants lock clean help setup
+
+default: setup  ## the default trial into build/mair/ (what plain `make` does)
 	@$(PY) -m mair run params/mair.yaml
 
 run: setup  ## any trial: make run PARAMS=my/trial.yaml [OUT=dir]
-	@$(PY) -m mair run "$(PARAMS)" $(if $(OUT),--out "$(OUT)")
+	$(call NEEDS,PARAMS,a trial file)
+	@$(PY) -m mair run $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
+
+all: setup  ## every trial file in params/, each into build/<its name>/
+	@status=0; for file in params/*.yaml; do $(PY) -m mair run "$$file" || status=$$?; done; exit $$status
+
+check: setup  ## reads and validates, runs nothing: make check PARAMS=my/trial.yaml
+	$(call NEEDS,PARAMS,a trial file)
+	@$(PY) -m mair check -- "$$PARAMS"
+
+compare: setup  ## the rows that differ between two runs: make compare A=build/x B=build/y
+	$(call NEEDS,A,the output of a run)
+	$(call NEEDS,B,the output of another)
+	@$(PY) -m mair compare -- "$$A" "$$B"
 
 test: setup  ## the whole test suite
 	@$(PY) -m pytest
@@ -32,7 +53,7 @@ cohort: setup  ## the synthetic cohort mair/data/mair_synthetic.csv, from publis
 	@$(PY) -m mair cohort
 
 cohorts: setup  ## further cohorts, seeds 1 to N, into build/cohorts/: make cohorts N=200
-	@$(PY) -m mair cohorts --n "$(N)"
+	@$(PY) -m mair cohorts --n "$$N"
 
 simulate: setup  ## the simulation tables of mair/data/simulation.csv, from one seed
 	@$(PY) -m mair simulate
@@ -46,12 +67,18 @@ bench: setup  ## the benchmark, printed and written to build/bench.json
 verify-r: setup  ## compares with R where Rscript with lme4, lmerTest and pbkrtest exists
 	@$(PY) -m mair verify-r
 
-lint: setup  ## ruff over package, tests and notebooks
+lint: setup  ## style and layering: ruff, and the contracts of pyproject.toml
 	@$(PY) -m ruff check .
+	@$(VENV)/bin/lint-imports --no-logo
 
-lock:  ## regenerates requirements.lock and environment.yml from pyproject.toml (needs uv)
+count: setup  ## code lines by folder, without blanks, comments and docstrings
+	@$(PY) tests/count.py
+
+mutants: setup  ## planted faults, and how many of them the tests see
+	@$(PY) tests/mutants.py
+
+lock:  ## regenerates requirements.lock from pyproject.toml (needs uv); then environment.yml by hand
 	uv pip compile --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
-	@$(PY) -m mair environment
 
 # The environment is current when its copies of lock and pyproject equal ours: contents, not times.
 setup:  ## .venv, when missing or stale (run by every target that needs it)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 from jupyter_client.provisioning import LocalProvisioner
@@ -27,17 +26,7 @@ class Process:
             return 1
         return None
 
-    def wait(self) -> int:
-        return 1
-
-    def send_signal(self, number: int) -> None:
-        os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
+    wait = poll
 
 
 class Forked(LocalProvisioner):
@@ -47,7 +36,7 @@ class Forked(LocalProvisioner):
 
     async def launch_kernel(self, cmd, **kwargs):
         """Start the kernel of ``python -m mair.run.kernel <arguments>``."""
-        pid = self.server.fork(cmd[3:], kwargs["env"], kwargs.get("cwd") or os.getcwd())
-        self.process, self.pid, self.pgid = Process(pid), pid, pid
-        self.cwd = kwargs.get("cwd", Path.cwd())
+        self.cwd = kwargs.get("cwd") or Path.cwd()
+        self.pid = self.pgid = self.server.fork(cmd[3:], kwargs["env"], self.cwd)
+        self.process = Process(self.pid)
         return self.connection_info

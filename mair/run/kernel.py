@@ -111,8 +111,8 @@ def main(arguments: list[str]) -> None:
 def serve() -> None:
     """Load the common libraries, then fork a kernel for each line of standard input.
 
-    A line holds ``arguments``, ``env`` and ``cwd`` as JSON; the kernel's process id is written
-    back. At the end of the input, or of the process that started this one, kernels still
+    A line holds arguments, environment and working directory as JSON; the kernel's process id
+    is written back. At the end of the input, or of the process that started this one, kernels still
     there are ended.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -136,16 +136,16 @@ def serve() -> None:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
             print(pid, flush=True)
             continue
-        task = json.loads(line)
+        arguments, env, cwd = json.loads(line)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
         os.environ.clear()
-        os.environ.update(task["env"], JPY_PARENT_PID=str(server))
-        os.chdir(task["cwd"])
-        main(task["arguments"])
+        os.environ.update(env, JPY_PARENT_PID=str(server))
+        os.chdir(cwd)
+        main(arguments)
         os._exit(0)
     for pid in list(alive):
         with suppress(ProcessLookupError):

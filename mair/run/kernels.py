@@ -9,55 +9,68 @@ from __future__ import annotations
 import copy
 import json
 import os
-import shutil
+import pickle
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from mair.run.kernel import RECORD
-from mair.run.notebook import Source
 from mair.trial.errors import HANDED
 
-KERNEL_ENV = {
+ENV = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
-LONGEST_SOCKET = 95  # characters of a path; the system takes 104 or more
-TRIAL = "trial.pickle"  # in the folder of a run: what `load` gives its kernels
 # What a reader's JupyterLab knows the interpreter of an executed notebook by.
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LONGEST_SOCKET = 95  # characters of a path; the system takes 104 or more
 
 
-@dataclass(frozen=True)
-class Task:
-    """One notebook to run: what is injected, and how the executed copy shows it.
+class Server:
+    """The process that forks kernels, from the moment that it is made; a context manager.
 
-    ``shown`` maps a parameter to the value that the executed notebook holds afterwards, so
-    that it names no staging directory and can be run again by hand.
+    Where the system cannot fork, kernels are started one by one as Jupyter does it.
     """
 
-    source: Source
-    parameters: dict
-    shown: dict
+    def __init__(self):
+        self.process, self.used, self.lock = None, False, threading.Lock()
+        if hasattr(os, "fork"):
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mair.run.kernel"], text=True, stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, env={**os.environ, **ENV},
+            )  # fmt: skip
 
-    @property
-    def name(self) -> str:
-        """Of the notebook."""
-        return self.source.name
+    def fork(self, arguments: list[str], env: dict, cwd: str) -> int:
+        """The process id of a new kernel."""
+        with self.lock:
+            self.used = True
+            self.process.stdin.write(json.dumps([arguments, env, str(cwd)]) + "\n")
+            self.process.stdin.flush()
+            return int(self.process.stdout.readline())
 
-    @property
-    def kernel(self) -> str:
-        """Of its kernelspec."""
-        return f"mair-{self.name}"
+    def close(self) -> None:
+        """End the process, and with it the kernels that are left."""
+        if self.process is not None:
+            self.process.stdin.close()
+            if not self.used:
+                self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 @dataclass(frozen=True)
@@ -73,78 +86,43 @@ class Progress:
     """One plain line a finished notebook; in a terminal also a live line of what is running."""
 
     def __init__(self, total: int, stream=None):
-        self.total, self.done = total, 0
+        self.total, self.done, self.names = total, 0, []
         self.stream = stream or sys.stdout
         self.live = self.stream.isatty()
-        self.started = time.monotonic()
 
-    def running(self, names) -> None:
-        """Redraw the live line."""
-        if self.live and names:
-            seconds = time.monotonic() - self.started
-            line = f"[{self.done}/{self.total}] running {', '.join(names)} {seconds:.0f} s"
-            self.stream.write(f"\r\x1b[K{line}")
-            self.stream.flush()
+    def started(self, name: str) -> None:
+        """Note that a notebook runs."""
+        self.names.append(name)
+        self._write("")
 
     def finished(self, name: str, seconds: float, failed: bool = False) -> None:
         """Say that one notebook is done."""
+        self.names.remove(name)
         self.done += 1
-        clear = "\r\x1b[K" if self.live else ""
-        state = " failed" if failed else ""
-        self.stream.write(f"{clear}[{self.done}/{self.total}] {name}{state} {seconds:.1f} s\n")
+        failed = " failed" if failed else ""
+        self._write(f"[{self.done}/{self.total}] {name}{failed} {seconds:.1f} s\n")
+
+    def _write(self, line: str) -> None:
+        if self.live:
+            running = f"[{self.done}/{self.total}] running {', '.join(self.names)}"
+            line = f"\r\x1b[K{line}{running if self.names else ''}"
+        self.stream.write(line)
         self.stream.flush()
 
 
-class Server:
-    """The process that forks kernels, from the moment that it is made; a context manager.
-
-    Where the system cannot fork, kernels are started one by one as Jupyter does it.
-    """
-
-    def __init__(self):
-        self.process, self.used, self.lock = None, False, threading.Lock()
-        if hasattr(os, "fork"):
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "mair.run.kernel"], text=True, stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, env={**os.environ, **KERNEL_ENV},
-            )  # fmt: skip
-
-    def fork(self, arguments: list[str], env: dict, cwd: str) -> int:
-        """The process id of a new kernel."""
-        with self.lock:
-            self.used = True
-            task = {"arguments": arguments, "env": env, "cwd": str(cwd)}
-            self.process.stdin.write(json.dumps(task) + "\n")
-            self.process.stdin.flush()
-            return int(self.process.stdout.readline())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        if self.process is None:
-            return
-        self.process.stdin.close()  # its end: it ends the kernels that are left
-        if kind is not None or not self.used:
-            self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-
-def run(tasks: list[Task], folder: Path, server: Server, folders: list[Path],
-        progress: Progress) -> tuple[dict, list[Failure]]:
-    """Execute notebooks, at most as many at once as there are cores.
+def run(plan, names: list[str], parts: dict[str, Path], folder: Path, server: Server):
+    """Execute notebooks of a plan, at most as many at once as there are cores.
 
     Parameters
     ----------
-    tasks : list of Task
+    plan : Plan
+    names : list of str
         In the order in which they are started: the longest first.
+    parts : dict of str to Path
+        Where each writes its files.
     folder : Path
         For scratch files, the kernels' records and the copies of failed notebooks.
     server : Server
-    folders : list of Path
-        A file below these that a notebook reads is in its record.
-    progress : Progress
 
     Returns
     -------
@@ -154,32 +132,29 @@ def run(tasks: list[Task], folder: Path, server: Server, folders: list[Path],
     list of Failure
         After the first, no further notebook is started.
     """
-    executed: dict = {}
-    failures: list[Failure] = []
-    with _private_jupyter(tasks, folder, server, folders), ThreadPoolExecutor(_cores()) as pool:
-        started: dict = {}
-        pending = {pool.submit(_timed, task, folder, started): task for task in tasks}
+    executed, failures, progress = {}, [], Progress(len(names))
+    folder.mkdir()
+    with (folder / "trial.pickle").open("wb") as file:
+        pickle.dump(plan.trial, file)
+    with (
+        tempfile.TemporaryDirectory(prefix="mair-") as sockets,  # their paths have to be short
+        patch.dict(os.environ, _jupyter(plan, names, folder, sockets, server)),
+        ThreadPoolExecutor(_cores()) as pool,
+    ):
+        futures = [pool.submit(_execute, plan, name, parts[name], folder, sockets, progress)
+                   for name in names]
         try:
-            while pending:
-                done, _ = wait(pending, timeout=0.2 if progress.live else None,
-                               return_when=FIRST_COMPLETED)
-                for future in done:
-                    task = pending.pop(future)
-                    if future.cancelled():
-                        continue
-                    outcome, seconds = future.result()
-                    failed = isinstance(outcome, Failure)
-                    progress.finished(task.name, seconds, failed)
-                    if failed:
-                        failures.append(outcome)
-                        for other in list(pending):
-                            if other.cancel():
-                                del pending[other]
-                    else:
-                        executed[task.name] = outcome
-                progress.running([t.name for t in pending.values() if t.name in started])
+            for future in as_completed(futures):
+                outcome = None if future.cancelled() else future.result()
+                if isinstance(outcome, Failure):
+                    failures.append(outcome)
+                    for other in futures:
+                        other.cancel()
+                elif outcome:
+                    name, *executed_and_record = outcome
+                    executed[name] = executed_and_record
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            server.close()
             raise
     return executed, failures
 
@@ -190,42 +165,28 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-@contextmanager
-def _private_jupyter(tasks, folder: Path, server: Server, folders: list[Path]):
-    """Kernelspecs of our own ahead of the user's, and no Jupyter file outside ``folder``."""
-    record = {"folders": [str(one) for one in folders], "without": [sys.prefix, str(folder.parent)]}
-    env = {**KERNEL_ENV, "IPYTHONDIR": str(folder / "ipython"), RECORD: json.dumps(record),
-           HANDED: str(folder / TRIAL)}
-    for task in tasks:
-        spec = folder / "jupyter" / "kernels" / task.kernel
+def _jupyter(plan, names, folder: Path, sockets: str, server: Server) -> dict[str, str]:
+    """Write kernelspecs of our own; the environment in which Jupyter finds them first."""
+    folders = sorted({plan.folder, *plan.roots})
+    record = {"folders": [str(one) for one in folders],
+              "without": [sys.prefix, str(folder.parent)]}
+    env = {**ENV, "IPYTHONDIR": str(folder / "ipython"), RECORD: json.dumps(record),
+           HANDED: str(folder / "trial.pickle")}
+    for name in names:
+        spec = folder / "jupyter" / "kernels" / f"mair-{name}"
         spec.mkdir(parents=True)
         content = {
-            "argv": [sys.executable, "-m", "mair.run.kernel", str(folder / f"{task.name}.json"),
+            "argv": [sys.executable, "-m", "mair.run.kernel", str(folder / f"{name}.json"),
                      "-f", "{connection_file}", "--IPKernelApp.log_level=50",
                      "--HistoryManager.enabled=False"],
             "display_name": KERNELSPEC["display_name"], "language": "python",
-            "env": {name: value.replace("$", "$$") for name, value in env.items()},
+            "env": {key: value.replace("$", "$$") for key, value in env.items()},
         }  # fmt: skip
         if server.process:
             content["metadata"] = {"kernel_provisioner": {"provisioner_name": _forked(server)}}
         (spec / "kernel.json").write_text(json.dumps(content), encoding="utf-8")
-    ours = {
-        "JUPYTER_PATH": os.pathsep.join(
-            [str(folder / "jupyter"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
-        ),
-        "JUPYTER_RUNTIME_DIR": tempfile.mkdtemp(prefix="mair-"),  # short: sockets lie there
-    }
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    try:
-        yield
-    finally:
-        shutil.rmtree(ours["JUPYTER_RUNTIME_DIR"], ignore_errors=True)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    paths = [str(folder / "jupyter"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    return {"JUPYTER_PATH": os.pathsep.join(paths), "JUPYTER_RUNTIME_DIR": sockets}
 
 
 def _forked(server: Server) -> str:
@@ -241,19 +202,21 @@ def _forked(server: Server) -> str:
     return Factory.instance().provisioners.setdefault(point.name, point).name
 
 
-def _timed(task: Task, folder: Path, started: dict):
-    """Outcome of one notebook and the seconds it took."""
+def _execute(plan, name: str, out: Path, folder: Path, sockets: str, progress: Progress):
+    """Name, executed notebook and record, or a Failure; said when it is done."""
     from jupyter_core.utils import ensure_event_loop
 
-    started[task.name] = start = time.monotonic()
+    progress.started(name)
+    start = time.monotonic()
     try:
-        return _execute(task, folder), time.monotonic() - start
+        outcome = _executed(plan, name, out, folder, sockets)
     finally:
         ensure_event_loop().close()  # nbclient leaves this thread's loop open
+    progress.finished(name, time.monotonic() - start, isinstance(outcome, Failure))
+    return outcome
 
 
-def _execute(task: Task, folder: Path):
-    """The executed notebook with its record, or a Failure."""
+def _executed(plan, name: str, out: Path, folder: Path, sockets: str):
     import logging
 
     import papermill
@@ -262,18 +225,18 @@ def _execute(task: Task, folder: Path):
 
     # Papermill's own look at the parameters is a regular expression; ours has been done.
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    # Papermill reads braces in a path as fields; the scratch name has none to read.
-    scratch = folder / f"{task.name}.ipynb"
+    scratch = folder / f"{name}.ipynb"
     # Sockets in a folder of ours: a port that is free now may be another's when it is used.
-    manager, place = {"transport_encryption": "auto"}, os.environ["JUPYTER_RUNTIME_DIR"]
-    if len(place) + len(task.name) < LONGEST_SOCKET and os.name != "nt":
-        manager |= {"transport": "ipc", "ip": os.path.join(place, task.name)}
+    manager, socket = {"transport_encryption": "auto"}, os.path.join(sockets, name)
+    if len(socket) < LONGEST_SOCKET and os.name != "nt":
+        manager |= {"transport": "ipc", "ip": socket}
     try:
         node = papermill.execute_notebook(
-            copy.deepcopy(task.source.node),
+            copy.deepcopy(plan.sources[name].node),
+            # Papermill reads braces in a path as fields; the scratch name has none to read.
             str(scratch).replace("{", "{{").replace("}", "}}"),
-            parameters=task.parameters,
-            kernel_name=task.kernel,
+            parameters={"trial": str(plan.trial.path), "out": str(out), **plan.parameters[name]},
+            kernel_name=f"mair-{name}",
             language="python",
             progress_bar=False,
             request_save_on_cell_execute=False,
@@ -281,50 +244,49 @@ def _execute(task: Task, folder: Path):
             shutdown_kernel="immediate",
             config=Config({"AsyncKernelManager": manager, "KernelManager": manager}),
         )
-    except PapermillExecutionError as error:
-        lines = f"{error.ename}: {error.evalue}".strip().splitlines()
-        return Failure(task.name, lines[-1] if len(lines) == 1 else f"{lines[0]} … {lines[-1]}",
-                       _tidy_file(scratch, task))
-    except Exception as error:  # a kernel that died, or would not start
-        lines = str(error).strip().splitlines() or [""]
-        return Failure(task.name, f"{type(error).__name__}: {lines[-1]}", _tidy_file(scratch, task))
-    record = json.loads((folder / f"{task.name}.json").read_text(encoding="utf-8"))
-    return scrub(node, task), record
+    except Exception as error:
+        if isinstance(error, PapermillExecutionError):
+            lines = f"{error.ename}: {error.evalue}".strip().splitlines()
+        else:  # a kernel that died, or would not start
+            lines = [f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1]}"]
+        said = lines[0] if len(lines) == 1 else f"{lines[0]} … {lines[-1]}"
+        return Failure(name, said, _tidy(scratch, name, plan.shown))
+    record = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return name, scrub(node, name, plan.shown), record
 
 
-def _tidy_file(path: Path, task: Task) -> Path | None:
+def _tidy(path: Path, name: str, shown: str) -> Path | None:
     """Scrub a notebook that Papermill left on failing."""
     import nbformat
 
     if not path.is_file():
         return None
-    node = nbformat.read(path, as_version=4)
-    nbformat.write(scrub(node, task), path)
+    nbformat.write(scrub(nbformat.read(path, as_version=4), name, shown), path)
     return path
 
 
-def scrub(node, task: Task):
+def scrub(node, name: str, trial: str):
     """Make an executed notebook depend on nothing but its source, parameters and results.
 
     Parameters
     ----------
     node : nbformat.NotebookNode
         Changed in place and returned.
-    task : Task
-        Whose ``shown`` values replace the injected ones in the source.
+    name : str
+        Of the notebook, for its cells' ids.
+    trial : str
+        The trial file as its injected cell names it, so that it can be run again by hand.
     """
-    from papermill.translators import PythonTranslator
-
+    shown = {"trial = ": f"trial = {json.dumps(trial, ensure_ascii=False)}", "out = ": "out = None"}
     node.metadata.clear()
     node.metadata.update({"kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}})
     for index, cell in enumerate(node.cells):
-        cell["id"] = f"{task.name}-{index:03d}"
+        cell["id"] = f"{name}-{index:03d}"
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
         if "injected-parameters" in cell.metadata.get("tags", []):
-            lines = cell.source.splitlines()
-            for name, value in task.shown.items():
-                text = f"{name} = {PythonTranslator.translate(value)}"
-                lines = [text if line.startswith(f"{name} = ") else line for line in lines]
-            cell.source = "\n".join(lines)
+            cell.source = "\n".join(
+                next((said for start, said in shown.items() if line.startswith(start)), line)
+                for line in cell.source.splitlines()
+            )
     return node

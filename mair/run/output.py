@@ -25,6 +25,14 @@ MADE_BY = "mair"
 MANIFEST = "manifest.json"
 
 
+class RunFailed(Exception):
+    """A notebook raised, or notebooks contradict each other; ``problems``, one line each."""
+
+    def __init__(self, problems: list[str]):
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with path.open("rb") as file:

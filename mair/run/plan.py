@@ -7,11 +7,8 @@ notebook's files are carried over, and when nothing at all has changed, nothing 
 
 from __future__ import annotations
 
-import csv
 import os
-import pickle
 import platform
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,11 +16,10 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from mair.run import notebook
+from mair.run.assembly import LOCK, assemble, place, report
 from mair.run.notebook import PACKAGE, ROOT
-from mair.run.output import Build, digest, files, sha256
+from mair.run.output import Build, RunFailed, digest, sha256
 from mair.trial.errors import TrialError, display
-
-LOCK = ROOT / "requirements.lock"
 
 
 @dataclass(frozen=True)
@@ -57,21 +53,8 @@ NOTEBOOKS = {
     "power": Notebook("sample_size", long=5),
     "reconstruction": Notebook(COHORT, long=1),
 }
-# What the run itself writes; a notebook that writes one of these is refused.
-OWN = (
-    "index.html", "results.csv", "tables/estimands.csv", "tables/estimands.docx",
-    "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx",
-)  # fmt: skip
 # What executes a notebook: with another, it is another notebook.
 RUNNER = ("kernels.py", "kernel.py", "notebook.py")
-
-
-class RunFailed(Exception):
-    """A notebook raised, or notebooks contradict each other; ``problems``, one line each."""
-
-    def __init__(self, problems: list[str]):
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 @dataclass
@@ -119,6 +102,17 @@ class Plan:
                 self._digests[name] = of_part(content, tuple(map(unquote, name.split("/"))))
         return digest([self._digests[name] for name in asked])
 
+    @property
+    def shown(self) -> str:
+        """The trial file as a reader of a notebook would name it."""
+        path = self.trial.path
+        return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+
+    @property
+    def roots(self) -> set[Path]:
+        """Folders whose files count where a notebook reads them."""
+        return {ROOT, *(file.parent for file in self.inputs)}
+
     @cached_property
     def parameters(self) -> dict[str, dict]:
         """By notebook, what is injected: of the choices of the analysis, those it declares."""
@@ -131,8 +125,8 @@ class Plan:
         """By notebook, one hash of all it depends on that does not show only while it runs."""
         common = [platform.python_version(), self.code[LOCK],
                   *(self.code[PACKAGE / "run" / name] for name in RUNNER)]
-        return {name: digest([self.code[source.path.resolve()], self.parameters[name], *common])
-                for name, source in self.sources.items()}
+        return {name: digest([self.code[self.folder / f"{name}.py"], injected, *common])
+                for name, injected in self.parameters.items()}
 
     def stands(self, name: str, made: dict) -> bool:
         """Whether a notebook would come out as it did in an earlier run."""
@@ -194,6 +188,11 @@ def run(
     if counted:
         echo(published_line(**counted))
     return index
+
+
+def main(params: str, out: str | None = None) -> None:
+    """``python -m mair run``."""
+    run(params, out, echo=lambda line: print(line, flush=True))
 
 
 def published_line(reproduced: int, checkable: int, printed: int) -> str:
@@ -275,12 +274,11 @@ def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS)
                 "the data are not the synthetic cohort" if entry.needs == COHORT
                 else f"the trial file has no section {entry.needs}"
             )
-        elif not (folder / f"{name}.py").is_file():
-            raise TrialError([f"{display(folder / name)}.py: no such notebook"])
+        elif not (source := found.folder / f"{name}.py").is_file():
+            raise TrialError([f"{display(source)}: no such notebook"])
         else:
-            source = (folder / f"{name}.py").resolve()
             found.code[source] = sha256(source)
-            found.sources[name] = notebook.read(folder / f"{name}.py", defaults)
+            found.sources[name] = notebook.read(source, defaults)
     problems = [line for source in found.sources.values() for line in source.problems]
     if problems:
         raise TrialError(problems)
@@ -316,6 +314,13 @@ def _named(path: Path) -> list[Path]:
     return [*(stated for _, stated, _ in source.files), *named, *claims]
 
 
+def _package() -> list[Path]:
+    """What a run may read of the package; of the studies, only what notebooks opened counts."""
+    studies = PACKAGE / "studies"
+    return [path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".css", ".j2")
+            and studies not in path.parents]
+
+
 def _has(trial, needs: str | Path | None) -> bool:
     """Whether a trial has the section that a notebook needs."""
     if needs == COHORT:
@@ -337,25 +342,19 @@ def _make(plan: Plan, build: Build, server, echo) -> None:
         for name, folder in parts.items():
             folder.mkdir(parents=True)
             for file in plan.made[name]["files"] if name in plan.made else ():
-                _place(build.out / file, folder / file)
+                place(build.out / file, folder / file)
         if plan.made:
             echo(f"unchanged: {', '.join(plan.made)}")
         if len(plan.made) < len(parts):
             _execute(plan, build, parts, staging / "scratch", server)
         whole = staging / "whole"
         whole.mkdir()
-        _assemble(plan, parts, whole)
-        by_source = _report(plan, whole)
+        assemble(plan, parts, whole)
+        by_source = report(plan, whole)
         build.swap(whole)
         if by_source:
             echo(by_source)
         build.forget_failed(plan.keys)
-
-
-def _place(source: Path, target: Path) -> None:
-    """Copy a file, its folders made where they are missing."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(source, target)
 
 
 def _execute(plan: Plan, build: Build, parts: dict, scratch: Path, server) -> None:
@@ -364,23 +363,9 @@ def _execute(plan: Plan, build: Build, parts: dict, scratch: Path, server) -> No
 
     from mair.run import kernels
 
-    path, folder = plan.trial.path, plan.trial.path.parent
-    shown = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
-    todo = sorted((name for name in plan.keys if name not in plan.made),
-                  key=lambda name: -NOTEBOOKS.get(name, Notebook(None)).long)
-    tasks = [
-        kernels.Task(
-            plan.sources[name],
-            {"trial": str(path), "out": str(parts[name]), **plan.parameters[name]},
-            {"trial": shown, "out": None},
-        )
-        for name in todo
-    ]
-    scratch.mkdir()
-    with (scratch / kernels.TRIAL).open("wb") as file:
-        pickle.dump(plan.trial, file)
-    roots = sorted({ROOT, folder, plan.folder, *(file.parent for file in plan.inputs)})
-    executed, failures = kernels.run(tasks, scratch, server, roots, kernels.Progress(len(tasks)))
+    names = sorted(plan.keys.keys() - plan.made.keys(),
+                   key=lambda name: (-NOTEBOOKS.get(name, Notebook(None)).long, name))
+    executed, failures = kernels.run(plan, names, parts, scratch, server)
     lines = []
     for failure in failures:
         line = f"notebook {failure.name} failed: {failure.error}"
@@ -409,131 +394,3 @@ def _used(plan: Plan, name: str, record: dict) -> dict:
         "asked": asked,
         "asked_digest": plan.digest(asked),
     }
-
-
-def _assemble(plan: Plan, parts: dict[str, Path], whole: Path) -> None:
-    """Put the notebooks' files together, and note whose they are.
-
-    Raises
-    ------
-    RunFailed
-        Two notebooks wrote one file, or two values under one key.
-    """
-    owner: dict[str, str] = dict.fromkeys(OWN, "the run itself")
-    problems = []
-    for name, folder in parts.items():
-        plan.made[name] = {**plan.made[name], "files": files(folder)}
-        for file in plan.made[name]["files"]:
-            if file in owner:
-                problems.append(f"{file} is written by notebook {name} and by {owner[file]}")
-                continue
-            owner[file] = name
-            _place(folder / file, whole / file)
-    if problems:
-        raise RunFailed(problems)
-    _merge([whole / "rows" / f"{name}.csv" for name in parts], whole / "results.csv")
-
-
-def _merge(sources: list[Path], target: Path) -> None:
-    """``results.csv`` of the notebooks' rows, as text, so that no digit changes."""
-    from mair.results import COLUMNS
-
-    rows: list[list[str]] = []
-    seen: dict[tuple, str] = {}
-    for source in sources:
-        if not source.is_file():
-            continue
-        with source.open(encoding="utf-8", newline="") as file:
-            header, *body = list(csv.reader(file))
-        if header != COLUMNS:
-            raise RunFailed([f"rows/{source.name}: columns {','.join(header)}; "
-                             f"expected {','.join(COLUMNS)}"])
-        for row in body:
-            key = tuple(row[:-1])
-            if key in seen:
-                raise RunFailed([f"notebooks {seen[key]} and {source.stem} both write the row "
-                                 f"{','.join(key)}"])
-            seen[key] = source.stem
-        rows += body
-    with target.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
-
-
-def _report(plan: Plan, whole: Path) -> str:
-    """Published beside recomputed, the page and the manifest; the counts place by place."""
-    from mair import results
-    from mair.report import comparison, page, show
-
-    trial, compared, counted = plan.trial, None, None
-    frame = results.read(whole / "results.csv")
-    if trial.has_data:
-        from mair.sections import estimands
-
-        estimated = estimands.table(trial, frame)
-        if len(estimated):
-            show.write(comparison.estimands(estimated, trial.arms), whole, trial.synthetic)
-    if plan.published is not None:
-        from mair.published import compare
-
-        compared = compare.compare(plan.published, frame)
-        counted = dict(zip(("reproduced", "checkable", "printed"), compare.counts(compared),
-                           strict=True))
-        show.write(comparison.published(compared), whole, trial.synthetic)
-    manifest = _manifest(plan)
-    if counted:
-        manifest["published"] = counted
-    try:
-        html = page.render(trial, whole, list(plan.keys), plan.left_out, compared, counted,
-                           manifest)
-    except page.PageError as error:
-        raise RunFailed([str(error)]) from None
-    (whole / "index.html").write_text(html, encoding="utf-8")
-    Build.write_manifest(whole, manifest)
-    return "" if compared is None else compare.by_source(compared)
-
-
-def _manifest(plan: Plan) -> dict:
-    """What a run was made of. No times: two equal runs have equal manifests."""
-    trial = plan.trial
-    code = {plan.label(path): sha for path, sha in plan.code.items()}
-    for made in plan.made.values():
-        code = {**made["opened"], **code}
-    return {
-        "title": trial.title,
-        "parameters": {
-            "trial": plan.label(trial.path),
-            "analysis": trial.analysis.model_dump(),
-            "injected": plan.parameters,
-        },
-        "seed": trial.analysis.seed,
-        "python": platform.python_version(),
-        "packages": packages(),
-        "inputs": {plan.label(path): sha for path, sha in plan.inputs.items()},
-        "code": dict(sorted(code.items())),
-        "notebook_folder": plan.label(plan.folder),
-        "notebooks": {name: plan.made[name] for name in plan.keys},
-        "left_out": plan.left_out,
-    }
-
-
-def _package() -> list[Path]:
-    """What a run may read of the package; of the studies, only what notebooks opened counts."""
-    studies = PACKAGE / "studies"
-    return [path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".css", ".j2")
-            and studies not in path.parents]
-
-
-def packages() -> dict[str, str]:
-    """Versions of the packages of requirements.lock that are installed, by name."""
-    import re
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for line in LOCK.read_text(encoding="utf-8").splitlines():
-        pin = re.match(r"([A-Za-z0-9._-]+)==", line)
-        if pin:
-            try:
-                found[pin[1]] = version(pin[1])
-            except PackageNotFoundError:  # a pin for another platform
-                continue
-    return found

@@ -1,5 +1,8 @@
 """The gate: what was reproduced must stay so."""
 
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 
@@ -33,3 +36,27 @@ def test_a_number_gained_is_no_fault(found):
     worse = found.copy()
     worse["verdict"] = "not reproduced"
     assert gate.lost(worse, found) == []
+
+
+def test_a_planted_loss_fails_the_gate_and_nothing_else_does(found, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(gate, "verdicts", lambda: found)
+    assert gate.main() == 0
+    row = found.index[found["verdict"] == "not reproduced"][0]
+    planted = found.copy()
+    planted.loc[row, "verdict"] = "reproduced"  # as if it had been so when verdicts were stored
+    monkeypatch.setattr(gate, "EXPECTED", tmp_path / "expected.csv")
+    gate.store(planted, gate.EXPECTED)
+    capsys.readouterr()
+    assert gate.main() == 1
+    said = capsys.readouterr()
+    assert found.loc[row, "variable"] in said.err and len(said.err.splitlines()) == 1
+    assert said.out.startswith("audit: 534 numbers reproduced as expected, 1 no longer")
+
+
+def test_the_gate_draws_nothing():
+    code = "import sys\nfrom mair.__main__ import main\nassert main(['audit']) == 0\n" \
+           "print([m for m in ('matplotlib', 'great_tables', 'mair.report.page') " \
+           "if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=gate.EXPECTED.parents[2], text=True,
+                          capture_output=True, check=True)  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[]"

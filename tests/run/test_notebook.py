@@ -59,4 +59,4 @@ def test_a_parameters_cell_is_checked(tmp_path, text, expected):
 
 @pytest.mark.parametrize("name", run.NOTEBOOKS)
 def test_the_papers_notebooks_can_be_given_their_parameters(name):
-    assert notebook.read(ROOT / "notebooks" / f"{name}.py", DEFAULTS).problems == ()
+    assert notebook.read(ROOT / "notebooks" / f"{name}.py", DEFAULTS).problems == []

@@ -11,11 +11,13 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from mair.results import COLUMNS
 from mair.run import kernels as execute
 from mair.run import plan as run
 from mair.run.output import Build, files, sha256
@@ -389,6 +391,7 @@ def test_two_runs_into_one_folder_wait_for_one_another(made, tmp_path, capfd):
 
 RUN = """
 import sys
+import time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from run.test_run import _run
@@ -458,11 +461,12 @@ def test_progress_is_plain_lines_outside_a_terminal():
     plain, live = _Terminal(False), _Terminal(True)
     for stream in (plain, live):
         progress = execute.Progress(2, stream)
-        progress.running(["flow", "nnt"])
+        progress.started("flow")
+        progress.started("nnt")
         progress.finished("flow", 1.34)
     assert plain.text == "[1/2] flow 1.3 s\n"
-    assert "[0/2] running flow, nnt 0 s" in live.text
-    assert live.text.endswith("\r\x1b[K[1/2] flow 1.3 s\n")
+    assert "[0/2] running flow, nnt" in live.text
+    assert live.text.endswith("\r\x1b[K[1/2] flow 1.3 s\n[1/2] running nnt")
 
 
 def _command(*arguments, cwd=ROOT):
@@ -502,7 +506,7 @@ def test_bad_published_numbers_are_lines_on_stderr(tmp_path):
 def test_the_commands_are_listed():
     done = _command("--help")
     assert done.returncode == 0
-    for name in ("run", "cohort", "cohorts", "environment", "verify-r"):
+    for name in ("run", "check", "compare", "cohort", "cohorts", "verify-r"):
         assert re.search(rf"^ +{name}\b", done.stdout, re.MULTILINE)
 
 
@@ -512,3 +516,34 @@ def test_the_package_imports_quickly():
            "'nbformat', 'matplotlib', 'pydantic') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_check_says_what_would_be_analysed_and_runs_nothing(tmp_path):
+    trial = _write(tmp_path)
+    started = time.monotonic()
+    done = _command("check", trial, cwd=tmp_path)
+    assert time.monotonic() - started < 10  # two seconds where the machine is not busy
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"arm: A, A, n = 6", "outcomes: pain, primary", "  after: A 6 of 6, B 6 of 6",
+            "covariates: none"} <= set(done.stdout.splitlines())  # fmt: skip
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["notebooks", "people.csv", "tiny.yaml"]
+    _edit(trial, "responders:", "respondents:")
+    done = _command("check", trial)
+    assert done.returncode == 2 and "did you mean responders?" in done.stderr
+
+
+def test_a_comparison_names_rows_that_differ_and_writes_a_page(made, tmp_path):
+    ours = made[0] / "build" / "tiny"
+    for name, rows in (("a", "x,p,A,,,n,1\nx,p,B,,,n,2\n"), ("b", "x,p,A,,,n,1\nx,p,B,,,n,3\n"
+                                                            "x,<p>,B,,,m,\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.csv").write_text(",".join(COLUMNS) + "\n" + rows)
+    done = _command("compare", tmp_path / "a", tmp_path / "b")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[:2] == ["x,p,B,,,n: 2 | 3",
+                                            "x,<p>,B,,,m: no such row | empty"]
+    assert "&lt;p&gt;" in (tmp_path / "b.compared.html").read_text()
+    assert "0 rows differ" in _command("compare", ours, ours).stdout
+    ours.with_name("tiny.compared.html").unlink()
+    done = _command("compare", ours, tmp_path / "none")
+    assert done.returncode == 2 and "holds no results.csv" in done.stderr

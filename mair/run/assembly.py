@@ -1,0 +1,135 @@
+"""The notebooks' files put together: results, comparison with the published, page, manifest."""
+
+from __future__ import annotations
+
+import csv
+import platform
+import re
+import shutil
+from pathlib import Path
+
+from mair.run.notebook import ROOT
+from mair.run.output import Build, RunFailed, files
+
+LOCK = ROOT / "requirements.lock"
+# What the run itself writes; a notebook that writes one of these is refused.
+OWN = (
+    "index.html", "results.csv", "tables/estimands.csv", "tables/estimands.docx",
+    "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx",
+)  # fmt: skip
+
+
+def place(source: Path, target: Path) -> None:
+    """Copy a file, its folders made where they are missing."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
+
+
+def assemble(plan, parts: dict[str, Path], whole: Path) -> None:
+    """Put the notebooks' files together, and note whose they are.
+
+    Raises
+    ------
+    RunFailed
+        Two notebooks wrote one file, or two values under one key.
+    """
+    owner: dict[str, str] = dict.fromkeys(OWN, "the run itself")
+    problems = []
+    for name, folder in parts.items():
+        plan.made[name] = {**plan.made[name], "files": files(folder)}
+        for file in plan.made[name]["files"]:
+            if file in owner:
+                problems.append(f"{file} is written by notebook {name} and by {owner[file]}")
+                continue
+            owner[file] = name
+            place(folder / file, whole / file)
+    if problems:
+        raise RunFailed(problems)
+    _merge([whole / "rows" / f"{name}.csv" for name in parts], whole / "results.csv")
+
+
+def _merge(sources: list[Path], target: Path) -> None:
+    """``results.csv`` of the notebooks' rows, as text, so that no digit changes."""
+    from mair.results import COLUMNS
+
+    rows: dict[tuple, list] = {}
+    for source in filter(Path.is_file, sources):
+        with source.open(encoding="utf-8", newline="") as file:
+            header, *body = list(csv.reader(file))
+        if header != COLUMNS:
+            raise RunFailed([f"rows/{source.name}: columns {','.join(header)}; "
+                             f"expected {','.join(COLUMNS)}"])
+        for *key, value in body:
+            other = rows.setdefault(tuple(key), [value, source.stem])[1]
+            if other != source.stem:
+                raise RunFailed([f"notebooks {other} and {source.stem} both write the row "
+                                 f"{','.join(key)}"])
+    with target.open("w", encoding="utf-8", newline="") as file:
+        table = [COLUMNS, *([*key, value] for key, (value, _) in rows.items())]
+        csv.writer(file, lineterminator="\n").writerows(table)
+
+
+def report(plan, whole: Path) -> str:
+    """Published beside recomputed, the page and the manifest; the counts place by place."""
+    from mair import results
+    from mair.report import comparison, page, show
+
+    trial, compared, counted = plan.trial, None, None
+    frame = results.read(whole / "results.csv")
+    if trial.has_data:
+        from mair.sections import estimands
+
+        estimated = estimands.table(trial, frame)
+        if len(estimated):
+            show.write(comparison.estimands(estimated, trial.arms), whole, trial.synthetic)
+    if plan.published is not None:
+        from mair.published import compare
+
+        compared = compare.compare(plan.published, frame)
+        counted = dict(zip(("reproduced", "checkable", "printed"), compare.counts(compared),
+                           strict=True))
+        show.write(comparison.published(compared), whole, trial.synthetic)
+    manifest = _manifest(plan)
+    if counted:
+        manifest["published"] = counted
+    try:
+        html = page.render(trial, whole, list(plan.keys), plan.left_out, compared, counted,
+                           manifest)
+    except page.PageError as error:
+        raise RunFailed([str(error)]) from None
+    (whole / "index.html").write_text(html, encoding="utf-8")
+    Build.write_manifest(whole, manifest)
+    return "" if compared is None else compare.by_source(compared)
+
+
+def _manifest(plan) -> dict:
+    """What a run was made of. No times: two equal runs have equal manifests."""
+    trial = plan.trial
+    code = {plan.label(path): sha for path, sha in plan.code.items()}
+    for made in plan.made.values():
+        code = {**made["opened"], **code}
+    return {
+        "title": trial.title,
+        "parameters": {
+            "trial": plan.label(trial.path),
+            "analysis": trial.analysis.model_dump(),
+            "injected": plan.parameters,
+        },
+        "seed": trial.analysis.seed,
+        "python": platform.python_version(),
+        "packages": packages(),
+        "inputs": {plan.label(path): sha for path, sha in plan.inputs.items()},
+        "code": dict(sorted(code.items())),
+        "notebook_folder": plan.label(plan.folder),
+        "notebooks": {name: plan.made[name] for name in plan.keys},
+        "left_out": plan.left_out,
+    }
+
+
+def packages() -> dict[str, str]:
+    """Versions of the packages of requirements.lock that are installed, by name."""
+    from importlib.metadata import distributions
+
+    locked = set(re.findall(r"^([A-Za-z0-9._-]+)==", LOCK.read_text("utf-8"), re.MULTILINE))
+    found = {re.sub(r"[-_.]+", "-", one.name).lower(): one.version for one in distributions()}
+    return {name: found[name] for name in sorted(locked & found.keys())}
