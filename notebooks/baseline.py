@@ -45,7 +45,8 @@ words.opening(t, "baseline")
 # %% [markdown]
 # ## The table
 #
-# Percentages are of those with a known value; a row says how many are unknown.
+# Look for characteristics that may matter to the outcome and differ between the arms. Percentages
+# are of those with a known value; a row says how many are unknown.
 
 # %%
 rows = baseline.rows(t)
@@ -128,8 +129,9 @@ show(tables_result.baseline_tests(t, rows))
 # %%
 tests = results.records(rows, analysis="baseline", arm="difference",
                         method=[*baseline.CONTINUOUS, *baseline.COUNTS])
-small = {one.variable for one in tests if one.p < 0.05}
-words.say(f"A p value below 0.05 in some test: {', '.join(sorted(small)) or 'none'} "
+below = {one.variable for one in tests if one.p < 0.05}
+small = [f.label for f in t.baseline if f.name in below]
+words.say(f"A p value below 0.05 in some test: {', '.join(small) or 'none'} "
           f"({len(small)} of {len(t.baseline)} characteristics); of as many differences due to "
           f"chance, one test each, {0.05 * len(t.baseline):.1f} are expected.")
 

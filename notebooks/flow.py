@@ -55,7 +55,7 @@ assert assessed is None or assessed - excluded == enrolled, "assessed minus excl
 sums = f"{enrolled} enrolled = " + " + ".join(f"{k} {arm}" for arm, k in arms.items())
 if assessed is not None:
     sums = f"{assessed} assessed − {excluded} excluded = {enrolled}; {sums}"
-gone = {c.name: list(c.values.index[c.values.isna()]) for c in t.covariates}
+gone = {c.label: list(c.values.index[c.values.isna()]) for c in t.covariates}
 words.say(f"The boxes add up: {sums}.", *(
     f"Left out of the mixed models, because {name} is missing: {', '.join(who)}."
     for name, who in gone.items() if who))
@@ -109,13 +109,21 @@ show(tables_result.attendance(t, rows))
 
 # %%
 tested = results.records(rows, analysis="flow", method="mann-whitney")
-words.say(*(f"Between the arms {one.variable} has {fmt.p(one.p)} (Mann-Whitney)."
+words.say(*(f"A Mann-Whitney test of {one.variable} between the arms gives {fmt.p(one.p)}."
             for one in tested))
 if not tested:
     words.say("The trial file names no column of sessions or credibility, so neither is compared.")
 
+# %% [markdown]
+# What a session held tells how far the two treatments share the time and attention given.
+
 # %%
 show(tables_result.interventions(t))
+
+# %%
+outline = t.about.get("interventions") or []
+words.say(f"The trial file outlines {len(outline)} sessions; how faithfully they were held it does "
+          "not say." if outline else "The trial file does not outline what was done in a session.")
 
 # %% [markdown]
 # ## Was the size planned for?
