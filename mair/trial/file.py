@@ -19,6 +19,7 @@ from mair.trial.tables import text_of
 MOST_VALUES = 100_000
 A_FILE = "a trial file (YAML in UTF-8)"
 BY_HAND = "given by hand"
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the faster one where it was built
 _TAGS = {"scalar": "str", "sequence": "seq", "mapping": "map"}
 _EXPECTED = {
     "string": "text", "int": "a whole number", "float": "a number", "bool": "true or false",
@@ -50,7 +51,7 @@ def read_yaml(path: Path, expected: str = A_FILE) -> tuple[dict, list[str]]:
     """
     name, problems = display(path), []
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.CBaseLoader)
+        node = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=_LOADER)
         content = None if node is None else _plain(node, problems, itertools.count())
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -83,7 +84,8 @@ def _plain(node, problems: list[str], count) -> dict | list | str | None:
         if not isinstance(key, str):
             problems.append(f"line {at}: {shown(key)}, expected a name as key")
             continue
-        if first.setdefault(key, at) != at or key in found:
+        first.setdefault(key, at)
+        if key in found:
             problems.append(f"line {at}: key {key} stands twice (first on line {first[key]}), "
                             "expected once")
         found[key] = _plain(inside, problems, count)

@@ -171,9 +171,10 @@ def _csv(path: Path) -> Table:
         raise TrialError(f"{display(path)}: holds binary data, expected comma-separated text")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     lines = [(reader.line_num, cells) for cells in reader]
-    header = next((cells for _, cells in lines if cells), [""])
-    if len(header) == 1 and (mark := re.search(r"[;\t|]", header[0])):
-        raise TrialError(f"{display(path)}: columns are separated by {mark[0]!r}, expected commas")
+    head = text.strip().partition("\n")[0]
+    mark = max(";\t|", key=head.count)
+    if head.count(mark) > head.count(","):
+        raise TrialError(f"{display(path)}: columns are separated by {mark!r}, expected commas")
     return _grid(path, lines)
 
 

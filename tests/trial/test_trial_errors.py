@@ -339,6 +339,7 @@ def test_wrong_values_by_keyword_are_told_as_such():
         ("x.csv", b"", "the file is empty, expected column names and rows"),
         ("x.csv", b"\n \n", "the file is empty, expected column names and rows"),
         ("x.csv", b"id;arm\n1;RT\n", "columns are separated by ';', expected commas"),
+        ("x.csv", b"id;arm;pain, now\n1;RT;3,5\n", "columns are separated by ';', expected commas"),
         ("x.csv", b"id,\xe9\n", "cannot be read as .csv ("),
         ("x.csv", b"PK\x03\x04\0", "holds binary data, expected comma-separated text"),
         ("x.xlsx", b"id,arm\n", "cannot be read as .xlsx ("),
