@@ -22,10 +22,8 @@ import numpy as np
 
 # Local optima exist (in one of twenty fits to a handful of participants with 1 to 60 rows each):
 # the criterion is scanned, every interval that holds a minimum refined, and the lowest wins.
-GRID = np.array([0, 0.15, 0.35, 0.6, 0.9, 1.3, 1.8, 2.4, 3.1, 4, 5, 6.5, 8.5, 11, 14, 18, 23, 28,
-                 32])
-NEGATIVE = np.r_[-14, -11.5, -9, -7, -5.5, -4.4, -3.5, -2.8, -2.2, -1.7, -1.3, -0.95, -0.65, -0.4,
-                 -0.2, GRID]
+GRID = np.array([0, 0.4, 0.9, 1.5, 2.2, 3, 4, 5, 6.5, 8.5, 11, 15, 20, 26, 32])
+NEGATIVE = np.r_[-14, -11, -8.5, -6.5, -5, -4, -3, -2.2, -1.5, -0.9, -0.4, GRID]
 SINGLE = np.array([0, 1.4, 32])  # where there is one minimum: near-complete data
 TINY = np.finfo(float).tiny
 
@@ -55,22 +53,24 @@ class Profile:
         self.df = self.n_rows - (self.width - 1) * within.shape[1] * reml
 
     def matrices(self, t, item=None, rates=False):
-        """Packed A at t (..., n) of some problems, (T, G, ..., n), and its derivative."""
-        lam, slope = np.expm1(t) / self.c, np.exp(t) / self.c
+        """Packed A at t (n,) of some problems, (T, G, n), and its derivative; at a grid of t
+        (S, 1) of all of them, (T, G, S, n).
+        """
         within, between = self._taken(item, self.within, self.between)
-        extra = (slice(None), slice(None), *(None,) * (np.ndim(t) - 1))
-        a = np.zeros((*within.shape[:2], *np.shape(t)))
-        d, part = np.zeros_like(a) if rates else None, np.empty_like(a)
-        a += within[extra]
-        for n, b in zip(self.sizes, between, strict=True):
-            share = 1 / (1 + lam * n)
-            a += np.multiply(b[extra], share, out=part)
+        lam, slope = np.expm1(t) / self.c, np.exp(t) / self.c
+        share = 1 / (1 + self.sizes.reshape(-1, *(1,) * np.ndim(t)) * lam)
+        if np.ndim(t) == 2:
+            return within[:, :, None] + np.moveaxis(
+                np.tensordot(share[..., 0], between, (0, 0)), 0, 2), None
+        a, d, part = within.copy(), np.zeros_like(within), np.empty_like(within)
+        for n, b, w in zip(self.sizes, between, share, strict=True):
+            a += np.multiply(b, w, out=part)
             if rates:
-                d -= np.multiply(b[extra], share * share * (n * slope), out=part)
-        return a, d
+                d -= np.multiply(b, w * w * (n * slope), out=part)
+        return a, d if rates else None
 
     def criterion(self, t, item=None):
-        """-2 log likelihood but for constants, at t (..., n)."""
+        """-2 log likelihood but for constants, at t (n,), or of all problems at a grid (S, 1)."""
         pivots, (counts, df) = eliminate(*self.matrices(t, item))[0], self._taken(
             item, self.counts, self.df)
         value = df * np.log(np.maximum(pivots[-1].sum(0), TINY)) + sum(
@@ -102,7 +102,7 @@ class Profile:
         has none at its ends.
         """
         slab = max(1, 4096 // self.size)
-        value = np.concatenate([self.criterion(grid[at:at + slab, None] + np.zeros(self.size))
+        value = np.concatenate([self.criterion(grid[at:at + slab, None])
                                 for at in range(0, len(grid), slab)])
         padded = np.full((len(grid) + 2, self.size), np.inf)
         padded[1:-1] = value

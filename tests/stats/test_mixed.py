@@ -305,8 +305,7 @@ def test_two_local_optima():
     problem = Profile(np.full((1, 1, 400), 0.002), between, sizes, counts, reml=False)
     problem.df = np.full(400, 17.0)
     t, converged = problem.minimise()
-    value = np.concatenate([problem.criterion(np.full((1, 400), x)) for x in
-                            np.linspace(0, 30, 3001)])
+    value = problem.criterion(np.linspace(0, 30, 3001)[:, None])
     inner = (value[1:-1] < value[:-2]) & (value[1:-1] <= value[2:])
     lows = inner.sum(0) + (value[0] < value[1])
     assert (lows > 1).any() and converged.all()
