@@ -129,33 +129,53 @@ def fit(trial: Trial, name: str, covariance: str, clda: bool = False, reml: bool
 
 def _mixed(trial, name, covariance, inference, clda, reml) -> Estimate:
     """Everything read from one fitted mixed model."""
-    design, result = models.build(trial, name, clda), fit(trial, name, covariance, clda, reml)
+    design, before, after = models.build(trial, name, clda), "clda:" * clda, "/ml" * (not reml)
+    size = (len(np.unique(design.groups)), len(design.rows))
+    try:
+        result = fit(trial, name, covariance, clda, reml)
+        reason = "" if result.converged else result.fallback
+    except ValueError as error:
+        reason = str(error)
+    if reason:
+        return nothing(f"{before}{covariance}/{inference}{after}", reason, size)
     infer = partial(_contrast, result, inference, trial.analysis.confidence)
+    contrasts = {visit: infer(row) for visit, row in design.contrasts.items()}
+    later = [visit for visit in trial.variable(name).visits if visit != trial.reference]
     boundary = bool(result.boundary)
-    size = (int(result.n_groups), int(result.n_rows))
     states = {
         f"fell back: {result.fallback}": bool(result.fallback),
         "participant variance at zero: no degrees of freedom are trustworthy": boundary,
-        "not converged": not bool(result.converged),
+        **{f"{visit} not estimable: an arm has no data there": visit not in contrasts
+           for visit in later},
+        f"too little information for {inference}": any(np.isnan(c.p) for c in contrasts.values()),
+        "left out, determined by others: " + ", ".join(design.redundant): bool(design.redundant),
     }
     return Estimate(
-        method=("clda:" if clda else "") + f"{result.structure}/{inference}"
-        + ("" if reml else "/ml"),
+        method=f"{before}{result.structure}/{inference}{after}",
         sizes=dict.fromkeys(design.contrasts, size),
-        contrasts={visit: infer(row) for visit, row in design.contrasts.items()},
+        contrasts=contrasts,
         whole=_whole(result, inference, design.contrasts),
-        overall={
-            "n": size[0], "n_rows": size[1], "var_participant": float(result.var_participant),
-            "var_residual": float(result.var_residual), "reml_criterion": float(result.criterion),
-            "converged": int(bool(result.converged)), "boundary": int(boundary),
-            "fallback": int(bool(result.fallback)),
-        },
+        overall=overall(*size, float(result.var_participant), float(result.var_residual),
+                         float(result.criterion), 1, int(boundary), int(bool(result.fallback))),
         covariates={label: infer(np.eye(len(design.names))[column])
                     for label, column in design.covariates.items()},
         means={key: infer(row) for key, row in models.marginal_means(design, trial, name).items()},
         residuals=_residuals(design, result, inference),
         state="; ".join(state for state, holds in states.items() if holds),
     )
+
+
+def nothing(method: str, reason: str, size=(0, 0), **others) -> Estimate:
+    """An analysis that cannot be estimated: its rows stay, empty, and ``state`` says why."""
+    empty = pd.DataFrame({"arm": [], "fitted": [], "residual": []}, dtype=float)
+    return Estimate(method, {}, {}, {}, overall(*size, converged=0), {}, {},
+                    others.pop("residuals", empty), f"not estimable: {reason}", **others)
+
+
+def overall(n, n_rows, var_participant=None, var_residual=None, reml_criterion=None, converged=1,
+             boundary=0, fallback=0) -> dict[str, float]:
+    """Statistics of an analysis as a whole, None where it has none."""
+    return dict(locals())
 
 
 def _contrast(result, inference, confidence, weights) -> Contrast:
@@ -195,26 +215,27 @@ def _ancova(trial: Trial, name: str, model: Estimate, method: str, inference: st
     """
     wide = models.wide(trial, name)
     names = [column for column in wide if column.startswith("covariate ")]
-    contrasts, sizes = {}, {}
+    contrasts, sizes, states = {}, {}, {}
     for visit in trial.variable(name).visits:
         if visit == trial.reference:
             continue
         seen = wide[[trial.reference, visit, "arm", *names]].dropna()
-        varying = [column for column in names if seen[column].nunique() > 1]
         try:
             found = ancova(seen[visit], seen[trial.reference], seen["arm"],
-                           seen[varying].to_numpy(float) if varying else None,
+                           seen[names].to_numpy(float) if names else None,
                            confidence=trial.analysis.confidence)
-        except ValueError:
-            continue  # too few people: the contrast is absent
+        except ValueError as error:
+            states[f"{visit} not estimable: {error}"] = None
+            continue
         contrasts[visit] = _t_or_z(found, inference, trial.analysis.confidence)
         sizes[visit] = (found.n, found.n)
-    overall = dict.fromkeys(model.overall) | {
-        "n": max((n for n, _ in sizes.values()), default=0),
-        "n_rows": sum(n for n, _ in sizes.values()), "converged": 1, "boundary": 0, "fallback": 0,
-    }  # fmt: skip
-    return Estimate(method=method, sizes=sizes, contrasts=contrasts, whole={}, overall=overall,
-                    covariates={}, means={}, residuals=model.residuals, beside=model)
+        for label in (["arm", "baseline", *names][i - 1] for i in found.dropped):
+            states[f"{visit}: {label} left out, determined by others"] = None
+    if not contrasts:
+        return nothing(method, "; ".join(states), residuals=model.residuals, beside=model)
+    n = [n for n, _ in sizes.values()]
+    return Estimate(method, sizes, contrasts, {}, overall(max(n), sum(n)), {}, {},
+                    model.residuals, "; ".join(states), model)
 
 
 def _t_or_z(found, inference: str, confidence: float) -> Contrast:

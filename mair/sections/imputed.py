@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 
 from mair.sections import model as models
-from mair.sections.analysis import NAN, Contrast, Estimate
+from mair.sections.analysis import NAN, Contrast, Estimate, nothing, overall
 from mair.stats import impute, pooling
+from mair.stats.columns import dependent_columns
 from mair.stats.effects import Interval
 from mair.trial import Trial
+from mair.trial.trial import remembered
 
 RULES = {"mi-mar": "mar", "mi-j2r": "j2r", "mi-cr": "cr"}
 
@@ -34,18 +36,23 @@ def arrays(trial: Trial, name: str, *, measured: bool = False):
         Model's scale, or the measured one; nan where missing.
     arm : ndarray of int, shape (n,)
     covariates : ndarray, shape (n, k), or None
-        Columns that vary.
+        Columns that arm, baseline and those before them do not determine.
     people : Index
     """
     wide = models.wide(trial, name)
     visits = list(trial.variable(name).visits)
-    names = [c for c in wide if c.startswith("covariate ") and wide[c].nunique() > 1]
     y = trial.scores(name).loc[wide.index, visits] if measured else wide[visits]
+    known = wide[wide[visits[0]].notna()]
+    names = [column for column in wide if column.startswith("covariate ")]
+    first = np.column_stack([np.ones(len(known)), known[["arm", visits[0], *names]]])
+    dropped = dependent_columns(first)
+    names = [column for i, column in enumerate(names, start=3) if i not in dropped]
     covariates = wide[names].to_numpy(float) if names else None
     return y.to_numpy(float), wide["arm"].to_numpy(int), covariates, wide.index
 
 
-def impute_variable(trial: Trial, name: str, rule: str, *, measured: bool = False) -> tuple:
+@remembered
+def impute_variable(trial: Trial, name: str, rule: str, measured: bool = False) -> tuple:
     """Impute a variable under a rule of ``analysis.missing``.
 
     Returns
@@ -65,13 +72,8 @@ def impute_variable(trial: Trial, name: str, rule: str, *, measured: bool = Fals
     return found, arm, covariates, people
 
 
-def analysis(arm, covariates, visit: int, covariance: str, inference: str, visits: int):
-    """The complete-data analysis: Group x Time of a visit, with its degrees of freedom.
-
-    On complete data Kenward and Roger's df is (n - 2)(T - 1) for one variance and one
-    correlation and n - 2 for an unstructured matrix; under z it is infinite.
-    """
-    del visits
+def analysis(arm, covariates, visit: int, covariance: str, inference: str):
+    """The complete-data analysis: Group x Time of a visit, under z on infinite df."""
     return pooling.group_by_time(arm, covariates, visit, covariance=covariance,
                                  df_complete=np.inf if inference == "z" else None)
 
@@ -102,25 +104,47 @@ def analyse(trial: Trial, name: str, observed: Estimate, rule: str, *, covarianc
         With the fraction of missing information and the Monte-Carlo error in ``extra``.
     """
     method = f"{covariance}/{inference}/{rule}"
-    overall = dict.fromkeys(observed.overall) | {"converged": 1, "boundary": 0, "fallback": 0}
+    visits = list(trial.variable(name).visits)
     try:
         imputed, arm, covariates, people = impute_variable(trial, name, rule)
-    except impute.NotEstimable as error:
-        return Estimate(method, {}, {}, {}, overall | {"n": 0, "n_rows": 0, "converged": 0}, {}, {},
-                        observed.residuals, f"not imputed: {error}", observed)
-    visits = list(trial.variable(name).visits)
-    contrasts, extra = {}, {}
+    except ValueError as error:
+        return nothing(method, str(error), residuals=observed.residuals, beside=observed)
+    contrasts, extra, boundary = {}, {}, False
     for k, visit in enumerate(visits[1:], start=1):
-        run = analysis(arm, covariates, k, covariance, inference, len(visits))
-        pooled = pooling.rubin(*run(imputed.values))
+        b, variance, df = analysis(arm, covariates, k, covariance, inference)(imputed.values)
+        pooled = pooling.rubin(b, variance, df)
         contrasts[visit] = contrast(pooled, trial.analysis.confidence)
         extra[visit] = {"fmi": float(pooled.fmi), "mc_error": float(pooled.mc_error),
                         "imputations": pooled.m}
+        if covariance == "random-intercept":  # pooled with the variance between people
+            apart = analysis(arm, covariates, k, "compound-symmetry", inference)(imputed.values)[1]
+            boundary |= bool((variance < apart).any())
+    if not all(c.se > 0 and c.df > 0 for c in contrasts.values()):
+        return nothing(method, "completed data leave no variance", residuals=observed.residuals,
+                       beside=observed)
     size = (len(people), len(people) * len(visits))
     states = [f"the arms share the imputation model of {visits[t]}" for t in imputed.pooled]
+    if boundary:
+        states.append("participant variance at zero in some completed data sets")
     return Estimate(method, dict.fromkeys(contrasts, size), contrasts, {},
-                    overall | {"n": size[0], "n_rows": size[1]}, {}, {}, observed.residuals,
+                    overall(*size, boundary=int(boundary)), {}, {}, observed.residuals,
                     "; ".join(states), observed, extra)
+
+
+def _shifting(trial: Trial, name: str, visit: str):
+    """Imputations under MAR whose values at a visit can be shifted; None where there are none.
+
+    The imputations, arms, the visit's column, and the complete-data analysis: random intercept,
+    Kenward-Roger.
+    """
+    try:
+        imputed, arm, covariates, _ = impute_variable(trial, name, "mi-mar")
+    except ValueError:
+        return None
+    at = list(trial.variable(name).visits).index(visit)
+    run = analysis(arm, covariates, at, "random-intercept", "kenward-roger")
+    _, variance, df = run(imputed.values)
+    return (imputed, arm, at, run) if df > 0 and (variance > 0).all() else None
 
 
 def responders(trial: Trial, threshold: float) -> pooling.Responders | None:
@@ -134,8 +158,8 @@ def responders(trial: Trial, threshold: float) -> pooling.Responders | None:
     declared = trial.sections["responders"]
     variable = trial.variable(declared["outcome"])
     try:
-        imputed, arm, _, _ = impute_variable(trial, variable.name, "mi-mar", measured=True)
-    except impute.NotEstimable:
+        imputed, arm, _, _ = impute_variable(trial, variable.name, "mi-mar", True)
+    except ValueError:
         return None
     at = list(variable.visits).index(str(declared["visit"]))
     start, score = imputed.values[:, :, 0], imputed.values[:, :, at]
@@ -162,15 +186,9 @@ def delta_grid(trial: Trial, name: str, visit: str, steps) -> Interval | None:
     Interval or None
         None where nothing can be imputed.
     """
-    variable = trial.variable(name)
-    try:
-        imputed, arm, covariates, _ = impute_variable(trial, name, "mi-mar")
-    except impute.NotEstimable:
-        return None
-    at = list(variable.visits).index(visit)
-    run = analysis(arm, covariates, at, "random-intercept", "kenward-roger", len(variable.visits))
-    return pooling.delta_grid(imputed, arm, at, run, steps, steps, better=variable.better,
-                              confidence=trial.analysis.confidence)
+    found = _shifting(trial, name, visit)
+    return found and pooling.delta_grid(*found, steps, steps, better=trial.variable(name).better,
+                                        confidence=trial.analysis.confidence)
 
 
 def tipping_table(trial: Trial, name: str, visit: str, deltas) -> tuple[pd.DataFrame, object]:
@@ -191,19 +209,16 @@ def tipping_table(trial: Trial, name: str, visit: str, deltas) -> tuple[pd.DataF
         The smallest delta at which the interval first holds 0 (`pooling.tipping_point`); None
         where nothing can be imputed.
     """
-    variable = trial.variable(name)
-    try:
-        imputed, arm, covariates, _ = impute_variable(trial, name, "mi-mar")
-    except impute.NotEstimable:
+    variable, confidence = trial.variable(name), trial.analysis.confidence
+    found = _shifting(trial, name, visit)
+    if found is None:
         return pd.DataFrame(), None
-    at = list(variable.visits).index(visit)
-    run = analysis(arm, covariates, at, "random-intercept", "kenward-roger", len(variable.visits))
+    imputed, arm, at, run = found
     sign = 1.0 if variable.better == "lower" else -1.0
     rows = [{"delta": delta, **contrast(
         pooling.rubin(*run(pooling.shifted(imputed, arm, at, sign * delta))),
-        trial.analysis.confidence)._asdict()} for delta in deltas]
+        confidence)._asdict()} for delta in deltas]
     tip = pooling.tipping_point(
-        imputed, arm, at, run, scale=variable.range, better=variable.better,
-        confidence=trial.analysis.confidence,
+        *found, scale=variable.range, better=variable.better, confidence=confidence,
         limit=None if variable.range else 4 * float(np.nanstd(imputed.values)))
     return pd.DataFrame(rows), tip

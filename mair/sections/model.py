@@ -66,6 +66,12 @@ class Design:
         return own
 
     @property
+    def redundant(self) -> list[str]:
+        """Covariates left out that vary: others say the same."""
+        return [name.removeprefix("covariate ") for name in self.dropped
+                if name.startswith("covariate ") and np.ptp(self.columns[name]) > 0]
+
+    @property
     def y(self) -> np.ndarray:
         """Observations on the model's scale, shape (n_rows,)."""
         return self.rows["y"].to_numpy(float)

@@ -32,9 +32,9 @@ class Fit:
     Attributes
     ----------
     structure, requested : str
-        What was fitted, and what was asked for.
+        What was fitted (what was asked for, where there is no estimate), and what was asked for.
     fallback : str
-        Why they differ, in words; empty where they agree.
+        Why they differ, or why there is no estimate, in words; else empty.
     beta : ndarray (p,)
         Fixed effects, units of y per unit of the column.
     cov : ndarray (p, p)
@@ -147,7 +147,8 @@ def fit(y, X, participants, visits, structure, *, reml=True):
     -------
     Fit
         ``unstructured`` falls back to ``compound-symmetry`` where two visits are seen together
-        in fewer than two participants, and where Newton's method (`likelihood.newton`) converges
+        in fewer than two participants, where the error contrasts (N - p) do not outnumber the
+        variances and covariances, and where Newton's method (`likelihood.newton`) converges
         from neither start, the pairwise covariances or their diagonal; the better of two optima.
         ``compound-symmetry`` falls back to ``random-intercept`` where the criterion has no
         minimum above the correlation -1/(n - 1).
@@ -175,9 +176,11 @@ def fit(y, X, participants, visits, structure, *, reml=True):
         if found.converged:
             structure = "random-intercept"
             why += ("; " if why else "") + "no correlation above -1/(n - 1) is an optimum"
-    theta = np.stack([found.var_participant, found.var_residual], -1)
     if not found.converged:
-        structure, why = requested if requested != "unstructured" else "compound-symmetry", ""
+        structure = requested
+        why = ("the design determines every score" if rows.scale[0] == 0 else
+               "the scores leave no variance within participants")
+    theta = np.stack([found.var_participant, found.var_residual], -1)
     return Fit(structure, requested, why, found.beta, found.cov, labels, theta, found.criterion,
                found.converged, found.boundary & (structure == "random-intercept"), reml, rows)
 
@@ -257,8 +260,10 @@ def fitted(rows, theta, structure, visits, reml=True, boundary=False):
 
 def _unstructured(rows, labels, reml):
     """One unstructured fit without a batch axis, and where there is none the reason."""
-    if rows.scale[0] == 0:
-        return None, "y is fitted exactly"
+    contrasts, parameters = rows.n_rows[0] - rows.start.shape[1], len(triangle(len(labels)))
+    if rows.scale[0] == 0 or contrasts <= parameters:
+        return None, (f"{contrasts} error contrasts cannot tell {parameters} variances and "
+                      "covariances apart")
     together = rows.pairwise()[1][0]
     never = np.argwhere(np.triu(together < 2))
     if len(never):

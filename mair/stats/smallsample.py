@@ -92,7 +92,8 @@ def contrast(fit, L, inference="z", *, confidence=0.95, information="expected"):
     Returns
     -------
     Contrast
-        nan where the fit has not converged. At ``fit.boundary`` see the module.
+        nan where the fit has not converged; ``df`` and what needs it nan where the matrices give
+        no positive one. At ``fit.boundary`` see the module.
 
     Raises
     ------
@@ -114,9 +115,9 @@ def contrast(fit, L, inference="z", *, confidence=0.95, information="expected"):
         variance = np.einsum("bmi,bij,bmj->bm", scaled, info.adjusted, scaled)
         variance = variance * fit.rows.scale[:, None] ** 2
         df = _degrees(fit, scaled, info, inference)
-    se, df = (x.reshape(np.shape(estimate)) for x in (np.sqrt(variance), df))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = estimate / se
+    se, df = (np.where(x > 0, x, np.nan).reshape(np.shape(estimate)) for x in (variance, df))
+    se = np.sqrt(se)
+    t = estimate / se
     half = stdtrit(df, (1 + confidence) / 2) * se
     return Contrast(estimate, se, df, t, 2 * stdtr(df, -np.abs(t)), estimate - half,
                     estimate + half)
@@ -168,6 +169,7 @@ def kenward_roger_cov(fit, information="expected"):
     return cov.reshape(fit.cov.shape)
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def _moments(fit, scaled, info):
     """Denominator df and lambda of Kenward-Roger's F test."""
     m = scaled.shape[1]
@@ -190,7 +192,8 @@ def _degrees(fit, scaled, info, inference):
     """2 v^2 / (g' A g) of each row, (B, m)."""
     v = np.einsum("bmi,bij,bmj->bm", scaled, info.phi, scaled)
     g = np.einsum("bmi,bqij,bmj->bmq", scaled, info.phi[:, None] @ info.slopes, scaled)
-    df = 2 * v * v / ((g @ info.weights) * g).sum(-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = 2 * v * v / ((g @ info.weights) * g).sum(-1)
     if inference == "satterthwaite":
         simple = fit.rows.n_rows - fit.rows.start.shape[1] * fit.reml
         df = np.where(np.atleast_1d(fit.boundary)[:, None], simple[:, None], df)
