@@ -108,8 +108,9 @@ def _analyse(trial, name, covariance, inference, estimator, missing, reml) -> Es
     clda = estimator == "clda"
     found = _mixed(trial, name, covariance, inference, clda, reml)
     if found.overall["boundary"]:
-        found = replace(found, beside=_mixed(trial, name, "compound-symmetry", inference, clda,
-                                             reml))
+        beside = _mixed(trial, name, "compound-symmetry", inference, clda, reml)
+        if beside.method != found.method:  # where it falls back, too
+            found = replace(found, beside=beside)
     if missing != "observed":
         from mair.sections import imputed as imputation
 
@@ -124,7 +125,8 @@ def _analyse(trial, name, covariance, inference, estimator, missing, reml) -> Es
 def fit(trial: Trial, name: str, covariance: str, clda: bool = False, reml: bool = True):
     """The mixed model of ``name``, whatever is then inferred: `mair.stats.covariance.Fit`."""
     design = models.build(trial, name, clda)
-    return structures.fit(design.y, design.X, design.groups, design.visits, covariance, reml=reml)
+    return structures.fit(design.y, design.X, design.groups, design.visits, covariance, reml=reml,
+                          labels=trial.variable(name).visits)
 
 
 def _mixed(trial, name, covariance, inference, clda, reml) -> Estimate:

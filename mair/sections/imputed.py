@@ -67,6 +67,8 @@ def impute_variable(trial: Trial, name: str, rule: str, measured: bool = False) 
         Too few people, even with both arms together.
     """
     y, arm, covariates, people = arrays(trial, name, measured=measured)
+    if len(np.unique(arm)) < 2:
+        raise impute.NotEstimable("an arm has nobody with every covariate")
     found = impute.impute(y, arm, covariates, rule=RULES[rule], m=imputations(trial),
                           rng=generator(trial, name))
     return found, arm, covariates, people

@@ -89,7 +89,12 @@ def grid(trial: Trial, name: str) -> list[estimates.Estimate]:
 def _rerandomised(trial: Trial, name: str, out: Rows) -> None:
     """The model's contrast under the allocations that could have been."""
     design = models.build(trial, name)
-    labels, groups = np.unique(design.rows["participant"], return_inverse=True)
+    base = estimates.analyse(trial, name, covariance="random-intercept", inference="z",
+                             estimator="difference", missing="observed").contrasts
+    rows = design.rows["time"].isin([trial.reference, *base]).to_numpy()
+    if not base:
+        return
+    labels, groups = np.unique(design.rows["participant"][rows], return_inverse=True)
     arm = (trial.arm[labels] == trial.treatment).to_numpy(int)
     strata = trial.series("strata")
     drawn = permute.allocations(
@@ -98,18 +103,16 @@ def _rerandomised(trial: Trial, name: str, out: Rows) -> None:
     few = np.random.default_rng([trial.analysis.seed, 9]).permutation(len(drawn.arms))[:INVERTED]
     fewer = drawn if len(drawn.arms) <= INVERTED else drawn._replace(
         arms=drawn.arms[few], exact=False)
-    times = {visit: design.columns[f"time {visit}"] for visit in design.contrasts}
+    times = {visit: design.columns[f"time {visit}"][rows] for visit in base}
     by_arm = np.column_stack([np.ones(len(groups)), *times.values()])
-    common = np.column_stack([by_arm, *(design.columns[c] for c in design.names
+    common = np.column_stack([by_arm, *(design.columns[c][rows] for c in design.names
                                         if c.startswith("covariate "))])
-    base = estimates.analyse(trial, name, covariance="random-intercept", inference="z",
-                             estimator="difference", missing="observed").contrasts
     shift = {visit: arm[groups] * seen for visit, seen in times.items()}
     for k, visit in enumerate(times, start=1):
         fit = permute.random_intercept_fit(common, by_arm, groups, k)
-        found = permute.rerandomise(fit, design.y, arm, drawn)
+        found = permute.rerandomise(fit, design.y[rows], arm, drawn)
         held = sum((base[v].b * shift[v] for v in times if v != visit), np.zeros(len(groups)))
-        limits = permute.invert(fit, design.y, arm, fewer, shift[visit], held=held,
+        limits = permute.invert(fit, design.y[rows], arm, fewer, shift[visit], held=held,
                                 confidence=trial.analysis.confidence)
         low, high = (x if np.isfinite(x) else None for x in (limits.low, limits.high))
         _contrast(out, name, visit, REFERENCE,

@@ -129,7 +129,7 @@ class Residuals:
     standardised: np.ndarray
 
 
-def fit(y, X, participants, visits, structure, *, reml=True):
+def fit(y, X, participants, visits, structure, *, reml=True, labels=None):
     """Fit by REML or maximum likelihood.
 
     Parameters
@@ -142,6 +142,8 @@ def fit(y, X, participants, visits, structure, *, reml=True):
         Labels; a participant has at most one row a visit. Rows in any order.
     structure : {"random-intercept", "compound-symmetry", "unstructured"}
     reml : bool
+    labels : sequence of str, optional
+        What ``fallback`` calls the visits, in the order of their sorted labels.
 
     Returns
     -------
@@ -162,10 +164,10 @@ def fit(y, X, participants, visits, structure, *, reml=True):
     """
     if structure not in STRUCTURES:
         raise ValueError(f"structure: {structure!r} is none of {', '.join(STRUCTURES)}")
-    rows, labels = Rows.of(y, X, participants, visits)
+    rows, seen = Rows.of(y, X, participants, visits)
     requested, why = structure, ""
     if structure == "unstructured":
-        found, why = _unstructured(rows.completed(), labels, reml)
+        found, why = _unstructured(rows.completed(), seen, seen if labels is None else labels, reml)
         if not why:
             return found
         structure = "compound-symmetry"
@@ -181,7 +183,7 @@ def fit(y, X, participants, visits, structure, *, reml=True):
         why = ("the design determines every score" if rows.scale[0] == 0 else
                "the scores leave no variance within participants")
     theta = np.stack([found.var_participant, found.var_residual], -1)
-    return Fit(structure, requested, why, found.beta, found.cov, labels, theta, found.criterion,
+    return Fit(structure, requested, why, found.beta, found.cov, seen, theta, found.criterion,
                found.converged, found.boundary & (structure == "random-intercept"), reml, rows)
 
 
@@ -258,9 +260,9 @@ def fitted(rows, theta, structure, visits, reml=True, boundary=False):
                converged, boundary & converged, reml, rows, {"point": point})
 
 
-def _unstructured(rows, labels, reml):
+def _unstructured(rows, visits, labels, reml):
     """One unstructured fit without a batch axis, and where there is none the reason."""
-    contrasts, parameters = rows.n_rows[0] - rows.start.shape[1], len(triangle(len(labels)))
+    contrasts, parameters = rows.n_rows[0] - rows.start.shape[1], len(triangle(len(visits)))
     if rows.scale[0] == 0 or contrasts <= parameters:
         return None, (f"{contrasts} error contrasts cannot tell {parameters} variances and "
                       "covariances apart")
@@ -270,7 +272,7 @@ def _unstructured(rows, labels, reml):
         i, j = never[0]
         return None, (f"visits {labels[i]} and {labels[j]} are seen together in "
                       f"{together[i, j]:.0f} participants")
-    found, why = unstructured(rows, labels, reml=reml, both=True)
+    found, why = unstructured(rows, visits, reml=reml, both=True)
     one = {name: getattr(found, name)[0]
            for name in ("beta", "cov", "theta", "criterion", "converged", "boundary")}
     return replace(found, **one), "" if found.converged[0] else why[0]

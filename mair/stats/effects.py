@@ -180,8 +180,9 @@ def chance_smd(n_treatment, n_control) -> ChanceSMD:
 
 
 def pooled_sd(n1, sd1, n2, sd2):
-    """Root of two variances pooled by their degrees of freedom; numbers or arrays."""
-    return np.sqrt(((n1 - 1) * sd1**2 + (n2 - 1) * sd2**2) / (n1 + n2 - 2))
+    """Root of two variances pooled by their degrees of freedom (nan without); numbers or arrays."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.sqrt(np.divide((n1 - 1) * sd1**2 + (n2 - 1) * sd2**2, n1 + n2 - 2))
 
 
 def d_ppc2(treatment, control, *, corrected=True, confidence=0.95) -> DPPC2:

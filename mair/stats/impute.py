@@ -215,8 +215,11 @@ def _shared(X, Y, arm, last):
         both = rows[0] | rows[1]
         if not own and not (min(r.sum() for r in rows)
                             and _sound(np.c_[arm[both], Z[both]], later)):
-            raise NotEstimable(f"visit {t}: {rows[1].sum()} and {rows[0].sum()} people seen then "
-                               "or later are too few for a regression on the earlier visits")
+            enough = both.sum() - Z.shape[1] - 1 - later >= MIN_DF and min(r.sum() for r in rows)
+            raise NotEstimable(f"visit {t}: " + (
+                "an earlier visit or a covariate is constant, or determined by the others"
+                if enough else f"{rows[1].sum()} and {rows[0].sum()} people seen then or later "
+                "are too few for a regression on the earlier visits"))
         shared.append(not own)
     return shared
 

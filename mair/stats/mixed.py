@@ -325,14 +325,14 @@ def _fits(people, moments, size, back, shape, reml, grid):
     return RandomIntercept(*(x.reshape((*shape, *x.shape[1:])) for x in arrays), reml)
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")  # of what does not converge
 def _chunk(people, within, between, start, length, back, reml, grid):
     p, size = len(back), len(length)
     i, j = np.triu_indices(p + 1)
     whole = within + between.sum(0)
     scale = whole[i == j]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pivots = eliminate(whole.copy())[0]
-        sound = ((pivots[:-1] > SINGULAR * scale[:-1]) & (scale[:-1] > 0)).all((0, 1))
+    pivots = eliminate(whole.copy())[0]
+    sound = ((pivots[:-1] > SINGULAR * scale[:-1]) & (scale[:-1] > 0)).all((0, 1))
     sound &= scale[-1, 0] > EXACT * length
     # in place of a bad problem one that disturbs nobody
     within = np.where(sound, within, (i == j).astype(float)[:, None, None])
@@ -340,9 +340,9 @@ def _chunk(people, within, between, start, length, back, reml, grid):
     profile = Profile(within, between, people.sizes, np.tile(people.counts[:, None], size), reml)
     t, converged = profile.minimise(grid)
     ratio, gamma, inverse, r2, logdet = profile.solution(t)
-    converged &= sound
     s2 = r2 / profile.df
     criterion = profile.df * (1 + np.log(2 * np.pi * s2)) + logdet
+    converged &= sound & np.isfinite(criterion)
     if reml:
         criterion -= 2 * np.linalg.slogdet(back)[1]
     beta = (gamma[:, 0].T + start) @ back.T
