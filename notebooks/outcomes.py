@@ -47,6 +47,7 @@ import statsmodels.formula.api as smf
 from mair import results
 from mair.report import curves, fmt, forest, frames, people, tables_result, words
 from mair.report.show import Show
+from mair.report.table import MARK
 from mair.sections import analysis, measures, model, outcomes
 from mair.stats import mixed
 from mair.trial import load
@@ -74,7 +75,9 @@ data = model.observations(t, t.primary.name)
 data["arm"] = pd.Categorical(data["arm"], t.arms)
 data["time"] = pd.Categorical(data["time"], t.primary.visits)
 data = data.assign(**{c.name: data["participant"].map(c.values) for c in t.covariates})
-words.say(f"{len(data)} scores of {data['participant'].nunique()} people on {t.primary.name}:")
+mark = f"**{MARK}.** " if t.synthetic else ""
+words.say(f"{mark}{len(data)} scores of {data['participant'].nunique()} people on "
+          f"{t.primary.name}:")
 data.head()
 
 # %% [markdown]
@@ -86,6 +89,7 @@ data.head()
 formula = "y ~ arm * time" + "".join(f" + Q({c.name!r})" for c in t.covariates)
 try:
     theirs = smf.mixedlm(formula, data, groups="participant").fit(reml=True)
+    words.say(f"{mark}`{formula}`, a random intercept for each participant:")
 except (ValueError, np.linalg.LinAlgError) as failure:
     theirs = None
     words.say(f"statsmodels cannot fit `{formula}` to these rows: {failure}.")
@@ -101,6 +105,7 @@ if theirs:
     columns = {"B, statsmodels": theirs.fe_params, "B, mair": ours.beta,
                "SE, statsmodels": theirs.bse_fe, "SE, mair": ours.se}
     beside = pd.DataFrame(columns, index=theirs.model.exog_names)
+    words.say(f"{mark}Arm by visit, from both:")
 theirs and beside[beside.index.str.contains(":")].round(6)
 
 # %%
