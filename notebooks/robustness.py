@@ -66,12 +66,12 @@ estimand(t, "difference between arms in mean change from baseline of the primary
 rows = robustness.rows(t)
 name, declared = t.primary.name, analysis.analyse(t, t.primary.name).method
 visits, seen_at = list(dict.fromkeys(rows["time"])), t.visit_labels
-grid = {visit: frames_appendix.choices(t, rows, visit) for visit in visits}
+grid = {visit: frames_appendix.choices(t, rows, visit, declared) for visit in visits}
 
 # %%
 for k, visit in enumerate(visits, start=1):
     low, high = (fmt.number(f(grid[visit]["estimate"])) for f in (min, max))
-    show(forest.forest(grid[visit], xlabel=f"B, {seen_at[visit]}", primary=(method(declared),),
+    show(forest.forest(grid[visit], xlabel=f"B, {seen_at[visit]}",
                        text={"text": "B (CI)", "p_text": "p"}),
          f"robustness_{k}",
          alt=f"{name}, {seen_at[visit]}: B with its interval under {len(grid[visit])} analyses, "
@@ -80,11 +80,11 @@ for k, visit in enumerate(visits, start=1):
 # %%
 for visit, frame in grid.items():
     seen = frame.dropna(subset=["low", "high"])
-    with_zero = seen[(seen["low"] <= 0) & (seen["high"] >= 0)]["label"]
+    with_zero = seen[(seen["low"] <= 0) & (seen["high"] >= 0)]["method"]
     bullets(f"**{seen_at[visit]}**: {len(seen)} analyses, estimates from "
             f"{fmt.number(seen['estimate'].min())} to {fmt.number(seen['estimate'].max())}; "
             f"{len(seen) - len(with_zero)} intervals exclude zero, {len(with_zero)} contain it"
-            + (f" ({'; '.join(with_zero)})" if 0 < len(with_zero) <= 5 else "") + ".")
+            + (f" ({'; '.join(map(method, with_zero))})" if 0 < len(with_zero) <= 5 else "") + ".")
 
 # %% [markdown]
 # One cohort can agree with the declared answer or change it by chance of its making. Where the

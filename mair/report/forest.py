@@ -44,7 +44,7 @@ def forest(rows, *, xlabel, text, favours=(), primary=()):
     favours : (str, str), optional
         What an estimate left and right of 0 favours: ``("favours MAIR", "favours RT")``.
     primary : collection of str
-        Labels drawn with a filled diamond.
+        Labels drawn with a filled diamond; a column ``primary`` of the rows goes before it.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def _points(ax, rows, primary):
         top = part["y"].min() - (len(part) > 1)
         ax.axhspan(top - 0.5, part["y"].max() + 0.5, color=SHADE, linewidth=0, zorder=0)
     ax.axvline(0, color=INK, linewidth=0.9, zorder=1)
-    filled = rows["label"].isin(primary)
+    filled = rows["primary"] if "primary" in rows else rows["label"].isin(primary)
     for part, marker, size, color in ((rows[~filled], "s", 5, BLUE), (rows[filled], "D", 6, BLACK)):
         middle, low, high = (part[c].astype(float) for c in ("estimate", "low", "high"))
         ax.errorbar(middle, part["y"], xerr=[middle - low, high - middle], fmt=marker, color=color,

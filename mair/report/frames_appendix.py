@@ -9,15 +9,30 @@ from mair.report.tables_appendix import DROPOUTS, MECHANISMS, METHODS, sd_taken
 from mair.results import records
 from mair.sections import power
 
+SHORT = {"common mean at baseline": "common baseline", "unstructured covariance": "unstructured",
+         "imputed by jump to reference": "jump to reference",
+         "imputed by copy of reference": "copy of reference"}
 
-def choices(trial, rows, visit) -> pd.DataFrame:
-    """The primary contrast at a visit under every choice, for `forest`; no shifted values."""
-    found = [(words.method(one.method), "", one.b, one.ci_low, one.ci_high,
-              fmt.estimate(one.b, one.ci_low, one.ci_high), fmt.p_value(one.p))
-             for one in records(rows, variable=trial.primary.name, arm="difference", time=visit)
-             if hasattr(one, "p") and "delta=" not in one.method]
-    return pd.DataFrame(found, columns=["label", "visit", "estimate", "low", "high", "text",
-                                        "p_text"])
+
+def choices(trial, rows, visit, declared="") -> pd.DataFrame:
+    """The primary contrast at a visit under every choice, for `forest`; no shifted values.
+
+    Returns
+    -------
+    DataFrame
+        ``label`` (model) and ``visit`` (inference, missing-data rule), ``method``, ``estimate``,
+        ``low``, ``high``, ``text``, ``p_text``, and ``primary``: whether it is ``declared``.
+    """
+    found = []
+    for one in records(rows, variable=trial.primary.name, arm="difference", time=visit):
+        if hasattr(one, "p") and "delta=" not in one.method:
+            parts = [SHORT.get(part, part) for part in words.method(one.method).split(", ")]
+            model = 1 + one.method.startswith("clda:")
+            found.append((", ".join(parts[:model]), ", ".join(parts[model:]), one.method, one.b,
+                          one.ci_low, one.ci_high, fmt.estimate(one.b, one.ci_low, one.ci_high),
+                          fmt.p_value(one.p), one.method == declared))
+    return pd.DataFrame(found, columns=["label", "visit", "method", "estimate", "low", "high",
+                                        "text", "p_text", "primary"])
 
 
 def power_curve(trial, rows) -> pd.DataFrame:

@@ -19,9 +19,8 @@ from mair.stats import risk
 from mair.stats.simulated import CORRELATION, binomial_limits
 
 MISSING = {
-    "completers": "Only those seen", "nonresponder": "Unseen have not improved",
-    "worst-case": "Worst case for the treatment", "best-case": "Best case for the treatment",
-    "mi-mar": "Imputed, missing at random",
+    "completers": "Those seen", "nonresponder": "Unseen not improved",
+    "worst-case": "Worst case", "best-case": "Best case", "mi-mar": "Imputed at random",
 }
 LIMITS = {"wald": "Wald", "newcombe": "Newcombe", "miettinen-nurminen": "Miettinen-Nurminen",
           "skewness-corrected": "Skewness-corrected"}
@@ -64,15 +63,16 @@ def nnt(trial, rows) -> Table:
             *arms,
             _difference("ARR, percentage points", ("arr", "ci_low", "ci_high"),
                         lambda *arr: fmt.estimate(*arr, 1)),
-            _difference("NNT", ("nnt",), risk.format_nnt),
-            _difference("NNT interval", ("nnt_ci_low", "nnt_ci_high", "nnt_through_infinity"),
-                        risk.format_nnt_interval),
+            _difference("NNT", ("nnt", "nnt_ci_low", "nnt_ci_high", "nnt_through_infinity"),
+                        lambda nnt, *limits: f"{risk.format_nnt(nnt)} "
+                                             f"({risk.format_nnt_interval(*limits)})"),
             _difference("Risk ratio", ("rr", "rr_low", "rr_high"), fmt.estimate),
         ],
         name="nnt", title="Responders, absolute risk reduction and number needed to treat",
         notes=[f"{trial.analysis.confidence:.0%} intervals. ARR and NNT are of the good result, "
                f"{trial.treatment} minus {trial.control}; NNT is rounded away from zero. An "
-               "interval of ARR that holds 0 gives an NNT interval through infinity."])
+               "interval of ARR that contains 0 gives an NNT interval through infinity. Worst and "
+               "best case are the treatment's: all unseen in favour of one arm."])
 
 
 def _difference(head, statistics, show) -> Column:

@@ -30,14 +30,14 @@ def test_responders_by_rule_and_interval():
     trial = tiny.trial(analysis=tiny.SPEC["analysis"] | {"risk_interval": "wald"})
     table = tables_appendix.nnt(trial, nnt.rows(trial))
     agrees(table, """
-Missing results | Interval | C | T | ARR, percentage points | NNT | NNT interval | Risk ratio
-Only those seen | Wald | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−26.5 to 109.8) | 3 | NNTB 0.9 to infinity to NNTH 3.8 | 2.25 (0.41 to 12.28)
-Only those seen | Newcombe | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−22.6 to 75.7) | 3 | NNTB 1.3 to infinity to NNTH 4.4 | 2.25 (0.64 to 12.30)
-Only those seen | Miettinen-Nurminen | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−33.4 to 84.7) | 3 | NNTB 1.2 to infinity to NNTH 3.0 | 2.25 (0.51 to 14.36)
-Only those seen | Skewness-corrected | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−37.0 to 89.2) | 3 | NNTB 1.1 to infinity to NNTH 2.7 | 2.25 (0.47 to 34.84)
-Unseen have not improved | Wald | 1/4 (25.0%) | 3/4 (75.0%) | 50.0 (−10.0 to 110.0) | 2 | NNTB 0.9 to infinity to NNTH 10.0 | 3.00 (0.50 to 17.95)
-Worst case for the treatment | Wald | 2/4 (50.0%) | 3/4 (75.0%) | 25.0 (−39.8 to 89.8) | 4 | NNTB 1.1 to infinity to NNTH 2.5 | 1.50 (0.48 to 4.65)
-Best case for the treatment | Wald | 1/4 (25.0%) | 3/4 (75.0%) | 50.0 (−10.0 to 110.0) | 2 | NNTB 0.9 to infinity to NNTH 10.0 | 3.00 (0.50 to 17.95)
+Missing results | Interval | C | T | ARR, percentage points | NNT | Risk ratio
+Those seen | Wald | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−26.5 to 109.8) | 3 (NNTB 0.9 to infinity to NNTH 3.8) | 2.25 (0.41 to 12.28)
+Those seen | Newcombe | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−22.6 to 75.7) | 3 (NNTB 1.3 to infinity to NNTH 4.4) | 2.25 (0.64 to 12.30)
+Those seen | Miettinen-Nurminen | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−33.4 to 84.7) | 3 (NNTB 1.2 to infinity to NNTH 3.0) | 2.25 (0.51 to 14.36)
+Those seen | Skewness-corrected | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−37.0 to 89.2) | 3 (NNTB 1.1 to infinity to NNTH 2.7) | 2.25 (0.47 to 34.84)
+Unseen not improved | Wald | 1/4 (25.0%) | 3/4 (75.0%) | 50.0 (−10.0 to 110.0) | 2 (NNTB 0.9 to infinity to NNTH 10.0) | 3.00 (0.50 to 17.95)
+Worst case | Wald | 2/4 (50.0%) | 3/4 (75.0%) | 25.0 (−39.8 to 89.8) | 4 (NNTB 1.1 to infinity to NNTH 2.5) | 1.50 (0.48 to 4.65)
+Best case | Wald | 1/4 (25.0%) | 3/4 (75.0%) | 50.0 (−10.0 to 110.0) | 2 (NNTB 0.9 to infinity to NNTH 10.0) | 3.00 (0.50 to 17.95)
 """)  # noqa: E501
     assert table.blocks() == [("well", [*range(7)])]
     assert "T minus C" in table.notes[0]
@@ -55,9 +55,9 @@ def test_imputed_responders_stand_last_and_need_not_be_whole(trial):
         rows.add("well", "difference", "", method, arr=arr, ci_low=10, ci_high=50, nnt=100 / arr,
                  nnt_ci_low=2, nnt_ci_high=10, nnt_through_infinity=0, rr=2, rr_low=1, rr_high=3)
     agrees(tables_appendix.nnt(trial, rows.frame()), """
-Missing results | Interval | C | T | ARR, percentage points | NNT | NNT interval | Risk ratio
-Only those seen | Newcombe | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (10.0 to 50.0) | 3 | 2.0 to 10.0 | 2.00 (1.00 to 3.00)
-Imputed, missing at random | Wald | 1.25/4 (31.2%) | 3/4 (75.0%) | 43.8 (10.0 to 50.0) | 3 | 2.0 to 10.0 | 2.00 (1.00 to 3.00)
+Missing results | Interval | C | T | ARR, percentage points | NNT | Risk ratio
+Those seen | Newcombe | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (10.0 to 50.0) | 3 (2.0 to 10.0) | 2.00 (1.00 to 3.00)
+Imputed at random | Wald | 1.25/4 (31.2%) | 3/4 (75.0%) | 43.8 (10.0 to 50.0) | 3 (2.0 to 10.0) | 2.00 (1.00 to 3.00)
 """)  # noqa: E501
 
 
@@ -102,10 +102,12 @@ def test_ranges_over_cohorts_stand_beside_their_choice(trial, choices):
 
 
 def test_the_forest_of_choices_leaves_out_what_is_shifted(trial, choices):
-    frame = frames_appendix.choices(trial, choices, "after")
+    method = "random-intercept/kenward-roger"
+    frame = frames_appendix.choices(trial, choices, "after", method)
     assert frame.to_dict("records") == [{
-        "label": "random intercept, Kenward-Roger", "visit": "", "estimate": -20.0, "low": -26.0,
-        "high": -14.0, "text": "−20.00 (−26.00 to −14.00)", "p_text": "0.010"}]
+        "label": "random intercept", "visit": "Kenward-Roger", "method": method,
+        "estimate": -20.0, "low": -26.0, "high": -14.0, "text": "−20.00 (−26.00 to −14.00)",
+        "p_text": "0.010", "primary": True}]
     assert list(frames_appendix.choices(trial, choices, "later")["estimate"]) == [-5.0]
 
 
