@@ -230,17 +230,18 @@ def simulation(trial, rows, statistic) -> Table | None:
     for row in judged.to_dict("records") if statistic == "type1" else ():
         marks.add(study.scenario(row), "difference", row["visit"], row["method"],
                   within=row["passed"])
-    visits = {visit: trial.visit_labels[visit] for visit in dict.fromkeys(cells["visit"])}
     part = cells[cells["effect"] == effect]
-    lines = [Line({"Dropout": DROPOUTS[dropout].capitalize()},
-                  {"analysis": "power", "arm": "difference", "variable": study.scenario(
-                      {"mechanism": mechanism, "dropout": dropout, "effect": effect})},
+    lines = [Line({"Dropout": DROPOUTS[dropout].capitalize(), "Visit": trial.visit_labels[visit]},
+                  {"analysis": "power", "arm": "difference", "time": visit,
+                   "variable": study.scenario(
+                       {"mechanism": mechanism, "dropout": dropout, "effect": effect})},
                   MECHANISMS[mechanism])
-             for mechanism in study.MECHANISMS for dropout in study.DROPOUTS]
-    columns = [Column(f"{shown}::{label}", (statistic, "within"),
+             for mechanism in study.MECHANISMS for dropout in study.DROPOUTS
+             for visit in trial.primary.visits[1:]]
+    columns = [Column(label, (statistic, "within"),
                       lambda rate, within: _percent(rate) + {1: "*", 0: "†"}.get(within, ""),
-                      {"time": visit, "method": method}, f"{visit}_{label}")
-               for visit, shown in visits.items() for method, label in METHODS.items()]
+                      {"method": method}, label)
+               for method, label in METHODS.items()]
     error = part["coverage_mc_se" if statistic == "coverage" else "mc_se"].max()
     low, high = binomial_limits(first["simulations"], first["alpha"])
     notes = {
@@ -257,9 +258,7 @@ def simulation(trial, rows, statistic) -> Table | None:
                     "every visit, is not rejected."}
     return pivot(pd.concat([rows, marks.frame()]), lines, columns, name=f"simulation_{statistic}",
                  title=f"{title} of five methods, %",
-                 notes=[note for key, note in notes.items() if key in ("all", statistic)],
-                 spanners={shown: tuple(f"{shown}::{label}" for label in METHODS.values())
-                           for shown in visits.values()})
+                 notes=[note for key, note in notes.items() if key in ("all", statistic)])
 
 
 def consistency(checked) -> Table:
