@@ -16,7 +16,7 @@ from scipy.special import ndtr, ndtri
 
 from mair.sections import model as models
 from mair.stats import covariance as structures
-from mair.stats import mixed, smallsample
+from mair.stats import smallsample
 from mair.stats.ancova import ancova
 from mair.trial import Trial
 from mair.trial.trial import remembered
@@ -200,12 +200,10 @@ def _whole(result, inference, contrasts) -> dict[str, float]:
 
 
 def _residuals(design, result, inference) -> pd.DataFrame:
+    found = structures.residuals(result, design.y, design.X, design.groups, design.visits)
+    fitted, residual = found.fitted, found.standardised
     if result.structure == "random-intercept" and inference == "z":
-        found = mixed.residuals(result, design.y, design.X, design.groups)
-        fitted, residual = found.fitted, found.conditional
-    else:
-        found = structures.residuals(result, design.y, design.X, design.groups, design.visits)
-        fitted, residual = found.fitted, found.standardised
+        fitted, residual = found.fitted + found.modes, found.marginal - found.modes
     return pd.DataFrame({"arm": design.rows["arm"].to_numpy(), "fitted": fitted,
                          "residual": residual})  # fmt: skip
 

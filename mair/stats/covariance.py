@@ -121,12 +121,15 @@ class Residuals:
 
     ``fitted`` = X beta; ``marginal`` = y - fitted; ``standardised`` = the marginal residuals of a
     participant, visits in order, times the inverse Cholesky factor of their covariance:
-    uncorrelated with variance 1 where the model is true.
+    uncorrelated with variance 1 where the model is true; ``modes`` the random intercept's
+    conditional modes (BLUPs) of each row's participant, nan where unstructured: ratio /
+    (1 + n ratio) times the sum of its n marginal residuals.
     """
 
     fitted: np.ndarray
     marginal: np.ndarray
     standardised: np.ndarray
+    modes: np.ndarray
 
 
 def fit(y, X, participants, visits, structure, *, reml=True, labels=None):
@@ -203,8 +206,7 @@ def residuals(fit, y, X, participants, visits):
     """
     y, X = np.asarray(y, float), np.asarray(X, float)
     fitted = X @ fit.beta
-    marginal = y - fitted
-    standardised = np.full(len(y), np.nan)
+    marginal, standardised = y - fitted, np.full(len(y), np.nan)
     who = np.unique(participants, return_inverse=True)[1].reshape(-1)
     when = np.searchsorted(fit.visits, visits)
     order = np.lexsort((when, who))
@@ -212,7 +214,9 @@ def residuals(fit, y, X, participants, visits):
         if fit.converged:
             factor = np.linalg.cholesky(fit.sigma[np.ix_(when[rows], when[rows])])
             standardised[rows] = np.linalg.solve(factor, marginal[rows])
-    return Residuals(fitted, marginal, standardised)
+    ratio = fit.var_participant / fit.var_residual
+    modes = ratio / (1 + np.bincount(who) * ratio) * np.bincount(who, weights=marginal)
+    return Residuals(fitted, marginal, standardised, modes[who])
 
 
 def unstructured(rows, visits, *, reml=True, both=False):

@@ -18,8 +18,7 @@ import numpy as np
 from ._profile import GRID, NEGATIVE, Profile, eliminate
 from .columns import orthonormal
 
-__all__ = ["RandomIntercept", "Residuals", "random_intercept", "random_intercept_arms",
-           "residuals"]
+__all__ = ["RandomIntercept", "random_intercept", "random_intercept_arms"]
 
 CHUNK = 1024  # problems at once: about what stays in the processor's cache
 SINGULAR = 1e-11  # share of a column's sum of squares that is rounding, in a batch of designs
@@ -69,21 +68,6 @@ class RandomIntercept:
         return np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1))
 
 
-@dataclass(frozen=True)
-class Residuals:
-    """Diagnostics of one fit, rows in the order given.
-
-    ``fitted`` = X beta + mode; ``conditional`` = y - fitted; ``marginal`` = y - X beta;
-    ``participants`` (q,) are the sorted labels, ``modes`` (q,) their conditional modes (BLUPs).
-    """
-
-    fitted: np.ndarray
-    conditional: np.ndarray
-    marginal: np.ndarray
-    participants: np.ndarray
-    modes: np.ndarray
-
-
 def random_intercept(y, X, groups, *, reml=True, negative=False):
     """Fit random-intercept models, one or a batch.
 
@@ -91,8 +75,8 @@ def random_intercept(y, X, groups, *, reml=True, negative=False):
     ----------
     y : array (..., N)
         Responses in long form, observed rows only.
-    X : array (N, p) or (..., N, p)
-        Fixed-effect designs. Two dimensions: one design for all responses (quickest).
+    X : array (N, p)
+        Fixed-effect design of all responses.
     groups : array (N,)
         Participant of each row, any labels, in any order.
     reml : bool
@@ -104,13 +88,13 @@ def random_intercept(y, X, groups, *, reml=True, negative=False):
     Returns
     -------
     RandomIntercept
-        Arrays with the broadcast batch shape of y and X in front.
+        Arrays with the batch's shape, y's without the rows, in front.
 
     Raises
     ------
     ValueError
-        Shapes that do not fit; a value that is not finite; no participant with two rows; and for
-        one design dependent columns of X, named by index, or nothing left within or between
+        Shapes that do not fit; a value that is not finite; too few rows; no participant with two
+        rows; dependent columns of X, named by index; or nothing left within or between
         participants to estimate a variance from.
 
     Notes
@@ -118,30 +102,18 @@ def random_intercept(y, X, groups, *, reml=True, negative=False):
     Profile of Bates et al., J Stat Softw 2015;67(1), eqs 34 and 41, at one grouping factor.
     """
     y, X, people = _checked(y, X, groups)
-    shape = np.broadcast_shapes(y.shape[:-1], X.shape[:-2])
-    (n, p), one = X.shape[-2:], X.ndim == 2
-    first = X if one else X.reshape(-1, n, p)[0]
-    varies = (people.split(first)[1] != 0).any(0)
-    C, A, T = orthonormal(first, ~varies)
-    if one:
-        _require_variances(people, C @ A)
-    Y = np.broadcast_to(y, (*shape, n)).reshape(-1, n)
-    designs = None if one else np.broadcast_to(X, (*shape, n, p)).reshape(-1, n, p)
+    C, A, T = orthonormal(X, ~(people.split(X)[1] != 0).any(0))
+    _require_variances(people, C @ A)
+    means, apart = (x @ A for x in people.split(C))  # what does not vary stays exactly constant
+    Y = y.reshape(-1, y.shape[-1])
 
     def moments(cut):
         part = Y[cut]
-        Q = C @ A if one else designs[cut] @ (T @ A)
         start = part @ (C @ A)
-        rest = part - (start @ Q.T if one else (Q @ start[..., None])[..., 0])
-        if one:  # what varies only by rounding must not vary
-            means, apart = (x @ A for x in people.split(C))
-        else:
-            means, apart = people.split(Q)
-        return (*people.moments(means, apart, *people.split(rest.T)), start,
-                np.einsum("bn,bn->b", part, part))
+        rest = people.split((part - start @ (C @ A).T).T)
+        return (*people.moments(means, apart, *rest), start, np.einsum("bn,bn->b", part, part))
 
-    back = T @ A
-    return _fits(people, moments, len(Y), back, shape, reml, NEGATIVE if negative else GRID)
+    return _fits(people, moments, len(Y), T @ A, y.shape[:-1], reml, NEGATIVE if negative else GRID)
 
 
 def random_intercept_arms(y, common, by_arm, groups, arms, *, reml=True):
@@ -175,7 +147,7 @@ def random_intercept_arms(y, common, by_arm, groups, arms, *, reml=True):
     y, common, people = _checked(y, common, groups)
     by_arm, arms = np.asarray(by_arm, float), np.asarray(arms, float)
     q = len(people.rows)
-    if y.ndim != 1 or common.ndim != 2 or by_arm.shape[:1] != y.shape or arms.shape[-1:] != (q,):
+    if y.ndim != 1 or by_arm.shape[:1] != y.shape or arms.shape[-1:] != (q,):
         raise ValueError(f"expected y (N,), common (N, k), by_arm (N, m), arms (..., {q}); got "
                          f"{y.shape}, {common.shape}, {by_arm.shape}, {arms.shape}")
     if not (np.isfinite(by_arm).all() and np.isfinite(arms).all()):
@@ -208,31 +180,6 @@ def random_intercept_arms(y, common, by_arm, groups, arms, *, reml=True):
     return _fits(people, moments, len(flat), back, arms.shape[:-1], reml, GRID)
 
 
-def residuals(fit, y, X, groups):
-    """Fitted values, residuals and conditional modes of one fit on its own rows.
-
-    Parameters
-    ----------
-    fit : RandomIntercept or covariance.Fit
-        One fit, no batch axis.
-    y, X, groups : arrays (N,), (N, p), (N,)
-
-    Returns
-    -------
-    Residuals
-        Mode of a participant with n rows: ratio / (1 + n ratio) times the sum of its marginal
-        residuals.
-    """
-    y, X = np.asarray(y, float), np.asarray(X, float)
-    participants, codes = np.unique(groups, return_inverse=True)
-    marginal = y - X @ fit.beta
-    ratio = fit.var_participant / fit.var_residual
-    shrink = ratio / (1 + np.bincount(codes) * ratio)
-    modes = shrink * np.bincount(codes, weights=marginal)
-    fitted = X @ fit.beta + modes[codes]
-    return Residuals(fitted, y - fitted, marginal, participants, modes)
-
-
 @dataclass(frozen=True)
 class _People:
     """Rows ordered by their number a participant, then by participant."""
@@ -256,48 +203,42 @@ class _People:
                    n[people], sizes.astype(float), counts.astype(float), blocks)
 
     def split(self, values):
-        """Means (..., q, a) times the root of the rows, deviations from them (..., N, a).
+        """Means of values (N, a) times the root of the rows (q, a); deviations from them (N, a).
 
         What is constant within a participant deviates by exactly zero.
         """
-        values = np.moveaxis(values, -2, 0)[self.order]
-        rows = self.rows.reshape(-1, *(1,) * (values.ndim - 1))
+        values, rows = values[self.order], self.rows[:, None]
         first = values[self.starts]
         apart = values - np.repeat(first, self.rows, axis=0)
         shift = np.add.reduceat(apart, self.starts, axis=0) / rows
-        means = (first + shift) * np.sqrt(rows)
-        apart -= np.repeat(shift, self.rows, axis=0)
-        return np.moveaxis(means, 0, -2), np.moveaxis(apart, 0, -2)
+        return (first + shift) * np.sqrt(rows), apart - np.repeat(shift, self.rows, axis=0)
 
     def moments(self, means, apart, y_means, y_apart):
-        """within (T, 1, B), between (K, T, 1, B) of X (..., n, p) and y (n, B)."""
-        p, b = apart.shape[-1], y_apart.shape[-1]
+        """within (T, 1, B), between (K, T, 1, B) of X split, (., p), and y split, (., B)."""
+        p, b = apart.shape[1], y_apart.shape[1]
         i, j = np.triu_indices(p + 1)
 
         def cross(x, y):
             out = np.empty((p + 1, p + 1, b))
-            square = (x.swapaxes(-1, -2) @ x).T
-            out[:p, :p] = square if x.ndim > 2 else square[..., None]
-            out[:p, p] = x.T @ y if x.ndim == 2 else (y.T[:, None] @ x)[:, 0].T
-            out[p, p] = np.einsum("nb,nb->b", y, y)
+            out[:p, :p] = (x.T @ x)[..., None]
+            out[:p, p], out[p, p] = x.T @ y, np.einsum("nb,nb->b", y, y)
             return out[i, j][:, None]
 
-        return cross(apart, y_apart), np.stack(
-            [cross(means[..., s, :], y_means[s]) for s in self.blocks])
+        return cross(apart, y_apart), np.stack([cross(means[s], y_means[s]) for s in self.blocks])
 
 
 def _checked(y, X, groups):
     y, X = np.asarray(y, float), np.asarray(X, float)
     n = y.shape[-1] if y.ndim else 0
-    if n < 1 or X.ndim < 2 or X.shape[-2] != n or np.shape(groups) != (n,):
-        raise ValueError(f"expected y (..., N), X (..., N, p), groups (N,); got {y.shape}, "
-                         f"{X.shape}, {np.shape(groups)}")
+    if n < 1 or X.ndim != 2 or len(X) != n or np.shape(groups) != (n,):
+        raise ValueError(f"expected y (..., N), X (N, p), groups (N,); got {y.shape}, {X.shape}, "
+                         f"{np.shape(groups)}")
     for name, values in (("y", y), ("X", X)):
         if not np.isfinite(values).all():
             raise ValueError(f"{name} holds a value that is not finite: pass observed rows only")
     people = _People.of(np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1))
-    if n <= X.shape[-1]:
-        raise ValueError(f"{n} rows cannot estimate {X.shape[-1]} columns and a variance")
+    if n <= X.shape[1]:
+        raise ValueError(f"{n} rows cannot estimate {X.shape[1]} columns and a variance")
     if people.sizes.max() < 2:
         raise ValueError("no participant has two rows: the two variances cannot be told apart")
     return y, X, people

@@ -142,13 +142,57 @@ def test_a_constant_covariate_is_left_out_of_the_model(tmp_path):
     assert models.build(trial, "Y").covariates == {}
 
 
+def test_covariates_that_say_the_same_are_estimated_once_and_named(tmp_path):
+    frame = people().assign(months=lambda d: 12 * d["age"] + 7, tiny=lambda d: d["age"] * 1e-10)
+    trial = invented(tmp_path, frame, covariates=["tiny", "age", "months"])
+    for estimator in ("difference", "ancova"):
+        alone = estimates.analyse(invented(tmp_path, frame, covariates=["age"]), "Y",
+                                  estimator=estimator)
+        found = estimates.analyse(trial, "Y", estimator=estimator)
+        assert "age" in found.state and "months" in found.state and "tiny" not in found.state
+        assert found.contrasts["v2"][:2] == pytest.approx(alone.contrasts["v2"][:2], rel=1e-9)
+
+
+def test_an_unstructured_matrix_of_four_people_falls_back(tmp_path):
+    found = estimates.analyse(invented(tmp_path, people().head(4)), "Y", covariance="unstructured",
+                              inference="kenward-roger")
+    assert found.method == "compound-symmetry/kenward-roger" and found.overall["fallback"] == 1
+    assert "6 error contrasts cannot tell 6 variances and covariances apart" in found.state
+    assert all(one.df == pytest.approx(4) for one in found.contrasts.values())
+
+
+def test_compound_symmetry_after_imputation_is_compound_symmetry(tmp_path):
+    """Of negatively correlated visits the random intercept's SE is too small."""
+    rng, frame = np.random.default_rng(4), people()
+    noise = rng.normal(size=(24, 3))
+    frame[["y0", "y1", "y2"]] = 50 + 10 * (noise - 0.9 * noise.mean(1, keepdims=True))
+    frame.loc[[2, 5], "y2"] = np.nan
+    trial = invented(tmp_path, frame)
+    symmetric, intercept = (
+        estimates.analyse(trial, "Y", covariance=c, inference="kenward-roger", missing="mi-mar")
+        for c in ("compound-symmetry", "random-intercept"))
+    assert symmetric.contrasts["v1"].se > 1.05 * intercept.contrasts["v1"].se
+    assert (symmetric.overall["boundary"], intercept.overall["boundary"]) == (0, 1)
+    change = (frame["y1"] - frame["y0"]).groupby(frame["arm"]).mean()
+    assert symmetric.contrasts["v1"].b == pytest.approx(change["t"] - change["c"])
+
+
+def test_a_constant_outcome_keeps_its_rows_and_says_why(tmp_path):
+    trial = invented(tmp_path, people().assign(y0=7.0, y1=7.0, y2=7.0))
+    found = estimates.analyse(trial, "Y")
+    assert found.state == "not estimable: the design determines every score"
+    value = Lookup(outcomes.rows(trial))
+    assert np.isnan(value("outcomes", "Y", "difference", "v1", METHOD, statistic="b"))
+    assert value("outcomes", "Y", "overall", "", METHOD, statistic="converged") == 0
+
+
 def test_what_is_sent_to_r_is_what_was_fitted(blues):
-    designs = {"BDI": models.build(blues, "BDI")}
-    data = _data(designs)
+    design = models.build(blues, "BDI")
+    data = _data("BDI", design)
     assert len(data) == ORACLE["n_rows"]
     assert data["time"].nunique() == len(VISITS)
     found = {row["name"]: row for row in ORACLE["coefficients"]}
-    assert _ours(designs)["BDI", "1", "b"] == pytest.approx(
+    assert _ours("BDI", design)["BDI", "1", "b"] == pytest.approx(
         found["treatmentBtheB:visit1"]["b"], rel=1e-6)
 
 

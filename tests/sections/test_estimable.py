@@ -1,0 +1,142 @@
+"""Trials that can hardly be analysed: no exception leaves a section, what is estimated is right.
+
+Arms of 2 to 8, 2 to 5 visits, gaps, an arm x visit without anybody, outcomes that are constant
+or determined, covariates that are constant, copies, in extreme units, or missing in an arm.
+"""
+
+import json
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mair.results import Lookup
+from mair.sections import analysis, model, nnt, outcomes, robustness
+from mair.trial import load
+
+COVARIANCES = ("random-intercept", "compound-symmetry", "unstructured")
+INFERENCES = ("z", "satterthwaite", "kenward-roger")
+OUTCOMES = ("plain", "plain", "plain", "constant", "same before", "same after", "determined")
+COVARIATES = ("plain", "tiny", "large", "constant", "copy", "baseline", "arm", "level", "gaps",
+              "no control")
+
+
+def covariate(rng, kind, arm, first, before):
+    n, plain = len(arm), rng.normal(size=len(arm))
+    return {"plain": plain, "tiny": plain * 1e-10, "large": 1e8 + plain, "constant": np.full(n, 40),
+            "copy": 2 * before + 1 if before is not None and before.dtype == float else plain,
+            "baseline": first, "arm": (arm == "t") * 1.0, "level": np.array([*"abc"])[
+                rng.integers(0, 3, n)], "gaps": np.where(rng.random(n) < 0.3, np.nan, plain),
+            "no control": np.where(arm == "c", np.nan, plain)}[kind]
+
+
+def drawn(tmp_path, seed):
+    """A trial, None where its file is refused."""
+    rng = np.random.default_rng(seed)
+    sizes, k = rng.integers(2, 9, 2), int(rng.integers(2, 6))
+    arm, n = np.repeat(["c", "t"], sizes), sizes.sum()
+    y = 50 + rng.normal(size=(n, 1)) * rng.choice([0, 1, 1000]) + rng.normal(size=(n, k))
+    match rng.choice(OUTCOMES):
+        case "constant":
+            y[:] = 7
+        case "same before":
+            y[:, 0] = 7
+        case "same after":
+            y[:, 1:] = 7
+        case "determined":
+            y = 10.0 * np.arange(n)[:, None] + np.arange(k) * (1 + (arm == "t")[:, None])
+    y *= rng.choice([1, 1, 1e-9, 1e9])
+    y[rng.random((n, k)) < rng.choice([0, 0.2, 0.5])] = np.nan
+    if rng.random() < 0.2:
+        y[arm == rng.choice(["c", "t"]), rng.integers(k)] = np.nan
+    if np.isnan(y).all(0).any():
+        return None
+    frame, names = pd.DataFrame({"id": np.arange(n), "arm": arm}), []
+    frame[[f"y{j}" for j in range(k)]] = y
+    for i, kind in enumerate(rng.choice(COVARIATES, rng.integers(0, 4))):
+        before = frame[names[-1]].to_numpy() if names else None
+        frame[f"x{i}"] = covariate(rng, kind, arm, y[:, 0], before)
+        names.append(f"x{i}")
+    frame = frame.astype({name: object for name in names if frame[name].dtype == "<U1"})
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    (tmp_path / "x.yaml").write_text(json.dumps({
+        "trial": "drawn", "data": "x.csv", "participant": "id", "covariates": names,
+        "arm": {"column": "arm", "control": "c", "treatment": "t"},
+        "visits": [f"v{j}" for j in range(k)], "analysis": {"draws": 100},
+        "outcomes": {"Y": {"columns": [f"y{j}" for j in range(k)], "primary": True}},
+        "responders": {"outcome": "Y", "visit": "v1", "reductions": [0.2]}}))
+    return load(tmp_path / "x.yaml")
+
+
+def dense(design, sigma):
+    """GLS of one outcome from its full V: coefficients and their SE, columns standardised."""
+    scale = np.where(np.ptp(design.X, axis=0) > 0, design.X.std(0), 1.0)
+    X = np.where(np.ptp(design.X, axis=0) > 0, design.X - design.X.mean(0), 1.0) / scale
+    same = design.groups[:, None] == design.groups
+    V = np.where(same, sigma[design.visits[:, None], design.visits], 0.0) / sigma.max()
+    root = np.linalg.cholesky(V)
+    Z = np.linalg.solve(root, np.c_[X, design.y - design.y.mean()])
+    q, r = np.linalg.qr(Z[:, :-1])
+    inverse = np.linalg.inv(r)
+    return inverse @ (q.T @ Z[:, -1]) / scale, (np.sqrt(sigma.max()) * inverse) / scale[:, None]
+
+
+def least_squares(trial, visit):
+    """ANCOVA's estimate and SE, a column kept where it adds to the rank, as R's lm does."""
+    seen = model.wide(trial, "Y").drop(columns=set(trial.visits[1:]) - {visit}).dropna()
+    others = [c for c in seen if c.startswith("covariate ")]
+    y = seen[visit].to_numpy()
+    kept = np.ones((len(y), 1))
+    for name in ("arm", trial.visits[0], *others):
+        column = seen[name].to_numpy() - seen[name].mean()
+        wider = np.c_[kept, column / (np.abs(column).max() or 1.0)]
+        if np.ptp(seen[name]) > 0 and np.linalg.matrix_rank(wider, tol=1e-7) == wider.shape[1]:
+            kept = wider
+    inverse = np.linalg.pinv(kept)
+    rest = y - y.mean() - kept @ (inverse @ (y - y.mean()))
+    scale = np.ptp(seen["arm"]) / np.abs(seen["arm"] - seen["arm"].mean()).max()
+    se = np.sqrt(rest @ rest / (len(y) - kept.shape[1]) * (inverse[1] @ inverse[1]))
+    return scale * (inverse @ (y - y.mean()))[1], scale * se
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_every_choice_is_estimated_or_says_why(tmp_path, seed):
+    trial = drawn(tmp_path, seed)
+    later = [] if trial is None else trial.visits[1:]
+    choices = [*product(COVARIANCES, INFERENCES, ("difference", "clda", "ancova"), ("observed",)),
+               *product(COVARIANCES, ("z", "kenward-roger"), ("difference",),
+                        ("mi-mar", "mi-j2r", "mi-cr"))]
+    for covariance, inference, estimator, missing in choices if later else ():
+        found = analysis.analyse(trial, "Y", covariance=covariance, inference=inference,
+                                 estimator=estimator, missing=missing)
+        assert found.state or len(found.contrasts) == len(later)
+        for one in found.contrasts.values():
+            assert np.isfinite(one.b)
+            assert found.state if np.isnan(one.p) else one.se > 0 and one.low < one.b < one.high
+        if estimator == "ancova":
+            for visit, one in found.contrasts.items():
+                b, se = least_squares(trial, visit)
+                assert (one.b, one.se) == pytest.approx((b, se), rel=1e-6, abs=1e-6 * se)
+        if missing != "observed" or estimator == "ancova" or not found.contrasts:
+            continue
+        clda = estimator == "clda"
+        design, fit = model.build(trial, "Y", clda), analysis.fit(trial, "Y", covariance, clda)
+        beta, root = dense(design, fit.sigma)
+        for visit, weights in design.contrasts.items():
+            se = np.linalg.norm(weights @ root)
+            assert found.contrasts[visit].b == pytest.approx(weights @ beta, abs=1e-5 * se)
+            if inference == "z":
+                assert found.contrasts[visit].se == pytest.approx(se, rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(100, 108))
+def test_sections_keep_their_rows(tmp_path, seed):
+    trial = drawn(tmp_path, seed)
+    if trial is None:
+        return
+    rows = outcomes.rows(trial)
+    value, method = Lookup(rows), analysis.analyse(trial, "Y").method
+    for visit in trial.visits[1:]:
+        assert ("outcomes", "Y", "difference", visit, method, "b") in value
+    assert len(robustness.rows(trial)) and len(nnt.rows(trial))
