@@ -49,10 +49,6 @@ def put(cells, row, column, value):
     cells[row - 1][cells[0].index(column)] = value
 
 
-def rename(cells, old, new):
-    cells[0][cells[0].index(old)] = new
-
-
 def drop(cells, *rows):
     cells[:] = [line for i, line in enumerate(cells, 1) if i not in rows]
 
