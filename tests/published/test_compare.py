@@ -50,15 +50,11 @@ def published(*rows):
 
 def test_another_method_that_prints_so_is_named():
     found = compare.compare(
-        published(
-            ("baseline", "age", "difference", "", "student", "p", "0.86", "table 2", ""),
-            ("baseline", "sex", "difference", "", "pearson", "p", "0.5", "table 2", ""),
-            ("", "age", "overall", "", "declared", "sd", "3", "section 1", ""),
-        ),
-        results(
-            ("baseline", "age", "difference", "", "student", "p", 0.91),
-            ("baseline", "age", "difference", "", "welch", "p", 0.861),
-        ),
+        published(("baseline", "age", "difference", "", "student", "p", "0.86", "table 2", ""),
+                  ("baseline", "sex", "difference", "", "pearson", "p", "0.5", "table 2", ""),
+                  ("", "age", "overall", "", "declared", "sd", "3", "section 1", "")),
+        results(("baseline", "age", "difference", "", "student", "p", 0.91),
+                ("baseline", "age", "difference", "", "welch", "p", 0.861)),
     )
     assert list(found["verdict"]) == ["not reproduced", "not checkable", "not checkable"]
     assert found["why"][0] == "prints so under welch"

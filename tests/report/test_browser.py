@@ -101,9 +101,7 @@ def test_it_asks_for_nothing_and_complains_of_nothing(report):
 
 
 def test_every_picture_is_drawn_and_has_words(report):
-    pictures = report(
-        "[...document.images].map(i => ({alt: i.alt.trim(), width: i.naturalWidth}))"
-    )
+    pictures = report("[...document.images].map(i => ({alt: i.alt.trim(), width: i.naturalWidth}))")
     assert len(pictures) >= len(list((report.folder / "figures").glob("*.svg"))) > 0
     assert [p for p in pictures if not p["alt"] or not p["width"]] == []
     unnamed = report("""[...document.querySelectorAll('[role=img], svg:not([aria-hidden=true])')]

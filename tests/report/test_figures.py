@@ -19,10 +19,8 @@ from mair.report.show import Show
 from mair.results import Rows
 
 ARMS = {"RT": "Relaxation therapy", "MAIR": "Mindfulness plus amygdala and insula retraining"}
-LONG = {
-    "TAU": "Treatment as usual, by the general practitioner with referral where indicated",
-    "BtB": "Beat the Blues, computerised cognitive behavioural therapy added to usual care",
-}
+LONG = {"TAU": "Treatment as usual, by the general practitioner with referral where indicated",
+        "BtB": "Beat the Blues, computerised cognitive behavioural therapy added to usual care"}
 MONTHS = {"0": "before randomisation", "2": "2 months", "3": "3 months, after treatment",
           "5": "5 months", "8": "8 months, follow-up"}
 VISITS = ("baseline", "post", "followup")
@@ -30,12 +28,10 @@ VISITS = ("baseline", "post", "followup")
 
 def scores(arms=ARMS, visits=VISITS, n=(19, 22)):
     rng = np.random.default_rng(4)
-    rows = [
-        {"participant": f"{arm}{i}", "arm": arm, "visit": visit, "value": value}
-        for arm, count in zip(arms, n, strict=True)
-        for visit in visits
-        for i, value in enumerate(np.exp(rng.normal(2.0, 0.6, count)))
-    ]
+    rows = [{"participant": f"{arm}{i}", "arm": arm, "visit": visit, "value": value}
+            for arm, count in zip(arms, n, strict=True)
+            for visit in visits
+            for i, value in enumerate(np.exp(rng.normal(2.0, 0.6, count)))]
     frame = pd.DataFrame(rows)
     frame.loc[frame.index[::11], "value"] = np.nan
     return frame
@@ -170,25 +166,23 @@ def printed():
     return maps.verdict_map(frame)
 
 
-MAKERS = {
-    "consort": diagram,
-    "consort-long": lambda: diagram(LONG, MONTHS, reason=LONG_REASON),
-    "consort-arms-only": lambda: diagram(visits=(), enrolment=False),
-    "trajectories": courses,
-    "trajectories-long": lambda: courses(LONG, MONTHS, (48, 52), 2),
-    "trajectories-one-visit": lambda: courses(visits=("baseline",), outcomes=1),
-    "forest": lambda: effects(favours=("favours MAIR", "favours RT")),
-    "forest-long": long_forest,
-    "biomarkers": biomarkers,
-    "biomarkers-long": lambda: biomarkers(LONG, tuple(MONTHS.values())[:3]),
-    "responders": responders,
-    "smd": differences,
-    "residuals": residuals,
-    "curves": lines,
-    "correlations": pairs,
-    "rates": errors,
-    "map": printed,
-}
+MAKERS = {"consort": diagram,
+          "consort-long": lambda: diagram(LONG, MONTHS, reason=LONG_REASON),
+          "consort-arms-only": lambda: diagram(visits=(), enrolment=False),
+          "trajectories": courses,
+          "trajectories-long": lambda: courses(LONG, MONTHS, (48, 52), 2),
+          "trajectories-one-visit": lambda: courses(visits=("baseline",), outcomes=1),
+          "forest": lambda: effects(favours=("favours MAIR", "favours RT")),
+          "forest-long": long_forest,
+          "biomarkers": biomarkers,
+          "biomarkers-long": lambda: biomarkers(LONG, tuple(MONTHS.values())[:3]),
+          "responders": responders,
+          "smd": differences,
+          "residuals": residuals,
+          "curves": lines,
+          "correlations": pairs,
+          "rates": errors,
+          "map": printed}
 
 
 @functools.cache
@@ -199,11 +193,9 @@ def drawn(name):
     style.styled(figure.settle)(fig, synthetic=True)
     FigureCanvasAgg(fig).draw()
     renderer = fig.canvas.get_renderer()
-    texts = {
-        text: text.get_window_extent(renderer)
-        for text in fig.findobj(mpl.text.Text)
-        if text.get_text().strip() and text.get_visible()
-    }
+    texts = {text: text.get_window_extent(renderer)
+             for text in fig.findobj(mpl.text.Text)
+             if text.get_text().strip() and text.get_visible()}
     return fig, {t: box for t, box in texts.items() if seen(t)}
 
 

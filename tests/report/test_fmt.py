@@ -8,35 +8,29 @@ import pytest
 from mair.report import fmt
 
 
-@pytest.mark.parametrize(
-    ("value", "digits", "text"),
-    [
-        (-26.384, 2, "−26.38"),
-        (0.0, 1, "0.0"),
-        (-0.001, 2, "0.00"),
-        (12, 0, "12"),
-        (math.nan, 2, "–"),
-        (None, 2, "–"),
-        (pd.NA, 2, "–"),
-        (-math.inf, 2, "−∞"),
-    ],
-)
+@pytest.mark.parametrize(("value", "digits", "text"), [
+    (-26.384, 2, "−26.38"),
+    (0.0, 1, "0.0"),
+    (-0.001, 2, "0.00"),
+    (12, 0, "12"),
+    (math.nan, 2, "–"),
+    (None, 2, "–"),
+    (pd.NA, 2, "–"),
+    (-math.inf, 2, "−∞"),
+])
 def test_number(value, digits, text):
     assert fmt.number(value, digits) == text
 
 
-@pytest.mark.parametrize(
-    ("p", "text"),
-    [
-        (0.0004, "<0.001"),
-        (0.001, "0.001"),
-        (0.0421, "0.042"),
-        (0.9999, ">0.999"),
-        (1.0, "1.000"),
-        (0, "<0.001"),
-        (math.nan, "not estimable"),
-    ],
-)
+@pytest.mark.parametrize(("p", "text"), [
+    (0.0004, "<0.001"),
+    (0.001, "0.001"),
+    (0.0421, "0.042"),
+    (0.9999, ">0.999"),
+    (1.0, "1.000"),
+    (0, "<0.001"),
+    (math.nan, "not estimable"),
+])
 def test_p_value(p, text):
     assert fmt.p_value(p) == text
 

@@ -55,15 +55,13 @@ def _notebook():
 
 
 COMPARED = pd.DataFrame(
-    [
-        ("baseline", "age", "RT", "", "", "mean", "52.21", 52.2105, "reproduced", "", "table 2"),
-        ("flow", "retained", "RT", "followup", "", "percent", "78.94", 78.947, "within rounding",
-         "truncated: 78.947", "section 3.1"),
-        ("baseline", "own_home", "difference", "", "pearson", "p", "0.76", 0.4892,
-         "not reproduced", "prints so under <yates>", "table 2"),
-        ("baseline", "sex", "difference", "", "pearson", "p", "0.27", float("nan"),
-         "not checkable", "not estimable", "table 2"),
-    ],
+    [("baseline", "age", "RT", "", "", "mean", "52.21", 52.2105, "reproduced", "", "table 2"),
+     ("flow", "retained", "RT", "followup", "", "percent", "78.94", 78.947, "within rounding",
+      "truncated: 78.947", "section 3.1"),
+     ("baseline", "own_home", "difference", "", "pearson", "p", "0.76", 0.4892,
+      "not reproduced", "prints so under <yates>", "table 2"),
+     ("baseline", "sex", "difference", "", "pearson", "p", "0.27", float("nan"),
+      "not checkable", "not estimable", "table 2")],
     columns=["analysis", "variable", "arm", "time", "method", "statistic", "printed", "computed",
              "verdict", "why", "source"],
 )  # fmt: skip

@@ -21,12 +21,10 @@ from mair.results import Rows
 
 def baseline(**changes):
     display = pd.DataFrame(
-        {
-            "Variable": ["Age, years", "Sex, female", "\u2003primary", "\u2003other & more"],
-            "RT::mean (SD)": ["52.21 (7.10)", "19 (100.0%)", "–", "3 (15.8%)"],
-            "RT::p": ["0.012", "<0.001", None, "not estimable"],
-            "MAIR::mean (SD)": ["52.68 (7.20)", "22 (100.0%)", "1 (4.5%)", "3 (13.6%)"],
-        }
+        {"Variable": ["Age, years", "Sex, female", "\u2003primary", "\u2003other & more"],
+         "RT::mean (SD)": ["52.21 (7.10)", "19 (100.0%)", "–", "3 (15.8%)"],
+         "RT::p": ["0.012", "<0.001", None, "not estimable"],
+         "MAIR::mean (SD)": ["52.68 (7.20)", "22 (100.0%)", "1 (4.5%)", "3 (13.6%)"]}
     )
     data = pd.DataFrame(
         {"variable": ["age", "sex"], "mean": [52.2 / 3, float("nan")], "n": [19, 22],
@@ -119,10 +117,8 @@ def test_html_styles_stay_inside_the_table():
 
 def test_columns_of_numbers_stand_right():
     assert baseline().numeric() == [False, True, True, True]
-    words = baseline(
-        display=pd.DataFrame({"a": ["x"], "b": ["two words"], "c": ["−1.2"]}),
-        groups=None, spanners=None,
-    )
+    words = baseline(display=pd.DataFrame({"a": ["x"], "b": ["two words"], "c": ["−1.2"]}),
+                     groups=None, spanners=None)
     assert words.numeric() == [False, False, True]
 
 
@@ -167,10 +163,8 @@ def test_a_pivot_looks_statistics_up_and_leaves_blank_what_has_no_row():
     table = pivot(ROWS.frame(), LINES, COLUMNS, name="x", title="X", notes=["n"],
                   spanners={"RT (n = 19)": ("RT::mean (SD)",)})
     assert table.headers == ["Outcome", "Visit", "mean (SD)", "mean (SD)", "B; q", "none"]
-    assert table.cells() == [
-        ["FIQ", "baseline", "", "", "", ""],
-        ["FIQ", "post", "61.00 (–)", "0.33 (–)", "-26.4 nan", ""],
-    ]
+    assert table.cells() == [["FIQ", "baseline", "", "", "", ""],
+                             ["FIQ", "post", "61.00 (–)", "0.33 (–)", "-26.4 nan", ""]]
     assert table.blocks() == [("Scores", [0, 1])]
     assert csv(table).decode().splitlines() == [
         "variable,time,rule,RT_mean,RT_sd,MAIR_mean,MAIR_sd,model_b,model_q",
@@ -195,18 +189,15 @@ def test_a_pivot_names_its_data_and_refuses_one_name_for_two_numbers():
     ]
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"name": "a/b"}, "a name is letters"),
-        ({"groups": pd.Series(["a", "b", "a", "b"])}, "do not stand together"),
-        ({"groups": pd.Series(["a"])}, "1 groups for 4 rows"),
-        ({"spanners": {"x": ("RT::mean (SD)", "MAIR::mean (SD)")}}, "spanner 'x'"),
-        ({"spanners": {"x": ("Variable",)}}, "spanner 'x'"),
-        ({"spanners": {"x": ("no such",)}}, "spanner 'x'"),
-        ({"display": pd.DataFrame([["a", "b"]], columns=["c", "c"])}, "two columns 'c'"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"name": "a/b"}, "a name is letters"),
+    ({"groups": pd.Series(["a", "b", "a", "b"])}, "do not stand together"),
+    ({"groups": pd.Series(["a"])}, "1 groups for 4 rows"),
+    ({"spanners": {"x": ("RT::mean (SD)", "MAIR::mean (SD)")}}, "spanner 'x'"),
+    ({"spanners": {"x": ("Variable",)}}, "spanner 'x'"),
+    ({"spanners": {"x": ("no such",)}}, "spanner 'x'"),
+    ({"display": pd.DataFrame([["a", "b"]], columns=["c", "c"])}, "two columns 'c'"),
+])
 def test_a_table_that_cannot_be_shown_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         baseline(**changes)

@@ -195,19 +195,16 @@ def values(built) -> list[Decimal]:
     return [value for value in found if value.is_finite()]
 
 
-@pytest.mark.parametrize(
-    ("prose", "found"),
-    [
-        ("Retention was 84.2 % (16 of 19).", ["84.2", "16", "19"]),
-        ("lower by 26.455 points", ["26.455"]),
-        ("an ARR of 65.5 points; p = 0.049", ["65.5", "0.049"]),
-        ("Nineteen people and **twenty-two** people", ["19", "20"]),
-        ("In 2020 (section 84.2, Table 16) two arms of E9(R1), 5 sessions, d_ppc2.", []),
-        ("[here](https://doi.org/10.3390/jcm19)", []),
-        ("threshold 77.7 and 1234 of 999.5", []),
-        ("rounded half even 2.4, half up 2.5, neither 2.3", ["2.4", "2.5"]),
-    ],
-)
+@pytest.mark.parametrize(("prose", "found"), [
+    ("Retention was 84.2 % (16 of 19).", ["84.2", "16", "19"]),
+    ("lower by 26.455 points", ["26.455"]),
+    ("an ARR of 65.5 points; p = 0.049", ["65.5", "0.049"]),
+    ("Nineteen people and **twenty-two** people", ["19", "20"]),
+    ("In 2020 (section 84.2, Table 16) two arms of E9(R1), 5 sessions, d_ppc2.", []),
+    ("[here](https://doi.org/10.3390/jcm19)", []),
+    ("threshold 77.7 and 1234 of 999.5", []),
+    ("rounded half even 2.4, half up 2.5, neither 2.3", ["2.4", "2.5"]),
+])
 def test_the_rule_finds_results_and_nothing_else(prose, found):
     values = [Decimal(v) for v in ("84.21052631578947", "16", "19", "-26.4549", "65.46052631",
                                    "0.0489", "20", "2.45", "5", "2")]  # fmt: skip

@@ -76,21 +76,18 @@ def test_swapped_arms_flip_smd(a, b):
     assert scaled.estimate == pytest.approx(ours.estimate, abs=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("result", "reason"),
-    [
-        (effects.smd_continuous([0.1] * 3, [0.1] * 4), "constant"),
-        (effects.smd_continuous([0.1] * 3, [0.2] * 4), "constant"),
-        (effects.smd_continuous([1.0], [2, 3]), "too few"),
-        (effects.smd_binary((22, 22), (19, 19)), "constant"),
-        (effects.smd_binary((22, 22), (0, 19)), "constant"),
-        (effects.smd_binary((0, 0), (3, 19)), "empty"),
-        (effects.smd_levels([22, 0, 0], [19, 0, 0]), "constant"),
-        (effects.smd_levels([5, 6, 0], [0, 0, 9]), "share too few"),
-        (effects.smd_levels([5, 6], [0, 0]), "empty"),
-        (effects.smd_levels([0, 0], [0, 0]), "empty"),
-    ],
-)
+@pytest.mark.parametrize(("result", "reason"), [
+    (effects.smd_continuous([0.1] * 3, [0.1] * 4), "constant"),
+    (effects.smd_continuous([0.1] * 3, [0.2] * 4), "constant"),
+    (effects.smd_continuous([1.0], [2, 3]), "too few"),
+    (effects.smd_binary((22, 22), (19, 19)), "constant"),
+    (effects.smd_binary((22, 22), (0, 19)), "constant"),
+    (effects.smd_binary((0, 0), (3, 19)), "empty"),
+    (effects.smd_levels([22, 0, 0], [19, 0, 0]), "constant"),
+    (effects.smd_levels([5, 6, 0], [0, 0, 9]), "share too few"),
+    (effects.smd_levels([5, 6], [0, 0]), "empty"),
+    (effects.smd_levels([0, 0], [0, 0]), "empty"),
+])
 def test_smd_not_estimable(result, reason):
     assert all(math.isnan(v) for v in (result.estimate, result.low, result.high))
     assert reason in result.reason
@@ -153,13 +150,11 @@ def test_one_formula_for_many_data_sets_and_for_moments():
 # Carlson and Schmidt's five studies as Morris (2008) uses them, d_ppc2. The article was not at
 # hand: data as in metafor's documentation (metafor-project.org/doku.php/analyses:morris2008),
 # which states that its own values, these to two digits, are those of Morris's Table 5.
-MORRIS = [
-    ((20, 30.6, 15.0, 38.5), (20, 23.1, 13.8, 19.7), "0.77"),
-    ((50, 23.5, 3.1, 26.8), (42, 24.9, 4.1, 25.3), "0.80"),
-    ((9, 0.5, 0.1, 0.7), (9, 0.6, 0.2, 0.6), "1.20"),
-    ((10, 53.4, 14.5, 75.9), (11, 55.7, 17.3, 60.7), "1.05"),
-    ((14, 35.6, 4.7, 36.0), (14, 34.8, 3.1, 33.4), "0.44"),
-]
+MORRIS = [((20, 30.6, 15.0, 38.5), (20, 23.1, 13.8, 19.7), "0.77"),
+          ((50, 23.5, 3.1, 26.8), (42, 24.9, 4.1, 25.3), "0.80"),
+          ((9, 0.5, 0.1, 0.7), (9, 0.6, 0.2, 0.6), "1.20"),
+          ((10, 53.4, 14.5, 75.9), (11, 55.7, 17.3, 60.7), "1.05"),
+          ((14, 35.6, 4.7, 36.0), (14, 34.8, 3.1, 33.4), "0.44")]
 
 
 @pytest.mark.parametrize(("treatment", "control", "printed"), MORRIS)
@@ -188,9 +183,7 @@ def test_morris_variance_agrees_with_simulation(row):
     # Eq. 25 at the true d and correlation, through an arm whose d is exactly delta.
     n1, n2 = row["n_treatment"], row["n_control"]
     factor = 1 - 3 / (4 * (n1 + n2 - 2) - 1)
-    ours = effects.d_ppc2_of(
-        (n1, 0, 1, row["delta"] / factor), (n2, 0, 1, 0), rho=row["rho"]
-    )
+    ours = effects.d_ppc2_of((n1, 0, 1, row["delta"] / factor), (n2, 0, 1, 0), rho=row["rho"])
     assert ours.estimate == pytest.approx(row["delta"], abs=1e-12)
     assert row["mean"] == pytest.approx(
         row["delta"], abs=4 * math.sqrt(row["variance"] / row["draws"])

@@ -40,17 +40,14 @@ def test_location_scale_and_order_are_immaterial(test):
         assert test(other).p == pytest.approx(test(x).p, rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("test", "x", "reason"),
-    [
-        (lilliefors, [1.0, 2, 3, 4], "fewer than 5"),
-        (lilliefors, [0.1] * 9, "constant"),
-        (lilliefors, [], "fewer"),
-        (shapiro_wilk, [1.0, 2], "fewer than 3"),
-        (shapiro_wilk, [0.1] * 9, "constant"),
-        (shapiro_wilk, np.arange(5001.0), "more than 5000"),
-    ],
-)
+@pytest.mark.parametrize(("test", "x", "reason"), [
+    (lilliefors, [1.0, 2, 3, 4], "fewer than 5"),
+    (lilliefors, [0.1] * 9, "constant"),
+    (lilliefors, [], "fewer"),
+    (shapiro_wilk, [1.0, 2], "fewer than 3"),
+    (shapiro_wilk, [0.1] * 9, "constant"),
+    (shapiro_wilk, np.arange(5001.0), "more than 5000"),
+])
 def test_not_estimable(test, x, reason):
     result = test(x)
     assert math.isnan(result.p) and math.isnan(result.statistic)

@@ -135,11 +135,9 @@ def test_paper_table_2_from_its_printed_summaries():
     age = (22, 52.77, 13.45), (19, 52.21, 5.95)
     assert f"{tests.t_test_p(*age, method='welch'):.2f}" == "0.86"
     assert f"{tests.t_test_p(*age, method='student'):.2f}" == "0.87"
-    for printed, treatment, control in (
-        ("0.17", (22, 70.61, 17.21), (19, 62.83, 18.41)),
-        ("0.17", (22, 29.50, 9.73), (19, 25.00, 10.92)),
-        ("0.33", (22, 41.00, 10.45), (19, 37.32, 13.34)),
-    ):
+    for printed, treatment, control in (("0.17", (22, 70.61, 17.21), (19, 62.83, 18.41)),
+                                        ("0.17", (22, 29.50, 9.73), (19, 25.00, 10.92)),
+                                        ("0.33", (22, 41.00, 10.45), (19, 37.32, 13.34))):
         assert f"{tests.t_test_p(treatment, control, method='student'):.2f}" == printed
     assert math.isnan(tests.t_test_p((5, 1, 0), (4, 2, 0), method="welch"))
 
@@ -179,11 +177,9 @@ def by_fractions(table):
     if sum(r > 0 for r in rows) < 2 or total in (0, sum(rows)):
         return math.nan
     observed = math.prod(math.comb(r, row[0]) for r, row in zip(rows, table, strict=True))
-    weights = (
-        math.prod(math.comb(r, a) for r, a in zip(rows, column, strict=True))
-        for column in itertools.product(*(range(r + 1) for r in rows))
-        if sum(column) == total
-    )
+    weights = (math.prod(math.comb(r, a) for r, a in zip(rows, column, strict=True))
+               for column in itertools.product(*(range(r + 1) for r in rows))
+               if sum(column) == total)
     tail = sum(w for w in weights if w * 10**7 <= observed * (10**7 + 1))
     return float(Fraction(tail, math.comb(sum(rows), total)))
 

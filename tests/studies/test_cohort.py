@@ -18,27 +18,23 @@ from mair.published import numbers
 ROOT = Path(__file__).resolve().parents[2]
 CSV = ROOT / "mair" / "data" / "mair_synthetic.csv"
 VISITS = ["baseline", "post", "followup"]
-SCORES = {
-    "FIQ": "fiq",
-    "CGI-S": "cgi_s",
-    "PCS": "pcs",
-    "HADS-A": "hads_a",
-    "HADS-D": "hads_d",
-    "EQ-VAS": "eq_vas",
-    "AAQ-II": "aaq_ii",
-    "FFMQ": "ffmq",
-    "SCS": "scs",
-}
+SCORES = {"FIQ": "fiq",
+          "CGI-S": "cgi_s",
+          "PCS": "pcs",
+          "HADS-A": "hads_a",
+          "HADS-D": "hads_d",
+          "EQ-VAS": "eq_vas",
+          "AAQ-II": "aaq_ii",
+          "FFMQ": "ffmq",
+          "SCS": "scs"}
 BLOOD = {"BDNF": "bdnf", "hs-CRP": "crp", "TNF-a": "tnf", "IL-6": "il6", "IL-10": "il10"}
 SAMPLE = {"n", "mean", "sd", "percent", "median", "q1", "q3", "responders", "percent_change"}
 
-NOT_MET = {
-    ("baseline", "employment: employed", "RT", "percent"): "5 of 19 is 26.3, printed 26.2",
-    ("baseline", "employment: sick leave", "RT", "percent"): "8 of 19 is 42.1, printed 42.2",
-    ("flow", "retained", "RT", "percent"): "15 of 19 is 78.947, printed 78.94",
-    ("outcomes", "CGI-S", "MAIR", "sd"): "19 integers with sum 72 have SD 0.855 or 0.918",
-    ("outcomes", "HADS-D", "MAIR", "sd"): "19 integers with sum 104 have SD 3.565 or 3.580",
-}
+NOT_MET = {("baseline", "employment: employed", "RT", "percent"): "5 of 19 is 26.3, printed 26.2",
+           ("baseline", "employment: sick leave", "RT", "percent"): "8 of 19 is 42.1, printed 42.2",
+           ("flow", "retained", "RT", "percent"): "15 of 19 is 78.947, printed 78.94",
+           ("outcomes", "CGI-S", "MAIR", "sd"): "19 integers with sum 72 have SD 0.855 or 0.918",
+           ("outcomes", "HADS-D", "MAIR", "sd"): "19 integers with sum 104 have SD 3.565 or 3.580"}
 NOT_IN_A_COHORT = {"assessed", "enrolled", "excluded: declined", "excluded: not eligible"}
 
 
@@ -94,10 +90,8 @@ def described(people, row):
     """A statistic of Table 3 or 4, or the discussion's percent change."""
     if row.analysis == "biomarkers":
         seen = people[people["completed_post"] == "yes"]
-        return summary(
-            seen[f"{BLOOD[row.variable]}_{'pre' if row.time == 'baseline' else 'post'}"],
-            row.statistic,
-        )
+        return summary(seen[f"{BLOOD[row.variable]}_{'pre' if row.time == 'baseline' else 'post'}"],
+                       row.statistic)
     seen = people[[f"{SCORES[row.variable]}_{visit}" for visit in VISITS]].dropna()
     seen.columns = VISITS
     if row.statistic == "percent_change":
@@ -115,13 +109,11 @@ def responders(people, row):
     return hits.sum() if row.statistic == "responders" else 100 * hits.mean()
 
 
-RECOMPUTE = {
-    "flow": flow,
-    "baseline": baseline,
-    "outcomes": described,
-    "biomarkers": described,
-    "nnt": responders,
-}
+RECOMPUTE = {"flow": flow,
+             "baseline": baseline,
+             "outcomes": described,
+             "biomarkers": described,
+             "nnt": responders}
 
 
 def targets():

@@ -22,29 +22,26 @@ def _parts(trial, ask) -> set[tuple]:
     return set(trial._parts) - set(before)
 
 
-@pytest.mark.parametrize(
-    ("ask", "expected"),
-    [
-        (lambda t: t.title, {("value", "title")}),
-        (lambda t: t.outcomes["FIQ"].label, {("value", "outcomes", "FIQ", "label")}),
-        (lambda t: list(t.outcomes), {("names", "outcomes")}),
-        (lambda t: "FIQ" in t.outcomes, {("in", "outcomes", "FIQ")}),
-        (lambda t: bool(t.about), {("any", "about")}),
-        (lambda t: t.about.get("nothing"), {("value", "about", "nothing")}),
-        (lambda t: t.sections["flow"]["assessed"], {("value", "sections", "flow", "assessed")}),
-        (lambda t: t.analysis.seed, {("value", "analysis", "seed")}),
-        (lambda t: t.analysis.fdr_families.outcomes,
-         {("value", "analysis", "fdr_families", "outcomes")}),
-        (lambda t: t.analysis.model_dump(), {("value", "analysis")}),
-        (lambda t: t.covariates[0].kind,
-         {("names", "covariates"), ("value", "covariates", "n_medications", "kind")}),
-        (lambda t: t.scores("FIQ"), {("value", "_scores", "FIQ")}),
-        (lambda t: t.seen("FIQ"), {("value", "_seen", "FIQ")}),
-        (lambda t: t.n("RT"), {("value", "arm")}),
-        (lambda t: t.series("lost"), {("value", "_columns", "lost")}),
-        (lambda t: t.has_data, {("value", "data_path")}),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("ask", "expected"), [
+    (lambda t: t.title, {("value", "title")}),
+    (lambda t: t.outcomes["FIQ"].label, {("value", "outcomes", "FIQ", "label")}),
+    (lambda t: list(t.outcomes), {("names", "outcomes")}),
+    (lambda t: "FIQ" in t.outcomes, {("in", "outcomes", "FIQ")}),
+    (lambda t: bool(t.about), {("any", "about")}),
+    (lambda t: t.about.get("nothing"), {("value", "about", "nothing")}),
+    (lambda t: t.sections["flow"]["assessed"], {("value", "sections", "flow", "assessed")}),
+    (lambda t: t.analysis.seed, {("value", "analysis", "seed")}),
+    (lambda t: t.analysis.fdr_families.outcomes,
+     {("value", "analysis", "fdr_families", "outcomes")}),
+    (lambda t: t.analysis.model_dump(), {("value", "analysis")}),
+    (lambda t: t.covariates[0].kind,
+     {("names", "covariates"), ("value", "covariates", "n_medications", "kind")}),
+    (lambda t: t.scores("FIQ"), {("value", "_scores", "FIQ")}),
+    (lambda t: t.seen("FIQ"), {("value", "_seen", "FIQ")}),
+    (lambda t: t.n("RT"), {("value", "arm")}),
+    (lambda t: t.series("lost"), {("value", "_columns", "lost")}),
+    (lambda t: t.has_data, {("value", "data_path")}),
+])  # fmt: skip
 def test_what_is_asked_is_noted(trial, ask, expected):
     assert _parts(trial, ask) == expected
 

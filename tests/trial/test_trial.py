@@ -220,37 +220,29 @@ def test_scalars_of_a_trial_file_are_text(tmp_path):
     content, problems = read_text(tmp_path, text)
     assert problems == []
     assert content == {
-        "a": [
-            *("yes", "no", "on", "off", "true", "2020-01-31", "12:30", "007", "1_000", "1e-3"),
-            *("7", "7.0", "null", None),
-        ],
+        "a": [*("yes", "no", "on", "off", "true", "2020-01-31", "12:30", "007", "1_000", "1e-3"),
+              *("7", "7.0", "null", None)],
         **{"no": "1", "2": "b", "3": None, "4": None},
     }
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("a: !!int 0x1F x\n", "line 1: tag 'tag:yaml.org,2002:int', expected plain YAML"),
-        ("a: 1\nb: !new {c: 1}\n", "line 2: tag '!new', expected plain YAML"),
-        ("? [a]\n: 1\n", "line 1: ['a'], expected a name as key"),
-        ("~: 1\n", "line 1: empty, expected a name as key"),
-    ],
-)
+@pytest.mark.parametrize(("text", "line"), [
+    ("a: !!int 0x1F x\n", "line 1: tag 'tag:yaml.org,2002:int', expected plain YAML"),
+    ("a: 1\nb: !new {c: 1}\n", "line 2: tag '!new', expected plain YAML"),
+    ("? [a]\n: 1\n", "line 1: ['a'], expected a name as key"),
+    ("~: 1\n", "line 1: empty, expected a name as key"),
+])
 def test_yaml_that_is_not_plain(tmp_path, text, line):
     assert read_text(tmp_path, text)[1] == [f"{tmp_path}/x.yaml: {line}"]
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("a: &x [*x]\n", "maximum recursion depth exceeded"),
-        ("a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 40)),
-         "line 1: more than 100000 values, expected "),
-        ('a: "\0"\n', "unacceptable character"),
-        ("[" * 5000, "line 2: did not find expected node content, expected "),
-    ],
-)
+@pytest.mark.parametrize(("text", "line"), [
+    ("a: &x [*x]\n", "maximum recursion depth exceeded"),
+    ("a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 40)),
+     "line 1: more than 100000 values, expected "),
+    ('a: "\0"\n', "unacceptable character"),
+    ("[" * 5000, "line 2: did not find expected node content, expected "),
+])
 def test_yaml_bombs_are_one_line(tmp_path, text, line):
     with pytest.raises(TrialError) as refused:
         read_text(tmp_path, text)
@@ -263,14 +255,12 @@ def test_extends_merges_mappings_replaces_lists_and_removes_by_null(tmp_path, wi
     (tmp_path / "sub").mkdir()
     make(tmp_path / "data")
     base = tmp_path / "data" / "wide_csv.yaml"
-    child = {
-        "extends": "../data/wide_csv.yaml",
-        "arm": {"labels": {"RT": "Relaxation"}},
-        "biomarkers": {"hs-CRP": {"transform": None}, "BDNF": None},
-        "covariates": ["age"],
-        "responders": None,
-        "analysis": {"fdr_families": {"biomarkers": None}, "seed": 7},
-    }
+    child = {"extends": "../data/wide_csv.yaml",
+             "arm": {"labels": {"RT": "Relaxation"}},
+             "biomarkers": {"hs-CRP": {"transform": None}, "BDNF": None},
+             "covariates": ["age"],
+             "responders": None,
+             "analysis": {"fdr_families": {"biomarkers": None}, "seed": 7}}
     trial = load(save(child, tmp_path / "sub" / "child.yaml"))
     assert trial.data_path == (tmp_path / "data" / "wide.csv").resolve()
     assert trial.labels == {"RT": "Relaxation", "MAIR": "MAIR"}
@@ -288,10 +278,8 @@ def test_overrides_are_used_and_said(tmp_path):
     path = make(tmp_path, analysis={"confidence": 0.9})
     trial = load(path, confidence=0.95, seed=2020, draws=10)
     assert (trial.analysis.confidence, trial.analysis.draws) == (0.95, 10)
-    assert trial.notices == [
-        f"analysis.confidence: 0.95 is used here, 0.9 stands in {path}",
-        f"analysis.draws: 10 is used here, 10000 stands in {path}",
-    ]
+    assert trial.notices == [f"analysis.confidence: 0.95 is used here, 0.9 stands in {path}",
+                             f"analysis.draws: 10 is used here, 10000 stands in {path}"]
     assert load(path).notices == []
 
 

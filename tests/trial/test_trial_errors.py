@@ -133,10 +133,8 @@ def test_a_problem_names_the_file_that_states_the_key(tmp_path):
     (tmp_path / "child.yaml").write_text("extends: trial.yaml\nanalysis: {draws: many}\n")
     with pytest.raises(TrialError) as refused:
         load("child.yaml")
-    assert refused.value.problems == [
-        "trial.yaml: analysis.seed: 'x', expected a whole number",
-        "child.yaml: analysis.draws: 'many', expected a whole number",
-    ]
+    assert refused.value.problems == ["trial.yaml: analysis.seed: 'x', expected a whole number",
+                                      "child.yaml: analysis.draws: 'many', expected a whole number"]
 
 
 def test_wrong_values_by_keyword_are_told_as_such():
@@ -157,23 +155,20 @@ def test_wrong_values_by_keyword_are_told_as_such():
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "line"),
-    [
-        ("absent.csv", None, "no such file, expected the trial's data"),
-        ("x.txt", b"id", ".txt, expected .csv, .xlsx, .sav, .dta or .parquet"),
-        ("x.csv", b"", "the file is empty, expected column names and rows"),
-        ("x.csv", b"\n \n", "the file is empty, expected column names and rows"),
-        ("x.csv", b"id;arm\n1;RT\n", "columns are separated by ';', expected commas"),
-        ("x.csv", b"id;arm;pain, now\n1;RT;3,5\n", "columns are separated by ';', expected commas"),
-        ("x.csv", b"id,\xe9\n", "cannot be read as .csv ("),
-        ("x.csv", b"PK\x03\x04\0", "holds binary data, expected comma-separated text"),
-        ("x.xlsx", b"id,arm\n", "cannot be read as .xlsx ("),
-        ("x.sav", b"id,arm\n", "cannot be read as .sav ("),
-        ("x.dta", b"id,arm\n", "cannot be read as .dta ("),
-        ("x.parquet", b"id,arm\n", "cannot be read as .parquet ("),
-    ],
-)
+@pytest.mark.parametrize(("name", "content", "line"), [
+    ("absent.csv", None, "no such file, expected the trial's data"),
+    ("x.txt", b"id", ".txt, expected .csv, .xlsx, .sav, .dta or .parquet"),
+    ("x.csv", b"", "the file is empty, expected column names and rows"),
+    ("x.csv", b"\n \n", "the file is empty, expected column names and rows"),
+    ("x.csv", b"id;arm\n1;RT\n", "columns are separated by ';', expected commas"),
+    ("x.csv", b"id;arm;pain, now\n1;RT;3,5\n", "columns are separated by ';', expected commas"),
+    ("x.csv", b"id,\xe9\n", "cannot be read as .csv ("),
+    ("x.csv", b"PK\x03\x04\0", "holds binary data, expected comma-separated text"),
+    ("x.xlsx", b"id,arm\n", "cannot be read as .xlsx ("),
+    ("x.sav", b"id,arm\n", "cannot be read as .sav ("),
+    ("x.dta", b"id,arm\n", "cannot be read as .dta ("),
+    ("x.parquet", b"id,arm\n", "cannot be read as .parquet ("),
+])
 def test_data_files_that_cannot_be_read(tmp_path, name, content, line):
     if content is not None:
         (tmp_path / name).write_bytes(content)

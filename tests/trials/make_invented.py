@@ -24,14 +24,12 @@ def invented_a(rng) -> list[dict]:
     for i in range(30):
         walking = i % 2 == 1
         level = rng.normal(48, 12)
-        row = {
-            "person": f"W{i + 1:02d}",
-            "group": "walking" if walking else "usual care",
-            "age": round(rng.normal(64, 9)),
-            "centre": ["north", "south", "west"][int(rng.integers(3))],
-            "support": ["None", "family", "friends"][int(rng.integers(3))],
-            "smoker": ["no", "yes"][int(rng.random() < 0.3)],
-        }
+        row = {"person": f"W{i + 1:02d}",
+               "group": "walking" if walking else "usual care",
+               "age": round(rng.normal(64, 9)),
+               "centre": ["north", "south", "west"][int(rng.integers(3))],
+               "support": ["None", "family", "friends"][int(rng.integers(3))],
+               "smoker": ["no", "yes"][int(rng.random() < 0.3)]}
         left = int(rng.integers(1, 4)) if rng.random() < 0.25 else 4
         for t, visit in enumerate(("w0", "w4", "w8", "w16")):
             score = level + 2 * t + 3 * t * walking + rng.normal(0, 6)
@@ -59,21 +57,17 @@ def invented_b(rng) -> list[dict]:
             now = pain + (2.5 if t == 1 else -1 if t == 2 else 0) + 2 * ill * (t == 1)
             score = round(now - 0.4 * treated * t + rng.normal(0, 0.8))
             level = np.exp(crp + (1.2 + ill) * (t == 1))
-            rows.append(
-                {
-                    "subject": float(101 + i),
-                    "arm": treated,
-                    "centre": centre,
-                    "sex": int(rng.random() < 0.6) + 1,
-                    "day": float(day),
-                    "pain": float(np.clip(score, 0, 10)),
-                    "amylase": None
-                    if t == 2
-                    else round(float(np.exp(amylase + (0.5 + 0.6 * ill) * t)), 1),
-                    "crp": "<1" if level < 1 else f"{level:.2f}",
-                    "pancreatitis": ill,
-                }
-            )
+            rows.append({"subject": float(101 + i),
+                         "arm": treated,
+                         "centre": centre,
+                         "sex": int(rng.random() < 0.6) + 1,
+                         "day": float(day),
+                         "pain": float(np.clip(score, 0, 10)),
+                         "amylase": None
+                         if t == 2
+                         else round(float(np.exp(amylase + (0.5 + 0.6 * ill) * t)), 1),
+                         "crp": "<1" if level < 1 else f"{level:.2f}",
+                         "pancreatitis": ill})
             if t:  # what does not change is given at the first visit only
                 rows[-1]["sex"] = None
     return rows
@@ -90,17 +84,13 @@ def write(folder: Path) -> None:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    pyreadstat.write_sav(
-        pd.DataFrame(invented_b(rng)),
-        str(folder / "invented_b.sav"),
-        variable_value_labels={
-            "arm": {0: "Placebo", 1: "Indometacin"},
-            "centre": {1: "Ghent", 2: "Aarhus", 3: "Turin"},
-            "sex": {1: "male", 2: "female"},
-            "day": {0: "before", 1: "day 1", 7: "day 7"},
-            "pancreatitis": {0: "no", 1: "yes"},
-        },
-    )
+    pyreadstat.write_sav(pd.DataFrame(invented_b(rng)),
+                         str(folder / "invented_b.sav"),
+                         variable_value_labels={"arm": {0: "Placebo", 1: "Indometacin"},
+                                                "centre": {1: "Ghent", 2: "Aarhus", 3: "Turin"},
+                                                "sex": {1: "male", 2: "female"},
+                                                "day": {0: "before", 1: "day 1", 7: "day 7"},
+                                                "pancreatitis": {0: "no", 1: "yes"}})
 
 
 if __name__ == "__main__":

@@ -10,16 +10,14 @@ import yaml
 FORMATS = ["csv", "xlsx", "sav", "dta", "parquet"]
 
 # One trial of MAIR's shape. Codes stand for the labels; the csv and xlsx hold the labels.
-LABELS = {
-    "arm": {0: "RT", 1: "MAIR"},
-    "sex": {1: "female", 2: "male"},
-    "education": {1: "none", 2: "primary", 3: "university"},
-    "own_home": {0: "no", 1: "yes"},
-    "completed_post": {0: "no", 1: "yes"},
-    "preference": {1: "MAIR", 2: "RT", 3: "indifferent"},
-    "relapse": {0: "no", 1: "yes"},
-    "visit": {1: "baseline", 2: "post", 3: "followup"},
-}
+LABELS = {"arm": {0: "RT", 1: "MAIR"},
+          "sex": {1: "female", 2: "male"},
+          "education": {1: "none", 2: "primary", 3: "university"},
+          "own_home": {0: "no", 1: "yes"},
+          "completed_post": {0: "no", 1: "yes"},
+          "preference": {1: "MAIR", 2: "RT", 3: "indifferent"},
+          "relapse": {0: "no", 1: "yes"},
+          "visit": {1: "baseline", 2: "post", 3: "followup"}}
 SCORES = {"fiq": (0, 1, 2), "pcs": (0, 1, 2), "bdnf": (0, 1), "crp": (0, 1)}
 VISITS = ("baseline", "post", "followup")
 
@@ -103,40 +101,30 @@ def declare(shape: str, data: str) -> dict:
             return {"column": name}
         return {"columns": [f"{name}_{t}" if t in SCORES[name] else None for t in range(3)]}
 
-    return {
-        "trial": "a test",
-        "data": data,
-        "participant": "id",
-        **({"visit": "visit"} if shape == "long" else {}),
-        "arm": {"column": "arm", "control": "RT", "treatment": "MAIR"},
-        "visits": list(VISITS),
-        "covariates": ["n_medications", "education", "PCS"],
-        "outcomes": {
-            "FIQ": {**measured("fiq"), "range": [0, 100], "primary": True},
-            "PCS": measured("pcs"),
-        },
-        "biomarkers": {
-            "BDNF": measured("bdnf"),
-            "hs-CRP": {**measured("crp"), "transform": "log"},
-        },
-        "describe": {"biomarkers": "completed_post"},
-        "baseline": [
-            "age",
-            {"name": "sex", "kind": "binary", "level": "female"},
-            "own_home",
-            "education",
-            "FIQ",
-        ],
-        "responders": {"column": "relapse", "better": "no"},
-        "flow": {
-            "assessed": 83,
-            "excluded": {"not eligible": 13, "declined": 6},
-            "other_arms": {"ABCT": 23},
-            "lost": "lost",
-            "sessions": "sessions",
-            "preference": "preference",
-        },
-    }
+    return {"trial": "a test",
+            "data": data,
+            "participant": "id",
+            **({"visit": "visit"} if shape == "long" else {}),
+            "arm": {"column": "arm", "control": "RT", "treatment": "MAIR"},
+            "visits": list(VISITS),
+            "covariates": ["n_medications", "education", "PCS"],
+            "outcomes": {"FIQ": {**measured("fiq"), "range": [0, 100], "primary": True},
+                         "PCS": measured("pcs")},
+            "biomarkers": {"BDNF": measured("bdnf"),
+                           "hs-CRP": {**measured("crp"), "transform": "log"}},
+            "describe": {"biomarkers": "completed_post"},
+            "baseline": ["age",
+                         {"name": "sex", "kind": "binary", "level": "female"},
+                         "own_home",
+                         "education",
+                         "FIQ"],
+            "responders": {"column": "relapse", "better": "no"},
+            "flow": {"assessed": 83,
+                     "excluded": {"not eligible": 13, "declined": 6},
+                     "other_arms": {"ABCT": 23},
+                     "lost": "lost",
+                     "sessions": "sessions",
+                     "preference": "preference"}}
 
 
 def save(content: dict, path: Path) -> Path:
