@@ -58,8 +58,7 @@ opening(t, "reconstruction")
 # 6. **Biomarkers.** Table 4 describes those seen after treatment, its models everyone; the
 #    people not described carry what *B* still lacks.
 #
-# Every decision is on integers or on a rounded number, and work is counted in steps, never in
-# seconds: the same seed gives the same bytes on any machine.
+# Work is counted in steps, never in seconds: the same seed gives the same people.
 
 # %% [markdown]
 # ## What is met
@@ -129,21 +128,6 @@ bullets(*[f"**{one.variable}, {one.arm}, {one.time}: SD {one.printed}.** The mea
         *[f"**{one.variable}, {one.time}: d {one.printed}.** Scores with the printed means and SDs "
           f"have d from {one.low:.4f} to {one.high:.4f}, by the correction that other rows follow."
           for one in plausible.d_bounds(look, t, spec).itertuples()])
-
-# %% [markdown]
-# Scales of few points cannot pass a test of normality, whatever the people.
-
-# %%
-coarse = [name for name in spec["outcomes"] for one in results.records(
-    rows, variable=name, method="generated")
-    if one.p_normal_min <= 0.05 and t.variable(name).range[1] - t.variable(name).range[0] <= 10]
-for name in coarse:
-    bullets(*[f"**{name}, {one.time}.** Of {one.ways:,} ways to place whole scores with the "
-              f"printed moments, the one nearest to a normal curve has Lilliefors p = {one.p:.2g}."
-              for one in plausible.normality_bound(look, spec, name).itertuples()],
-            *[f"**{name}, {one.arm}, {one.time}.** Each of {one.ways} ways to place whole scores "
-              f"with the printed moments has {one.fewest} or more beyond 10 % at an extreme."
-              for one in plausible.heap_bound(look, spec, name).itertuples()])
 
 # %% [markdown]
 # ## What it may be used for, and what not

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from mair.published.rounding import SLACK, Interval, decimals, values
+from mair.published.rounding import Interval, decimals, values
 
 DUST = 1e-7  # relative to a grain
 EXACT = 500  # n times the grains of the scale: up to here all is enumerated
@@ -54,7 +54,7 @@ def squares(sd: Interval, total: int, n: int, grain: float, most: float = math.i
     around = total**2 / n
     low = max(around + (n - 1) * (max(0.0, sd.low) / grain) ** 2, least)
     high = min(around + (n - 1) * (sd.high / grain) ** 2, largest)
-    slack = SLACK * max(1.0, around)
+    slack = max(1e-6, 1e-14 * around)  # of binary arithmetic; the sums are whole
     first = math.ceil(low - slack)
     return range(first + (first - total) % 2, math.floor(high + slack) + 1, 2)
 

@@ -13,7 +13,14 @@ from mair.published import numbers
 from mair.results import KEYS
 from mair.stats import mixed, smallsample
 from mair.studies import cohort
-from mair.studies.cohort import blood, crew, integers, likelihood, plausible, targets, verdicts
+from mair.studies.cohort import (
+    allocation,
+    integers,
+    likelihood,
+    plausible,
+    targets,
+    verdicts,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 VISITS = ["baseline", "post", "followup"]
@@ -48,7 +55,7 @@ def model(frame):
                          new * (when == 2), frame["drugs"].to_numpy(float)[who]])  # fmt: skip
     fit = mixed.random_intercept(y[who, when], X.astype(float), who)
     found = smallsample.contrast(fit, np.eye(7)[4:])
-    return {k: [getattr(found, k)[i] for k in ("estimate", "se", "z", "p")]
+    return {k: [getattr(found, k)[i] for k in ("estimate", "se", "t", "p")]
             for i, k in enumerate(("post", "followup", "drugs"))}  # fmt: skip
 
 
@@ -88,13 +95,13 @@ def printed(frame):
     return pd.DataFrame(rows, columns=[*KEYS, "printed", "source", "note"])
 
 
-def crew_of(people):
+def allocation_of(people):
     """The covariate vector of the truth: with another one the search takes longer."""
     arms, m = [], []
     for arm, seen in PATTERNS.items():
-        arms.append(crew.Arm(arm, len(seen), seen.count(3), seen.count(2)))
+        arms.append(allocation.Arm(arm, len(seen), seen.count(3), seen.count(2)))
         m.append(tuple(people.loc[people["arm"] == arm, "drugs"].tolist()))
-    return crew.Crew(tuple(arms), tuple(m))
+    return allocation.Allocation(tuple(arms), tuple(m))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +113,7 @@ def invented():
 def test_an_invented_trial_is_printed_again_by_other_people(invented):
     people, table = invented
     assert model(people)["drugs"][3] < 0.05, "the invented paper says so"
-    made = cohort.generate(table, SPEC, 1, crew_of(people))
+    made = cohort.generate(table, SPEC, 1, allocation_of(people))
     again = printed(made)
     assert again["printed"].tolist() == table["printed"].tolist()
     columns = [f"score_{v}" for v in VISITS]
@@ -143,15 +150,15 @@ def sums(frame):
 def test_the_likelihood_is_the_mixed_models(invented):
     people, _ = invented
     arms, wanted = sums(people), model(people)
-    q = arms[0][0].totals2 + arms[1][0].totals2
-    c = arms[0][0].mt + arms[1][0].mt
+    q, c = (sum(getattr(arm[0], sum_) for arm in arms) for sum_ in ("totals2", "mt"))
+    arms = [[arm[0]._replace(totals2=0.0, mt=0.0), *arm[1:]] for arm in arms]
     fit = likelihood.fitted(arms, 3, q, c)
     for k, visit in enumerate(VISITS[1:]):
         assert fit.b[k] == pytest.approx(wanted[visit][0], rel=1e-8)
         assert fit.se[k] == pytest.approx(wanted[visit][1], rel=1e-8)
     assert fit.slope == pytest.approx(wanted["drugs"][0], rel=1e-8)
     assert fit.slope_se == pytest.approx(wanted["drugs"][1], rel=1e-8)
-    back = likelihood.implied(arms, 3, fit.ratio, fit.slope)
+    back = likelihood.implied(likelihood.Sums(arms, 3), fit.ratio, fit.slope)
     assert (back.totals2, back.mt) == pytest.approx((q, c), rel=1e-7)
 
 
@@ -182,7 +189,7 @@ def test_two_printed_sds_are_impossible():
         ["CGI-S", "MAIR", "post"], ["HADS-D", "MAIR", "followup"]]
     # all 19 scores from 1 to 7 with the printed mean: no sum of squares prints 0.86
     squares = {q for q in range(72, 19 * 49) if (q - 72) % 2 == 0}
-    sds = {round(targets.spread(72, q, 19), 2) for q in squares if q * 19 >= 72 * 72}
+    sds = {round(targets.sd_of(72, q, 19), 2) for q in squares if q * 19 >= 72 * 72}
     assert 0.86 not in sds and 0.85 in sds
 
 
@@ -194,12 +201,8 @@ def test_a_p_value_is_an_interval_of_z():
 
 
 def test_a_split_is_the_flattest():
-    assert crew.split(13, 25, 15) == [0] * 7 + [1] * 4 + [2] * 3 + [3]
-    assert crew.split(3, 4, 3) is None
-
-
-def test_skewness_is_that_of_the_sample():
-    assert blood.skewness([1.0, 1.0, 1.0, 5.0]) == pytest.approx(1.154701, abs=1e-6)
+    assert allocation.split(13, 25, 15) == [0] * 7 + [1] * 4 + [2] * 3 + [3]
+    assert allocation.split(3, 4, 3) is None
 
 
 def test_every_unmet_number_is_proven(trial_of_cohort):
@@ -273,15 +276,16 @@ def test_cells_that_no_mean_covers_are_held_by_the_model():
         assert worst(swapped) > 1, name
 
 
-CREW = {"RT": (0, 0, 1, 2), "MAIR": (1, 2, 2)}  # dropouts' medications that the search finds
+DROPOUTS = {"RT": (0, 0, 1, 2), "MAIR": (1, 2, 2)}  # dropouts' medications that the search finds
 
 
 def test_a_part_of_the_committed_file_is_made_again():
     published, spec = numbers.read(), cohort.specification()
     look = numbers.Lookup(published)
-    arms = crew.sizes(look, spec)
-    found = next(c for c in crew.candidates(look, spec, arms) if c[:2] == tuple(CREW.values()))
-    own = crew.Crew(arms, ((*found[2], *found[0]), (*found[3], *found[1])))
+    arms = allocation.sizes(look, spec)
+    found = next(c for c in allocation.candidates(look, spec, arms)
+                 if c[:2] == tuple(DROPOUTS.values()))
+    own = allocation.Allocation(arms, ((*found[2], *found[0]), (*found[3], *found[1])))
     kept = ("HADS-A", "EQ-VAS")
     small = spec | {"outcomes": {k: v for k, v in spec["outcomes"].items() if k in kept},
                     "biomarkers": {"BDNF": spec["biomarkers"]["BDNF"]}}

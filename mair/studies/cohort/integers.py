@@ -4,46 +4,46 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from statistics import NormalDist
+
+import numpy as np
+from scipy.special import ndtri
 
 WALK = 20_000  # steps of one attempt
 JITTER = 0.35  # of the start, in SDs
 
 
 def normal(rng) -> float:
-    """A nearly normal deviate from twelve uniform ones: no logarithm, the same bits anywhere."""
-    total = -6.0
-    for value in rng.random(12).tolist():
-        total += value
-    return total
+    """A nearly normal deviate: twelve uniform ones less 6."""
+    return sum(rng.random(12).tolist(), -6.0)
 
 
 @cache
 def quantiles(n: int) -> tuple[float, ...]:
-    """Normal quantiles at (i - 1/2) / n, rounded so that they are the same everywhere."""
-    return tuple(round(NormalDist().inv_cdf((i + 0.5) / n), 9) for i in range(n))
+    """Normal quantiles at (i - 1/2) / n."""
+    return tuple(ndtri((np.arange(n) + 0.5) / n).tolist())
 
 
 def sample(rng, n: int, total: int, squares: int, low: int, high: int,
            shape=None, jitter: float = JITTER) -> list[int] | None:
     """``n`` integers in [low, high] with this sum and sum of squares, sorted; None if not found.
 
-    Starts near ``shape`` (standardised, by default normal) and moves pairs together or apart;
-    every decision is on integers.
+    Starts from ``shape`` (standardised quantiles, by default normal) with ``jitter`` (in SDs)
+    and moves pairs together or apart.
     """
     sd = math.sqrt(max(0.0, (squares - total * total / n) / max(1, n - 1)))
-    start = shape or quantiles(n)
-    x = [min(high, max(low, round(total / n + sd * (q + jitter * normal(rng))))) for q in start]
+    x = [min(high, max(low, round(total / n + sd * (q + jitter * normal(rng)))))
+         for q in shape or quantiles(n)]
     for _ in range(WALK):
         gap = total - sum(x)
         if gap == 0:
-            break
+            return _squared(rng, x, squares, low, high)
         i = int(rng.integers(n))
         x[i] = min(high, max(low, x[i] + (gap if abs(gap) < 2 else gap // max(2, n // 2) or 1)))
-    return _square(rng, x, squares, low, high) if sum(x) == total else None
+    return None
 
 
-def _square(rng, x, squares, low, high):
+def _squared(rng, x, squares, low, high):
+    """Pairs moved together or apart until the sum of squares is met."""
     gap = squares - sum(v * v for v in x)
     n, widest = len(x), max(1, (max(x) - min(x)) // 4)
     for _ in range(WALK // 500):
@@ -59,29 +59,25 @@ def _square(rng, x, squares, low, high):
                 x[i] += step
                 x[j] -= step
                 gap -= change
-    return sorted(x) if gap == 0 else _finish(x, gap, low, high)
+    return sorted(x) if gap == 0 else _finished(x, gap, low, high)
 
 
-def _finish(x, gap, low, high):
-    """The last gap by one move of two pairs at most."""
-    n = len(x)
+def _finished(x, gap, low, high):
+    """The last gap by one move of two pairs at most; None where none closes it."""
+    n, by_change = len(x), {}
     moves = [(2 * s * (x[i] - x[j] + s), i, j, s) for i in range(n) for j in range(n)
              for s in (1, 2, 3) if i != j and x[i] + s <= high and x[j] - s >= low]
-    by_change = {}
     for move in moves:
         by_change.setdefault(move[0], []).append(move)
     for change, i, j, s in moves:
-        if change == gap:
-            x[i] += s
-            x[j] -= s
+        last = [] if change == gap else next(
+            ([(k, m, t)] for _, k, m, t in by_change.get(gap - change, ())
+             if len({i, j, k, m}) == 4), None)
+        if last is not None:
+            for up, down, step in [(i, j, s), *last]:
+                x[up] += step
+                x[down] -= step
             return sorted(x)
-        for _, k, m, t in by_change.get(gap - change, ()):
-            if len({i, j, k, m}) == 4:
-                x[i] += s
-                x[j] -= s
-                x[k] += t
-                x[m] -= t
-                return sorted(x)
     return None
 
 
@@ -99,19 +95,13 @@ def tuples(k: int, total: int, squares: int, low: int, high: int) -> list[tuple[
 
 def counts(n: int, total: int, squares: int, low: int, high: int) -> list[tuple[int, ...]]:
     """Every way to place ``n`` people on low..high with these sums: people by value."""
+    if low == high:
+        return [(n,)] if (n * low, n * low * low) == (total, squares) else []
     found = []
-
-    def place(value, n, total, squares, done):
-        if value == high:
-            if n * value == total and n * value * value == squares:
-                found.append((*done, n))
-            return
-        for k in range(n + 1):
-            left, rest, sq = n - k, total - k * value, squares - k * value * value
-            if sq < 0 or rest < 0:
-                break
-            if left * (value + 1) <= rest <= left * high and sq * left >= rest * rest:
-                place(value + 1, left, rest, sq, (*done, k))
-
-    place(low, n, total, squares, ())
+    for k in range(n + 1):
+        left, rest, square = n - k, total - k * low, squares - k * low * low
+        if square < 0 or rest < 0:
+            break
+        if left * (low + 1) <= rest <= left * high and square * left >= rest * rest:
+            found += [(k, *way) for way in counts(left, rest, square, low + 1, high)]
     return found

@@ -2,46 +2,26 @@
 
 Fixed effects are a mean for each arm and visit and one slope of a person-level covariate, so
 the arms separate given the slope. People who share a pattern of observed visits enter through
-`Group` alone: completers through the sum of their squared totals and of covariate x total.
-Only + - * / on Python floats or, element by element, on numpy arrays, in a fixed order: the
-same bits on every machine, and no logarithm anywhere (the root of the score is sought).
+their sums alone; completers through the sum of their squared totals and of covariate x total,
+which `implied` solves for. `mair.stats.mixed` fits the same model from rows; a test compares.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
 
-STEPS = 60  # of bisection
-
-
-def added(values):
-    """Sum from left to right (the built-in one compensates in some versions of Python)."""
-    total = 0.0
-    for value in values:
-        total = total + value
-    return total
+HIGHEST = 64.0  # ratio of variances
 
 
-@dataclass(frozen=True)
-class Group:
-    """People of one arm with the same observed visits; any number may be an array.
+class Group(NamedTuple):
+    """People of one arm with the same observed visits; any sum may be an array over draws.
 
-    Attributes
-    ----------
-    visits : tuple of int
-    n : int
-    sums : tuple
-        Of the scores, by visit of ``visits``.
-    squares : float
-        Sum of all squared scores.
-    totals2 : float
-        Sum over people of the squared total of their scores.
-    m, m2 : float
-        Sum of the covariate and of its square.
-    mt : float
-        Sum of covariate x total.
+    ``visits``; ``n`` people; ``sums`` of the scores by visit of ``visits``; ``squares``, the sum
+    of all squared scores; ``totals2``, the sum over people of the squared total of their scores;
+    ``m, m2``, sums of the covariate and of its square; ``mt``, the sum of covariate x total.
     """
 
     visits: tuple[int, ...]
@@ -54,193 +34,158 @@ class Group:
     mt: float
 
 
-@dataclass(frozen=True)
-class Fit:
-    """``b, se`` by later visit; ``slope, slope_se`` of the covariate; ``residual`` variance;
-    ``ratio`` of variances; ``totals2, mt`` of the complete group that give this fit."""
+class Fit(NamedTuple):
+    """``b, se`` by later visit; ``slope, slope_se`` of the covariate; ``ratio`` of variances;
+    ``totals2, mt`` of the completers of both arms that give this fit."""
 
-    b: tuple
-    se: tuple
-    slope: float
-    slope_se: float
-    residual: float
-    ratio: float
-    totals2: float
-    mt: float
+    b: np.ndarray
+    se: np.ndarray
+    slope: np.ndarray
+    slope_se: np.ndarray
+    ratio: np.ndarray
+    totals2: np.ndarray
+    mt: np.ndarray
 
 
-def solved(a, *rhs):
-    """Gaussian elimination of a small positive matrix (lists of lists) on right-hand sides."""
-    n = len(a)
-    a = [[*row, *(r[i] for r in rhs)] for i, row in enumerate(a)]
-    for i in range(n):
-        for j in range(i + 1, n):
-            f = a[j][i] / a[i][i]
-            a[j] = [x - f * y for x, y in zip(a[j], a[i], strict=True)]
-    out = []
-    for k in range(n, n + len(rhs)):
-        x = [0.0] * n
-        for i in reversed(range(n)):
-            rest = a[i][k]
-            for j in range(i + 1, n):
-                rest = rest - a[i][j] * x[j]
-            x[i] = rest / a[i][i]
-        out.append(x)
-    return out
-
-
-@dataclass(frozen=True)
-class _Arm:
-    """What one arm adds at one variance ratio: means of score and covariate, products."""
-
-    mu_y: list
-    mu_m: list
-    var: tuple  # of mean(t) - mean(0), over the residual variance
-    yy: float
-    my: float
-    mm: float
-    d_logdet: float
-
-
-def _arm(groups, visits: int, ratio) -> _Arm:
-    a = [[0.0] * visits for _ in range(visits)]
-    y, m = [0.0] * visits, [0.0] * visits
-    yy = my = mm = 0.0
-    for g in groups:
-        k = len(g.visits)
-        free = 1 / (1 + k * ratio)
-        w = ratio * free
-        total = added(g.sums)
-        for i, t in enumerate(g.visits):
-            a[t][t] = a[t][t] + g.n
-            for u in g.visits:
-                a[t][u] = a[t][u] - g.n * w
-            y[t] = y[t] + g.sums[i] - w * total
-            m[t] = m[t] + g.m * free
-        yy = yy + g.squares - w * g.totals2
-        my = my + g.mt * free
-        mm = mm + g.m2 * k * free
-    unit = [[float(i == j) for i in range(visits)] for j in range(visits)]
-    mu_y, mu_m, *inverse = solved(a, y, m, *unit)
-    for t in range(visits):
-        yy, my, mm = yy - y[t] * mu_y[t], my - m[t] * mu_y[t], mm - m[t] * mu_m[t]
-    d = 0.0
-    for g in groups:
-        dw = 1 / ((1 + len(g.visits) * ratio) * (1 + len(g.visits) * ratio))
-        d = d - g.n * dw * added(inverse[t][u] for t in g.visits for u in g.visits)
-    var = tuple(inverse[t][t] + inverse[0][0] - 2 * inverse[0][t] for t in range(1, visits))
-    return _Arm(mu_y, mu_m, var, yy, my, mm, d)
-
-
-@dataclass(frozen=True)
-class _At:
-    """Both arms at one ratio."""
-
-    arms: tuple[_Arm, _Arm]
-    n: int
-    ratio: float
-    score_fixed: float  # the part of the score that holds no score values
-
-
-def _at(arms, visits: int, ratio) -> _At:
-    parts = tuple(_arm(groups, visits, ratio) for groups in arms)
-    mm = parts[0].mm + parts[1].mm
-    rows, fixed = 0, parts[0].d_logdet + parts[1].d_logdet
-    for part, groups in zip(parts, arms, strict=True):
-        for g in groups:
-            k = len(g.visits)
-            free = 1 / (1 + k * ratio)
-            rows += g.n * k
-            center = added(part.mu_m[t] for t in g.visits)
-            spread = k * k * g.m2 - 2 * k * center * g.m + g.n * center * center
-            fixed = fixed + g.n * k * free - free * free * spread / mm
-    return _At(parts, rows, ratio, fixed)
-
-
-def _residuals(at: _At, arms, slope):
-    """Residual sum of squares, and its derivative by the ratio (both negative parts too)."""
-    yy = at.arms[0].yy + at.arms[1].yy
-    my = at.arms[0].my + at.arms[1].my
-    mm = at.arms[0].mm + at.arms[1].mm
-    rest = yy - 2 * slope * my + slope * slope * mm
-    change = 0.0
-    for part, groups in zip(at.arms, arms, strict=True):
-        for g in groups:
-            k = len(g.visits)
-            free = 1 / (1 + k * at.ratio)
-            center = added(part.mu_y[t] - slope * part.mu_m[t] for t in g.visits)
-            total = added(g.sums)
-            square = (g.totals2 - 2 * center * total - 2 * slope * k * g.mt + g.n * center * center
-                      + 2 * center * slope * k * g.m + slope * slope * k * k * g.m2)
-            change = change - free * free * square
-    return rest, change
-
-
-def _finish(at: _At, slope, rest, totals2, mt) -> Fit:
-    control, treated = at.arms
-    mm = control.mm + treated.mm
-    residual = rest / (at.n - 2 * len(control.mu_y) - 1)
-    residual = np.where(residual > 0, residual, np.nan)  # no data give such a ratio and slope
-    b, se = [], []
-    for t in range(1, len(control.mu_y)):
-        raw, shift = ((x(treated)[t] - x(treated)[0]) - (x(control)[t] - x(control)[0])
-                      for x in (lambda p: p.mu_y, lambda p: p.mu_m))
-        b.append(raw - slope * shift)
-        variance = treated.var[t - 1] + control.var[t - 1] + shift * shift / mm
-        se.append(np.sqrt(residual * variance))
-    return Fit(tuple(b), tuple(se), slope, np.sqrt(residual / mm), residual, at.ratio, totals2, mt)
-
-
-def implied(arms, visits: int, ratio, slope) -> Fit:
-    """The fit with a wanted variance ratio and slope, and the sums that give it.
-
-    The score equation is linear in the complete group's sum of squared totals, and the slope
-    in its sum of covariate x total, so both are solved for.
+class Sums:
+    """All that the likelihood needs of two arms.
 
     Parameters
     ----------
     arms : pair of lists of Group
-        Control, treatment. The first group of each holds the completers; their ``totals2``
-        and ``mt`` are ignored.
+        Control, treatment; sums that are arrays have one shape, of draws.
     visits : int
-    ratio, slope : float or array
 
-    Returns
-    -------
-    Fit
-        ``totals2`` and ``mt`` are sums over the completers of both arms.
+    Attributes
+    ----------
+    rows : array (..., 2, V + 2, V + 2)
+        Of each arm, cross products summed over rows of the V indicators of visits, the score
+        and the covariate.
+    people : array (V, ..., 2, V + 2, V + 2)
+        Cross products of people's totals of these, by their number of visits from 1 to V.
+    n : array (V,)
+        People, by their number of visits.
     """
-    k = visits
-    free = 1 / (1 + k * ratio)
-    w, dw = ratio * free, free * free
-    blank = [[replace(groups[0], totals2=0.0, mt=0.0), *groups[1:]] for groups in arms]
-    at = _at(blank, visits, ratio)
-    mm, my = (getattr(at.arms[0], x) + getattr(at.arms[1], x) for x in ("mm", "my"))
-    mt = (slope * mm - my) / free
-    filled = [[replace(blank[0][0], mt=mt), *blank[0][1:]], blank[1]]
-    at = _at(filled, visits, ratio)
-    rest, change = _residuals(at, filled, slope)
-    nu = at.n - 2 * visits - 1
-    totals2 = (at.score_fixed * rest + nu * change) / (at.score_fixed * w + nu * dw)
-    return _finish(at, slope, rest - w * totals2, totals2, mt)
+
+    def __init__(self, arms, visits: int):
+        shape, v = np.shape(arms[0][0].sums[0]), visits
+        self.visits, self.n = v, np.zeros(v)
+        self.rows = np.zeros((*shape, 2, v + 2, v + 2))
+        self.people = np.zeros((v, *self.rows.shape))
+        for a, groups in enumerate(arms):
+            for g in groups:
+                k, rows = len(g.visits), self.rows[..., a, :, :]
+                self.n[k - 1] += g.n
+                people = self.people[k - 1][..., a, :, :]
+                for t, own in zip(g.visits, g.sums, strict=True):
+                    rows[..., t, t] += g.n
+                    rows[..., t, v] += own
+                    rows[..., t, v + 1] += g.m
+                    people[..., t, list(g.visits)] += g.n
+                    people[..., t, v] += sum(g.sums)
+                    people[..., t, v + 1] += k * g.m
+                rows[..., v, v] += g.squares
+                rows[..., v, v + 1] += g.mt
+                rows[..., v + 1, v + 1] += k * g.m2
+                people[..., v, v] += g.totals2
+                people[..., v, v + 1] += k * g.mt
+                people[..., v + 1, v + 1] += k * k * g.m2
+        self.df = self.n @ np.arange(1, v + 1) - 2 * v - 1
+
+
+class At:
+    """The likelihood at some ratios of variances, with derivatives by the ratio.
+
+    With the means by arm and visit eliminated, ``cross`` (..., 2, 2) holds the products of score
+    and covariate left; the residual sum of squares at a slope follows from them.
+    """
+
+    def __init__(self, sums: Sums, ratio):
+        v, k = sums.visits, np.arange(1, sums.visits + 1)
+        self.sums, self.ratio = sums, np.asarray(ratio, float)
+        free = 1 / (1 + np.multiply.outer(k, self.ratio))
+        self.free, self.w, self.dw = free[-1], self.ratio * free[-1], free[-1] ** 2
+        whole = sums.rows - _added(self.ratio * free, sums.people)
+        change = -_added(free * free, sums.people)
+        self.inverse = np.linalg.inv(whole[..., :v, :v])
+        self.means = means = self.inverse @ whole[..., :v, v:]
+        across = np.swapaxes(means, -1, -2)
+        moved = across @ change[..., :v, v:]
+        self.cross = (whole[..., v:, v:] - across @ whole[..., :v, v:]).sum(-3)
+        self.change = (change[..., v:, v:] - moved - np.swapaxes(moved, -1, -2)
+                       + across @ change[..., :v, :v] @ means).sum(-3)
+        self.fixed = (np.einsum("...aij,...aji->...", self.inverse, change[..., :v, :v])
+                      + self.change[..., 1, 1] / self.cross[..., 1, 1]
+                      + _added(free, k * sums.n, 0))
+
+    @property
+    def slope(self):
+        """The best slope."""
+        return self.cross[..., 0, 1] / self.cross[..., 1, 1]
+
+    def residual(self, slope):
+        """Residual sum of squares at a slope, and its derivative."""
+        return tuple(x[..., 0, 0] - 2 * slope * x[..., 0, 1] + slope * slope * x[..., 1, 1]
+                     for x in (self.cross, self.change))
+
+    @property
+    def score(self):
+        """The derivative of minus twice the profiled restricted log likelihood."""
+        rest, change = self.residual(self.slope)
+        return self.fixed + self.sums.df * change / rest
+
+    def fit(self, slope, rest, totals2, mt) -> Fit:
+        """The fit at a slope with its residual sum of squares; nan where that is negative."""
+        variance, mm = np.where(rest > 0, rest, np.nan) / self.sums.df, self.cross[..., 1, 1]
+        raw, shift = np.moveaxis(np.diff(self.means[..., 1:, :] - self.means[..., :1, :], axis=-3)[
+            ..., 0, :, :], (-1, -2), (0, 1))
+        diagonal = np.diagonal(self.inverse, axis1=-2, axis2=-1)
+        var = diagonal[..., 1:] + diagonal[..., :1] - 2 * self.inverse[..., 0, 1:]
+        var = np.moveaxis(var.sum(-2), -1, 0) + shift * shift / mm
+        return Fit(raw - slope * shift, np.sqrt(variance * var), slope, np.sqrt(variance / mm),
+                   self.ratio, totals2, mt)
+
+
+def _added(weights, parts, axes=3):
+    """Sum over the numbers of visits of weight x part, whose last ``axes`` are no draws."""
+    return sum(w[(..., *(None,) * axes)] * part for w, part in zip(weights, parts, strict=True))
+
+
+def implied(sums: Sums, ratio, slope) -> Fit:
+    """The fit with a wanted variance ratio and slope, and the sums that give it.
+
+    The score equation is linear in the completers' sum of squared totals, and the slope in
+    their sum of covariate x total, so both are solved for.
+
+    Parameters
+    ----------
+    sums : Sums
+        Without the completers' ``totals2`` and ``mt``.
+    ratio, slope : float or array
+    """
+    at = At(sums, ratio)
+    mt = (slope * at.cross[..., 1, 1] - at.cross[..., 0, 1]) / at.free
+    rest, change = (x - 2 * slope * d for x, d in zip(
+        at.residual(slope), (mt * at.free, -mt * sums.visits * at.dw), strict=True))
+    totals2 = (at.fixed * rest + sums.df * change) / (at.fixed * at.w + sums.df * at.dw)
+    return at.fit(slope, rest - at.w * totals2, totals2, mt)
 
 
 def fitted(arms, visits: int, totals2: float, mt: float) -> Fit:
-    """The REML fit for given sums of the completers (scalars only), by bisection."""
-    arms = [[replace(arms[0][0], totals2=totals2, mt=mt), *arms[0][1:]],
-            [replace(arms[1][0], totals2=0.0, mt=0.0), *arms[1][1:]]]
+    """The REML fit for given sums of the completers (scalars only).
 
-    def score(ratio):
-        at = _at(arms, visits, ratio)
-        slope = (at.arms[0].my + at.arms[1].my) / (at.arms[0].mm + at.arms[1].mm)
-        rest, change = _residuals(at, arms, slope)
-        nu = at.n - 2 * visits - 1
-        return at.score_fixed + nu * change / rest, at, slope, rest
-
-    low, high = 0.0, 64.0
-    if score(low)[0] < 0:
-        for _ in range(STEPS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if score(middle)[0] < 0 else (low, middle)
-    _, at, slope, rest = score(low)
-    return _finish(at, slope, rest, totals2, mt)
+    Parameters
+    ----------
+    arms : pair of lists of Group
+        The first group of each holds the completers, whose own ``totals2`` and ``mt`` are 0.
+    visits : int
+    totals2, mt : float
+        Of the completers of both arms.
+    """
+    first = arms[0][0]._replace(totals2=totals2, mt=mt)
+    sums = Sums([[first, *arms[0][1:]], arms[1]], visits)
+    ratio = 0.0
+    if At(sums, 0.0).score < 0:
+        ratio = brentq(lambda x: float(At(sums, x).score), 0.0, HIGHEST, xtol=1e-15, rtol=1e-14)
+    at = At(sums, ratio)
+    return at.fit(at.slope, at.residual(at.slope)[0], totals2, mt)

@@ -1,90 +1,97 @@
-"""Which of a cell's values belong together: completers paired across visits.
+"""Which of a visit's values belong together: completers paired across visits.
 
-The values of every cell stay as they are, so all means and SDs do; swaps of two people at one
-visit move the two sums that the mixed model sees, and the correlations. The loss is a ratio of
-integers and of correctly rounded roots, and acceptance needs no logarithm: the same on every
-machine.
+The values of every arm and visit stay as they are, so all means and SDs do; swaps of two people
+at one visit move the two sums that the mixed model sees, and the correlations.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
 
 from mair.studies.cohort.integers import normal
-from mair.studies.cohort.unpinned import MARGIN, Outcome, Plan
+from mair.studies.cohort.undescribed import MARGIN, Outcome, Plan
 
 SWAPS = 40_000  # of one attempt
-ATTEMPTS = 8
 TOLERANCE = 0.10  # of a correlation around its target, free of charge
 SHARE = 0.55  # of a person's level that all outcomes have in common
 
 
 @dataclass(frozen=True)
 class Responders:
-    """Counts, by arm, of people who improve by at least each share from visit 0 to ``visit``.
+    """Counts, by share and arm, of people who improve so much from visit 0 to ``visit``.
 
-    ``others`` are the counts among those not completers, already in the printed counts.
+    ``shares`` are percentages of the first score; ``worse`` is 1 where higher is worse, else -1.
     """
 
     visit: int
-    shares: tuple[tuple[int, int], ...]  # numerator, denominator
-    counts: tuple[tuple[int, ...], ...]  # by share, by arm
+    shares: tuple[int, ...]
     worse: int
+    counts: tuple[tuple[int, ...], ...] = ()
 
     def improved(self, before: int, after: int) -> tuple[bool, ...]:
         """Whether a person meets each share, in exact arithmetic."""
-        gain = self.worse * (before - after)
-        return tuple(d * gain >= k * before for k, d in self.shares)
+        return tuple(100 * self.worse * (before - after) >= k * before for k in self.shares)
 
 
-def started(rng, outcome: Outcome, values, m, level, targets) -> list[list[int]]:
-    """A first pairing of one arm: ranks of latent scores with the wanted correlations.
+def started(rng, outcome: Outcome, values, m, level, r: float) -> list[list[int]]:
+    """A first pairing of one arm: ranks of latent scores with the wanted correlation.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    outcome : Outcome
+    values : list of list of int
+        The arm's scores by visit, in any order.
+    m, level : sequence
+        Each person's covariate, and a severity that all outcomes share.
+    r : float
+        Correlation between visits.
 
     Returns
     -------
     list of list of int
         Scores by visit, by person.
     """
-    n = len(m)
-    mean = sum(m) / n
+    n, mean = len(m), sum(m) / len(m)
     sd = math.sqrt(max(1e-9, sum((v - mean) ** 2 for v in m) / (n - 1)))
     z = 1.15 if math.isinf(outcome.slope[1]) else 0.6
     own = [SHARE * level[i] + math.sqrt(1 - SHARE**2) * normal(rng) + z * 0.5 * (v - mean) / sd
            for i, v in enumerate(m)]
     rows = []
-    for t, cell in enumerate(values):
-        r = targets[t]
+    for scores in values:
         latent = [outcome.worse * (math.sqrt(r) * own[i] + math.sqrt(1 - r) * normal(rng))
                   for i in range(n)]
-        order = sorted(range(n), key=lambda i: (latent[i], i))
-        row = [0] * n
-        for i, value in zip(order, sorted(cell), strict=True):
-            row[i] = value
-        rows.append(row)
+        row = np.empty(n, int)
+        row[np.argsort(latent, kind="stable")] = sorted(scores)
+        rows.append(row.tolist())
     return rows
 
 
 class State:
-    """The pairing of both arms, with every sum the loss needs, kept up to date."""
+    """The pairing of both arms, with every sum the loss needs, kept up to date.
+
+    ``q`` and ``c`` are the completers' sums of squared totals and of covariate x total;
+    ``cross`` the products of scores by arm and pair of visits; ``hits`` the responders by arm.
+    """
 
     def __init__(self, outcome: Outcome, plan: Plan, rows, responders, targets):
         self.outcome, self.plan, self.rows, self.responders = outcome, plan, rows, responders
-        self.targets = targets
-        k = outcome.visits
-        self.pairs = [(t, u) for t in range(k) for u in range(t + 1, k)]
-        self.totals = [[sum(row[i] for row in arm) for i in range(len(arm[0]))] for arm in rows]
+        self.pairs, self.targets = list(combinations(range(outcome.visits), 2)), targets
+        arms = [np.array(arm) for arm in rows]
+        self.totals = [arm.sum(0).tolist() for arm in arms]
         self.q = sum(v * v for arm in self.totals for v in arm)
-        self.c = sum(v * x for arm, m in zip(self.totals, outcome.m, strict=True)
-                     for v, x in zip(arm, m, strict=True))
-        self.cross = [{p: sum(x * y for x, y in zip(arm[p[0]], arm[p[1]], strict=True))
-                       for p in self.pairs} for arm in rows]
-        self.scale = []
-        for arm in rows:
-            n = len(arm[0])
-            ss = [math.sqrt(n * sum(v * v for v in row) - sum(row) ** 2) for row in arm]
-            self.scale.append({p: (n, sum(arm[p[0]]) * sum(arm[p[1]]), ss[p[0]] * ss[p[1]])
-                               for p in self.pairs})
+        self.c = sum(int(np.dot(arm, m)) for arm, m in zip(self.totals, outcome.m, strict=True))
+        self.cross = [{(t, u): int(arm[t] @ arm[u]) for t, u in self.pairs} for arm in arms]
+        self.scale = []  # n, product of the sums and of the root sums of squares
+        for arm in arms:
+            n, s = arm.shape[1], arm.sum(1).tolist()
+            ss = [math.sqrt(n * int(row @ row) - total**2)
+                  for row, total in zip(arm, s, strict=True)]
+            self.scale.append({(t, u): (n, s[t] * s[u], ss[t] * ss[u]) for t, u in self.pairs})
         self.hits = [self._hits(a) for a in range(2)]
         self.size = max(1, round(math.sqrt(sum(s[2] / s[0] for s in self.scale[0].values()))))
 
@@ -93,60 +100,85 @@ class State:
             return ()
         found = [self.responders.improved(x, y) for x, y in zip(
             self.rows[arm][0], self.rows[arm][self.responders.visit], strict=True)]
-        return tuple(sum(column) for column in zip(*found, strict=True))
+        return tuple(map(sum, zip(*found, strict=True)))
 
-    def loss(self, q, c, cross, arm, hits):
+    def loss(self, q, c, arm, cross, hits):
         """Distance of the two sums from the plan, correlations and responders from theirs."""
         dq, dc = abs(q - self.plan.totals2), abs(c - self.plan.mt)
         total = dq / (dq + 4.0 * self.size * self.size) + dc / (dc + 2.0 * self.size)
         for a in range(2):
-            own = cross if a == arm else self.cross[a]
+            own, got = (cross, hits) if a == arm else (self.cross[a], self.hits[a])
             for p in self.pairs:
                 n, product, scale = self.scale[a][p]
                 off = abs((n * own[p] - product) / scale - self.targets[a][p]) - TOLERANCE
-                if off > 0:
-                    total += 2.0 * off
-            if self.responders is not None:
-                got = hits if a == arm else self.hits[a]
-                for share, count in zip(self.responders.counts, got, strict=True):
-                    total += 0.3 * abs(count - share[a])
+                total += 2.0 * off if off > 0 else 0.0
+            for by_arm, count in zip(self.responders.counts, got, strict=True) if got else ():
+                total += 0.3 * abs(count - by_arm[a])
         return total
 
+    def now(self):
+        """The sums, and one arm's, as `loss` takes them."""
+        return self.q, self.c, 0, self.cross[0], self.hits[0]
+
+    def swap(self, arm: int, t: int, i: int, j: int):
+        """Swap two people at one visit; the scores alone."""
+        row = self.rows[arm][t]
+        row[i], row[j] = row[j], row[i]
+
     def proposal(self, arm: int, t: int, i: int, j: int):
-        """Sums after swapping two people at one visit; None when nothing changes."""
-        rows = self.rows[arm]
+        """What `loss` takes after a swap; None when nothing changes."""
+        rows, totals, m = self.rows[arm], self.totals[arm], self.outcome.m[arm]
         d = rows[t][j] - rows[t][i]
         if d == 0:
             return None
-        totals, m = self.totals[arm], self.outcome.m[arm]
-        q = self.q + 2 * d * (totals[i] - totals[j] + d)
-        c = self.c + d * (m[i] - m[j])
-        cross = dict(self.cross[arm])
+        cross, hits = dict(self.cross[arm]), self.hits[arm]
         for p in self.pairs:
             if t in p:
-                u = p[0] if p[1] == t else p[1]
-                cross[p] += d * (rows[u][i] - rows[u][j])
-        hits = self.hits[arm]
+                other = rows[p[0] if p[1] == t else p[1]]
+                cross[p] += d * (other[i] - other[j])
         if self.responders is not None and t in (0, self.responders.visit):
-            rows[t][i], rows[t][j] = rows[t][j], rows[t][i]
+            self.swap(arm, t, i, j)
             hits = self._hits(arm)
-            rows[t][i], rows[t][j] = rows[t][j], rows[t][i]
-        return q, c, cross, hits, d
+            self.swap(arm, t, i, j)
+        return (self.q + 2 * d * (totals[i] - totals[j] + d), self.c + d * (m[i] - m[j]), arm,
+                cross, hits)
 
     def accept(self, arm, t, i, j, proposal):
         """Make the swap."""
-        self.q, self.c, self.cross[arm], self.hits[arm], d = proposal
-        rows = self.rows[arm]
-        rows[t][i], rows[t][j] = rows[t][j], rows[t][i]
+        d = self.rows[arm][t][j] - self.rows[arm][t][i]
+        self.q, self.c, _, self.cross[arm], self.hits[arm] = proposal
+        self.swap(arm, t, i, j)
         self.totals[arm][i] += d
         self.totals[arm][j] -= d
 
+    def close(self) -> bool:
+        """Whether both sums are within twice their reach, and all else is as it should be."""
+        plan = self.plan
+        return (abs(self.c - plan.mt) <= 2 * plan.reach[1] + 2
+                and abs(self.q - plan.totals2) <= 2 * plan.reach[0] + 4
+                and self.loss(plan.totals2, plan.mt, *self.now()[2:]) < 0.02)
+
 
 def search(rng, outcome: Outcome, plan: Plan, rows, responders, targets):
-    """Swap until the printed rows are met; the scores by arm, visit and person, or None."""
+    """Swap until the printed rows are met.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    outcome : Outcome
+    plan : Plan
+    rows : list of list of list of int
+        Scores by arm, visit and person, as `started` gives them.
+    responders : Responders or None
+    targets : list of dict
+        As `correlations` gives them.
+
+    Returns
+    -------
+    list of list of list of int, or None
+    """
     state, checked = State(outcome, plan, rows, responders, targets), {}
-    now = state.loss(state.q, state.c, state.cross[0], 0, state.hits[0])
-    sizes = [len(m) for m in outcome.m]
+    now, sizes = state.loss(*state.now()), [len(m) for m in outcome.m]
     for block in range(SWAPS // 1000):
         warmth = 0.12 * max(0.0, 1 - block / 30) * (0.3 + 0.7 * (block % 10 == 0))
         draws = zip(rng.integers(2, size=1000).tolist(),
@@ -155,32 +187,16 @@ def search(rng, outcome: Outcome, plan: Plan, rows, responders, targets):
         for arm, t, (x, y), chance in draws:
             i, j = int(x * sizes[arm]), int(y * sizes[arm])
             proposal = state.proposal(arm, t, i, j) if i != j else None
-            if proposal is None:
+            if proposal is None or (new := state.loss(*proposal)) > now + warmth * chance:
                 continue
-            new = state.loss(*proposal[:3], arm, proposal[3])
-            if new <= now + warmth * chance:
-                state.accept(arm, t, i, j, proposal)
-                now = new
-                if _close(state) and _met(state, checked):
+            state.accept(arm, t, i, j, proposal)
+            now, sums = new, (state.q, state.c)
+            if state.close():
+                if sums not in checked:
+                    checked[sums] = plan.check(outcome, *sums) <= MARGIN + 0.02
+                if checked[sums]:
                     return state.rows
     return None
-
-
-def _close(state: State) -> bool:
-    plan = state.plan
-    if abs(state.c - plan.mt) > 2 * plan.reach[1] + 2:
-        return False
-    if abs(state.q - plan.totals2) > 2 * plan.reach[0] + 4:
-        return False
-    rest = state.loss(plan.totals2, plan.mt, state.cross[0], 0, state.hits[0])
-    return rest < 0.02
-
-
-def _met(state: State, checked: dict) -> bool:
-    key = (state.q, state.c)
-    if key not in checked:
-        checked[key] = state.plan.check(state.outcome, *key) <= MARGIN + 0.02
-    return checked[key]
 
 
 def correlations(outcome: Outcome, plan: Plan, special=None) -> list[dict]:
@@ -188,22 +204,17 @@ def correlations(outcome: Outcome, plan: Plan, special=None) -> list[dict]:
 
     The plan fixes their SD-weighted mean; ``special`` gives those of the first pair by arm.
     """
-    k = outcome.visits
-    pairs = [(t, u) for t in range(k) for u in range(t + 1, k)]
-    left = float(plan.totals2 - sum(q for arm in plan.squares for q in arm))
-    weight, targets = 0.0, []
+    pairs = list(combinations(range(outcome.visits), 2))
+    left, weight, targets = float(plan.totals2 - sum(map(sum, plan.squares))), 0.0, []
     for a, m in enumerate(outcome.m):
-        n, targets_a = len(m), {}
-        sd = [math.sqrt(q - s * s / n) for s, q in zip(plan.sums[a], plan.squares[a], strict=True)]
-        for p in pairs:
-            left -= 2 * plan.sums[a][p[0]] * plan.sums[a][p[1]] / n
-            product = 2 * sd[p[0]] * sd[p[1]]
-            if special and p == pairs[0]:
-                targets_a[p] = special[a]
-                left -= special[a] * product
-            else:
-                targets_a[p] = None
-                weight += product
-        targets.append(targets_a)
-    r = round(left / weight, 6)
-    return [{p: r if v is None else v for p, v in arm.items()} for arm in targets]
+        s, n = plan.sums[a], len(m)
+        sd = [math.sqrt(q - x * x / n) for x, q in zip(s, plan.squares[a], strict=True)]
+        targets.append(dict.fromkeys(pairs))
+        if special:
+            targets[a][pairs[0]] = special[a]
+        for (t, u), r in targets[a].items():
+            product = 2 * sd[t] * sd[u]
+            left -= 2 * s[t] * s[u] / n + (r or 0.0) * product
+            weight += product if r is None else 0.0
+    equal = round(left / weight, 6)
+    return [{p: equal if r is None else r for p, r in arm.items()} for arm in targets]

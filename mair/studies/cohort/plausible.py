@@ -7,15 +7,17 @@ from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtri, ndtr
+from scipy.special import chdtri
+from scipy.stats import skew
 
 from mair.published.numbers import Lookup
+from mair.published.rounding import Interval, image
 from mair.results import Rows
 from mair.sections import measures
 from mair.sections import model as models
 from mair.stats import mixed, normality
+from mair.stats.effects import d_ppc2_of
 from mair.studies.cohort import targets
-from mair.studies.cohort.integers import counts
 from mair.studies.cohort.scores import heaped as heap
 from mair.trial import Trial
 
@@ -53,7 +55,7 @@ def distance(people: pd.DataFrame) -> float:
 
 
 def heaped(trial: Trial, name: str) -> int:
-    """Most people beyond 10 % of a cell at its extremes; ends of the scale are excepted."""
+    """Most people beyond 10 % of an arm at its extremes; ends of the scale are excepted."""
     ends = trial.variable(name).range or (math.nan, math.nan)
     return max(heap(people[visit].tolist(), *ends)
                for people in _complete(trial, name).values() for visit in people)
@@ -113,10 +115,14 @@ def _changes(trial: Trial, name: str) -> dict:
         return {}
     people = list(_complete(trial, name).values())
     change = [p.iloc[:, 1] - p.iloc[:, 0] for p in people]
-    skew = [((x - x.mean()) ** 3).mean() / x.std(ddof=0) ** 3
-            for p in (*people, pd.concat(people)) for _, x in p.items()]
     return {"change_sd": max(float(((c - c.mean()).abs() / c.std()).max()) for c in change),
-            "skewness": max(map(abs, skew))}
+            "skewness": max(float(np.abs(skew(p)).max()) for p in (*people, pd.concat(people)))}
+
+
+def _allowed(look: Lookup, spec: dict, section: str, name: str, arm: str, visit: str, n: int):
+    """The sums that a printed mean and SD of the described allow, and the instrument's steps."""
+    per = round(1 / spec["outcomes"].get(name, {"step": 0.01})["step"])
+    return targets.allowed(*targets.moments(look, section, name, arm, visit), n, per), per
 
 
 def impossible_sds(look: Lookup, spec: dict) -> pd.DataFrame:
@@ -125,103 +131,33 @@ def impossible_sds(look: Lookup, spec: dict) -> pd.DataFrame:
     With ``n`` and the sum given by the mean, the sum of squares is an integer of the sum's
     parity: the two neighbours on either side of what the SD needs are all there is.
 
+    Parameters
+    ----------
+    look : Lookup
+        The published numbers.
+    spec : dict
+        As ``cohort.yaml``.
+
     Returns
     -------
     DataFrame
         ``variable, arm, time, printed, total, below, above``: the neighbouring SDs.
     """
     found = []
-    arms = spec["arms"]
-    for name, own in spec["outcomes"].items():
-        per = round(1 / own["step"])
-        for arm, visit in product(arms, spec["visits"]):
-            n = int(look("outcomes", spec["described"], arm, spec["visits"][0], "described",
-                         statistic="n").value)
-            unseen = own.get("unseen", {})
-            n -= unseen.get("n", 0) if unseen.get("arm") == arm else 0
-            mean, sd = targets.moments(look, "outcomes", name, arm, visit)
-            cell = targets.cell(mean, sd, n, per)
-            if cell.nearest is None:
-                continue
-            total = cell.sums[0]
-            sds = sorted(targets.spread(total, cell.nearest + k, n) / per for k in (-2, 0, 2))
-            below, above = (max((s for s in sds if s < sd.value), default=math.nan),
-                            min((s for s in sds if s > sd.value), default=math.nan))
-            found.append((name, arm, visit, sd.printed, total, below, above))
-    return pd.DataFrame(found, columns=["variable", "arm", "time", "printed", "total", "below",
-                                        "above"])
-
-
-def normality_bound(look: Lookup, spec: dict, name: str) -> pd.DataFrame:
-    """The largest Lilliefors p that any integers with the printed moments of two cells have.
-
-    Every way to place the completers on the scale is enumerated, with every score of the one
-    person seen once more; the mean and SD of all are then fixed, and so is the normal curve.
-
-    Returns
-    -------
-    DataFrame
-        ``time, ways, p``: later visits; ways enumerated, largest p.
-    """
-    own, found = spec["outcomes"][name], []
-    low, high = (int(look("outcomes", name, "overall", "", "declared", statistic=s,
-                          source=spec["source"]).value) for s in ("range_low", "range_high"))
-    values = np.arange(low, high + 1)
-    for visit in spec["visits"][1:]:
-        ways, n = [], []
-        for arm in spec["arms"]:
-            n.append(int(look("outcomes", spec["described"], arm, spec["visits"][0], "described",
-                              statistic="n").value))
-            cell = targets.cell(*targets.moments(look, "outcomes", name, arm, visit), n[-1],
-                                round(1 / own["step"]))
-            ways.append(np.array([c for q in cell.choices(cell.sums[0])
-                                  for c in counts(n[-1], cell.sums[0], q, low, high)]))
-        best, total = 0.0, 0
-        extra = [None] if visit != spec["visits"][1] else values
-        for late in extra:
-            pooled = (ways[0][:, None, :] + ways[1][None, :, :]).reshape(-1, len(values))
-            if late is not None:
-                pooled = pooled + (values == late)
-            best = max(best, _largest_p(pooled, values))
-            total += len(pooled)
-        found.append((visit, total, best))
-    return pd.DataFrame(found, columns=["time", "ways", "p"])
-
-
-def _largest_p(pooled, values) -> float:
-    """Largest Lilliefors p over rows of counts by value; mean and SD are the same in each."""
-    n = int(pooled[0].sum())
-    mean = (pooled[0] * values).sum() / n
-    sd = math.sqrt((pooled[0] * (values - mean) ** 2).sum() / (n - 1))
-    curve = ndtr((values - mean) / sd)
-    upto = pooled.cumsum(axis=1) / n
-    before = upto - pooled / n
-    d = np.where(pooled > 0, np.maximum(upto - curve, curve - before), 0).max(axis=1)
-    return normality.lilliefors_p(float(d.min()), n)
-
-
-def heap_bound(look: Lookup, spec: dict, name: str) -> pd.DataFrame:
-    """Cells of a coarse scale that any whole scores with the printed moments heap.
-
-    Returns
-    -------
-    DataFrame
-        ``arm, time, ways, fewest``: fewest people beyond 10 % at the cell's extremes, not 0.
-    """
-    found = []
-    low, high = (int(look("outcomes", name, "overall", "", "declared", statistic=s,
-                          source=spec["source"]).value) for s in ("range_low", "range_high"))
-    for arm, visit in product(spec["arms"], spec["visits"]):
+    for (name, own), arm, visit in product(spec["outcomes"].items(), spec["arms"], spec["visits"]):
         n = int(look("outcomes", spec["described"], arm, spec["visits"][0], "described",
                      statistic="n").value)
-        cell = targets.cell(*targets.moments(look, "outcomes", name, arm, visit), n)
-        ways = [[v for v, k in enumerate(way, low) for _ in range(k)]
-                for q in cell.choices(cell.sums[0])
-                for way in counts(n, cell.sums[0], q, low, high)]
-        fewest = min(heap(x, low, high) for x in ways)
-        if fewest:
-            found.append((arm, visit, len(ways), fewest))
-    return pd.DataFrame(found, columns=["arm", "time", "ways", "fewest"])
+        unseen = own.get("unseen", {})
+        n -= unseen.get("n", 0) if unseen.get("arm") == arm else 0
+        allowed, per = _allowed(look, spec, "outcomes", name, arm, visit, n)
+        if allowed.nearest is not None:
+            sd, total = targets.moments(look, "outcomes", name, arm, visit)[1], allowed.sums[0]
+            sds = [float(targets.sd_of(total, allowed.nearest + k, n)) / per for k in (-2, 0, 2)]
+            found.append((name, arm, visit, sd.printed, total,
+                          max((s for s in sds if s < sd.value), default=math.nan),
+                          min((s for s in sds if s > sd.value), default=math.nan)))
+    return pd.DataFrame(found, columns=["variable", "arm", "time", "printed", "total", "below",
+                                        "above"])
 
 
 def d_bounds(look: Lookup, trial: Trial, spec: dict) -> pd.DataFrame:
@@ -230,6 +166,15 @@ def d_bounds(look: Lookup, trial: Trial, spec: dict) -> pd.DataFrame:
     Morris's d_ppc2 with its factor is monotone in each mean and SD, so the corners bound it:
     of the rounding intervals, for whole-number scores of the means and SDs that these have.
 
+    Parameters
+    ----------
+    look : Lookup
+        The published numbers.
+    trial : Trial
+        Whose numbers of people are taken.
+    spec : dict
+        As ``cohort.yaml``.
+
     Returns
     -------
     DataFrame
@@ -237,36 +182,23 @@ def d_bounds(look: Lookup, trial: Trial, spec: dict) -> pd.DataFrame:
     """
     found = []
     for section in measures.SECTIONS:
-        for name in measures.variables(trial, section):
-            for visit in measures.later(trial, name):
-                key = (section, name, "difference", visit, "d_ppc2", "d")
-                if key not in look:
-                    continue
-                low, high = _d_interval(look, section, name, trial, visit, spec)
-                printed = look(*key[:-1], statistic="d")
-                if high < printed.value - printed.half or low > printed.value + printed.half:
-                    found.append((name, visit, printed.printed, low, high))
+        for name, visit in [(one, visit) for one in measures.variables(trial, section)
+                            for visit in measures.later(trial, one)]:
+            key = (section, name, "difference", visit, "d_ppc2")
+            if (*key, "d") not in look:
+                continue
+            box, n = [], []
+            for arm in reversed(trial.arms):
+                n.append(int(trial.described(name)[trial.arm == arm].sum()))
+                before, after = (_allowed(look, spec, section, name, arm, v, n[-1])[0]
+                                 for v in (trial.reference, visit))
+                sds = [float(targets.sd_of(*pair, n[-1])) for pair in before.pairs()]
+                box += [Interval(before.sums[0] / n[-1], before.sums[-1] / n[-1]),
+                        Interval(min(sds), max(sds)),
+                        Interval(after.sums[0] / n[-1], after.sums[-1] / n[-1])]
+            bounds = image(lambda *six, n=n: d_ppc2_of((n[0], *six[:3]), (n[1], *six[3:])).estimate,
+                           *box)
+            printed = look(*key, statistic="d")
+            if not bounds.meets(printed.values):
+                found.append((name, visit, printed.printed, bounds.low, bounds.high))
     return pd.DataFrame(found, columns=["variable", "time", "printed", "low", "high"])
-
-
-def _d_interval(look, section, name, trial, visit, spec) -> tuple[float, float]:
-    """Least and largest d with n as the data have it."""
-    change, variances, n = [0.0, 0.0], [0.0, 0.0], []
-    own = spec["outcomes"].get(name) or {"step": 0.01}
-    for sign, arm in zip((-1, 1), trial.arms, strict=True):
-        n.append(int(trial.described(name)[trial.arm == arm].sum()))
-        after, before = (targets.cell(*targets.moments(look, section, name, arm, v), n[-1],
-                                      round(1 / own["step"])) for v in (visit, trial.reference))
-        ends = [(x.sums[0] * own["step"] / x.n, x.sums[-1] * own["step"] / x.n)
-                for x in (after, before)]
-        least, most = ends[0][0] - ends[1][1], ends[0][1] - ends[1][0]
-        change = [change[0] + min(sign * least, sign * most),
-                  change[1] + max(sign * least, sign * most)]
-        sds = [targets.spread(s, q, before.n) * own["step"]
-               for s in before.sums for q in before.choices(s)]
-        variances = [v + (n[-1] - 1) * sd**2
-                     for v, sd in zip(variances, (min(sds), max(sds)), strict=True)]
-    df = sum(n) - 2
-    factor = 1 - 3 / (4 * df - 1)
-    corners = [factor * c / math.sqrt(v / df) for c in change for v in variances]
-    return min(corners), max(corners)

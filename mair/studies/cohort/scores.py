@@ -1,9 +1,8 @@
-"""All scores of one outcome: plan, cells, pairing, until the printed rows are met."""
+"""All scores of one outcome: plan, values, pairing, until the printed rows are met."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -11,19 +10,19 @@ import numpy as np
 from mair.published.numbers import Lookup, Number
 from mair.stats.normality import lilliefors
 from mair.stats.tests import levene_switched
-from mair.studies.cohort.crew import Crew, away, outcome
+from mair.studies.cohort.allocation import Allocation, away, outcome
 from mair.studies.cohort.integers import counts, normal, sample
 from mair.studies.cohort.pairing import Responders, correlations, search, started
-from mair.studies.cohort.unpinned import Outcome, Plan, plans
+from mair.studies.cohort.undescribed import Outcome, Plan, plans
 
 DRAWS = 4000
-CELLS = 100  # draws of a visit's cells, of which the most plausible is taken
+VALUES = 100  # draws of a visit's values, of which the most plausible is taken
 ATTEMPTS = 8  # pairings a plan
 ROUNDS = 9  # of plans
 LENIENT = 3  # of them, the last, without the printed p of Table 2
 MISSED = 100.0
 COARSE = 10  # points: a scale on which all ways are enumerated
-EXTREME = 0.10  # of a cell may stand at its own extreme value
+EXTREME = 0.10  # of an arm at a visit may stand at its own extreme value
 
 
 def responders(look: Lookup, spec: dict, name: str, own: Outcome, plan: Plan):
@@ -32,26 +31,19 @@ def responders(look: Lookup, spec: dict, name: str, own: Outcome, plan: Plan):
     if not wanted or wanted["outcome"] != name:
         return None
     visit = spec["visits"].index(wanted["visit"])
-    shares = tuple((percent, 100) for percent in wanted["reductions"])
-    counts = []
-    rule = Responders(visit, shares, (), own.worse)
-    for k, percent in enumerate(wanted["reductions"]):
-        by_arm = []
-        for a, arm in enumerate(spec["arms"]):
-            n = int(look("nnt", f"{name} >={percent}%", arm, wanted["visit"], "completers",
-                         statistic="responders").value)
-            for other, scores in zip(own.others, plan.scores, strict=True):
-                if other.arm == a and visit in other.visits:
-                    after = scores[other.visits.index(visit)]
-                    n -= rule.improved(scores[0], after)[k]
-            by_arm.append(n)
-        counts.append(tuple(by_arm))
-    return Responders(visit, shares, tuple(counts), own.worse)
+    rule = Responders(visit, tuple(wanted["reductions"]), own.worse)
+    left = np.array([[int(look("nnt", f"{name} >={percent}%", arm, wanted["visit"], "completers",
+                               statistic="responders").value) for arm in spec["arms"]]
+                     for percent in rule.shares])
+    for other, scores in zip(own.others, plan.scores, strict=True):
+        if visit in other.visits:
+            left[:, other.arm] -= rule.improved(scores[0], scores[other.visits.index(visit)])
+    return replace(rule, counts=tuple(map(tuple, left.tolist())))
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What is asked of a draw of cells: the printed p of Table 2, under the Levene switch.
+    """What is asked of a draw of values: the printed p of Table 2, under the Levene switch.
 
     ``strict``: a plan that cannot give it is given up.
     """
@@ -61,21 +53,19 @@ class Goal:
 
     def met(self, treated, control) -> bool:
         """Whether the test prints so."""
-        if self.p is None:
-            return True
-        found = levene_switched(np.array(treated, float), np.array(control, float)).p
-        return self.p.met(round(float(found), 9))
+        return self.p is None or self.p.met(
+            float(levene_switched(np.array(treated, float), np.array(control, float)).p))
 
 
-def cells(rng, own: Outcome, plan: Plan, goal: Goal) -> list[list[list[int]]] | None:
-    """Values of the completers' cells by arm and visit: the most plausible of some draws."""
-    chosen = [[None] * own.visits for _ in own.cells]
+def values_of(rng, own: Outcome, plan: Plan, goal: Goal) -> list[list[list[int]]] | None:
+    """Values of the completers by arm and visit: the most plausible of some draws."""
+    chosen = [[None] * own.visits for _ in own.described]
     for t in range(own.visits):
         rest = [[s[o.visits.index(t)] for o, s in zip(own.others, plan.scores, strict=True)
                  if o.arm == a and t in o.visits] for a in (0, 1)]
         best = None
-        for _ in range(CELLS):
-            drawn = [_cell(rng, own, len(m), plan.sums[a][t], plan.squares[a][t])
+        for _ in range(VALUES):
+            drawn = [_values(rng, own, len(m), plan.sums[a][t], plan.squares[a][t])
                      for a, m in enumerate(own.m)]
             if any(x is None for x in drawn):
                 continue
@@ -94,25 +84,25 @@ def cells(rng, own: Outcome, plan: Plan, goal: Goal) -> list[list[list[int]]] | 
 
 
 @cache
-def _ways(n: int, total: int, squares: int, low: int, high: int) -> list[list[int]]:
+def _plainest(n: int, total: int, squares: int, low: int, high: int) -> list[list[int]]:
     """On a coarse scale: of all ways to place people those with the fewest at an extreme."""
-    found = [[v for v, k in enumerate(way, low) for _ in range(k)]
-             for way in counts(n, total, squares, low, high)]
-    fewest = min((heaped(x, low, high) for x in found), default=0)
-    return [x for x in found if heaped(x, low, high) == fewest]
+    ways = [[v for v, k in enumerate(way, low) for _ in range(k)]
+            for way in counts(n, total, squares, low, high)]
+    fewest = min((heaped(x, low, high) for x in ways), default=0)
+    return [x for x in ways if heaped(x, low, high) == fewest]
 
 
-def _cell(rng, own: Outcome, n: int, total: int, squares: int) -> list[int] | None:
+def _values(rng, own: Outcome, n: int, total: int, squares: int) -> list[int] | None:
     if own.high - own.low > COARSE:
         return sample(rng, n, total, squares, own.low, own.high)
-    ways = _ways(n, total, squares, own.low, own.high)
-    return list(ways[int(rng.integers(len(ways)))]) if ways else None
+    found = _plainest(n, total, squares, own.low, own.high)
+    return list(found[int(rng.integers(len(found)))]) if found else None
 
 
-def heaped(x, low: int, high: int) -> int:
+def heaped(x, low: float, high: float) -> int:
     """People beyond 10 % (at least one) at either extreme value, unless the scale ends there."""
-    allowed = max(1, int(EXTREME * len(x)))
-    return sum(max(0, x.count(end) - allowed)
+    most = max(1, int(EXTREME * len(x)))
+    return sum(max(0, x.count(end) - most)
                for end, scale in ((min(x), low), (max(x), high)) if end != scale)
 
 
@@ -123,14 +113,19 @@ def _oddness(own: Outcome, drawn, rest) -> float:
     return round(odd + 40 * max(0.0, 0.07 - p), 6)
 
 
-def scores(rng, look: Lookup, spec: dict, name: str, crew: Crew, level):
-    """Scores of both arms, by person (the crew's order) and visit, None where missing.
+def scores(rng, look: Lookup, spec: dict, name: str, people: Allocation, level):
+    """Scores of both arms, by person (the allocation's order) and visit, None where missing.
 
     Parameters
     ----------
     rng : numpy Generator
-    look, spec, crew
+    look : Lookup
+        The published numbers.
+    spec : dict
+        As ``cohort.yaml``.
     name : str
+        Of the outcome.
+    people : Allocation
     level : list of lists of float
         A severity that all outcomes share, by arm and person.
 
@@ -144,61 +139,54 @@ def scores(rng, look: Lookup, spec: dict, name: str, crew: Crew, level):
     ValueError
         When no draw meets the printed rows.
     """
-    key = (name, "difference", "", "student", "p")
-    p = look("baseline", *key[:4], statistic="p") if ("baseline", *key) in look else None
-    special = spec["outcomes"][name].get("pre_post")
+    key = ("baseline", name, "difference", "", "student")
+    p = look(*key, statistic="p") if (*key, "p") in look else None
     for k in range(ROUNDS):
         goal = Goal(p, strict=k < ROUNDS - LENIENT)
-        four = away(crew, spec, name, rng)
-        own = outcome(look, spec, name, crew, four)
+        gone = away(people, spec, name, rng)
+        own = outcome(look, spec, name, people, gone)
+        there = [[i for i in range(arm.seen) if len(m) == arm.seen or i not in gone]
+                 for arm, m in zip(people.arms, own.m, strict=True)]
         for plan in plans(rng, own, DRAWS, own.worse):
-            found = _paired(rng, own, plan, crew, four, level, goal, special,
+            levels = [[mine[i] for i in seen] for mine, seen in zip(level, there, strict=True)]
+            found = _paired(rng, own, plan, levels, goal, spec["outcomes"][name].get("pre_post"),
                             responders(look, spec, name, own, plan))
             if found is not None:
-                return found
+                return _everyone(own, plan, people, there, found)
     raise ValueError(f"{name}: no draw prints every row")
 
 
-def _paired(rng, own, plan, crew, four, level, goal, special, rule):
+def _paired(rng, own, plan, level, goal, special, rule):
+    """Scores of the completers by arm, visit and person, or None."""
     targets = correlations(own, plan, special)
     for _ in range(ATTEMPTS):
-        values = cells(rng, own, plan, goal)
+        values = values_of(rng, own, plan, goal)
         if values is None:
             return None
-        rows = []
-        for a, arm in enumerate(crew.arms):
-            mine = [i for i in range(arm.seen) if not (four and len(own.m[a]) < arm.seen
-                                                       and i in four)]
-            first = [max(0.05, min(0.95, _typical(targets[a])))] * own.visits
-            rows.append(started(rng, own, values[a], own.m[a], [level[a][i] for i in mine], first))
+        rows = [started(rng, own, values[a], own.m[a], level[a], max(0.05, min(
+            0.95, sum(targets[a].values()) / len(targets[a])))) for a in (0, 1)]
         found = search(rng, own, plan, rows, rule, targets)
         if found is not None:
-            return _people(own, plan, crew, four, found)
+            return found
     return None
 
 
-def _typical(targets: dict) -> float:
-    return math.fsum(targets.values()) / len(targets)
-
-
-def _people(own: Outcome, plan: Plan, crew: Crew, four, found):
-    """Everyone's scores in the crew's order."""
+def _everyone(own: Outcome, plan: Plan, people: Allocation, there, found):
+    """Everyone's scores in the allocation's order."""
     out = []
-    for a, arm in enumerate(crew.arms):
+    for a, arm in enumerate(people.arms):
         rows = [[None] * own.visits for _ in range(arm.n)]
-        gone = set(four) if len(own.m[a]) < arm.seen else set()
-        mine = [i for i in range(arm.seen) if i not in gone]
-        for k, i in enumerate(mine):
-            rows[i] = [found[a][t][k] for t in range(own.visits)]
-        places = [*range(arm.seen, arm.n), *sorted(gone)]
+        for k, i in enumerate(there[a]):
+            rows[i] = [visit[k] for visit in found[a]]
+        gone = [i for i in range(arm.seen) if i not in there[a]]
         others = [(o, s) for o, s in zip(own.others, plan.scores, strict=True) if o.arm == a]
-        for i, (o, s) in zip(places, others, strict=True):
+        for i, (o, s) in zip([*range(arm.seen, arm.n), *gone], others, strict=True):
             for t, value in zip(o.visits, s, strict=True):
                 rows[i][t] = value
         out.append(rows)
     return out
 
 
-def levels(rng, crew: Crew) -> list[list[float]]:
+def levels(rng, people: Allocation) -> list[list[float]]:
     """A severity a person, shared by all outcomes."""
-    return [[normal(rng) for _ in range(arm.n)] for arm in crew.arms]
+    return [[normal(rng) for _ in range(arm.n)] for arm in people.arms]

@@ -1,25 +1,27 @@
-"""What the printed numbers allow: integer sums of a cell, windows of an estimate."""
+"""What the printed numbers allow: integer sums of an arm at a visit, windows of an estimate."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
+from scipy.special import ndtri
 
+from mair.published import granularity
 from mair.published.numbers import Lookup, Number
 
 METHOD = "random-intercept/z"
-Z = round(NormalDist().inv_cdf(0.975), 12)
+Z = float(ndtri(0.975))
+LONG = 64  # sums of squares kept of a long list, evenly spaced
 
 
 @dataclass(frozen=True)
-class Cell:
-    """Sums and sums of squares, in steps, that print as a mean and an SD.
+class Allowed:
+    """Sums and sums of squares of ``n`` scores, in steps, that print as a mean and an SD.
 
-    ``squares`` is empty when no integers have the printed SD; ``nearest`` is then the sum of
-    squares whose SD comes closest, else None.
+    ``squares`` by sum is empty when no integers have the printed SD; ``nearest`` is then the sum
+    of squares whose SD comes closest, else None.
     """
 
     n: int
@@ -31,12 +33,13 @@ class Cell:
         """Sums of squares to choose from for one of ``sums``."""
         return self.squares[total] or (self.nearest,)
 
+    def pairs(self) -> list[tuple[int, int]]:
+        """Every (sum, sum of squares) to choose from."""
+        return [(total, square) for total in self.sums for square in self.choices(total)]
 
-def cell(mean: Number, sd: Number, n: int, per: int = 1, most: int = 64) -> Cell:
-    """The integers a printed mean and SD leave room for.
 
-    An integer and its square have the same parity, hence so have a sum and the sum of squares;
-    by that alone some printed SDs are impossible.
+def allowed(mean: Number, sd: Number, n: int, per: int = 1) -> Allowed:
+    """The integers that a printed mean and SD leave room for.
 
     Parameters
     ----------
@@ -45,39 +48,29 @@ def cell(mean: Number, sd: Number, n: int, per: int = 1, most: int = 64) -> Cell
         People.
     per : int
         Steps of the instrument in one unit.
-    most : int
-        Of long lists this many, evenly spread.
 
     Raises
     ------
     ValueError
         No sum gives the mean (the GRIM test).
     """
-    low, high = ((mean.value + s * mean.half) * n * per for s in (-1, 1))
-    sums = tuple(range(math.ceil(low - 1e-6), math.floor(high + 1e-6) + 1))
+    sums = tuple(granularity.sums(mean.values, n, 1 / per))
     if not sums:
         raise ValueError(f"no {n} values in steps of 1/{per} have mean {mean.printed}")
-    squares = {total: _squares(sd, n, per, total) for total in sums}
+    found = {total: granularity.squares(sd.values, total, n, 1 / per) for total in sums}
     nearest = None
-    if not any(squares.values()):
-        base = sums[0] * sums[0] / n + (n - 1) * (sd.value * per) ** 2
-        first = 2 * round((base - sums[0] % 2) / 2) + sums[0] % 2
-        near = (first - 2, first, first + 2)
-        nearest = min(near, key=lambda q: abs(spread(sums[0], q, n) - sd.value * per))
-    squares = {total: found[:: max(1, len(found) // most)] for total, found in squares.items()}
-    return Cell(n, sums, {k: tuple(v) for k, v in squares.items()}, nearest)
+    if not any(found.values()):
+        square = sums[0] ** 2 / n + (n - 1) * (sd.value * per) ** 2
+        middle = 2 * round((square - sums[0] % 2) / 2) + sums[0] % 2  # of the sum's parity
+        nearest = min((middle - 2, middle, middle + 2),
+                      key=lambda q: abs(sd_of(sums[0], q, n) - sd.value * per))
+    return Allowed(n, sums, {total: tuple(squares[:: max(1, len(squares) // LONG)])
+                             for total, squares in found.items()}, nearest)
 
 
-def _squares(sd: Number, n: int, per: int, total: int) -> range:
-    low, high = (total * total / n + (n - 1) * (max(0.0, sd.value + s * sd.half) * per) ** 2
-                 for s in (-1, 1))
-    first = math.ceil(low - 1e-6)
-    return range(first + (first - total) % 2, math.floor(high + 1e-6) + 1, 2)
-
-
-def spread(total: int, squares: int, n: int) -> float:
-    """SD (n - 1) from a sum and a sum of squares."""
-    return math.sqrt((squares - total * total / n) / (n - 1))
+def sd_of(total, squares, n: int):
+    """SD (n - 1) from a sum and a sum of squares, numbers or arrays."""
+    return np.sqrt((squares - total * total / n) / (n - 1))
 
 
 @dataclass(frozen=True)
@@ -99,7 +92,8 @@ class Window:
         b, se : float or array
         """
         z = b / se
-        worst = outside(np.abs(z), self.low, self.high)
+        over = np.maximum(self.low - np.abs(z), np.abs(z) - self.high)
+        worst = np.where(over > 0, 1 + over / 0.002, 0.9 * (over > -0.0002))
         for printed, value in ((self.b, b), (self.ci_low, b - Z * se), (self.ci_high, b + Z * se),
                                (self.z, z)):
             worst = np.maximum(worst, np.abs(value - printed.value) / printed.half)
@@ -123,8 +117,11 @@ class Window:
 
     @property
     def middle(self) -> tuple[float, float]:
-        """B in the middle of what B and its limits allow."""
-        return middle(self.b, (self.ci_low.value + self.ci_high.value) / 2, self.ci_low.half)
+        """Middle and half width of what B and its limits allow for B."""
+        around = (self.ci_low.value + self.ci_high.value) / 2
+        low = max(self.b.value - self.b.half, around - self.ci_low.half)
+        high = min(self.b.value + self.b.half, around + self.ci_low.half)
+        return (low + high) / 2, (high - low) / 2
 
     @property
     def error(self) -> tuple[float, float]:
@@ -137,19 +134,6 @@ class Window:
         return (low + high) / 2, (high - low) / 2
 
 
-def middle(first: Number, second: float, half: float) -> tuple[float, float]:
-    """Middle and half width of the overlap of two intervals."""
-    low = max(first.value - first.half, second - half)
-    high = min(first.value + first.half, second + half)
-    return (low + high) / 2, (high - low) / 2
-
-
-def outside(z, low: float, high: float):
-    """Violation of an interval of |z|: 0 inside, from 1 upwards outside."""
-    over = np.maximum(low - z, z - high)
-    return np.where(over > 0, 1 + over / 0.002, 0.9 * (over > -0.0002))
-
-
 def z_of_p(p: Number) -> tuple[float, float]:
     """|z| that prints as a two-sided p.
 
@@ -158,12 +142,9 @@ def z_of_p(p: Number) -> tuple[float, float]:
     >>> z_of_p(Number("0.052"))
     (1.939011, 1.94729)
     """
-    def z(value):
-        return round(-NormalDist().inv_cdf(min(1 - 1e-12, max(1e-12, value)) / 2), 6)
-
-    if p.relation:
-        return (z(p.value), math.inf) if p.relation == "<" else (0.0, z(p.value))
-    return z(p.value + p.half), z(p.value - p.half)
+    low, high = (min(1 - 1e-12, max(1e-12, v)) for v in (p.values.low, p.values.high))
+    at_low, at_high = (round(-float(ndtri(v / 2)), 6) for v in (low, high))
+    return (0.0 if p.relation == ">" else at_high), (math.inf if p.relation == "<" else at_low)
 
 
 def window(look: Lookup, section: str, name: str, visit: str) -> Window:
@@ -180,6 +161,12 @@ def slope_window(look: Lookup, section: str, name: str, covariate: str) -> tuple
 
 
 def moments(look: Lookup, section: str, name: str, arm: str, visit: str = "") -> tuple:
-    """Printed mean and SD of a cell: of Table 2 (``baseline``), or of those described."""
+    """Printed mean and SD of an arm: of Table 2 (``baseline``), or of those described."""
     method = "" if section == "baseline" else "described"
     return tuple(look(section, name, arm, visit, method, statistic=s) for s in ("mean", "sd"))
+
+
+def scale(look: Lookup, name: str, source: str) -> tuple[float, float]:
+    """Printed ends of an outcome's scale."""
+    return tuple(look("outcomes", name, "overall", "", "declared", statistic=s,
+                      source=source).value for s in ("range_low", "range_high"))

@@ -1,17 +1,23 @@
-"""The counted part of the cohort: who the invented people are. Decisions on integers only."""
+"""The counted part of the cohort: who the invented people are."""
 
 from __future__ import annotations
 
-import math
+import itertools
 
 import pandas as pd
+from scipy.stats import mannwhitneyu
 
 from mair.published.numbers import Lookup
 from mair.studies.cohort import targets
-from mair.studies.cohort.crew import Crew
+from mair.studies.cohort.allocation import Allocation
 from mair.studies.cohort.integers import sample
 
 TRIES = 1000
+
+
+def count(look: Lookup, variable: str, arm: str, section: str = "baseline") -> int:
+    """A printed count of an arm."""
+    return int(look(section, variable, arm, statistic="n").value)
 
 
 def classes(rng, look: Lookup, spec: dict, arm: str, totals) -> dict[str, list[str]]:
@@ -20,10 +26,8 @@ def classes(rng, look: Lookup, spec: dict, arm: str, totals) -> dict[str, list[s
     Classes are dealt, the commonest first, to those with most still to come: a yes/no table
     with given margins exists exactly when this deal succeeds (Gale, Ryser).
     """
-    counts = {name: int(look("baseline", name, arm, statistic="n").value)
-              for name in spec["classes"]}
-    left = list(totals)
-    table = {name: ["no"] * len(left) for name in spec["classes"]}
+    counts = {name: count(look, name, arm) for name in spec["classes"]}
+    table, left = {name: ["no"] * len(totals) for name in counts}, list(totals)
     for name in sorted(counts, key=lambda m: -counts[m]):
         shuffled = rng.permutation(len(left)).tolist()
         for person in sorted(shuffled, key=lambda k: -left[k])[: counts[name]]:
@@ -42,53 +46,36 @@ def shuffled_levels(rng, counts: dict[str, int], n: int) -> list[str]:
     return [values[k] for k in rng.permutation(n)]
 
 
-def quartile_sample(rng, n: int, quartiles, low: int, high: int) -> list[int]:
-    """Sorted integers whose weighted-average quartiles are the given integers.
+def quartile_sample(rng, look: Lookup, variable: str, arm, low: int, high: int) -> list[int]:
+    """Sorted integers of an arm whose weighted-average quartiles are the printed integers.
 
     The quartile at p lies at position p(n + 1): both neighbours of it are set to the
     quartile, the values between are drawn from the integers between.
     """
-    fixed: dict[int, int] = {}
-    for share, value in zip((1, 2, 3), quartiles, strict=True):
-        position = share * (n + 1)
-        fixed[position // 4] = value
-        fixed[-(-position // 4)] = value
-    anchors = {0: low, **fixed, n + 1: high}
-    x: dict[int, int] = {}
-    for left, right in zip(sorted(anchors), sorted(anchors)[1:], strict=False):
+    anchors = {0: low, arm.n + 1: high}
+    for share, statistic in enumerate(("q1", "median", "q3"), 1):
+        value = look("flow", variable, arm.name, "", "weighted-average", statistic=statistic).value
+        for position in (share * (arm.n + 1) // 4, -(-share * (arm.n + 1) // 4)):
+            anchors[position] = int(value)
+    x, places = dict(anchors), sorted(anchors)
+    for left, right in itertools.pairwise(places):
         gap = range(left + 1, right)
         drawn = rng.integers(anchors[left], anchors[right] + 1, size=len(gap))
-        x |= dict(zip(gap, sorted(int(v) for v in drawn), strict=True))
-    return [v for _, v in sorted((x | fixed).items())]
+        x |= dict(zip(gap, sorted(drawn.tolist()), strict=True))
+    return [x[place] for place in range(1, arm.n + 1)]
 
 
-def rank_z(first: list[int], second: list[int]) -> float:
-    """|z| of the Mann-Whitney test with the correction for ties, rounded to 1e-6."""
-    n, m = len(first), len(second)
-    u = sum((a > b) + 0.5 * (a == b) for a in first for b in second)
-    both = [*first, *second]
-    ties = sum(both.count(v) ** 3 - both.count(v) for v in set(both))
-    variance = n * m / 12 * (n + m + 1 - ties / ((n + m) * (n + m - 1)))
-    return round(abs(u - n * m / 2) / math.sqrt(variance), 6)
-
-
-def _quartiles(look: Lookup, variable: str, arm: str) -> list[int]:
-    return [int(look("flow", variable, arm, "", "weighted-average", statistic=s).value)
-            for s in ("q1", "median", "q3")]
-
-
-def sessions(rng, look: Lookup, spec: dict, crew: Crew) -> list[list[int]]:
+def sessions(rng, look: Lookup, spec: dict, people: Allocation) -> list[list[int]]:
     """Sessions attended by arm and person: printed quartiles, no difference, few by the lost."""
-    low, high = spec["sessions"]["range"]
     for _ in range(TRIES):
-        drawn = [quartile_sample(rng, arm.n, _quartiles(look, "sessions", arm.name), low, high)
-                 for arm in crew.arms]
-        if rank_z(*drawn) < 1.9:  # short of 1.96
+        drawn = [quartile_sample(rng, look, "sessions", arm, *spec["sessions"]["range"])
+                 for arm in people.arms]
+        if mannwhitneyu(*drawn, method="asymptotic", use_continuity=False).pvalue > 0.0575:
             break
     else:
         raise ValueError("no sessions with the printed quartiles and p > 0.05 found")
     out = []
-    for arm, x in zip(crew.arms, drawn, strict=True):
+    for arm, x in zip(people.arms, drawn, strict=True):
         lost = arm.n - arm.seen
         # of the lost, those seen after treatment came most often
         out.append([x[lost:][k] for k in rng.permutation(arm.seen)] + x[:lost][::-1])
@@ -97,7 +84,7 @@ def sessions(rng, look: Lookup, spec: dict, crew: Crew) -> list[list[int]]:
 
 def age(rng, look: Lookup, spec: dict, arm: str, n: int) -> list[int]:
     """Whole years with the printed mean and SD."""
-    own = targets.cell(*targets.moments(look, "baseline", spec["age"]["column"], arm), n)
+    own = targets.allowed(*targets.moments(look, "baseline", spec["age"]["column"], arm), n)
     for _ in range(TRIES):
         total = own.sums[int(rng.integers(len(own.sums)))]
         squares = own.choices(total)[int(rng.integers(len(own.choices(total))))]
@@ -107,28 +94,34 @@ def age(rng, look: Lookup, spec: dict, arm: str, n: int) -> list[int]:
     raise ValueError(f"no ages in {spec['age']['range']} have the printed mean and SD of {arm}")
 
 
-def describe(rng, look: Lookup, spec: dict, crew: Crew) -> list[pd.DataFrame]:
+def describe(rng, look: Lookup, spec: dict, people: Allocation) -> list[pd.DataFrame]:
     """Everything of Table 2 and of the flow that is not a score, by arm.
 
-    Parts that the specification does not name are left out.
+    Parameters
+    ----------
+    rng : numpy Generator
+    look : Lookup
+        The published numbers.
+    spec : dict
+        As ``cohort.yaml``; parts that it does not name are left out.
+    people : Allocation
     """
-    came = sessions(rng, look, spec, crew) if "sessions" in spec else None
+    came = sessions(rng, look, spec, people) if "sessions" in spec else None
     frames = []
-    for a, arm in enumerate(crew.arms):
+    for a, arm in enumerate(people.arms):
         frame = {"arm": [arm.name] * arm.n}
         frame |= {name: [value] * arm.n for name, value in spec.get("constant", {}).items()}
         if "age" in spec:
             frame[spec["age"]["column"]] = age(rng, look, spec, arm.name, arm.n)
         for name in spec.get("binary", ()):
-            yes = int(look("baseline", name, arm.name, statistic="n").value)
+            yes = count(look, name, arm.name)
             frame[name] = shuffled_levels(rng, {"yes": yes, "no": arm.n - yes}, arm.n)
         for name, levels in spec.get("categorical", {}).items():
-            counts = {level: int(look("baseline", f"{name}: {level}", arm.name,
-                                      statistic="n").value) for level in levels}
-            frame[name] = shuffled_levels(rng, counts, arm.n)
+            frame[name] = shuffled_levels(rng, {
+                level: count(look, f"{name}: {level}", arm.name) for level in levels}, arm.n)
         if "classes" in spec:
-            frame |= classes(rng, look, spec, arm.name, crew.m[a])
-        frame[spec["covariate"]] = list(crew.m[a])
+            frame |= classes(rng, look, spec, arm.name, people.m[a])
+        frame[spec["covariate"]] = list(people.m[a])
         lost = arm.n - arm.seen
         frame["completed_post"] = ["yes"] * (arm.seen + arm.late) + ["no"] * (lost - arm.late)
         frame["lost"] = [""] * arm.seen + ["not reported"] * lost
@@ -141,17 +134,13 @@ def describe(rng, look: Lookup, spec: dict, crew: Crew) -> list[pd.DataFrame]:
 def _opinions(rng, look: Lookup, spec: dict, arm) -> dict[str, list]:
     """Preference and credibility; levels that are not printed are split as evenly as they go."""
     out = {}
-    if "preference" in spec:
-        own = spec["preference"]
-        counted = int(look("flow", f"{own['column']}: {own['counted']}", arm.name,
-                           statistic="n").value)
-        share = dict.fromkeys(own["others"], 0)
-        for k in range(arm.n - counted):
-            share[own["others"][k % len(own["others"])]] += 1
-        out[own["column"]] = shuffled_levels(rng, {own["counted"]: counted, **share}, arm.n)
-    if "credibility" in spec:
-        own = spec["credibility"]
-        rated = quartile_sample(rng, arm.n, _quartiles(look, own["column"], arm.name),
-                                *own["range"])
+    if own := spec.get("preference"):
+        levels = {own["counted"]: count(look, f"{own['column']}: {own['counted']}", arm.name,
+                                        "flow"), **dict.fromkeys(own["others"], 0)}
+        for k in range(arm.n - levels[own["counted"]]):
+            levels[own["others"][k % len(own["others"])]] += 1
+        out[own["column"]] = shuffled_levels(rng, levels, arm.n)
+    if own := spec.get("credibility"):
+        rated = quartile_sample(rng, look, own["column"], arm, *own["range"])
         out[own["column"]] = [rated[k] for k in rng.permutation(arm.n)]
     return out

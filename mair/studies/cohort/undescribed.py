@@ -1,0 +1,439 @@
+"""The people whom no printed mean describes: dropouts, and scores of visits others missed.
+
+Table 2 minus Table 3 fixes the sum and the sum of squares of the dropouts' baselines. Which of
+these values goes to whom, and the few scores that no printed moment covers, are drawn many at a
+time; for each draw the variance ratio and the covariate's slope that print the model's rows
+best are solved for, and with them the two sums that the completers have to meet.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mair.published.numbers import Number
+from mair.stats.effects import d_ppc2_of
+from mair.studies.cohort.integers import normal, sample, tuples
+from mair.studies.cohort.likelihood import Fit, Group, Sums, fitted, implied
+from mair.studies.cohort.targets import Allowed, Window, sd_of
+
+FEW = 200  # points of a scale on which squares are met exactly
+POOL = 60  # tuples of dropouts' baselines to draw from
+RATIOS = (0.01, 16.0)
+HALVINGS = 9
+SECANTS = 2
+LARGEST_Z = 6.0  # of a slope that is only known to be significant
+FINE = 40  # points between two nodes of the slope
+POLISHED = 2.0  # violation of a draw that is worth polishing
+TRIES = 24
+MARGIN = 0.97  # of half a last digit: clear of a rounding boundary
+
+
+@dataclass(frozen=True)
+class Other:
+    """Someone who misses a visit: arm (0 control, 1 treatment), covariate, visits seen."""
+
+    arm: int
+    m: int
+    visits: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One outcome's printed numbers and the people they are about.
+
+    Attributes
+    ----------
+    name : str
+    per : int
+        Steps in one unit; every score below is in steps.
+    low, high : int
+        Ends of the scale.
+    worse : int
+        1 when higher is worse, else -1.
+    r : float
+        Correlation between visits that the printed standard errors imply.
+    described : tuple of tuple of Allowed
+        Of the completers, by arm and visit.
+    whole : tuple of Allowed
+        Of everyone at the first visit, by arm.
+    windows : tuple of Window
+        By later visit.
+    slope : tuple of float
+        |z| of the covariate's slope.
+    others : tuple of Other
+    m : tuple of tuple of int
+        Covariate of the completers, by arm.
+    overall : pair of Number, optional
+        Mean and SD of both arms together at the first visit, where they are printed.
+    effects : tuple of Number or None
+        Printed d by later visit.
+    """
+
+    name: str
+    per: int
+    low: int
+    high: int
+    worse: int
+    r: float
+    described: tuple
+    whole: tuple
+    windows: tuple[Window, ...]
+    slope: tuple[float, float]
+    others: tuple[Other, ...]
+    m: tuple
+    overall: tuple[Number, Number] | None = None
+    effects: tuple = ()
+
+    @property
+    def visits(self) -> int:
+        """Number of visits."""
+        return len(self.described[0])
+
+    def prints(self, sums, squares, scores) -> bool:
+        """Whether effect sizes, and mean and SD of everyone at the first visit, print so.
+
+        Effect sizes only where finely stepped scores leave room.
+
+        Parameters
+        ----------
+        sums, squares : array (2, V)
+            Of the completers, by arm and visit.
+        scores : list of array
+            Of the others, by visit seen.
+        """
+        n = [arm[0].n for arm in self.described]
+        control, treated = ((k, s / k, sd_of(s[0], q[0], k))
+                            for k, s, q in zip(n, sums, squares, strict=True))
+        for t, d in enumerate(self.effects if self.per > 1 else (), 1):
+            found = d_ppc2_of(*((k, mean[0], sd, mean[t]) for k, mean, sd in (treated, control)))
+            if d is not None and not d.met(float(found.estimate)):
+                return False
+        if self.overall is None:
+            return True
+        first, everyone = np.array([own[0] for own in scores]), sum(arm.n for arm in self.whole)
+        total, square = sums[:, 0].sum() + first.sum(), squares[:, 0].sum() + first @ first
+        return (self.overall[0].met(total / everyone / self.per)
+                and self.overall[1].met(sd_of(total, square, everyone) / self.per))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Draws, along the last axis: ``sums, squares`` (2, V, n) of the completers by arm and
+    visit; ``scores`` of each of the others by visit seen, (visits, n); ``odd`` (n,), the squared
+    distance of the free scores from what their baseline predicts."""
+
+    sums: np.ndarray
+    squares: np.ndarray
+    scores: list[np.ndarray]
+    odd: np.ndarray
+
+    def first(self, n: int) -> Draws:
+        """The first draw, ``n`` times."""
+        return Draws(*(np.repeat(x[..., :1], n, -1) for x in (self.sums, self.squares)),
+                     [np.repeat(x[..., :1], n, -1) for x in self.scores], self.odd[:1])
+
+
+def pool(rng, own: Allowed, whole: Allowed, k: int, low: int, high: int) -> list[tuple]:
+    """(sum, squares of the completers, the ``k`` others' baselines), at most `POOL` of them."""
+    found, choices = [], [(*a, *b) for a in own.pairs() for b in whole.pairs()]
+    if len(choices) > 4 * POOL:
+        choices = [choices[i] for i in rng.choice(len(choices), 4 * POOL, replace=False).tolist()]
+    for s, q, t, u in choices:
+        if k == 0:
+            found += [(s, q, ())] if (s, q) == (t, u) else []
+        elif k <= 4 and high - low <= FEW:
+            found += [(s, q, values) for values in tuples(k, t - s, u - q, low, high)]
+        elif len(found) < POOL and high - low <= FEW:
+            values = sample(rng, k, t - s, u - q, low, high)
+            found += [(s, q, tuple(values))] if values else []
+        elif len(found) < POOL:
+            values = _nearly(rng, k, t - s, u - q, low, high)
+            # the squares need not be met exactly where many print the same SD
+            if values and whole.choices(t)[0] <= q + sum(v * v for v in values) <= (
+                    whole.choices(t)[-1]):
+                found.append((s, q, tuple(values)))
+    if not found:
+        raise ValueError("no values are left for those not described")
+    return found
+
+
+def _nearly(rng, k: int, total: int, squares: int, low: int, high: int) -> list[int] | None:
+    """Integers with this sum and nearly this sum of squares; None outside the scale."""
+    left = squares - total * total / k
+    if left < 0 or k < 2:
+        return [total] if k == 1 and low <= total <= high else None
+    z = np.array([normal(rng) for _ in range(k)])
+    z -= z.mean()
+    values = np.rint(total / k + math.sqrt(left / (z @ z)) * z).astype(int).tolist()
+    values[int(rng.integers(k))] += total - sum(values)
+    return sorted(values) if low <= min(values) and max(values) <= high else None
+
+
+def draw(rng, outcome: Outcome, n: int) -> Draws:
+    """``n`` draws of everything the printed moments leave open."""
+    sums, squares = np.zeros((2, 2, outcome.visits, n))
+    scores, odd = [np.zeros((len(other.visits), n)) for other in outcome.others], np.zeros(n)
+    for a, arm in enumerate(outcome.described):
+        own = [i for i, other in enumerate(outcome.others) if other.arm == a]
+        options = pool(rng, arm[0], outcome.whole[a], len(own), outcome.low, outcome.high)
+        for row, pick in enumerate(rng.integers(len(options), size=n).tolist()):
+            sums[a, 0, row], squares[a, 0, row], values = options[pick]
+            for i, k in zip(own, rng.permutation(len(own)).tolist(), strict=True):
+                scores[i][0, row] = values[k]
+        for t, later in enumerate(arm[1:], 1):
+            options = np.array(later.pairs(), float)
+            sums[a, t], squares[a, t] = options[rng.integers(len(options), size=n)].T
+        for i in own:
+            odd += _free(rng, outcome, i, sums[a], squares[a], scores[i])
+    return Draws(sums, squares, scores, odd)
+
+
+def _free(rng, outcome: Outcome, i: int, sums, squares, scores) -> np.ndarray:
+    """Draw one person's later scores around what the baseline predicts; how odd they are."""
+    odd, n = 0.0, [own.n for own in outcome.described[outcome.others[i].arm]]
+    for place, t in list(enumerate(outcome.others[i].visits))[1:]:
+        (before, after), (sd_before, sd_after) = zip(
+            *((sums[u] / n[u], sd_of(sums[u], squares[u], n[u])) for u in (0, t)), strict=True)
+        expected = after + outcome.r * sd_after / sd_before * (scores[0] - before)
+        noise = 2.4 * (rng.random(len(before)) + rng.random(len(before)) - 1)
+        scores[place] = np.clip(np.rint(expected + sd_after * noise), outcome.low, outcome.high)
+        odd = odd + ((scores[place] - expected) / sd_after) ** 2
+    return odd
+
+
+def groups(outcome: Outcome, draws: Draws, rows=slice(None)) -> list[list[Group]]:
+    """Both arms as groups, the completers first (their two sums open)."""
+    arms = [[Group(tuple(range(outcome.visits)), len(m), tuple(draws.sums[a][:, rows]),
+                   draws.squares[a][:, rows].sum(0), 0.0, sum(m), sum(v * v for v in m), 0.0)]
+            for a, m in enumerate(outcome.m)]
+    for other, scores in zip(outcome.others, draws.scores, strict=True):
+        own, total = scores[:, rows], scores[:, rows].sum(0)
+        arms[other.arm].append(Group(other.visits, 1, tuple(own), (own * own).sum(0), total**2,
+                                     other.m, other.m**2, other.m * total))
+    return arms
+
+
+def sums_of(outcome: Outcome, draws: Draws) -> Sums:
+    """`groups` as the likelihood takes them."""
+    return Sums(groups(outcome, draws), outcome.visits)
+
+
+def violation(outcome: Outcome, fit: Fit):
+    """Worst distance of a fit from the printed rows and the covariate's p, in half digits."""
+    worst = _slope_violation(outcome, np.abs(fit.slope / fit.slope_se))
+    for window, b, se in zip(outcome.windows, fit.b, fit.se, strict=True):
+        worst = np.maximum(worst, window.violation(b / outcome.per, se / outcome.per))
+    return worst
+
+
+def _slope_violation(outcome: Outcome, z):
+    over = np.maximum(outcome.slope[0] - z, z - outcome.slope[1])
+    return np.where(over > 0, 1 + over / 0.002, 0.0)
+
+
+def ratio_for(outcome: Outcome, sums: Sums, slope):
+    """The variance ratio at which the standard errors are in the middle of what was printed."""
+    def gap(ratio):
+        fit = implied(sums, ratio, slope)
+        total = sum((se / outcome.per - middle) / half for se, (middle, half) in
+                    zip(fit.se, (window.error for window in outcome.windows), strict=True))
+        return np.where(np.isnan(total), -1e6, total)
+
+    shape = np.broadcast_shapes(sums.rows.shape[:-3], np.shape(slope))
+    low, high = np.full(shape, RATIOS[0]), np.full(shape, RATIOS[1])
+    for _ in range(HALVINGS):
+        middle = np.sqrt(low * high)
+        up = gap(middle) > 0  # the errors fall as the ratio grows
+        low, high = np.where(up, middle, low), np.where(up, high, middle)
+    for _ in range(SECANTS):  # nearly linear by now
+        a, b = gap(low), gap(high)
+        low = np.where(a - b > 1e-9, low + (high - low) * a / np.maximum(a - b, 1e-9), low)
+        low = np.clip(low, *RATIOS)
+        high = low * (1 + 1e-4)
+    return low
+
+
+def at_slope(outcome: Outcome, sums: Sums, slope) -> Fit:
+    """The fit with this slope and the standard errors in the middle of what was printed."""
+    return implied(sums, ratio_for(outcome, sums, slope), slope)
+
+
+def solve(outcome: Outcome, draws: Draws, sign: int):
+    """For each draw the slope and ratio that print the rows best, and the violation left.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    draws : Draws
+    sign : int
+        Of the slope.
+
+    Returns
+    -------
+    slope, ratio, violation : arrays (n,)
+    """
+    (low, high), sums = outcome.slope, sums_of(outcome, draws)
+    exact = high < LARGEST_Z
+    nodes = np.linspace(0.9 * low, 1.1 * high, 5) if exact else np.linspace(low, LARGEST_Z, 7)
+    unit = sign * _unit(outcome, sums_of(outcome, draws.first(1)), sign)[0]
+    slope = unit * _best(outcome, at_slope(outcome, sums, unit * nodes[:, None]), nodes)
+    step, offsets = (nodes[1] - nodes[0]) / FINE, np.array([-2.0, 0.0, 2.0])
+    for _ in range(2):
+        fit = at_slope(outcome, sums, slope + unit * step * offsets[:, None])
+        slope, step = slope + unit * step * _best(outcome, fit, offsets), step / 10
+    fit = at_slope(outcome, sums, slope)
+    return slope, fit.ratio, np.where(np.isnan(fit.se[0]), np.inf, violation(outcome, fit))
+
+
+def _best(outcome: Outcome, fit: Fit, nodes):
+    """Where along the nodes, linear between them, B and slope violate least, by draw."""
+    share = np.arange(FINE + 1)[:, None] / FINE
+
+    def between(x):
+        return (x[:-1, None] + share * (x[1:, None] - x[:-1, None])).reshape(-1, x.shape[-1])
+
+    worst = _slope_violation(outcome, between(np.abs(fit.slope / fit.slope_se)))
+    for b, window in zip(fit.b, outcome.windows, strict=True):
+        line = between((b / outcome.per - window.middle[0]) / window.middle[1])
+        worst = np.maximum(worst, np.abs(line))
+    return between(nodes[:, None])[np.argmin(np.where(np.isnan(worst), np.inf, worst), axis=0), 0]
+
+
+def steered(rng, outcome: Outcome, draws: Draws, sign: int) -> Draws:
+    """Draws with the free scores moved, as little as possible, towards the printed B.
+
+    B is linear in a score once ratio and slope are given. Rounding is at random, so that
+    neighbouring whole numbers are tried too.
+    """
+    n, low, high = len(draws.odd), outcome.slope[0], outcome.slope[1]
+    one = sums_of(outcome, draws.first(1))
+    unit, at = _unit(outcome, one, sign)
+    ratio = ratio_for(outcome, one, at)
+    slopes = sign * unit * (low + (min(high, 1.8 * low) - low) * rng.random(n))
+    fit = at_slope(outcome, sums_of(outcome, draws), slopes)
+    gaps = np.array([w.middle[0] * outcome.per - b
+                     for w, b in zip(outcome.windows, fit.b, strict=True)])
+    free = [(i, k) for i, other in enumerate(outcome.others) for k in range(1, len(other.visits))]
+    moved = draws.first(len(free))
+    for row, (i, k) in enumerate(free):
+        moved.scores[i][k, row] += 1
+    weights = (implied(sums_of(outcome, moved), ratio, at).b - implied(one, ratio, at).b).T
+    square = weights.T @ weights
+    damp = 1e-3 * np.diag(square).max() + 1e-12
+    left = np.linalg.solve(square + damp * np.eye(len(gaps)), gaps)
+    scores, odd = [s.copy() for s in draws.scores], draws.odd.copy()
+    share = rng.random(n) if len(free) < len(gaps) else np.ones(n)
+    for (i, k), weight in zip(free, weights, strict=True):
+        step = share * (weight @ left) + rng.random(n) - 0.5
+        scores[i][k] = np.clip(np.rint(scores[i][k] + step), outcome.low, outcome.high)
+        own = outcome.described[outcome.others[i].arm][outcome.others[i].visits[k]]
+        odd += ((scores[i][k] - draws.scores[i][k]) / sd_of(*own.pairs()[0], own.n)) ** 2
+    return Draws(draws.sums, draws.squares, scores, odd)
+
+
+def _unit(outcome: Outcome, one: Sums, sign: int):
+    """Standard error of the slope, and a slope just significant, for a first draw."""
+    unit = np.zeros(1)
+    for _ in range(4):  # the error depends on the slope, a little
+        at = sign * outcome.slope[0] * unit
+        unit = at_slope(outcome, one, at).slope_se
+    return unit, at
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One draw, with the two sums of the completers that print the rows.
+
+    Attributes
+    ----------
+    arms : list of lists of Group
+    sums, squares : list of list of int
+        Of the completers, by arm and visit.
+    scores : list of list of int
+        Of the others, by visit seen.
+    totals2, mt : int
+        The completers' squared totals and products of covariate and total, summed.
+    reach : tuple of int
+        How far each of the two may be off, alone.
+    """
+
+    arms: list
+    sums: list
+    squares: list
+    scores: list
+    totals2: int
+    mt: int
+    reach: tuple[int, int] = (0, 0)
+
+    def check(self, outcome: Outcome, totals2: int, mt: int) -> float:
+        """The violation of the fit with these sums, rounded to 1e-6."""
+        fit = fitted(self.arms, outcome.visits, float(totals2), float(mt))
+        return round(float(violation(outcome, fit)), 6)
+
+
+def polished(outcome: Outcome, draws: Draws, row: int, slope: float, ratio: float) -> Plan:
+    """The plan of one draw: slope and ratio on finer and finer grids, then whole sums."""
+    arms, grid = groups(outcome, draws, row), np.linspace(-1, 1, 21)
+    sums, wide = Sums(arms, outcome.visits), np.array([0.02 * ratio, 0.02 * abs(slope)])
+    for _ in range(4):
+        ratios, slopes = np.meshgrid(ratio + wide[0] * grid, slope + wide[1] * grid, indexing="ij")
+        found = np.round(violation(outcome, implied(sums, ratios, slopes)), 6)
+        best = np.unravel_index(np.nanargmin(found), found.shape)
+        ratio, slope, wide = ratios[best], slopes[best], wide / 4
+    fit = implied(sums, ratio, slope)
+    plan = Plan(arms, *(x[..., row].astype(int).tolist() for x in (draws.sums, draws.squares)),
+                [own[:, row].astype(int).tolist() for own in draws.scores],
+                round(float(fit.totals2)), round(float(fit.mt)))
+    return replace(plan, reach=tuple(_reach(outcome, plan, *unit) for unit in ((1, 0), (0, 1))))
+
+
+def _reach(outcome: Outcome, plan: Plan, dq: int, dc: int) -> int:
+    """How many steps one sum may move, either way, with the rows still printed."""
+    far = 1
+    while far < 2**24 and all(
+        plan.check(outcome, plan.totals2 + s * far * dq, plan.mt + s * far * dc) <= MARGIN
+        for s in (-1, 1)
+    ):
+        far *= 2
+    return far // 2
+
+
+def plans(rng, outcome: Outcome, n: int, sign: int, most: int = 3,
+          margin: float = MARGIN) -> list[Plan]:
+    """Plans that print every row, the least odd first; [] when none was drawn.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    outcome : Outcome
+    n : int
+        Draws.
+    sign : int
+        Of the covariate's slope.
+    most : int
+        So many plans at most.
+    margin : float
+        Violation allowed, in halves of a last digit.
+    """
+    draws = steered(rng, outcome, draw(rng, outcome, n), sign)
+    slope, ratio, left = solve(outcome, draws, sign)
+    close = np.flatnonzero(np.round(left, 6) < max(POLISHED, 2 * margin))
+    # a margin of a tenth of half a digit is worth one squared SD of an odd score
+    rank = np.round(draws.odd[close] + 10 * np.maximum(left[close] - 0.8, 0), 6)
+    found, seen = [], set()
+    for i in close[np.lexsort((close, rank))].tolist():
+        scores = [own[:, i] for own in draws.scores]
+        key = tuple(float(v) for own in scores for v in own)
+        if key in seen or len(seen) >= TRIES or not outcome.prints(
+                draws.sums[..., i], draws.squares[..., i], scores):
+            continue
+        seen.add(key)
+        plan = polished(outcome, draws, i, float(slope[i]), float(ratio[i]))
+        if plan.check(outcome, plan.totals2, plan.mt) <= margin:
+            found.append(plan)
+        if len(found) == most:
+            break
+    return found
