@@ -63,9 +63,8 @@ def invented_b(rng) -> list[dict]:
                          "sex": int(rng.random() < 0.6) + 1,
                          "day": float(day),
                          "pain": float(np.clip(score, 0, 10)),
-                         "amylase": None
-                         if t == 2
-                         else round(float(np.exp(amylase + (0.5 + 0.6 * ill) * t)), 1),
+                         "amylase": (None if t == 2 else
+                                     round(float(np.exp(amylase + (0.5 + 0.6 * ill) * t)), 1)),
                          "crp": "<1" if level < 1 else f"{level:.2f}",
                          "pancreatitis": ill})
             if t:  # what does not change is given at the first visit only

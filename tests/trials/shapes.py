@@ -19,7 +19,6 @@ LABELS = {"arm": {0: "RT", 1: "MAIR"},
           "relapse": {0: "no", 1: "yes"},
           "visit": {1: "baseline", 2: "post", 3: "followup"}}
 SCORES = {"fiq": (0, 1, 2), "pcs": (0, 1, 2), "bdnf": (0, 1), "crp": (0, 1)}
-VISITS = ("baseline", "post", "followup")
 
 
 def people(n=41, seed=3) -> pd.DataFrame:
@@ -32,13 +31,10 @@ def people(n=41, seed=3) -> pd.DataFrame:
     frame["arm"] = [0.0] * 19 + [1.0] * (n - 19)
     frame["sex"] = rng.integers(1, 3, n).astype(float)
     frame["age"] = rng.normal(52.2, 9, n).round(3)
-    frame["education"] = rng.integers(1, 4, n).astype(float)
-    frame["own_home"] = rng.integers(0, 2, n).astype(float)
-    frame["completed_post"] = rng.integers(0, 2, n).astype(float)
-    frame["relapse"] = rng.integers(0, 2, n).astype(float)
-    frame["preference"] = rng.integers(1, 4, n).astype(float)
-    frame["sessions"] = rng.integers(0, 9, n).astype(float)
-    frame["n_medications"] = rng.integers(0, 5, n).astype(float)
+    for name, low, high in (
+            ("education", 1, 4), ("own_home", 0, 2), ("completed_post", 0, 2), ("relapse", 0, 2),
+            ("preference", 1, 4), ("sessions", 0, 9), ("n_medications", 0, 5)):
+        frame[name] = rng.integers(low, high, n).astype(float)
     frame["lost"] = ["moved" if x < 0.2 else "" for x in rng.random(n)]
     frame.loc[4, "n_medications"] = np.nan
     frame.loc[5, "relapse"] = np.nan
@@ -67,25 +63,20 @@ def to_long(wide: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_labels(frame: pd.DataFrame) -> pd.DataFrame:
-    out = frame.copy()
-    for name, labels in LABELS.items():
-        if name in out:
-            out[name] = out[name].map(labels)
-    return out
+    return frame.assign(**{name: frame[name].map(labels) for name, labels in LABELS.items()
+                           if name in frame})
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
     """The frame (codes) in the format that the path ends in."""
     kind = path.suffix[1:]
     labels = {name: labels for name, labels in LABELS.items() if name in frame}
-    if kind == "csv":
-        with_labels(frame).to_csv(path, index=False)
-    elif kind == "xlsx":
-        with_labels(frame).to_excel(path, index=False)
+    if kind in ("csv", "xlsx"):
+        getattr(with_labels(frame), {"csv": "to_csv", "xlsx": "to_excel"}[kind])(path, index=False)
     elif kind == "parquet":
         out = with_labels(frame)
-        out["own_home"] = [None if pd.isna(v) else v == 1 for v in frame["own_home"]]
-        out["relapse"] = [None if pd.isna(v) else v == 1 for v in frame["relapse"]]
+        for name in ("own_home", "relapse"):
+            out[name] = [None if pd.isna(v) else v == 1 for v in frame[name]]
         out["id"] = out["id"].astype(int)
         out.to_parquet(path)
     else:
@@ -94,37 +85,13 @@ def write(frame: pd.DataFrame, path: Path) -> None:
 
 
 def declare(shape: str, data: str) -> dict:
-    """The trial file of ``people()``."""
-
-    def measured(name):
-        if shape == "long":
-            return {"column": name}
-        return {"columns": [f"{name}_{t}" if t in SCORES[name] else None for t in range(3)]}
-
-    return {"trial": "a test",
-            "data": data,
-            "participant": "id",
-            **({"visit": "visit"} if shape == "long" else {}),
-            "arm": {"column": "arm", "control": "RT", "treatment": "MAIR"},
-            "visits": list(VISITS),
-            "covariates": ["n_medications", "education", "PCS"],
-            "outcomes": {"FIQ": {**measured("fiq"), "range": [0, 100], "primary": True},
-                         "PCS": measured("pcs")},
-            "biomarkers": {"BDNF": measured("bdnf"),
-                           "hs-CRP": {**measured("crp"), "transform": "log"}},
-            "describe": {"biomarkers": "completed_post"},
-            "baseline": ["age",
-                         {"name": "sex", "kind": "binary", "level": "female"},
-                         "own_home",
-                         "education",
-                         "FIQ"],
-            "responders": {"column": "relapse", "better": "no"},
-            "flow": {"assessed": 83,
-                     "excluded": {"not eligible": 13, "declined": 6},
-                     "other_arms": {"ABCT": 23},
-                     "lost": "lost",
-                     "sessions": "sessions",
-                     "preference": "preference"}}
+    """The trial file of ``people()``: shapes.yaml, or the same of a long file."""
+    spec = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8")) | {"data": data}
+    if shape == "long":
+        spec["visit"] = "visit"
+        for entry in (*spec["outcomes"].values(), *spec["biomarkers"].values()):
+            entry["column"] = entry.pop("columns")[0].removesuffix("_0")
+    return spec
 
 
 def save(content: dict, path: Path) -> Path:

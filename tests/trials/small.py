@@ -2,46 +2,20 @@
 
 import copy
 import csv
+from pathlib import Path
 
 import pytest
 import yaml
 
 from mair.trial import TrialError, load
 
-HEADER = "id,arm,age,sex,edu,home,seen,relapse,lost,sessions,fiq_0,fiq_1,fiq_2,crp_0,crp_1"
-ROWS = """\
-7,RT,50,female,a,yes,yes,no,,8,60.5,55,50,1.5,1.2
-8,RT,51,female,b,no,yes,no,,7,70,65,,2.5,2.2
-9,RT,52,male,c,yes,no,yes,moved,1,80,,,3.5,
-10,MAIR,53,female,a,no,yes,no,,8,65,40,41,1.1,0.9
-11,MAIR,54,male,b,yes,yes,yes,,8,75,50,,2.1,1.9
-12,MAIR,55,male,c,no,no,no,ill,2,85,,,3.1,"""
-SPEC = yaml.safe_load("""
-data: trial.csv
-participant: id
-arm: {column: arm, control: RT, treatment: MAIR}
-visits: [baseline, post, followup]
-covariates: [age]
-outcomes:
-  FIQ: {columns: [fiq_0, fiq_1, fiq_2], range: [0, 100], primary: true}
-biomarkers:
-  CRP: {columns: [crp_0, crp_1, null], transform: log}
-describe: {biomarkers: seen}
-baseline:
-  - age
-  - {name: sex, kind: binary, level: female}
-  - home
-  - edu
-  - FIQ
-responders: {outcome: FIQ, visit: post, reductions: [0.2, 0.5]}
-flow: {assessed: 10, excluded: {declined: 3}, other_arms: {ABCT: 1}, lost: lost, sessions: sessions}
-sample_size: {sd: 15, difference: 14}
-""")
+HERE = Path(__file__).parent
+SPEC = {**yaml.safe_load((HERE / "small.yaml").read_text("utf-8")), "data": "trial.csv"}
 SCORES = {"fiq": ("fiq_0", "fiq_1", "fiq_2"), "crp": ("crp_0", "crp_1", None)}
 
 
 def table() -> list[list[str]]:
-    return [HEADER.split(","), *csv.reader(ROWS.splitlines())]
+    return [*csv.reader((HERE / "small.csv").read_text("utf-8").splitlines())]
 
 
 def put(cells, row, column, value):
