@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import time
+from operator import attrgetter
 from pathlib import Path
 
 import jsonschema
@@ -12,7 +13,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 import yaml
-from trials.shapes import FORMATS, LABELS, declare, make, people, save, to_long, with_labels, write
+from trials.shapes import FORMATS, LABELS, declare, make, people, save, to_long, with_labels
 
 from mair.trial import TrialError, load, schema
 from mair.trial import file as trialfile
@@ -30,16 +31,10 @@ def assert_same(one, other):
     for name in [*one.outcomes, *one.biomarkers]:
         pd.testing.assert_frame_equal(one.scores(name), other.scores(name), check_exact=True)
         pd.testing.assert_series_equal(one.described(name), other.described(name))
-    for a, b in zip(
-        [*one.baseline, *one.covariates], [*other.baseline, *other.covariates], strict=True
-    ):
-        assert (a.name, a.label, a.kind, a.level, a.levels) == (
-            b.name,
-            b.label,
-            b.kind,
-            b.level,
-            b.levels,
-        )
+    said = attrgetter("name", "label", "kind", "level", "levels")
+    for a, b in zip([*one.baseline, *one.covariates], [*other.baseline, *other.covariates],
+                    strict=True):
+        assert said(a) == said(b)
         pd.testing.assert_series_equal(a.values, b.values, check_exact=True)
     for role in ("lost", "sessions", "preference"):
         pd.testing.assert_series_equal(one.series(role), other.series(role), check_names=False)
@@ -62,14 +57,11 @@ def test_the_reference_is_what_was_written(wide_csv):
     assert list(wide_csv.arm.index) == [str(int(i)) for i in frame["id"]]
     assert wide_csv.arm.tolist() == ["RT"] * 19 + ["MAIR"] * 22
     assert (wide_csv.n(), wide_csv.n("RT"), wide_csv.arms) == (41, 19, ("RT", "MAIR"))
-    np.testing.assert_array_equal(
-        wide_csv.scores("FIQ").to_numpy(), frame[["fiq_0", "fiq_1", "fiq_2"]].to_numpy()
-    )
+    np.testing.assert_array_equal(wide_csv.scores("FIQ"), frame[["fiq_0", "fiq_1", "fiq_2"]])
     assert wide_csv.variable("hs-CRP").visits == ("baseline", "post")
     age, sex, own_home, education, fiq = wide_csv.baseline
     assert [f.kind for f in wide_csv.baseline] == [
-        *("continuous", "binary", "binary", "categorical", "continuous")
-    ]
+        "continuous", "binary", "binary", "categorical", "continuous"]
     assert (sex.level, own_home.level, own_home.levels) == ("female", "yes", ("no", "yes"))
     assert education.levels == ("none", "primary", "university")
     np.testing.assert_array_equal(age.values, frame["age"])
@@ -92,50 +84,46 @@ def test_arms_match_labels_then_codes(tmp_path, wide_csv, kind):
     assert (codes.arm == "0").tolist() == (wide_csv.arm == "RT").tolist()
 
 
+def labelled(tmp_path, labels, **changes):
+    """The trial in an SPSS file of these value labels, with keys exchanged."""
+    pyreadstat.write_sav(people(), str(tmp_path / "x.sav"), variable_value_labels=labels)
+    return load(save({**declare("wide", "x.sav"), **changes}, tmp_path / "x.yaml"))
+
+
 def test_labels_win_over_codes_that_read_alike(tmp_path):
-    frame = people()
-    labels = {"arm": {0: "1", 1: "0"}}
-    pyreadstat.write_sav(frame, str(tmp_path / "x.sav"), variable_value_labels=labels)
-    spec = {**declare("wide", "x.sav"), "arm": {"column": "arm", "control": 0, "treatment": 1}}
-    for key in ("baseline", "covariates"):
-        spec.pop(key)
-    trial = load(save(spec, tmp_path / "x.yaml"))
+    trial = labelled(tmp_path, {"arm": {0: "1", 1: "0"}}, baseline=None, covariates=None,
+                     arm={"column": "arm", "control": 0, "treatment": 1})
     assert trial.arm.tolist()[0] == "1"  # code 0, labelled 1
 
 
 def test_category_order_does_not_depend_on_the_value_labels(tmp_path):
     labels = {"education": {1: "university", 2: "none", 3: "primary"}, "arm": LABELS["arm"]}
-    pyreadstat.write_sav(people(), str(tmp_path / "x.sav"), variable_value_labels=labels)
-    spec = {**declare("wide", "x.sav"), "baseline": ["education"]}
-    spec["responders"] = spec["describe"] = None
-    trial = load(save(spec, tmp_path / "x.yaml"))
+    trial = labelled(tmp_path, labels, baseline=["education"], responders=None, describe=None)
     assert trial.baseline[0].levels == ("none", "primary", "university")
     assert trial.covariates[1].levels == ("none", "primary", "university")
 
 
-@pytest.mark.parametrize(
-    "cells",
-    [("yes", "no"), ("Yes", "NO"), ("true", "FALSE"), (1, 0), ("1.0", "0"), (True, False)],
-)
+def loaded(tmp_path, frame, shape="wide", **changes):
+    """The trial of a frame in a CSV file, with keys exchanged."""
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    return load(save({**declare(shape, "x.csv"), **changes}, tmp_path / "x.yaml"))
+
+
+@pytest.mark.parametrize("cells", [("yes", "no"), ("Yes", "NO"), ("true", "FALSE"), (1, 0),
+                                   ("1.0", "0"), (True, False)])
 def test_yes_no_columns_are_the_same_however_they_are_written(tmp_path, wide_csv, cells):
     frame = with_labels(people())
     for name in ("own_home", "completed_post", "relapse"):
-        frame[name] = [
-            None if pd.isna(v) else cells[0] if v == "yes" else cells[1] for v in frame[name]
-        ]
-    for kind in ("csv", "xlsx"):
-        path = tmp_path / f"wide.{kind}"
-        frame.to_csv(path, index=False) if kind == "csv" else frame.to_excel(path, index=False)
-        assert_same(load(save(declare("wide", path.name), tmp_path / "x.yaml")), wide_csv)
+        frame[name] = [None if pd.isna(v) else cells[v == "no"] for v in frame[name]]
+    assert_same(loaded(tmp_path, frame), wide_csv)
+    frame.to_excel(tmp_path / "x.xlsx", index=False)
+    assert_same(load(save(declare("wide", "x.xlsx"), tmp_path / "x.yaml")), wide_csv)
 
 
 def test_visits_may_be_numbers(tmp_path):
     frame = to_long(people())
-    frame["visit"] = frame["visit"] * 2
-    with_labels(frame).assign(visit=frame["visit"].map({2: "2.0", 4: "4", 6: " 6 "})).to_csv(
-        tmp_path / "x.csv", index=False
-    )
-    trial = load(save({**declare("long", "x.csv"), "visits": [2, 4.0, "6"]}, tmp_path / "x.yaml"))
+    frame = with_labels(frame).assign(visit=frame["visit"].map({1: "2.0", 2: "4", 3: " 6 "}))
+    trial = loaded(tmp_path, frame, "long", visits=[2, 4.0, "6"])
     assert trial.visits == ("2", "4", "6")
     assert trial.scores("FIQ")["6"].notna().sum() == people()["fiq_2"].notna().sum()
 
@@ -144,8 +132,7 @@ def test_none_and_na_survive_as_answers_and_are_told(tmp_path):
     frame = with_labels(people())
     frame["education"] = ["None", "NA", "  "] + ["school"] * 38
     frame["age"] = ["NA", ".", "nan"] + ["50.5"] * 38
-    frame.to_csv(tmp_path / "x.csv", index=False)
-    trial = load(save(declare("wide", "x.csv"), tmp_path / "x.yaml"))
+    trial = loaded(tmp_path, frame)
     education = trial.baseline[3]
     assert education.levels == ("NA", "None", "school")
     assert education.values.isna().tolist() == [False, False, True] + [False] * 38
@@ -157,16 +144,10 @@ def test_none_and_na_survive_as_answers_and_are_told(tmp_path):
 
 
 def test_kinds_are_inferred_as_the_contract_says(tmp_path):
-    frame = with_labels(people())
-    frame["two"] = ["1", "2"] * 20 + ["1"]
-    frame["constant"] = "female"
-    frame["said"] = "Yes"
-    frame["only"] = 3
-    frame["codes"] = [10, 9, 8] * 13 + [10, 9]
-    frame.to_csv(tmp_path / "x.csv", index=False)
+    frame = with_labels(people()).assign(two=["1", "2"] * 20 + ["1"], constant="female",
+                                         said="Yes", only=3, codes=[10, 9, 8] * 13 + [10, 9])
     names = ["two", "constant", "said", "only", {"name": "codes", "kind": "categorical"}]
-    spec = {**declare("wide", "x.csv"), "baseline": names, "covariates": ["two", "codes", "said"]}
-    trial = load(save(spec, tmp_path / "x.yaml"))
+    trial = loaded(tmp_path, frame, baseline=names, covariates=["two", "codes", "said"])
     assert [(f.kind, f.level, f.levels) for f in trial.baseline] == [
         ("binary", "1", ("1", "2")),
         ("categorical", None, ("female",)),
@@ -180,8 +161,7 @@ def test_kinds_are_inferred_as_the_contract_says(tmp_path):
 def test_values_under_a_detection_limit(tmp_path):
     frame = with_labels(people())
     frame["crp_0"] = ["<0.5", "< 2", *frame["crp_0"].astype(str).tolist()[2:]]
-    frame.to_csv(tmp_path / "x.csv", index=False)
-    trial = load(save(declare("wide", "x.csv"), tmp_path / "x.yaml"))
+    trial = loaded(tmp_path, frame)
     assert trial.scores("hs-CRP")["baseline"].tolist()[:2] == [0.5 / 2**0.5, 2 / 2**0.5]
     assert trial.censored["hs-CRP"]["baseline"].tolist() == [True, True] + [False] * 39
     assert not trial.censored["BDNF"].to_numpy().any()
@@ -191,8 +171,7 @@ def test_what_does_not_change_may_stand_once_in_a_long_file(tmp_path, wide_csv):
     frame = to_long(people())
     later = frame["visit"] > 1
     frame.loc[later, ["arm", "sex", "age", "education", "n_medications", "sessions"]] = np.nan
-    write(frame, tmp_path / "x.csv")
-    assert_same(load(save(declare("long", "x.csv"), tmp_path / "x.yaml")), wide_csv)
+    assert_same(loaded(tmp_path, with_labels(frame), "long"), wide_csv)
 
 
 def test_spreadsheets_with_empty_rows_and_a_byte_order_mark(tmp_path, wide_csv):
@@ -350,10 +329,9 @@ def test_invented_b():
 def test_invented_data_are_what_their_script_makes(tmp_path):
     subprocess.run([sys.executable, TRIALS / "make_invented.py", tmp_path], check=True)
     for name in ("invented_a.csv", "invented_b.sav"):
-        made, kept = readers.read(tmp_path / name), readers.read(TRIALS / name)
-        assert {n: (c.cells, c.labels) for n, c in made.columns.items()} == {
-            n: (c.cells, c.labels) for n, c in kept.columns.items()
-        }
+        made, kept = ({n: (c.cells, c.labels) for n, c in readers.read(path).columns.items()}
+                      for path in (tmp_path / name, TRIALS / name))
+        assert made == kept
 
 
 class EditorYaml(yaml.SafeLoader):
@@ -379,24 +357,20 @@ def test_the_json_schema_takes_our_trial_files_and_refuses_a_wrong_one():
     content["baseline"] = [{"level": "female"}]
     content["synthetic"] = "yes"
     wrong = {"/".join(map(str, error.path)) for error in validator.iter_errors(content)}
-    assert wrong == {
-        *("analysis", "analysis/inference", "analysis/confidence", "baseline", "synthetic")
-    }
+    assert wrong == {"analysis", "analysis/inference", "analysis/confidence", "baseline",
+                     "synthetic"}
 
 
 def test_reading_is_quick_and_lazy():
-    code = (
-        "import sys, time; from mair.trial import load; s = time.perf_counter();"
-        "load('params/mair.yaml'); took = time.perf_counter() - s;"
-        "heavy = [m for m in ('openpyxl', 'pyreadstat', 'pyarrow.parquet') if m in sys.modules];"
-        "print(took, heavy)"
-    )
+    code = ("import sys, time; from mair.trial import load; s = time.perf_counter();"
+            "load('params/mair.yaml'); took = time.perf_counter() - s;"
+            "heavy = [m for m in ('openpyxl', 'pyreadstat', 'pyarrow.parquet') if m in "
+            "sys.modules]; print(took, heavy)")
     best = 9.0
     for _ in range(3):
-        out = subprocess.run(
-            [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
-        ).stdout
-        took, heavy = out.split(" ", 1)
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True,
+                              text=True, cwd=ROOT)
+        took, heavy = done.stdout.split(" ", 1)
         assert heavy.strip() == "[]"
         best = min(best, float(took))
         if best < 0.3:

@@ -1,6 +1,5 @@
 """Trial files and data that are wrong: every problem in one line, none missed, none invented."""
 
-import csv
 import pickle
 import random
 from pathlib import Path
@@ -9,7 +8,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 import yaml
-from trials.small import SPEC, drop, long_spec, long_table, merged, problems, put, table
+from trials.small import SPEC, drop, long_spec, long_table, merged, problems, put, table, write
 
 from mair.trial import TrialError, load
 
@@ -23,11 +22,15 @@ def here(tmp_path, monkeypatch):
 
 def test_the_trials_that_are_broken_below_are_whole():
     for spec, cells in ((SPEC, table()), (long_spec(), long_table())):
-        with open("trial.csv", "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(cells)
-        with open("trial.yaml", "w", encoding="utf-8") as file:
-            yaml.safe_dump(spec, file, sort_keys=False)
+        write(spec, cells)
         assert load("trial.yaml").n() == 6
+
+
+def refused(name, **by_hand):
+    """The lines with which a trial file in the working directory is refused."""
+    with pytest.raises(TrialError) as error:
+        load(name, **by_hand)
+    return error.value.problems
 
 
 @pytest.mark.parametrize(("group", "name"), [(k, name) for k, of in WRONG.items() for name in of])
@@ -89,9 +92,7 @@ def test_missing_and_unreadable_trial_files(tmp_path):
     ):
         if content is not None:
             (tmp_path / name).write_bytes(content)
-        with pytest.raises(TrialError) as refused:
-            load(name)
-        (only,) = refused.value.problems
+        (only,) = refused(name)
         assert only.startswith(f"{name}: ")
         assert line is None or only == f"{name}: {line}"
     assert only.startswith("broken.yaml: line 2: did not find expected")
@@ -114,45 +115,30 @@ def test_duplicate_yaml_keys_are_named_with_their_lines():
 def test_extends_in_a_circle_and_to_nothing(tmp_path):
     (tmp_path / "a.yaml").write_text("extends: b.yaml\n")
     (tmp_path / "b.yaml").write_text("extends: a.yaml\n")
-    with pytest.raises(TrialError) as refused:
-        load("a.yaml")
-    assert refused.value.problems == [
+    assert refused("a.yaml") == [
         "b.yaml: extends: 'a.yaml' leads back to itself (a.yaml -> b.yaml -> a.yaml), expected a "
-        "trial file that does not extend this one"
-    ]
+        "trial file that does not extend this one"]
     (tmp_path / "b.yaml").write_text("extends: c.yaml\n")
-    with pytest.raises(TrialError) as refused:
-        load("a.yaml")
-    assert refused.value.problems == [
-        "c.yaml: No such file or directory, expected the trial file that b.yaml extends"
-    ]
+    assert refused("a.yaml") == [
+        "c.yaml: No such file or directory, expected the trial file that b.yaml extends"]
 
 
 def test_a_problem_names_the_file_that_states_the_key(tmp_path):
     problems(merged(SPEC, {"analysis": {"seed": "x", "draws": 5}}), table())
     (tmp_path / "child.yaml").write_text("extends: trial.yaml\nanalysis: {draws: many}\n")
-    with pytest.raises(TrialError) as refused:
-        load("child.yaml")
-    assert refused.value.problems == ["trial.yaml: analysis.seed: 'x', expected a whole number",
-                                      "child.yaml: analysis.draws: 'many', expected a whole number"]
+    assert refused("child.yaml") == ["trial.yaml: analysis.seed: 'x', expected a whole number",
+                                     "child.yaml: analysis.draws: 'many', expected a whole number"]
 
 
 def test_wrong_values_by_keyword_are_told_as_such():
-    assert problems(merged(SPEC, {"synthetic": 3}), table()) == [
-        "trial.yaml: synthetic: 3, expected true or false"
-    ]
-    with pytest.raises(TrialError) as refused:  # the file first
-        load("trial.yaml", missing="mi-mar", estimator="clda")
-    assert refused.value.problems == ["trial.yaml: synthetic: 3, expected true or false"]
-    with open("trial.yaml", "w", encoding="utf-8") as file:
-        yaml.safe_dump(SPEC, file)
-    with pytest.raises(TrialError) as refused:
-        load("trial.yaml", confidance=0.9, missing="mi-mar", estimator="clda")
-    assert refused.value.problems == [
+    wrong = {"missing": "mi-mar", "estimator": "clda"}
+    write(merged(SPEC, {"synthetic": 3}), table())  # the file first
+    assert refused("trial.yaml", **wrong) == ["trial.yaml: synthetic: 3, expected true or false"]
+    write(SPEC, table())
+    assert refused("trial.yaml", confidance=0.9, **wrong) == [
         "given by hand: analysis.confidance: unknown key; did you mean confidence?",
         "given by hand: analysis.missing: mi-mar with estimator clda, expected estimator "
-        "difference",
-    ]
+        "difference"]
 
 
 @pytest.mark.parametrize(("name", "content", "line"), [
@@ -219,7 +205,7 @@ def places(content, above=()):
 @pytest.mark.parametrize("shape", ["wide", "long"])
 def test_garbage_is_refused_in_lines_or_read_but_never_a_traceback(shape):
     spec, cells = (SPEC, table()) if shape == "wide" else (long_spec(), long_table())
-    where, chance, refused = list(places(spec)), random.Random(SEED), 0
+    where, chance, count = list(places(spec)), random.Random(SEED), 0
     for _ in range(120):
         broken, lines = merged(spec, {}), [list(line) for line in cells]
         for _ in range(chance.choice([1, 2])):
@@ -233,13 +219,10 @@ def test_garbage_is_refused_in_lines_or_read_but_never_a_traceback(shape):
                 continue  # the first change took its place away
         line = chance.choice(lines)
         line[chance.randrange(len(line))] = str(chance.choice(GARBAGE))
-        with open("trial.csv", "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(lines)
-        with open("trial.yaml", "w", encoding="utf-8") as file:
-            yaml.safe_dump(broken, file)
+        write(broken, lines)
         try:
             load("trial.yaml")
         except TrialError as error:
-            refused += 1
+            count += 1
             assert all(": " in problem and "\n" not in problem for problem in error.problems)
-    assert refused > 60
+    assert count > 60

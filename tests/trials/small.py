@@ -48,13 +48,17 @@ def long_spec() -> dict:
     return spec
 
 
-def problems(spec, cells) -> list[str]:
-    """Write both files into the working directory; the problems that reading them gives."""
+def write(spec, cells) -> None:
+    """Both files, in the working directory."""
     with open("trial.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(cells)
     text = spec if isinstance(spec, str) else yaml.safe_dump(spec, sort_keys=False)
-    with open("trial.yaml", "w", encoding="utf-8") as file:
-        file.write(text)
+    Path("trial.yaml").write_text(text, encoding="utf-8")
+
+
+def problems(spec, cells) -> list[str]:
+    """Write both files; the problems that reading them gives."""
+    write(spec, cells)
     with pytest.raises(TrialError) as refused:
         load("trial.yaml")
     assert str(refused.value) == "\n".join(refused.value.problems)
