@@ -124,7 +124,7 @@ def _imputed(trial: Trial, name: str, visit: str, threshold: float, out: Rows) -
     ratio = (None,) * 3 if log is None else map(
         float, np.exp([log.estimate, *log.interval(confidence)]))
     _add(out, name, visit, "mi-mar/wald", found.n_control + found.n_treatment,
-         risk.RiskDifference(float(found.difference.estimate), *limits), ratio)
+         risk.with_nnt(float(found.difference.estimate), *limits), ratio)
 
 
 def _add(out: Rows, name, visit, method, n, arr, ratio) -> None:

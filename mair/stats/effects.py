@@ -31,18 +31,6 @@ class ChanceSMD(NamedTuple):
     bound: float
 
 
-class PrePost(NamedTuple):
-    """An arm of a pre-post design: n people, baseline mean and SD, later mean.
-
-    Numbers, or arrays of one shape for many data sets at once.
-    """
-
-    n: int
-    mean_pre: float
-    sd_pre: float
-    mean_post: float
-
-
 class DPPC2(NamedTuple):
     """d of a pre-post-control design with its variance and limits.
 
@@ -203,8 +191,8 @@ def d_ppc2(treatment, control, *, corrected=True, confidence=0.95) -> DPPC2:
     arms = [np.asarray(arm, float) for arm in (treatment, control)]
     if min(arm.shape[-2] for arm in arms) < 2:
         return DPPC2(*[NAN] * 7)
-    moments = [PrePost(arm.shape[-2], arm[..., 0].mean(-1), arm[..., 0].std(-1, ddof=1),
-                       arm[..., 1].mean(-1)) for arm in arms]
+    moments = [(arm.shape[-2], arm[..., 0].mean(-1), arm[..., 0].std(-1, ddof=1),
+                arm[..., 1].mean(-1)) for arm in arms]
     centred = [arm - arm.mean(-2, keepdims=True) for arm in arms]
     pre, post, cross = (sum((c[..., i] * c[..., j]).sum(-1) for c in centred)
                         for i, j in ((0, 0), (1, 1), (0, 1)))
@@ -218,8 +206,8 @@ def d_ppc2_of(treatment, control, *, rho=NAN, corrected=True, confidence=0.95) -
 
     Parameters
     ----------
-    treatment, control : PrePost or tuple
-        Two people an arm at least.
+    treatment, control : tuple
+        Two people an arm at least; arrays of one shape are many data sets.
     rho : float
         Within-arm correlation of pre and post; without it there is no interval.
     corrected : bool

@@ -13,7 +13,7 @@ contrast: it is left out of both counts of the p value, and counted in ``undefin
 
 from __future__ import annotations
 
-from itertools import chain, combinations
+from itertools import combinations
 from math import comb, prod
 from typing import NamedTuple
 
@@ -121,10 +121,9 @@ def allocations(arm, *, strata=None, draws=10_000, rng, limit=1_000_000):
 
 def _every(n, k):
     """All ways to choose k of n, one a row."""
-    total = comb(n, k)
-    chosen = np.fromiter(chain.from_iterable(combinations(range(n), k)), int, total * k)
-    arms = np.zeros((total, n), np.int8)
-    np.put_along_axis(arms, chosen.reshape(total, k), 1, 1)
+    arms = np.zeros((comb(n, k), n), np.int8)
+    for row, chosen in zip(arms, combinations(range(n), k), strict=True):
+        row[list(chosen)] = 1
     return arms
 
 

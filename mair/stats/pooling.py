@@ -179,22 +179,17 @@ class Tipping(NamedTuple):
     delta : float
         Smallest shift, in the outcome's units and taken in the unfavourable direction, at which
         the pooled interval contains 0; nan where there is none.
-    pooled : Pooled
-        At ``delta``; at the limit of the scale where nothing tips.
     imputed : int
         Values imputed in the treatment arm at that visit, over all imputations.
     beyond : int
-        How many of them lie outside the scale at ``pooled``'s delta. Nothing is clipped.
-    beyond_mar : int
-        How many lay outside before any shift.
+        How many of them lie outside the scale at ``delta``, or at its limit where nothing tips.
+        Nothing is clipped.
     """
 
     state: str
     delta: float
-    pooled: Pooled
     imputed: int
     beyond: int
-    beyond_mar: int
 
 
 def shifted(imputed, arm, visit, treatment=0.0, control=0.0):
@@ -263,9 +258,6 @@ def tipping_point(imputed, arm, visit, analyse, *, scale, better="lower", confid
         found = pooled(delta)
         return float(np.abs(found.estimate) - stdtrit(found.df, (1 + confidence) / 2) * found.se)
 
-    def beyond(values):
-        return 0 if scale is None else int(((values < scale[0]) | (values > scale[1])).sum())
-
     start, delta, at = margin(0.0), np.nan, 0.0
     if np.isnan(start):
         state = "not estimable"
@@ -277,7 +269,9 @@ def tipping_point(imputed, arm, visit, analyse, *, scale, better="lower", confid
         ends = pooled(0.0).estimate, pooled(limit).estimate
         delta = _first_root(margin, limit, *map(float, ends))
         state, at = ("none within the scale", limit) if np.isnan(delta) else ("tips", delta)
-    return Tipping(state, delta, pooled(at), drawn.size, beyond(drawn + sign * at), beyond(drawn))
+    low, high = scale or (-np.inf, np.inf)
+    moved = drawn + sign * at
+    return Tipping(state, delta, drawn.size, int(((moved < low) | (moved > high)).sum()))
 
 
 def _worse(better):

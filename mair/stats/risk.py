@@ -5,7 +5,6 @@ belongs to the rows of results.csv, not to this module.
 """
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -21,12 +20,8 @@ TIE = 1e-9
 _ZERO = 1e-12  # a limit this close to 0 is 0: its reciprocal would be rounding error
 
 
-@dataclass(frozen=True)
-class RiskDifference:
+class RiskDifference(NamedTuple):
     """A difference of proportions with its interval, and the number needed to treat.
-
-    The numbers needed to treat follow from the first three, of a difference pooled over
-    imputations by the same rule.
 
     Attributes
     ----------
@@ -41,39 +36,31 @@ class RiskDifference:
         has no reciprocal, that side begins at infinity: nan.
     through_infinity : int or float
         1 where the interval contains 0, else 0; nan where there is no interval.
-
-    References
-    ----------
-    Altman DG. BMJ 1998;317:1309-12.
     """
 
     estimate: float
     low: float
     high: float
+    nnt: float
+    nnt_low: float
+    nnt_high: float
+    through_infinity: int | float
 
-    @property
-    def nnt(self):
-        return _reciprocal(self.estimate)
 
-    @property
-    def through_infinity(self):
-        if math.isnan(self.low + self.high):
-            return math.nan
-        return int(self.low <= _ZERO and self.high >= -_ZERO)
+def with_nnt(estimate, low, high) -> RiskDifference:
+    """A risk difference, as pooled over imputations too, with its number needed to treat.
 
-    @property
-    def nnt_low(self):
-        return self._limits()[0]
-
-    @property
-    def nnt_high(self):
-        return self._limits()[1]
-
-    def _limits(self):
-        if math.isnan(self.low + self.high):
-            return math.nan, math.nan
-        limits = _reciprocal(self.low), _reciprocal(self.high)
-        return limits if self.through_infinity else sorted(limits)
+    References
+    ----------
+    Altman DG. BMJ 1998;317:1309-12.
+    """
+    nnt, *limits = (math.nan if math.isnan(x) or abs(x) <= _ZERO else 1 / x
+                    for x in (estimate, low, high))
+    if math.isnan(low + high):
+        return RiskDifference(estimate, low, high, nnt, *[math.nan] * 3)
+    through = int(low <= _ZERO and high >= -_ZERO)
+    return RiskDifference(estimate, low, high, nnt, *(limits if through else sorted(limits)),
+                          through)
 
 
 class ResponderCurve(NamedTuple):
@@ -137,7 +124,7 @@ def risk_difference(responders, n, *, interval="newcombe", confidence=0.95):
     """
     (x1, x2), (n1, n2) = _checked(responders, n)
     low, high = difference_limits(x1, n1, x2, n2, interval, confidence)
-    return RiskDifference(x1 / n1 - x2 / n2, float(low), float(high))
+    return with_nnt(x1 / n1 - x2 / n2, float(low), float(high))
 
 
 def risk_ratio(responders, n, *, interval="newcombe", confidence=0.95):
@@ -307,22 +294,11 @@ def format_nnt_interval(nnt_low, nnt_high, through_infinity, digits=1):
     return f"NNTH {-nnt_low:.{digits}f} to infinity"
 
 
-def _reciprocal(x):
-    return math.nan if math.isnan(x) or abs(x) <= _ZERO else 1 / x
-
-
 def _checked(responders, n):
-    pairs = []
-    for name, pair in (("responders", responders), ("n", n)):
-        pair = tuple(pair)
-        if len(pair) != 2:
-            raise ValueError(f"{name} is {pair!r}; expected (treatment, control)")
-        if not all(float(v).is_integer() for v in pair):
-            raise ValueError(f"{name} is {pair!r}; expected whole numbers")
-        pairs.append(tuple(int(v) for v in pair))
+    pairs = [[float(v) for v in pair] for pair in (responders, n)]
+    if any(len(pair) != 2 or not all(map(float.is_integer, pair)) for pair in pairs):
+        raise ValueError(f"expected (treatment, control) in whole numbers, not {responders} of {n}")
     for arm, x, total in zip(("treatment", "control"), *pairs, strict=True):
-        if total < 1:
-            raise ValueError(f"{arm}: n is {total}; expected at least 1 participant")
-        if not 0 <= x <= total:
-            raise ValueError(f"{arm}: {x} responders of {total} participants")
+        if total < 1 or not 0 <= x <= total:
+            raise ValueError(f"{arm}: {x:g} responders of {total:g} participants")
     return pairs

@@ -14,7 +14,7 @@ skewness-corrected     the same with the third moment (Laud   the same
                        2017)
 =====================  =====================================  ==================================
 
-Only upper limits are computed by the score methods: the lower limit of treatment minus control is
+Only upper limits are computed: the lower limit of treatment minus control is
 minus the upper limit of control minus treatment (of the ratio: its reciprocal), so swapping the
 arms changes signs and nothing else.
 
@@ -27,6 +27,8 @@ Laud PJ. Pharm Stat 2017;16:334-48.
 Miettinen O, Nurminen M. Stat Med 1985;4:213-26.
 Newcombe RG. Stat Med 1998;17:873-90.
 """
+
+from functools import partial
 
 import numpy as np
 from scipy.special import ndtri
@@ -57,14 +59,8 @@ def difference_limits(x1, n1, x2, n2, interval="newcombe", confidence=0.95):
     low, high : ndarray
         Proportions. Wald limits are not cut at -1 and 1: overshooting is what the method does.
     """
-    tables, shape, z = _prepare(x1, n1, x2, n2, interval, confidence)
-    if interval in ("wald", "newcombe"):
-        low, high = (_wald if interval == "wald" else _newcombe)(*tables, z, confidence)
-    else:
-        skew = interval == "skewness-corrected"
-        high = _score_upper(*tables, z, skew, ratio=False)
-        low = -_score_upper(*tables[2:], *tables[:2], z, skew, ratio=False)
-    return low.reshape(shape), high.reshape(shape)
+    upper, tables, shape = _prepared(_DIFFERENCE, x1, n1, x2, n2, interval, confidence)
+    return -upper(*tables[2:], *tables[:2]).reshape(shape), upper(*tables).reshape(shape)
 
 
 def ratio_limits(x1, n1, x2, n2, interval="newcombe", confidence=0.95):
@@ -78,20 +74,22 @@ def ratio_limits(x1, n1, x2, n2, interval="newcombe", confidence=0.95):
         both denominators (Pettigrew, Gart and Thomas, Biometrika 1986;73:425-35). With every
         participant of both arms responding its variance is 0 and the limits are 1 and 1.
     """
-    tables, shape, z = _prepare(x1, n1, x2, n2, interval, confidence)
-    if interval == "wald":
-        low, high = _katz(*tables, z)
-    else:
-        def upper(*pair):
-            if interval == "newcombe":
-                return _mover_ratio_upper(*pair, confidence)
-            return _score_upper(*pair, z, interval == "skewness-corrected", ratio=True)
-
-        with np.errstate(divide="ignore"):
-            low, high = 1 / upper(*tables[2:], *tables[:2]), upper(*tables)
-    low = np.where(tables[0] == 0, 0.0, low)
-    high = np.where(tables[2] == 0, np.inf, high)
+    upper, tables, shape = _prepared(_RATIO, x1, n1, x2, n2, interval, confidence)
+    with np.errstate(divide="ignore"):
+        low = np.where(tables[0] == 0, 0.0, 1 / upper(*tables[2:], *tables[:2]))
+    high = np.where(tables[2] == 0, np.inf, upper(*tables))
     return low.reshape(shape), high.reshape(shape)
+
+
+def _prepared(uppers, x1, n1, x2, n2, interval, confidence):
+    """The method's upper limit as a function of tables, flat tables, and their shape."""
+    if interval not in INTERVALS:
+        raise ValueError(f"interval is {interval!r}; expected one of {', '.join(INTERVALS)}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence!r}; expected a number between 0 and 1")
+    tables = np.broadcast_arrays(*(np.asarray(a, float) for a in (x1, n1, x2, n2)))
+    return (partial(uppers[interval], confidence=confidence), [a.reshape(-1) for a in tables],
+            tables[0].shape)
 
 
 def wilson(x, n, *, confidence=0.95):
@@ -120,55 +118,44 @@ def wilson(x, n, *, confidence=0.95):
     x, n = np.asarray(x, float), np.asarray(n, float)
     if not ((x >= 0) & (x <= n)).all():
         raise ValueError(f"{x} of {n} is not a proportion")
-    n, z2 = np.where(n == 0, np.nan, n), ndtri((1 + confidence) / 2) ** 2
+    n, z2 = np.where(n == 0, np.nan, n), _z(confidence) ** 2
     half = np.sqrt(z2 * (x * (n - x) / n + z2 / 4))
     low = np.where(x == 0, 0.0 * n, (x + z2 / 2 - half) / (n + z2))
     return low, np.where(x == n, 1.0, (x + z2 / 2 + half) / (n + z2))
 
 
-def _prepare(x1, n1, x2, n2, interval, confidence):
-    if interval not in INTERVALS:
-        raise ValueError(f"interval is {interval!r}; expected one of {', '.join(INTERVALS)}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence!r}; expected a number between 0 and 1")
-    tables = np.broadcast_arrays(*(np.asarray(a, float) for a in (x1, n1, x2, n2)))
-    return [a.reshape(-1) for a in tables], tables[0].shape, ndtri((1 + confidence) / 2)
+def _z(confidence):
+    return ndtri((1 + confidence) / 2)
 
 
-def _wald(x1, n1, x2, n2, z, _):
+def _wald(x1, n1, x2, n2, confidence):
     p1, p2 = x1 / n1, x2 / n2
-    half = z * np.sqrt(p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2)
-    return p1 - p2 - half, p1 - p2 + half
+    return p1 - p2 + _z(confidence) * np.sqrt(p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2)
 
 
-def _newcombe(x1, n1, x2, n2, _, confidence):
+def _newcombe(x1, n1, x2, n2, confidence):
+    high1, low2 = wilson(x1, n1, confidence=confidence)[1], wilson(x2, n2, confidence=confidence)[0]
     p1, p2 = x1 / n1, x2 / n2
-    (low1, high1), (low2, high2) = (wilson(x, n, confidence=confidence)
-                                    for x, n in ((x1, n1), (x2, n2)))
-    low = p1 - p2 - np.hypot(p1 - low1, high2 - p2)
-    high = p1 - p2 + np.hypot(high1 - p1, p2 - low2)
-    return np.maximum(low, -1), np.minimum(high, 1)
+    return np.minimum(p1 - p2 + np.hypot(high1 - p1, p2 - low2), 1)
 
 
-def _katz(x1, n1, x2, n2, z):
+def _katz(x1, n1, x2, n2, confidence):
     half = np.where((x1 == 0) | (x2 == 0), 0.5, 0.0)
     a, na, b, nb = x1 + half, n1 + half, x2 + half, n2 + half
-    centre = np.log(a / na) - np.log(b / nb)
     se = np.sqrt(1 / a - 1 / na + 1 / b - 1 / nb)
-    return np.exp(centre - z * se), np.exp(centre + z * se)
+    return np.exp(np.log(a / na) - np.log(b / nb) + _z(confidence) * se)
 
 
-def _mover_ratio_upper(x1, n1, x2, n2, confidence):
-    """Upper MOVER-R limit; inf where the second proportion's lower limit is 0."""
-    p1, p2 = x1 / n1, x2 / n2
+def _mover_ratio(x1, n1, x2, n2, confidence):
     high1, low2 = wilson(x1, n1, confidence=confidence)[1], wilson(x2, n2, confidence=confidence)[0]
+    p1, p2 = x1 / n1, x2 / n2
     first, second = high1 * (2 * p1 - high1), low2 * (2 * p2 - low2)
     root = np.sqrt(np.maximum((p1 * p2) ** 2 - first * second, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(x2 == 0, np.inf, (p1 * p2 + root) / second)
+        return (p1 * p2 + root) / second
 
 
-def _score_upper(x1, n1, x2, n2, z, skew, *, ratio):
+def _score(x1, n1, x2, n2, confidence, *, ratio=False, skew=False):
     """Largest difference, or ratio, at which the score is still at least -z.
 
     The score is p1 - w p2 - shift at a difference (w = 1, shift = it) or a ratio (w = it). With
@@ -177,7 +164,7 @@ def _score_upper(x1, n1, x2, n2, z, skew, *, ratio):
     to choose from.
     """
     x1, n1, x2, n2 = (a[:, None] for a in (x1, n1, x2, n2))
-    p1, p2 = x1 / n1, x2 / n2
+    p1, p2, z = x1 / n1, x2 / n2, _z(confidence)
     shrink = (n1 + n2) / (n1 + n2 - 1)
     restricted = _restricted_ratio if ratio else _restricted_difference
 
@@ -241,3 +228,9 @@ def _restricted_ratio(theta, x1, n1, x2, n2):
     a, b = (n1 + n2) * theta, n1 * theta + x1 + n2 + x2 * theta
     root = np.sqrt(np.maximum(b * b - 4 * a * (x1 + x2), 0))
     return np.clip(2 * (x1 + x2) / (b + root), 0, np.minimum(1, 1 / theta))
+
+
+_DIFFERENCE = dict(zip(INTERVALS, (_wald, _newcombe, _score, partial(_score, skew=True)),
+                       strict=True))
+_RATIO = dict(zip(INTERVALS, (_katz, _mover_ratio, partial(_score, ratio=True),
+                              partial(_score, ratio=True, skew=True)), strict=True))

@@ -11,7 +11,6 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from mair.stats.risk import (
     RULES,
-    RiskDifference,
     counts,
     format_nnt,
     format_nnt_interval,
@@ -20,6 +19,7 @@ from mair.stats.risk import (
     responder_curve,
     risk_difference,
     risk_ratio,
+    with_nnt,
 )
 from mair.stats.risk_limits import INTERVALS, difference_limits, ratio_limits
 
@@ -278,13 +278,13 @@ def test_coverage_by_enumeration():
 
 
 def test_nnt_through_infinity():
-    d = RiskDifference(0.1, -1 / 9.4, 0.4)
+    d = with_nnt(0.1, -1 / 9.4, 0.4)
     assert (d.nnt_low, d.nnt_high, d.through_infinity) == pytest.approx((-9.4, 2.5, 1))
     assert (
         format_nnt_interval(d.nnt_low, d.nnt_high, d.through_infinity)
         == "NNTB 2.5 to infinity to NNTH 9.4"
     )
-    d = RiskDifference(-0.1, -0.5, -0.05)
+    d = with_nnt(-0.1, -0.5, -0.05)
     assert (d.nnt, d.nnt_low, d.nnt_high, d.through_infinity) == pytest.approx((-10, -20, -2, 0))
     assert format_nnt_interval(d.nnt_low, d.nnt_high, d.through_infinity) == "NNTH 2.0 to 20.0"
 
@@ -300,7 +300,7 @@ def test_nnt_through_infinity():
     ],
 )
 def test_nnt_at_a_limit_of_zero(limits, fields, shown):
-    d = RiskDifference(0.0, *limits)
+    d = with_nnt(0.0, *limits)
     assert math.isnan(d.nnt)
     assert (d.nnt_low, d.nnt_high, d.through_infinity) == pytest.approx(fields, nan_ok=True)
     assert format_nnt_interval(d.nnt_low, d.nnt_high, d.through_infinity) == shown
@@ -421,7 +421,7 @@ def test_responder_curve_of_an_empty_arm_is_empty():
     [
         (((20, 3), (19, 16)), "treatment: 20 responders of 19"),
         (((2, -1), (19, 16)), "control: -1 responders of 16"),
-        (((0, 0), (19, 0)), "control: n is 0"),
+        (((0, 0), (19, 0)), "control: 0 responders of 0"),
         (((1.5, 0), (19, 5)), "whole numbers"),
         (((1, 0, 3), (19, 5)), "expected \\(treatment, control\\)"),
     ],
