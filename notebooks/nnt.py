@@ -39,7 +39,6 @@ from mair.report.show import Show
 from mair.report.tables_appendix import LIMITS, MISSING
 from mair.report.words import bullets, estimand, opening, say
 from mair.sections import nnt
-from mair.stats import risk
 from mair.trial import load
 
 # %%
@@ -124,8 +123,8 @@ for one in results.records(rows, arm="difference", method=f"{rule}/{limits}"):
     said[one.variable] = (
         " and ".join(f"{a.responders:.4g} of {a.n:g} in {a.arm}" for a in reversed(arms))
         + f"; the difference is {fmt.estimate(one.arr, one.ci_low, one.ci_high, 1)} percentage "
-        f"points, the NNT {risk.format_nnt(one.nnt)} ("
-        + risk.format_nnt_interval(one.nnt_ci_low, one.nnt_ci_high, one.nnt_through_infinity)
+        f"points, the NNT {fmt.nnt(one.nnt)} ("
+        + fmt.nnt_ci(one.nnt_ci_low, one.nnt_ci_high, one.nnt_through_infinity)
         + ")")
 bullets(*[f"**{name}** ({by_rule}): {text}." for name, text in said.items()])
 

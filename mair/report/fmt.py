@@ -100,3 +100,33 @@ def count(n, percent=None, *, of=None) -> str:
         return MISSING
     text = f"{n:.0f}" if absent(of) else f"{n:.0f}/{of:.0f}"
     return text if absent(percent) else f"{text} ({number(percent, 1)}%)"
+
+
+def nnt(value) -> str:
+    """A number needed to treat: whole, rounded away from zero, harm named.
+
+    >>> nnt(12.844), nnt(-9.2), nnt(float("nan"))
+    ('13', 'NNTH 10', 'not estimable')
+    """
+    if absent(value):
+        return NOT_ESTIMABLE
+    # 1/(0.3 - 0.2) is a hair above 10 and is shown as 10
+    return f"{'NNTH ' if value < 0 else ''}{math.ceil(abs(value) - 1e-9)}"
+
+
+def nnt_ci(low, high, through_infinity, digits=1) -> str:
+    """Limits of a number needed to treat, from the fields of `risk.RiskDifference`.
+
+    >>> nnt_ci(1.103, 2.483, 0), nnt_ci(-10.0, -2.0, 0)
+    ('1.1 to 2.5', 'NNTH 2.0 to 10.0')
+    >>> nnt_ci(-9.4, 2.5, 1), nnt_ci(float("nan"), 2.5, 1)
+    ('NNTB 2.5 to infinity to NNTH 9.4', 'NNTB 2.5 to infinity')
+    """
+    if absent(low) and absent(high):
+        return NOT_ESTIMABLE
+    if not through_infinity:
+        first, last = sorted((abs(low), abs(high)))
+        return f"{'NNTH ' if high < 0 else ''}{first:.{digits}f} to {last:.{digits}f}"
+    ends = [*([] if absent(high) else [f"NNTB {high:.{digits}f}"]), "infinity",
+            *([] if absent(low) else [f"NNTH {-low:.{digits}f}"])]
+    return " to ".join(ends if not absent(high) else ends[::-1])

@@ -15,7 +15,6 @@ from mair.results import COLUMNS, KEYS, Rows
 from mair.sections import nnt as risks
 from mair.sections import planning, power, study
 from mair.sections import robustness as choices
-from mair.stats import risk
 from mair.stats.simulated import CORRELATION, binomial_limits
 
 MISSING = {
@@ -64,8 +63,7 @@ def nnt(trial, rows) -> Table:
             _difference("ARR, percentage points", ("arr", "ci_low", "ci_high"),
                         lambda *arr: fmt.estimate(*arr, 1)),
             _difference("NNT", ("nnt", "nnt_ci_low", "nnt_ci_high", "nnt_through_infinity"),
-                        lambda nnt, *limits: f"{risk.format_nnt(nnt)} "
-                                             f"({risk.format_nnt_interval(*limits)})"),
+                        lambda nnt, *limits: f"{fmt.nnt(nnt)} ({fmt.nnt_ci(*limits)})"),
             _difference("Risk ratio", ("rr", "rr_low", "rr_high"), fmt.estimate),
         ],
         name="nnt", title="Responders, absolute risk reduction and number needed to treat",

@@ -119,8 +119,8 @@ def risk_difference(responders, n, *, interval="newcombe", confidence=0.95):
     >>> d = risk_difference((16, 3), (19, 16), interval="wald")
     >>> round(100 * d.estimate, 1), round(100 * d.low, 1), round(100 * d.high, 1)
     (65.5, 40.3, 90.7)
-    >>> format_nnt(d.nnt), format_nnt_interval(d.nnt_low, d.nnt_high, d.through_infinity)
-    ('2', '1.1 to 2.5')
+    >>> round(d.nnt, 2), round(d.nnt_low, 1), round(d.nnt_high, 1), d.through_infinity
+    (1.53, 1.1, 2.5, 0)
     """
     (x1, x2), (n1, n2) = _checked(responders, n)
     low, high = difference_limits(x1, n1, x2, n2, interval, confidence)
@@ -258,40 +258,6 @@ def responder_curve(treatment, control, *, interval="miettinen-nurminen", confid
     x1, x2 = (meets(a, at[:, None]).sum(axis=1) for a in arms)
     low, high = difference_limits(x1, n1, x2, n2, interval, confidence)
     return ResponderCurve(at, x1, x2, n1, n2, x1 / max(n1, 1) - x2 / max(n2, 1), low, high)
-
-
-def format_nnt(nnt):
-    """A number needed to treat for reading: whole, rounded away from zero, harm named.
-
-    >>> format_nnt(12.844), format_nnt(-9.2), format_nnt(float("nan"))
-    ('13', 'NNTH 10', 'not estimable')
-    """
-    if math.isnan(nnt):
-        return "not estimable"
-    # 1/(0.3 - 0.2) is a hair above 10 and is shown as 10
-    whole = math.ceil(abs(nnt) - 1e-9)
-    return f"NNTH {whole}" if nnt < 0 else f"{whole}"
-
-
-def format_nnt_interval(nnt_low, nnt_high, through_infinity, digits=1):
-    """Limits of a number needed to treat for reading, from the fields of `RiskDifference`.
-
-    >>> format_nnt_interval(1.103, 2.483, 0), format_nnt_interval(-10.0, -2.0, 0)
-    ('1.1 to 2.5', 'NNTH 2.0 to 10.0')
-    >>> format_nnt_interval(-9.4, 2.5, 1), format_nnt_interval(float("nan"), 2.5, 1)
-    ('NNTB 2.5 to infinity to NNTH 9.4', 'NNTB 2.5 to infinity')
-    """
-    benefit, harm = not math.isnan(nnt_high), not math.isnan(nnt_low)
-    if not benefit and not harm:
-        return "not estimable"
-    if not through_infinity:
-        near, far = sorted((abs(nnt_low), abs(nnt_high)))
-        return f"{'NNTH ' if nnt_high < 0 else ''}{near:.{digits}f} to {far:.{digits}f}"
-    if benefit and harm:
-        return f"NNTB {nnt_high:.{digits}f} to infinity to NNTH {-nnt_low:.{digits}f}"
-    if benefit:
-        return f"NNTB {nnt_high:.{digits}f} to infinity"
-    return f"NNTH {-nnt_low:.{digits}f} to infinity"
 
 
 def _checked(responders, n):

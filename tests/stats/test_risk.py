@@ -9,11 +9,10 @@ import pytest
 from scipy.stats import binom
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from mair.report import fmt
 from mair.stats.risk import (
     RULES,
     counts,
-    format_nnt,
-    format_nnt_interval,
     improvement,
     meets,
     responder_curve,
@@ -43,17 +42,17 @@ def test_the_papers_numbers_to_every_printed_digit():
         d = difference(*table, "wald")
         assert tuple(f"{100 * v:.1f}" for v in (d.estimate, d.low, d.high)) == percent
         assert f"{d.nnt:.2f}" == nnt
-        assert format_nnt(d.nnt) == shown
-        assert format_nnt_interval(d.nnt_low, d.nnt_high, d.through_infinity) == limits
+        assert fmt.nnt(d.nnt) == shown
+        assert fmt.nnt_ci(d.nnt_low, d.nnt_high, d.through_infinity) == limits
 
 
 def test_a_bad_event_counted_as_the_good_result():
     d = risk_difference((295 - 27, 307 - 52), (295, 307))
     assert round(100 * d.estimate, 3) == 7.786
     assert round(d.nnt, 3) == 12.844
-    assert format_nnt(d.nnt) == "13"
+    assert fmt.nnt(d.nnt) == "13"
     assert round(difference(7, 22, 0, 19, "wald").nnt, 3) == 3.143
-    assert format_nnt(difference(7, 22, 0, 19, "wald").nnt) == "4"
+    assert fmt.nnt(difference(7, 22, 0, 19, "wald").nnt) == "4"
 
 
 # Newcombe 1998, Table II: methods 1 (Wald), 6 (Miettinen-Nurminen) and 10, examples (a) to (h).
@@ -281,12 +280,12 @@ def test_nnt_through_infinity():
     d = with_nnt(0.1, -1 / 9.4, 0.4)
     assert (d.nnt_low, d.nnt_high, d.through_infinity) == pytest.approx((-9.4, 2.5, 1))
     assert (
-        format_nnt_interval(d.nnt_low, d.nnt_high, d.through_infinity)
+        fmt.nnt_ci(d.nnt_low, d.nnt_high, d.through_infinity)
         == "NNTB 2.5 to infinity to NNTH 9.4"
     )
     d = with_nnt(-0.1, -0.5, -0.05)
     assert (d.nnt, d.nnt_low, d.nnt_high, d.through_infinity) == pytest.approx((-10, -20, -2, 0))
-    assert format_nnt_interval(d.nnt_low, d.nnt_high, d.through_infinity) == "NNTH 2.0 to 20.0"
+    assert fmt.nnt_ci(d.nnt_low, d.nnt_high, d.through_infinity) == "NNTH 2.0 to 20.0"
 
 
 @pytest.mark.parametrize(
@@ -303,7 +302,7 @@ def test_nnt_at_a_limit_of_zero(limits, fields, shown):
     d = with_nnt(0.0, *limits)
     assert math.isnan(d.nnt)
     assert (d.nnt_low, d.nnt_high, d.through_infinity) == pytest.approx(fields, nan_ok=True)
-    assert format_nnt_interval(d.nnt_low, d.nnt_high, d.through_infinity) == shown
+    assert fmt.nnt_ci(d.nnt_low, d.nnt_high, d.through_infinity) == shown
 
 
 def test_nnt_fields_agree_with_the_interval():
@@ -319,8 +318,8 @@ def test_nnt_fields_agree_with_the_interval():
 
 def test_display_rounds_away_from_zero():
     shown = {12.844: "13", 1.527: "2", 2.0: "2", 1 / (0.3 - 0.2): "10", -9.01: "NNTH 10"}
-    assert {v: format_nnt(v) for v in shown} == shown
-    assert format_nnt(NAN) == "not estimable"
+    assert {v: fmt.nnt(v) for v in shown} == shown
+    assert fmt.nnt(NAN) == "not estimable"
 
 
 def test_ratio_with_an_empty_control():
