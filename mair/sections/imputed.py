@@ -7,7 +7,7 @@ import pandas as pd
 
 from mair.sections import model as models
 from mair.sections.analysis import NAN, Contrast, Estimate, nothing, overall
-from mair.stats import impute, pooling
+from mair.stats import impute, pooling, shifts
 from mair.stats.columns import dependent_columns
 from mair.stats.effects import Interval
 from mair.trial import Trial
@@ -189,7 +189,7 @@ def delta_grid(trial: Trial, name: str, visit: str, steps) -> Interval | None:
         None where nothing can be imputed.
     """
     found = _shifting(trial, name, visit)
-    return found and pooling.delta_grid(*found, steps, steps, better=trial.variable(name).better,
+    return found and shifts.delta_grid(*found, steps, steps, better=trial.variable(name).better,
                                         confidence=trial.analysis.confidence)
 
 
@@ -208,7 +208,7 @@ def tipping_table(trial: Trial, name: str, visit: str, deltas) -> tuple[pd.DataF
     DataFrame
         ``delta``, then the fields of a contrast.
     Tipping or None
-        The smallest delta at which the interval first holds 0 (`pooling.tipping_point`); None
+        The smallest delta at which the interval first holds 0 (`shifts.tipping_point`); None
         where nothing can be imputed.
     """
     variable, confidence = trial.variable(name), trial.analysis.confidence
@@ -218,9 +218,9 @@ def tipping_table(trial: Trial, name: str, visit: str, deltas) -> tuple[pd.DataF
     imputed, arm, at, run = found
     sign = 1.0 if variable.better == "lower" else -1.0
     rows = [{"delta": delta, **contrast(
-        pooling.rubin(*run(pooling.shifted(imputed, arm, at, sign * delta))),
+        pooling.rubin(*run(shifts.shifted(imputed, arm, at, sign * delta))),
         confidence)._asdict()} for delta in deltas]
-    tip = pooling.tipping_point(
+    tip = shifts.tipping_point(
         *found, scale=variable.range, better=variable.better, confidence=confidence,
         limit=None if variable.range else 4 * float(np.nanstd(imputed.values)))
     return pd.DataFrame(rows), tip

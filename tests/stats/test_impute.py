@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mair.stats import covariance, mixed, pooling, risk
+from mair.stats import covariance, mixed, pooling, risk, shifts
 from mair.stats import impute as im
 
 ROOT = Path(__file__).parents[2]
@@ -306,16 +306,16 @@ def tipping(visit=1, name="fiq", **kwargs):
     analyse = pooling.group_by_time(arm, covariates, visit)
     imp = imputed(name, m=200)
     kwargs = {"scale": (0, 100)} | kwargs
-    return imp, arm, analyse, pooling.tipping_point(imp, arm, visit, analyse, **kwargs)
+    return imp, arm, analyse, shifts.tipping_point(imp, arm, visit, analyse, **kwargs)
 
 
 def test_delta_zero_is_mar_exactly():
     for name in ("fiq", "gaps", "blues"):
         _, arm, _ = data(name)
         mar = imputed(name, m=500)
-        assert np.array_equal(pooling.shifted(mar, arm, 1, 0.0, 0.0), mar.values)
+        assert np.array_equal(shifts.shifted(mar, arm, 1, 0.0, 0.0), mar.values)
     imp, arm, analyse, _ = tipping()
-    grid = pooling.delta_grid(imp, arm, 1, analyse, [0.0], [0.0])
+    grid = shifts.delta_grid(imp, arm, 1, analyse, [0.0], [0.0])
     mar = pooling.rubin(*analyse(imp.values))
     assert (grid.estimate[0, 0], grid.low[0, 0], grid.high[0, 0]) == (
         mar.estimate, *mar.interval())
@@ -324,10 +324,10 @@ def test_delta_zero_is_mar_exactly():
 @pytest.mark.parametrize("visit", [1, 2])
 def test_tipping_point_is_where_the_interval_first_meets_zero(visit):
     imp, arm, analyse, found = tipping(visit)
-    at = pooling.rubin(*analyse(pooling.shifted(imp, arm, visit, found.delta))).interval()[1]
+    at = pooling.rubin(*analyse(shifts.shifted(imp, arm, visit, found.delta))).interval()[1]
     assert found.state == "tips" and 0 <= at == pytest.approx(0, abs=1e-6)
     deltas = np.linspace(0, found.delta * (1 - 1e-6), 60)
-    before = pooling.delta_grid(imp, arm, visit, analyse, deltas, [0.0])
+    before = shifts.delta_grid(imp, arm, visit, analyse, deltas, [0.0])
     assert (before.high < 0).all()
     gone = imp.missing[:, visit] & (arm == 1)
     moved = imp.values[:, gone, visit] + found.delta
@@ -338,7 +338,7 @@ def test_tipping_point_is_where_the_interval_first_meets_zero(visit):
 def test_the_estimate_is_linear_in_delta():
     imp, arm, analyse, found = tipping()
     share = (imp.missing[:, 1] & (arm == 1)).sum() / (arm == 1).sum()
-    mar, moved = (pooling.rubin(*analyse(pooling.shifted(imp, arm, 1, delta)))
+    mar, moved = (pooling.rubin(*analyse(shifts.shifted(imp, arm, 1, delta)))
                   for delta in (0.0, found.delta))
     assert moved.estimate == pytest.approx(mar.estimate + share * found.delta, rel=1e-9)
     assert moved.between == pytest.approx(mar.between)
@@ -346,33 +346,33 @@ def test_the_estimate_is_linear_in_delta():
 
 def test_tipping_states():
     imp, arm, analyse, found = tipping()
-    short = pooling.tipping_point(imp, arm, 1, analyse, scale=(0, 100), limit=found.delta / 2)
+    short = shifts.tipping_point(imp, arm, 1, analyse, scale=(0, 100), limit=found.delta / 2)
     assert short.state == "none within the scale" and np.isnan(short.delta)
     assert short.beyond < found.beyond
     blues, own, _, already = tipping(4, "blues", scale=(0, 63))
     drawn = blues.values[:, blues.missing[:, 4] & (own == 1), 4]
     assert already == ("contains 0 already", 0.0, drawn.size,
                        ((drawn < 0) | (drawn > 63)).sum())
-    broken = pooling.tipping_point(imp, arm, 1, lambda v: (np.full(len(v), np.nan),) * 2,
+    broken = shifts.tipping_point(imp, arm, 1, lambda v: (np.full(len(v), np.nan),) * 2,
                                    scale=(0, 100))
     assert broken.state == "not estimable" and np.isnan(broken.delta)
     with pytest.raises(ValueError, match="needs a limit"):
-        pooling.tipping_point(imp, arm, 1, analyse, scale=None)
+        shifts.tipping_point(imp, arm, 1, analyse, scale=None)
     y = data("fiq")[0].copy()
     y[arm == 1] = np.nan_to_num(y[arm == 1], nan=35.0)
     whole = im.impute(y, arm, data("fiq")[2], m=20, rng=np.random.default_rng(1))
-    nobody = pooling.tipping_point(whole, arm, 1, analyse, scale=(0, 100))
+    nobody = shifts.tipping_point(whole, arm, 1, analyse, scale=(0, 100))
     assert nobody.state == "nobody imputed" and np.isnan(nobody.delta) and nobody.imputed == 0
 
 
 def test_tipping_point_mirrors_when_higher_is_better():
     imp, arm, analyse, found = tipping()
     turned = im.Imputed(100 - imp.values, imp.missing, (), True)
-    mirror = pooling.tipping_point(turned, arm, 1, analyse, scale=(0, 100), better="higher")
+    mirror = shifts.tipping_point(turned, arm, 1, analyse, scale=(0, 100), better="higher")
     assert mirror.delta == pytest.approx(found.delta, rel=1e-8)
     assert mirror.beyond == found.beyond
     double = im.Imputed(2 * imp.values, imp.missing, (), True)
-    scaled = pooling.tipping_point(double, arm, 1, analyse, scale=(0, 200))
+    scaled = shifts.tipping_point(double, arm, 1, analyse, scale=(0, 200))
     assert scaled.delta == pytest.approx(2 * found.delta, rel=1e-8)
 
 
@@ -386,5 +386,5 @@ def test_the_first_crossing_counts_where_the_standard_error_bends():
         wide = (np.abs(delta - 15) <= 5) | (delta >= 40)
         return delta - 90, np.where(wide, 1e4, 1e-4), np.inf
 
-    found = pooling.tipping_point(imp, arm, 1, analyse, scale=(0, 100))
+    found = shifts.tipping_point(imp, arm, 1, analyse, scale=(0, 100))
     assert found.delta == pytest.approx(10, abs=1e-6)
