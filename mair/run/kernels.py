@@ -18,6 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
 from mair.run.kernel import RECORD
@@ -172,6 +173,7 @@ def _jupyter(plan, names, folder: Path, sockets: str, server: Server) -> dict[st
               "without": [sys.prefix, str(folder.parent)]}
     env = {**ENV, "IPYTHONDIR": str(folder / "ipython"), RECORD: json.dumps(record),
            HANDED: str(folder / "trial.pickle")}
+    forked = _forked(server)
     for name in names:
         spec = folder / "jupyter" / "kernels" / f"mair-{name}"
         spec.mkdir(parents=True)
@@ -183,23 +185,45 @@ def _jupyter(plan, names, folder: Path, sockets: str, server: Server) -> dict[st
             "env": {key: value.replace("$", "$$") for key, value in env.items()},
         }  # fmt: skip
         if server.process:
-            content["metadata"] = {"kernel_provisioner": {"provisioner_name": _forked(server)}}
+            content["metadata"] = {"kernel_provisioner": {"provisioner_name": forked}}
         (spec / "kernel.json").write_text(json.dumps(content), encoding="utf-8")
     paths = [str(folder / "jupyter"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
     return {"JUPYTER_PATH": os.pathsep.join(paths), "JUPYTER_RUNTIME_DIR": sockets}
 
 
 def _forked(server: Server) -> str:
-    """Make our way of starting kernels known to Jupyter; its name there."""
-    from importlib.metadata import EntryPoint
+    """Make a way of starting kernels known to Jupyter: the server forks them; its name there."""
+    from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
-    from jupyter_client.provisioning import KernelProvisionerFactory as Factory
+    class Forked(LocalProvisioner):
+        async def launch_kernel(self, cmd, **kwargs):
+            self.cwd = kwargs.get("cwd") or Path.cwd()
+            self.pid = self.pgid = server.fork(cmd[3:], kwargs["env"], self.cwd)
+            self.process = Process(self.pid)
+            return self.connection_info
 
-    from mair.run import forked
+    known = KernelProvisionerFactory.instance().provisioners
+    known["mair-forked"] = SimpleNamespace(load=lambda: Forked)
+    return "mair-forked"
 
-    forked.Forked.server = server
-    point = EntryPoint("mair-forked", f"{forked.__name__}:Forked", Factory.GROUP_NAME)
-    return Factory.instance().provisioners.setdefault(point.name, point).name
+
+class Process:
+    """The part of `subprocess.Popen` that Jupyter uses, for a process of the server's."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, pid: int):
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        """None while it runs; the server reaps it, so its status is not known."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return 1
+        return None
+
+    wait = poll
 
 
 def _execute(plan, name: str, out: Path, folder: Path, sockets: str, progress: Progress):

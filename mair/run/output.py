@@ -101,7 +101,8 @@ class Build:
     @property
     def whole(self) -> bool:
         """Whether every output of the earlier run is still what it wrote."""
-        return bool(self.manifest) and self.intact == frozenset(self.manifest["outputs"])
+        made = self.manifest
+        return bool(made) and self.intact == frozenset(made["outputs"])
 
     @property
     def failed(self) -> Path:

@@ -30,20 +30,17 @@ class Notebook:
     ----------
     needs : str, Path or None
         A section, or the data it is about.
-    data : bool
-        Whether it needs participants' data, or published numbers are enough.
     long : int
         Those with the highest are started first, so that none is left over at the end.
     """
 
     needs: str | Path | None
-    data: bool = True
     long: int = 0
 
 
 COHORT = PACKAGE / "data" / "mair_synthetic.csv"  # what `reconstruction` is about
 NOTEBOOKS = {
-    "audit": Notebook("published", data=False, long=3),
+    "audit": Notebook("published", long=3),
     "flow": Notebook(None),
     "baseline": Notebook("baseline"),
     "outcomes": Notebook("outcomes", long=3),
@@ -267,7 +264,7 @@ def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS)
     found.code = {file: sha256(file) for file in (LOCK, *_package())}
     defaults = type(vars(trial)["analysis"])().model_dump()
     for name, entry in table.items():
-        if entry.data and not trial.has_data:
+        if entry.needs != "published" and not trial.has_data:
             found.left_out[name] = "the trial file has no data"
         elif not _has(trial, entry.needs):
             found.left_out[name] = (
@@ -290,18 +287,17 @@ def _read(path: Path) -> Plan:
     from mair import trial as trials
     from mair.published import numbers
 
-    for _ in range(3):
-        before = {file: sha256(file) for file in _named(path) if file.is_file()}
-        trial = trials.load(path)
-        published = None
-        if trial.published is not None:
-            try:
-                published = numbers.read(trial.published)
-            except numbers.PublishedError as error:
-                raise TrialError(error.problems) from None
-        if all(file.is_file() and sha256(file) == was for file, was in before.items()):
-            return Plan(trial, published, path.parent, before)
-    raise TrialError([f"{display(path)}: it or its data keep changing while they are read"])
+    before = {file: sha256(file) for file in _named(path) if file.is_file()}
+    trial, published = trials.load(path), None
+    if trial.published is not None:
+        try:
+            published = numbers.read(trial.published)
+        except numbers.PublishedError as error:
+            raise TrialError(error.problems) from None
+    for file, was in before.items():
+        if not file.is_file() or sha256(file) != was:
+            raise TrialError([f"{display(file)}: edited while it was read; run again"])
+    return Plan(trial, published, path.parent, before)
 
 
 def _named(path: Path) -> list[Path]:

@@ -270,6 +270,20 @@ def test_a_change_reruns_what_depends_on_it(copy, capsys, file, old, new, expect
     assert Build(out).whole
 
 
+def test_a_run_analyses_the_bytes_it_certifies(copy, capsys):
+    """Data edited while notebooks run concern the next run."""
+    before = _results(copy / "build" / "tiny")
+    data = DATA.replace("p3,B", "p3,A")
+    _edit(copy / "notebooks" / "first.py", "t = load(",
+          f"Path(trial).with_name('people.csv').write_text({data!r})\nt = load(")
+    _run(copy, copy / "build" / "tiny")
+    assert _results(copy / "build" / "tiny") == before
+    assert _executed(capsys) == {"first"}
+    _run(copy, copy / "build" / "tiny")
+    assert _executed(capsys) == {"first", "second"}
+    assert _results(copy / "build" / "tiny") != before
+
+
 def test_a_failed_notebook_leaves_the_earlier_output_and_is_kept(copy, capsys):
     out = copy / "build" / "tiny"
     before = _state(out)
