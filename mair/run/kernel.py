@@ -2,8 +2,8 @@
 trial it asked for; and the process that starts such kernels with the common libraries loaded.
 
 Each kernel is a process of its own. It is forked where the system can, so that what every
-notebook imports is imported once; no module of this project is, so a notebook's record holds
-the modules that it loaded itself. Nothing here is imported by an analysis.
+notebook imports is imported once; a notebook's record holds the modules of this project that
+were loaded so, and those that it loads itself. Nothing here is imported by an analysis.
 """
 
 from __future__ import annotations
@@ -21,34 +21,40 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = "MAIR_RECORD"  # environment variable: folders whose files count, and those that do not
-# What two notebooks or more import, and a kernel itself.
+# What notebooks and kernels import: of this project only what every notebook needs.
 COMMON = ("ipykernel.kernelapp", "ipykernel.ipkernel", "pandas", "scipy.stats", "scipy.optimize",
           "scipy.linalg", "pydantic", "yaml", "matplotlib.pyplot", "great_tables", "docx",
-          "matplotlib.backends.backend_svg", "matplotlib.backends.backend_agg")  # fmt: skip
+          "matplotlib.backends.backend_svg", "matplotlib.backends.backend_agg",
+          "mair.results", "mair.trial.loading", "mair.report.show",
+          "mair.report.words")  # fmt: skip
 
 
 class Record:
     """The files that this process opens to read, with their hashes at that moment.
 
-    Parameters
+    Attributes
     ----------
     target : str
         Where the record is written, as JSON.
-    folders, without : list of str
+    folders, without : sequence of str
         Files below the first count, unless they lie below the second or in a folder whose
         name begins with a dot.
     """
 
-    def __init__(self, target: str, folders: list[str], without: list[str]):
-        self.target = target
-        self.folders = [os.path.join(folder, "") for folder in folders]
-        self.without = tuple(os.path.join(folder, "") for folder in without)
+    def __init__(self):
+        self.target, self.folders, self.without = os.devnull, [f"{ROOT}{os.sep}"], ()
         self.files: dict[str, str | None] = {}
         self.busy = False
         for module in list(sys.modules.values()):
             if file := getattr(module, "__file__", None):
                 self.opened(file)
         sys.addaudithook(self.hook)
+
+    def begin(self, target: str, folders: list[str], without: list[str]) -> None:
+        """Set the attributes."""
+        self.target = target
+        self.folders = [os.path.join(folder, "") for folder in folders]
+        self.without = tuple(os.path.join(folder, "") for folder in without)
 
     def hook(self, event: str, arguments: tuple) -> None:
         """Python's notice of an event; only a file opened to be read is of interest."""
@@ -63,7 +69,7 @@ class Record:
 
     def opened(self, path: str) -> None:
         """Note one file; of a compiled module, its source. One that is not there counts too."""
-        if path.startswith("__editable__"):  # a way to find modules, not a file
+        if path.startswith(("__editable__", sys.prefix)):  # how modules are found; libraries
             return
         path = os.path.realpath(path)
         if f"{os.sep}__pycache__{os.sep}" in path:
@@ -90,20 +96,23 @@ class Record:
             json.dump({"files": self.files, "parts": parts}, file)
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], record: Record | None = None) -> None:
     """Be a kernel.
 
     Parameters
     ----------
     arguments : list of str
         Where to write the record, then the arguments of an IPython kernel.
+    record : Record, optional
+        Begun by the process that was forked.
     """
     from ipykernel.kernelapp import IPKernelApp
 
     target, *others = arguments
+    record = record or Record()
     kernel = IPKernelApp.instance()
     kernel.initialize(others)
-    record = Record(target, **json.loads(os.environ[RECORD]))
+    record.begin(target, **json.loads(os.environ[RECORD]))
     kernel.shell.events.register("post_run_cell", record.write)
     kernel.start()
 
@@ -116,10 +125,12 @@ def serve() -> None:
     there are ended.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    record = Record()
     for name in COMMON:
         with suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
+    gc.set_threshold(100_000, 50, 50)  # kernels are short-lived
     alive: set[int] = set()
 
     def reap(*_):
@@ -145,7 +156,7 @@ def serve() -> None:
         os.environ.clear()
         os.environ.update(env, JPY_PARENT_PID=str(server))
         os.chdir(cwd)
-        main(arguments)
+        main(arguments, record)
         os._exit(0)
     for pid in list(alive):
         with suppress(ProcessLookupError):
