@@ -31,7 +31,7 @@ from mair.published import identified as ranges
 from mair.published.consistency import SEVERITY, findings
 from mair.report import maps, tables_appendix
 from mair.report.show import Show
-from mair.report.words import bullets, say
+from mair.report.words import bullets, opening, say
 from mair.sections import audit
 from mair.sections import rows as sections
 from mair.trial import load
@@ -39,6 +39,9 @@ from mair.trial import load
 # %%
 t = load(trial)
 show = Show(t, out)
+opening(t, "audit")
+
+# %%
 printed, checked, judged = audit.published(t), audit.checks(t), audit.judged(t)
 compared = compare.compare(printed, sections.rows(t)) if t.has_data else None
 

@@ -39,7 +39,8 @@ def opening(trial, section="") -> None:
         f"{trial.n(arm)} to {trial.labels[arm]}" + (f" ({arm})" if trial.labels[arm] != arm else "")
         for arm in trial.arms
     )
-    say(f"**{trial.title}**: {trial.n()} participants, {sizes}.")
+    say(f"**{trial.title}**: {trial.n()} participants, {sizes}." if trial.has_data else
+        f"**{trial.title}**: published numbers, no data.")
     if trial.synthetic:
         say(
             "**SYNTHETIC.** The data are generated so that they agree with published summaries. "
