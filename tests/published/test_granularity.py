@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import doctest
 import itertools
 from pathlib import Path
 
@@ -18,10 +17,6 @@ with (Path(__file__).parents[1] / "oracles" / "scrutiny.csv").open(encoding="utf
 # this test flags consistent values. `WITNESS` is a data set that prints so.
 FALSE_POSITIVE = ("8.9", "2.81")
 WITNESS = [19, 0, *[8] * 6, *[10] * 3, *[9] * 14]
-
-
-def test_examples():
-    assert doctest.testmod(g).failed == 0
 
 
 @pytest.mark.parametrize("case", SCRUTINY, ids=lambda c: f"{c['test']} {c['mean']} {c['sd']}")

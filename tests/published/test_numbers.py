@@ -11,6 +11,9 @@ def test_the_papers_numbers_keep_the_rules():
     rows = numbers.read()
     assert 550 <= len(rows) <= 620
     assert not numbers.problems(rows)
+    sources = {"abstract", "discussion"} | {f"table {i}" for i in (2, 3, 4)}
+    sources |= {f"section {s}" for s in ("2.2", "2.5", "2.6", "3.1", "3.2", "3.5", "3.6")}
+    assert set(rows["source"]) == sources
 
 
 def broken(tmp_path, edit):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import doctest
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 import numpy as np
 import pytest
 
-from mair.published import rounding
 from mair.published.rounding import Interval, image, interval, rule_of, values
 
 RNG = np.random.default_rng(7)
@@ -18,10 +16,6 @@ VALUES = [*(round(float(v), 5) for v in RNG.uniform(-30, 30, 400)),
 
 def printed(value, digits, rule):
     return str(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), rounding=rule))
-
-
-def test_examples():
-    assert doctest.testmod(rounding).failed == 0
 
 
 @pytest.mark.parametrize("rule", [ROUND_HALF_UP, ROUND_HALF_EVEN])

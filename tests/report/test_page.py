@@ -17,7 +17,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from mair.report import cells, comparison, page, show
 
-CHROMIUM = Path("/usr/bin/chromium")
 PIXEL = base64.b64encode(b"not really a png").decode()
 SVG = base64.b64encode(
     b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>'
@@ -276,26 +275,3 @@ def test_estimands_as_table_name_both_arms():
     assert table.display["B, with data of randomised"].tolist() == ["19 of 22"] * 3
     assert table.groups.tolist() == ["outcomes", "outcomes", "nnt"]
     assert "Population: all." in table.notes
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
-@pytest.mark.parametrize("width", [1280, 390])
-def test_in_a_browser_nothing_overflows_and_nothing_is_fetched(html, tmp_path, width):
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    (tmp_path / "index.html").write_text(html)
-    seen: list[str] = []
-    with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": width, "height": 800})
-        tab.on("console", lambda message: seen.append(message.text))
-        tab.on("request", lambda request: seen.append(request.url))
-        tab.goto((tmp_path / "index.html").as_uri())
-        inner, outer = tab.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        scrolls = tab.evaluate(
-            "[...document.querySelectorAll('.scroll')].some(e => e.scrollWidth > e.clientWidth)"
-        )
-        browser.close()
-    assert inner <= outer
-    assert scrolls  # the wide table does, in its own container
-    assert [url for url in seen if not url.startswith(("file:", "data:"))] == []

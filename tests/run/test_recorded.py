@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -23,59 +24,14 @@ from mair.trial.file import read_yaml
 
 PARAMS = ROOT / "params" / "mair.yaml"
 ALL = set(run.NOTEBOOKS)
-OPEN = ALL - {"audit"}  # those that open by saying which trial this is
 ROWS = {"audit", "reconstruction"}  # these compute every section's rows
-MODELS = {"outcomes", "biomarkers", "robustness", *ROWS}
-# The first pattern that matches a key says which notebooks depend on it.
-TABLE = [
-    (r"about/(registration|citation)", set()),  # the page alone
-    (r"about/", {"flow"}),
-    (r"(trial|arm/labels/.*)$", OPEN),
-    (r"synthetic", ALL),
-    (r"allocation/", set()),  # strata would count in robustness; the scheme is only stated
-    (r"arm/|visits|participant", ALL),
-    (r"covariates", MODELS | {"flow", "nnt"}),
-    (r"outcomes/[^/]+/label", {"outcomes", "baseline"}),
-    (r"outcomes/FIQ/primary", {"flow", "baseline", "outcomes", "robustness", "power", *ROWS}),
-    (r"outcomes/FIQ/better", {"outcomes", "nnt", "robustness", *ROWS}),
-    (r"outcomes/[^/]+/better", {"outcomes", "audit"}),
-    (r"outcomes/FIQ/range", {"outcomes", "robustness", *ROWS}),
-    (r"outcomes/[^/]+/range", {"outcomes", *ROWS}),
-    (r"outcomes/[^/]+/step", ROWS),
-    (r"outcomes/FIQ/columns", MODELS - {"biomarkers"} | {"flow", "nnt", "power"}),
-    (r"outcomes/[^/]+/columns", {"flow", "outcomes", *ROWS}),
-    (r"biomarkers/[^/]+/(label|unit)", {"biomarkers"}),
-    (r"biomarkers/[^/]+/transform", {"biomarkers", *ROWS}),
-    (r"biomarkers/[^/]+/columns", {"flow", "biomarkers", *ROWS}),
-    (r"describe/", {"outcomes", "biomarkers", *ROWS}),
-    (r"baseline/\d+/label", {"baseline"}),
-    (r"baseline/\d+/kind", set()),  # as it is inferred without
-    (r"baseline/", {"baseline", *ROWS}),
-    (r"responders/", {"nnt", *ROWS}),
-    (r"flow/", {"flow", *ROWS}),
-    (r"sample_size/", {"flow", "power", *ROWS}),
-    (r"estimand/summary", set()),  # each notebook states its own
-    (r"estimand/", {"outcomes", "biomarkers", "nnt", "robustness"}),
-    (r"analysis/group_size", {"robustness"}),
-]
-# Values that are right where another letter at the end of the text is not.
-OTHERWISE = {
-    "true": "false", "lower": "higher", "higher": "lower", "complete": "blocks", "yes": "no",
-    "female": "male", "binary": "categorical", "categorical": "binary", "lost": "preference",
-}  # fmt: skip
-ANALYSIS = {
-    "covariance": ({"outcomes", "biomarkers", "robustness", "power", *ROWS}, "unstructured"),
-    "variance": ({"outcomes", "biomarkers", "robustness", *ROWS}, "by-arm"),
-    "inference": ({"outcomes", "biomarkers", "robustness", "power", *ROWS}, "satterthwaite"),
-    "estimator": ({"outcomes", "biomarkers", "robustness", *ROWS}, "clda"),
-    "missing": ({"outcomes", "biomarkers", "robustness", *ROWS}, "mi-mar"),
-    "responder_missing": ({"nnt"}, "worst-case"),
-    "risk_interval": ({"nnt"}, "skewness-corrected"),
-    "confidence": (ALL - {"audit"} | ROWS, "0.9"),
-    "fdr_families": ({"outcomes", "biomarkers", *ROWS}, {"outcomes": None}),
-    "seed": ({"outcomes", "biomarkers", "nnt", "robustness", "power", *ROWS}, "7"),
-    "draws": ({"outcomes", "biomarkers", "nnt", "robustness", "power", *ROWS}, "500"),
-}
+GIVEN = yaml.safe_load(Path(__file__).with_name("recorded.yaml").read_text("utf-8"))
+
+
+def _named(words: str) -> set[str]:
+    """Notebooks named by a cell of the table: all, none, all but some, or some."""
+    names = set(words.split()) & ALL
+    return ALL - names if words.startswith("all") else names
 
 
 def _leaves(value, path=()):
@@ -95,7 +51,7 @@ def _candidates(value):
     if isinstance(value, list):
         yield from ([*value[:-1], None], value[:-1], [*value, "more"])
     elif value is not None:
-        yield OTHERWISE.get(value, f"{value} more")
+        yield GIVEN["otherwise"].get(value, f"{value} more")
         if re.fullmatch(r"[\d.]+", value):
             yield from (str(float(value) * 0.9), str(int(float(value)) + 1))
     yield None
@@ -165,7 +121,8 @@ def test_nothing_reruns_without_a_change(case):
 def test_each_key_reruns_the_notebooks_that_use_it(changes):
     wrong = {}
     for key, change in changes.items():
-        expected = next(notebooks for pattern, notebooks in TABLE if re.match(pattern, key))
+        expected = next(_named(named) for pattern, named in GIVEN["keys"].items()
+                        if re.match(pattern, key))
         if change is not None and change[1] != expected:
             wrong[key] = (sorted(change[1] - expected), sorted(expected - change[1]))
     assert wrong == {}
@@ -173,11 +130,11 @@ def test_each_key_reruns_the_notebooks_that_use_it(changes):
     assert changed > 150 and len(changes) - changed < 40  # the others cannot change alone
 
 
-@pytest.mark.parametrize("key", ANALYSIS)
+@pytest.mark.parametrize("key", GIVEN["choices"])
 def test_each_choice_reruns_the_notebooks_that_use_it(case, key):
-    expected, value = ANALYSIS[key]
+    named, value = GIVEN["choices"][key]
     if key in type(vars(case.base.trial)["analysis"]).model_fields:
-        assert case.rerun(_put(case.raw, ("analysis", key), value)) == expected
+        assert case.rerun(_put(case.raw, ("analysis", key), value)) == _named(named)
 
 
 def test_a_data_column_a_module_and_a_printed_number(case, monkeypatch, tmp_path):

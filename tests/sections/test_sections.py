@@ -123,43 +123,6 @@ def test_one_family_for_both_sections():
     assert own.loc[p.index, "q"].astype(float).to_numpy() == pytest.approx(q.to_numpy(float))
 
 
-def test_flow_of_the_paper(value):
-    assert value("flow", "enrolled", "overall", statistic="n") == 64
-    assert value("flow", "randomised", "overall", statistic="n") == 41
-    assert value("flow", "randomised", "ABCT", statistic="n") == 23
-    low, high = (value("flow", "retained", "RT", "post", "wilson", statistic=s)
-                 for s in ("ci_low", "ci_high"))  # fmt: skip
-    assert (f"{low:.1f}", f"{high:.1f}") == ("62.4", "94.5")
-    assert value("flow", "analysed: FIQ", "overall", statistic="percent") == 100
-
-
-def test_sample_size_of_the_paper(value):
-    found = {m: value("sample_size", "FIQ", "overall", "", m, statistic="n")
-             for m in ("normal", "t")}  # fmt: skip
-    assert found == {"normal": 18, "t": 19}
-    key = ("sample_size", "FIQ", "overall", "")
-    assert value(*key, "normal/divided", statistic="n_with_dropout") == 44
-    assert value(*key, "normal/multiplied", statistic="n_with_dropout") == pytest.approx(41.4)
-
-
-def test_responders_of_the_paper(value):
-    for reduction, printed in ((20, "65.5 40.3 90.7 1.1 2.5"), (50, "36.8 15.2 58.5 1.7 6.6")):
-        key = ("nnt", f"FIQ >={reduction}%", "difference", "post", "completers/wald")
-        found = [value(*key, statistic=s)
-                 for s in ("arr", "ci_low", "ci_high", "nnt_ci_low", "nnt_ci_high")]  # fmt: skip
-        assert " ".join(f"{x:.1f}" for x in found) == printed
-    worst = ("nnt", "FIQ >=50%", "difference", "post", "worst-case/newcombe")
-    assert value(*worst, statistic="nnt_through_infinity") == 1
-    assert value(*worst, statistic="nnt_ci_low") < 0 < value(*worst, statistic="nnt_ci_high")
-
-
-def test_whom_a_section_describes(value):
-    for arm, n in (("RT", 16), ("MAIR", 19)):
-        assert value("biomarkers", "BDNF", arm, "post", "described", statistic="n") == n
-    assert value("biomarkers", "BDNF", "MAIR", "post", "observed", statistic="n") == 22
-    assert value("outcomes", "PCS", "MAIR", "post", "described", statistic="n") == 15
-
-
 def test_a_constant_row_is_not_estimable(value):
     for method in ("pearson", "yates", "fisher", "smd"):
         statistic = "smd" if method == "smd" else "p"

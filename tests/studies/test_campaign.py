@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,6 @@ from mair.studies import campaign
 from mair.studies.campaign_trials import show, trial
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def test_examples():
-    assert doctest.testmod(campaign).failed == 0
 
 
 def test_a_part_of_the_committed_campaign_again():
