@@ -25,11 +25,9 @@ from mair.trial.errors import ROOT, TrialError
 from mair.trial.schema import Analysis
 
 DEFAULTS = Analysis().model_dump()
-TABLE = {
-    "first": run.Notebook(None),
-    "second": run.Notebook("responders"),
-    "third": run.Notebook("biomarkers"),
-}
+TABLE = {"first": run.Notebook(None),
+         "second": run.Notebook("responders"),
+         "third": run.Notebook("biomarkers")}
 TRIAL = """\
 trial: A tiny trial {of} two arms
 data: people.csv
@@ -92,10 +90,8 @@ def _run(folder: Path, out: Path, trial: str = "tiny.yaml") -> list[str]:
 
 def _state(out: Path) -> dict:
     """Content and modification time of every file and directory."""
-    return {
-        p.relative_to(out).as_posix(): (p.stat().st_mtime_ns, p.is_file() and sha256(p))
-        for p in [out, *out.rglob("*")]
-    }
+    return {p.relative_to(out).as_posix(): (p.stat().st_mtime_ns, p.is_file() and sha256(p))
+            for p in [out, *out.rglob("*")]}
 
 
 def _results(out: Path) -> dict:
@@ -246,20 +242,17 @@ def _edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "expected"),
-    [
-        ("tiny.yaml", "seed: 7", "seed: 8", {"first"}),
-        ("tiny.yaml", "seed: 7", "seed: 7, draws: 50", {"second"}),
-        ("tiny.yaml", "reductions: [0.5]", "reductions: [0.4]", {"second"}),
-        ("tiny.yaml", "difference: 2", "difference: 3", set()),
-        ("tiny.yaml", "A tiny trial", "A small trial", set()),
-        ("tiny.yaml", "seed: 7}", "seed: 7}  # a comment", set()),
-        ("people.csv", "p3,B,7,3", "p3,B,7,4", set()),
-        ("people.csv", "p3,B,7,3", "p3,A,7,3", {"first", "second"}),
-        ("notebooks/second.py", "# The second", "# Also the second", {"second"}),
-    ],
-)
+@pytest.mark.parametrize(("file", "old", "new", "expected"), [
+    ("tiny.yaml", "seed: 7", "seed: 8", {"first"}),
+    ("tiny.yaml", "seed: 7", "seed: 7, draws: 50", {"second"}),
+    ("tiny.yaml", "reductions: [0.5]", "reductions: [0.4]", {"second"}),
+    ("tiny.yaml", "difference: 2", "difference: 3", set()),
+    ("tiny.yaml", "A tiny trial", "A small trial", set()),
+    ("tiny.yaml", "seed: 7}", "seed: 7}  # a comment", set()),
+    ("people.csv", "p3,B,7,3", "p3,B,7,4", set()),
+    ("people.csv", "p3,B,7,3", "p3,A,7,3", {"first", "second"}),
+    ("notebooks/second.py", "# The second", "# Also the second", {"second"}),
+])
 def test_a_change_reruns_what_depends_on_it(copy, capsys, file, old, new, expected):
     _edit(copy / file, old, new)
     out = copy / "build" / "tiny"
@@ -316,9 +309,7 @@ def test_two_notebooks_may_not_write_one_file(copy, capsys):
     before = _state(copy / "build" / "tiny")
     with pytest.raises(run.RunFailed) as caught:
         _run(copy, copy / "build" / "tiny")
-    assert caught.value.problems == [
-        "tables/first.csv is written by notebook second and by first"
-    ]
+    assert caught.value.problems == ["tables/first.csv is written by notebook second and by first"]
     assert _state(copy / "build" / "tiny") == before
 
 

@@ -56,91 +56,25 @@ def test_a_bad_event_counted_as_the_good_result():
 
 
 # Newcombe 1998, Table II: methods 1 (Wald), 6 (Miettinen-Nurminen) and 10, examples (a) to (h).
-# Miettinen-Nurminen (a), (b), (g): also SAS, lexjansen.com/wuss/2016/127_Final_Paper_PDF.pdf, p 9,
-# whose 84/101 v 89/105 is the last line; (d): also the tests of Laud's R package ratesci.
-NEWCOMBE_1998 = (
-    ((56, 70, 48, 80), "wald", 0.0575, 0.3425),
-    ((9, 10, 3, 10), "wald", 0.2605, 0.9395),
-    ((10, 10, 0, 20), "wald", 1.0, 1.0),
-    ((0, 10, 0, 10), "wald", 0.0, 0.0),
-    ((56, 70, 48, 80), "newcombe", 0.0524, 0.3339),
-    ((9, 10, 3, 10), "newcombe", 0.1705, 0.8090),
-    ((6, 7, 2, 7), "newcombe", 0.0582, 0.8062),
-    ((5, 56, 0, 29), "newcombe", -0.0381, 0.1926),
-    ((0, 10, 0, 20), "newcombe", -0.1611, 0.2775),
-    ((0, 10, 0, 10), "newcombe", -0.2775, 0.2775),
-    ((10, 10, 0, 20), "newcombe", 0.6791, 1.0),
-    ((10, 10, 0, 10), "newcombe", 0.6075, 1.0),
-    ((56, 70, 48, 80), "miettinen-nurminen", 0.0528, 0.3382),
-    ((9, 10, 3, 10), "miettinen-nurminen", 0.1700, 0.8406),
-    ((5, 56, 0, 29), "miettinen-nurminen", -0.0326, 0.1933),
-    ((10, 10, 0, 20), "miettinen-nurminen", 0.7156, 1.0),
-    ((84, 101, 89, 105), "miettinen-nurminen", -0.1191, 0.0860),
-)
+# Miettinen-Nurminen (a), (b), (g): also SAS, lexjansen.com/wuss/2016/127_Final_Paper_PDF.pdf; (d):
+# also the tests of Laud's R package ratesci, which hold Laud 2017, Zou and Donner, Fagerland too.
+PUBLISHED = pd.read_csv(ORACLES / "risk_published.csv", dtype=str, keep_default_na=False)
 
 
-@pytest.mark.parametrize(("table", "interval", "low", "high"), NEWCOMBE_1998)
-def test_newcombe_1998(table, interval, low, high):
-    d = difference(*table, interval)
-    assert (round(d.low, 4), round(d.high, 4)) == (low, high)
-
-
-# Laud 2017, Table 2, as stored in the tests of ratesci (tests/testthat/Table2.Rdata).
-LAUD_2017 = (
-    ((12, 16, 1, 16), "skewness-corrected", (0.386, 0.878), (2.648, 204.300)),
-    ((12, 16, 1, 16), "miettinen-nurminen", (0.375, 0.863), (2.487, 69.950)),
-    ((19, 29, 22, 30), "skewness-corrected", (-0.312, 0.160), (0.613, 1.271)),
-    ((19, 29, 22, 30), "miettinen-nurminen", (-0.309, 0.158), (0.615, 1.270)),
-    ((5, 56, 0, 29), "skewness-corrected", (-0.019, 0.187), (0.770, NAN)),
-    ((5, 56, 0, 29), "miettinen-nurminen", (-0.033, 0.193), (0.717, NAN)),
-)
-
-
-@pytest.mark.parametrize(("table", "interval", "rd", "rr"), LAUD_2017)
-def test_laud_2017(table, interval, rd, rr):
-    x1, n1, x2, n2 = table
-    d = difference(*table, interval)
-    r = risk_ratio((x1, x2), (n1, n2), interval=interval)
-    assert (round(d.low, 3), round(d.high, 3)) == rd
-    # 69.94945 is printed 69.950
-    assert (r.low, r.high) == pytest.approx(rr, abs=6e-4, nan_ok=True)
-
-
-# Zou and Donner 2008 as recomputed without their rounding of the Wilson limits; Fagerland, Lydersen
-# and Laake 2015 (both through the tests of ratesci).
-@pytest.mark.parametrize(
-    ("table", "interval", "low", "high", "digits"),
-    [
-        ((6, 22, 112, 842), "newcombe", 0.9735, 3.7295, 4),
-        ((24, 73, 53, 65), "newcombe", 0.282, 0.563, 3),
-        ((29, 55, 11, 11), "newcombe", 0.398, 0.761, 3),
-        ((7, 18, 1, 18), "newcombe", 1.277, 40.751, 3),
-        ((24, 73, 53, 65), "miettinen-nurminen", 0.280, 0.560, 3),
-        ((29, 55, 11, 11), "miettinen-nurminen", 0.397, 0.742, 3),
-        ((7, 18, 1, 18), "miettinen-nurminen", 1.296, 42.544, 3),
-    ],
-)
-def test_published_ratios(table, interval, low, high, digits):
-    x1, n1, x2, n2 = table
-    r = risk_ratio((x1, x2), (n1, n2), interval=interval)
-    assert r.estimate == pytest.approx((x1 / n1) / (x2 / n2), rel=1e-14)
-    assert (round(r.low, digits), round(r.high, digits)) == (low, high)
-
-
-@pytest.mark.parametrize(
-    ("table", "interval", "low", "high"),
-    [
-        ((36, 154, 12, 77), "miettinen-nurminen", -0.036065, 0.177495),
-        ((36, 154, 12, 77), "skewness-corrected", -0.034239, 0.179081),
-        ((36, 154, 12, 77), "newcombe", -0.036142, 0.175125),
-        ((36, 154, 12, 77), "wald", -0.027108, 0.182952),
-        ((0, 10, 0, 20), "miettinen-nurminen", -0.165760, 0.284381),
-        ((0, 10, 0, 20), "skewness-corrected", -0.136282, 0.250142),
-    ],
-)
-def test_limits_to_six_digits(table, interval, low, high):
-    d = difference(*table, interval)
-    assert (d.low, d.high) == pytest.approx((low, high), abs=1e-6)
+@pytest.mark.parametrize("row", PUBLISHED.to_dict("records"), ids=PUBLISHED["source"])
+def test_published_limits(row):
+    x1, n1, x2, n2 = (int(row[name]) for name in COUNTS)
+    function = {"difference": risk_difference, "ratio": risk_ratio}[row["measure"]]
+    found = function((x1, x2), (n1, n2), interval=row["interval"])
+    for printed, limit in ((row["low"], found.low), (row["high"], found.high)):
+        if not printed:
+            assert math.isnan(limit)
+            continue
+        units = 0.6 if printed == "69.950" else 0.5  # that one is 69.94945
+        digits = len(printed.partition(".")[2])
+        assert limit == pytest.approx(float(printed), rel=0, abs=(units + 1e-6) * 10.0**-digits)
+    if row["measure"] == "ratio" and x2:
+        assert found.estimate == pytest.approx((x1 / n1) / (x2 / n2), rel=1e-14)
 
 
 # --- R and statsmodels ---------------------------------------------------------------------------
@@ -279,25 +213,20 @@ def test_coverage_by_enumeration():
 def test_nnt_through_infinity():
     d = with_nnt(0.1, -1 / 9.4, 0.4)
     assert (d.nnt_low, d.nnt_high, d.through_infinity) == pytest.approx((-9.4, 2.5, 1))
-    assert (
-        fmt.nnt_ci(d.nnt_low, d.nnt_high, d.through_infinity)
-        == "NNTB 2.5 to infinity to NNTH 9.4"
-    )
+    assert (fmt.nnt_ci(d.nnt_low, d.nnt_high, d.through_infinity)
+            == "NNTB 2.5 to infinity to NNTH 9.4")
     d = with_nnt(-0.1, -0.5, -0.05)
     assert (d.nnt, d.nnt_low, d.nnt_high, d.through_infinity) == pytest.approx((-10, -20, -2, 0))
     assert fmt.nnt_ci(d.nnt_low, d.nnt_high, d.through_infinity) == "NNTH 2.0 to 20.0"
 
 
-@pytest.mark.parametrize(
-    ("limits", "fields", "shown"),
-    [
-        ((0.0, 0.5), (NAN, 2.0, 1), "NNTB 2.0 to infinity"),
-        ((-0.25, 0.0), (-4.0, NAN, 1), "NNTH 4.0 to infinity"),
-        ((0.0, 0.0), (NAN, NAN, 1), "not estimable"),
-        ((1e-16, 0.5), (NAN, 2.0, 1), "NNTB 2.0 to infinity"),
-        ((NAN, NAN), (NAN, NAN, NAN), "not estimable"),
-    ],
-)
+@pytest.mark.parametrize(("limits", "fields", "shown"), [
+    ((0.0, 0.5), (NAN, 2.0, 1), "NNTB 2.0 to infinity"),
+    ((-0.25, 0.0), (-4.0, NAN, 1), "NNTH 4.0 to infinity"),
+    ((0.0, 0.0), (NAN, NAN, 1), "not estimable"),
+    ((1e-16, 0.5), (NAN, 2.0, 1), "NNTB 2.0 to infinity"),
+    ((NAN, NAN), (NAN, NAN, NAN), "not estimable"),
+])
 def test_nnt_at_a_limit_of_zero(limits, fields, shown):
     d = with_nnt(0.0, *limits)
     assert math.isnan(d.nnt)
@@ -362,16 +291,14 @@ def test_improvement():
 
 def test_rules_for_missing():
     got = {(r, a): counts(5, 3, 20, r, a) for r in RULES for a in ("treatment", "control")}
-    assert got == {
-        ("completers", "treatment"): (5, 17),
-        ("completers", "control"): (5, 17),
-        ("nonresponder", "treatment"): (5, 20),
-        ("nonresponder", "control"): (5, 20),
-        ("worst-case", "treatment"): (5, 20),
-        ("worst-case", "control"): (8, 20),
-        ("best-case", "treatment"): (8, 20),
-        ("best-case", "control"): (5, 20),
-    }
+    assert got == {("completers", "treatment"): (5, 17),
+                   ("completers", "control"): (5, 17),
+                   ("nonresponder", "treatment"): (5, 20),
+                   ("nonresponder", "control"): (5, 20),
+                   ("worst-case", "treatment"): (5, 20),
+                   ("worst-case", "control"): (8, 20),
+                   ("best-case", "treatment"): (8, 20),
+                   ("best-case", "control"): (5, 20)}
     for wrong in ((18, 3, 20), (-1, 3, 20), (5, -1, 20)):
         with pytest.raises(ValueError, match="of 20 participants"):
             counts(*wrong, "completers", "control")
@@ -415,16 +342,13 @@ def test_responder_curve_of_an_empty_arm_is_empty():
     assert (curve.n_treatment, curve.n_control) == (1, 0)
 
 
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (((20, 3), (19, 16)), "treatment: 20 responders of 19"),
-        (((2, -1), (19, 16)), "control: -1 responders of 16"),
-        (((0, 0), (19, 0)), "control: 0 responders of 0"),
-        (((1.5, 0), (19, 5)), "whole numbers"),
-        (((1, 0, 3), (19, 5)), "expected \\(treatment, control\\)"),
-    ],
-)
+@pytest.mark.parametrize(("call", "words"), [
+    (((20, 3), (19, 16)), "treatment: 20 responders of 19"),
+    (((2, -1), (19, 16)), "control: -1 responders of 16"),
+    (((0, 0), (19, 0)), "control: 0 responders of 0"),
+    (((1.5, 0), (19, 5)), "whole numbers"),
+    (((1, 0, 3), (19, 5)), "expected \\(treatment, control\\)"),
+])
 def test_refused_counts(call, words):
     for function in (risk_difference, risk_ratio):
         with pytest.raises(ValueError, match=words):
