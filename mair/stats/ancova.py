@@ -61,11 +61,8 @@ def ancova(y, baseline, arm, covariates=None, *, confidence=0.95) -> Ancova:
     y, X = y[known], X[known]
     if len(y) == 0:
         raise ValueError("nobody has every value")
-    centre = X[:, 1:].mean(0)  # beside an intercept, so that location costs no digits
-    X[:, 1:] -= centre
-    X[:, 1:][:, np.abs(X[:, 1:]).max(0) <= 1e-12 * np.abs(centre)] = 0.0  # constants
-    X[:, 2:] /= np.maximum(np.abs(X[:, 2:]).max(0), np.finfo(float).tiny)  # nor scale
     dropped = dependent_columns(X)
+    X[:, 1:] -= X[:, 1:].mean(0)  # beside an intercept, so that location costs no digits
     n, p = len(y), X.shape[1] - len(dropped)
     if 1 in dropped or n <= p:
         raise ValueError(f"{n} people with every value cannot estimate {p} columns and a variance")

@@ -270,6 +270,24 @@ def test_the_jackknife_says_what_it_cannot_estimate(monkeypatch):
     assert np.isnan(found.se) and found.reason
 
 
+def test_small_odd_trials_are_estimated_or_say_why():
+    rng, estimated = np.random.default_rng(0), 0
+    for _ in range(20):
+        arm, visits = np.repeat([0, 1], rng.integers(4, 20, 2)), int(rng.integers(2, 5))
+        y = rng.normal(50, 10, (len(arm), 1)) + rng.normal(0, 5, (len(arm), visits))
+        y = y * 10.0 ** rng.choice([-10, 0, 6]) + rng.choice([0, 1e8])
+        if rng.random() < 0.15:
+            y[:, 1] = 2 * y[:, 0] - 3  # determined
+        y[rng.random(y.shape) < rng.choice([0.05, 0.3])] = np.nan
+        x = rng.normal(size=len(arm))
+        covariates = (None, x, np.c_[x, x], np.nan_to_num(y[:, 0]), np.eye(len(arm))[0],
+                      np.full(len(arm), 0.1))[rng.integers(0, 6)]
+        found = pooling.jackknife(y, arm, covariates, 1, rule=rng.choice(im.RULES))
+        assert found.reason or np.isfinite([found.estimate, found.se]).all()
+        estimated += not found.reason
+    assert 3 < estimated < 18
+
+
 def test_rubin_refuses_and_survives():
     with pytest.raises(ValueError, match="at least 2"):
         pooling.rubin([1.0], [1.0])
