@@ -4,18 +4,14 @@ cell: rows by hand, or of a tiny trial that tests/sections works out by hand."""
 import pandas as pd
 import pytest
 from trials import tiny
+from trials.cells import agrees, blocks
 
 from mair.report import curves, frames_appendix, tables_appendix
 from mair.results import Rows
 from mair.sections import nnt, power, study
 from mair.trial import load
 
-
-def agrees(table, expected: str):
-    """Headers and cells, a line each, between bars."""
-    lines = [[cell.strip() for cell in line.split("|")] for line in expected.strip().splitlines()]
-    found = [[cell.strip() for cell in line] for line in [table.headers, *table.cells()]]
-    assert found == lines, "\n".join(" | ".join(line) for line in found)
+EXPECTED = blocks(__file__)
 
 
 @pytest.fixture(scope="module")
@@ -29,16 +25,7 @@ def trial():
 def test_responders_by_rule_and_interval():
     trial = tiny.trial(analysis=tiny.SPEC["analysis"] | {"risk_interval": "wald"})
     table = tables_appendix.nnt(trial, nnt.rows(trial))
-    agrees(table, """
-Missing results | Interval | C | T | ARR, percentage points | NNT | Risk ratio
-Those seen | Wald | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−26.5 to 109.8) | 3 (NNTB 0.9 to infinity to NNTH 3.8) | 2.25 (0.41 to 12.28)
-Those seen | Newcombe | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−22.6 to 75.7) | 3 (NNTB 1.3 to infinity to NNTH 4.4) | 2.25 (0.64 to 12.30)
-Those seen | Miettinen-Nurminen | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−33.4 to 84.7) | 3 (NNTB 1.2 to infinity to NNTH 3.0) | 2.25 (0.51 to 14.36)
-Those seen | Skewness-corrected | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (−37.0 to 89.2) | 3 (NNTB 1.1 to infinity to NNTH 2.7) | 2.25 (0.47 to 34.84)
-Unseen not improved | Wald | 1/4 (25.0%) | 3/4 (75.0%) | 50.0 (−10.0 to 110.0) | 2 (NNTB 0.9 to infinity to NNTH 10.0) | 3.00 (0.50 to 17.95)
-Worst case | Wald | 2/4 (50.0%) | 3/4 (75.0%) | 25.0 (−39.8 to 89.8) | 4 (NNTB 1.1 to infinity to NNTH 2.5) | 1.50 (0.48 to 4.65)
-Best case | Wald | 1/4 (25.0%) | 3/4 (75.0%) | 50.0 (−10.0 to 110.0) | 2 (NNTB 0.9 to infinity to NNTH 10.0) | 3.00 (0.50 to 17.95)
-""")  # noqa: E501
+    agrees(table, EXPECTED["nnt"])
     assert table.blocks() == [("well", [*range(7)])]
     assert "T minus C" in table.notes[0]
     first = table.data.iloc[0]
@@ -54,11 +41,7 @@ def test_imputed_responders_stand_last_and_need_not_be_whole(trial):
     for method, arr in (("mi-mar/wald", 43.75), ("completers/newcombe", 125 / 3)):
         rows.add("well", "difference", "", method, arr=arr, ci_low=10, ci_high=50, nnt=100 / arr,
                  nnt_ci_low=2, nnt_ci_high=10, nnt_through_infinity=0, rr=2, rr_low=1, rr_high=3)
-    agrees(tables_appendix.nnt(trial, rows.frame()), """
-Missing results | Interval | C | T | ARR, percentage points | NNT | Risk ratio
-Those seen | Newcombe | 1/3 (33.3%) | 3/4 (75.0%) | 41.7 (10.0 to 50.0) | 3 (2.0 to 10.0) | 2.00 (1.00 to 3.00)
-Imputed at random | Wald | 1.25/4 (31.2%) | 3/4 (75.0%) | 43.8 (10.0 to 50.0) | 3 (2.0 to 10.0) | 2.00 (1.00 to 3.00)
-""")  # noqa: E501
+    agrees(tables_appendix.nnt(trial, rows.frame()), EXPECTED["nnt imputed"])
 
 
 # Robustness
@@ -81,12 +64,7 @@ def choices():
 
 def test_the_contrast_under_every_choice(trial, choices):
     table = tables_appendix.robustness(trial, choices)
-    agrees(table, """
-Method | n (rows) | B (95% CI) | SE | df | p
-random intercept, Kenward-Roger | 8 (23) | −20.00 (−26.00 to −14.00) | 2.50 | 6.2 | 0.010
-random intercept, Kenward-Roger, imputed at random, delta=10 | 8 (24) | −18.00 (−25.00 to −11.00) | 3.00 |  | 0.010
-random intercept, Kenward-Roger | 8 (23) | −5.00 (−11.00 to 1.00) | 2.50 | 6.2 | 0.010
-""")  # noqa: E501
+    agrees(table, EXPECTED["robustness"])
     assert table.blocks() == [("Pain, after", [0, 1]), ("Pain, a year later", [2])]
 
 
@@ -149,15 +127,7 @@ def simulated():
 
 def test_power_by_size_and_dropout(trial, simulated):
     table = tables_appendix.power_by_size(trial, simulated)
-    agrees(table, """
-n an arm | Noncentral t | after | a year later | after | a year later
-12 | 64.9 | 24.0 (0.4) | 19.0 (0.4) | 22.0 (0.4) | 17.0 (0.4)
-14 | 72.1 | 28.0 (0.4) | 23.0 (0.4) | 26.0 (0.4) | 21.0 (0.4)
-17 | 80.7 | 34.0 (0.4) | 29.0 (0.4) | 32.0 (0.4) | 27.0 (0.4)
-20 | 86.9 | 40.0 (0.4) | 35.0 (0.4) | 38.0 (0.4) | 33.0 (0.4)
-22 | 90.0 | 44.0 (0.4) | 39.0 (0.4) | 42.0 (0.4) | 37.0 (0.4)
-26 | 94.2 | 52.0 (0.4) | 47.0 (0.4) | 50.0 (0.4) | 45.0 (0.4)
-""")
+    agrees(table, EXPECTED["power_by_size"])
     assert table.spanners == {"No dropout": ("No dropout::after", "No dropout::a year later"),
                               "Dropout 20%": ("Dropout 20%::after", "Dropout 20%::a year later")}
 
@@ -176,13 +146,7 @@ def test_the_power_curve_is_of_the_last_visit_in_percent(trial, simulated):
 
 def test_the_next_trial(trial, simulated):
     """SDs of change 2.58 on 6 df (see tests/sections); the limit at 95 % has no rows here."""
-    agrees(tables_appendix.next_trial(trial, simulated), """
-SD taken                  | SD    | d    | n an arm | Both arms, with dropout
-Planned SD                | 10.00 | 1.00 | 17 | 42
-This trial's SD of change | 2.58  | 3.87 | 3  | 14
-Its upper 80% limit       | 3.60  | 2.78 | 4  | 16
-Its upper 95% limit       |       |      |    |
-""")
+    agrees(tables_appendix.next_trial(trial, simulated), EXPECTED["next_trial"])
     frame = frames_appendix.next_trial(trial)
     assert list(dict.fromkeys(frame["line"])) == [
         "planned SD, 10.0", "this trial's SD of change, 2.6", "its upper 80% limit, 3.6",
@@ -255,12 +219,7 @@ def test_checks_that_do_not_come_out_exactly_worst_first():
                                            "computed_high", "verdict", "convention"])
     checked = checked.assign(**base)
     table = tables_appendix.consistency(checked)
-    agrees(table, """
-Check | Number            | Source  | Printed | Computed       | Verdict          | Convention
-c     | Pain after mean   | table 2 | 4       | 1.000 to 2.500 | impossible       |
-d     | Pain T after mean | table 2 | 5       |                | other convention | Welch
-a     | Pain T after mean | table 2 | 1.2     | 1.210          | within rounding  | truncated
-""")
+    agrees(table, EXPECTED["consistency"])
     assert len(table.data) == 4
 
 
@@ -272,10 +231,7 @@ def test_identified_or_a_range(trial):
         + [("nnt", "well", "", "completers/wald", "arr", 1, 2, 20, 0)],
         columns=["analysis", "variable", "time", "method", "statistic", "low", "high", "cohorts",
                  "identified"])
-    agrees(tables_appendix.identified(trial, found), """
-Variable | Visit        | Method                          | se              | df         | p
-Pain     | a year later | random intercept, Kenward-Roger | 2.50 identified | 6.0 to 7.3 | <0.001 identified
-""")  # noqa: E501
+    agrees(tables_appendix.identified(trial, found), EXPECTED["identified"])
 
 
 def test_the_five_targets():
@@ -286,8 +242,4 @@ def test_the_five_targets():
         {"variable": "CRP", "moments": 2, "moments_of": 2, "model": 1, "model_of": 3, "counts": 4,
          "counts_of": 5, "steps": 0, "r_implied": 0.25, "r_min": 0.2, "r_max": 0.3,
          "broken": "(ii) far"}])
-    agrees(tables_appendix.reconstruction(found), """
-Variable | 1 Means, SDs | 2 Model | 3 Steps, range | 4 Counts | 5 r implied | 5 r generated | 5 Broken
-Pain | 8 of 9 | 11 of 11 | kept | | 0.50 | 0.12 to 0.90 | none
-CRP | 2 of 2 | 1 of 3 | broken | 4 of 5 | 0.25 | 0.20 to 0.30 | (ii) far
-""")  # noqa: E501
+    agrees(tables_appendix.reconstruction(found), EXPECTED["reconstruction"])

@@ -4,11 +4,14 @@ tests/sections)."""
 import pandas as pd
 import pytest
 from trials import tiny
+from trials.cells import agrees, blocks
 
 from mair import results
 from mair.report import frames, words
 from mair.report import tables_result as tables
 from mair.sections import baseline, biomarkers, flow, outcomes
+
+EXPECTED = blocks(__file__)
 
 
 @pytest.fixture(scope="module")
@@ -22,38 +25,16 @@ def rows(trial):
             for module in (flow, baseline, outcomes, biomarkers)}
 
 
-def shown(table) -> str:
-    """Headers and cells, a line each, between bars."""
-    return "\n".join(" | ".join(line) for line in [table.headers, *table.cells()])
-
-
-def agrees(table, expected: str):
-    lines = [[cell.strip() for cell in line.split("|")] for line in expected.strip().splitlines()]
-    found = [[cell.strip() for cell in line] for line in [table.headers, *table.cells()]]
-    assert found == lines, shown(table)
-
-
 def test_retention(trial, rows):
     table = tables.retention(trial, rows["flow"])
-    agrees(table, """
-Visit  | Seen (%)   | 95% CI        | Seen (%)   | 95% CI        | Seen (%)   | 95% CI        | p (Fisher)
-before | 4 (100.0%) | 51.0 to 100.0 | 4 (100.0%) | 51.0 to 100.0 | 8 (100.0%) | 67.6 to 100.0 |
-after  | 4 (100.0%) | 51.0 to 100.0 | 4 (100.0%) | 51.0 to 100.0 | 8 (100.0%) | 67.6 to 100.0 | not estimable
-a year later | 3 (75.0%)  | 30.1 to 95.4  | 4 (100.0%) | 51.0 to 100.0 | 7 (87.5%)  | 52.9 to 97.8  | 1.000
-""")  # noqa: E501
+    agrees(table, EXPECTED["retention"])
     assert list(table.spanners) == ["C (n = 4)", "T (n = 4)", "Overall (n = 8)"]
     assert table.spanners["T (n = 4)"] == ("T::Seen (%)", "T::95% CI")
     assert list(table.data["C_n"]) == [4, 4, 3]
 
 
 def test_attendance(trial, rows):
-    agrees(tables.attendance(trial, rows["flow"]), """
-                                     | C (n = 4)         | T (n = 4)             | p (Mann-Whitney)
-Sessions attended, median (Q1 to Q3) | 7 (3 to 8), n = 4 | 7.5 (5.5 to 8), n = 4 | 0.758
-Preferred: C                         | 2 (50.0%)         | 0 (0.0%)              |
-Preferred: T                         | 1 (25.0%)         | 3 (75.0%)             |
-Preferred: none                      | 1 (25.0%)         | 1 (25.0%)             |
-""")
+    agrees(tables.attendance(trial, rows["flow"]), EXPECTED["attendance"])
     bare = tiny.trial(flow=None)
     assert tables.attendance(bare, flow.rows(bare)) is None
 
@@ -64,49 +45,24 @@ def test_interventions(trial):
 
 
 def test_sample_size(trial, rows):
-    agrees(tables.sample_size(trial, rows["flow"]), """
-Formula        | d     | Participants per arm | Power with that number | Both arms, n / (1 − dropout) | Both arms, n × (1 + dropout)
-Normal formula | 1.000 | 16                   | 80.7%                  | 40                           | 38.4
-Noncentral t   | 1.000 | 17                   | 80.7%                  | 44                           | 40.8
-""")  # noqa: E501
+    agrees(tables.sample_size(trial, rows["flow"]), EXPECTED["sample_size"])
 
 
 def test_baseline(trial, rows):
-    agrees(tables.baseline(trial, rows["baseline"]), """
-Characteristic              | C (n = 4)    | T (n = 4)    | Overall (n = 8) | SMD (95% CI)
-Age, years, mean (SD)       | 40.00 (8.16) | 50.00 (8.16) | 45.00 (9.26)    | 1.22 (−0.29 to 2.73)
-Women, n (%)                | 3 (75.0%)    | 2 (50.0%)    | 5 (62.5%)       | −0.53 (−1.94 to 0.88)
-Education, n (%), 1 unknown |              |              |                 | 0.92 (−0.65 to 2.49)
-high                        | 2 (66.7%)    | 1 (25.0%)    | 3 (42.9%)       |
-low                         | 1 (33.3%)    | 3 (75.0%)    | 4 (57.1%)       |
-""")
-    agrees(tables.baseline_tests(trial, rows["baseline"]), """
-Characteristic | Student | Welch | Levene-switched | Pearson | Yates | Fisher
-Age, years     | 0.134   | 0.134 | 0.134           |         |       |
-Women          |         |       |                 | 0.465   | 1.000 | 1.000
-Education      |         |       |                 | 0.270   | 0.741 | 0.486
-""")
+    agrees(tables.baseline(trial, rows["baseline"]), EXPECTED["baseline"])
+    agrees(tables.baseline_tests(trial, rows["baseline"]), EXPECTED["baseline_tests"])
 
 
 def test_outcomes(trial, rows):
     table = tables.outcomes(trial, rows["outcomes"])
-    agrees(table, """
-Visit  | C, n | C, mean (SD)  | T, n | T, mean (SD)  | d     | B (95% CI)                | z     | p      | q      | n (scores)
-before | 3    | 50.00 (10.00) | 4    | 50.00 (8.16)  |       |                           |       |        |        |
-after  | 3    | 50.00 (9.17)  | 4    | 30.00 (10.20) | −1.88 | −20.00 (−24.92 to −15.08) | −7.97 | <0.001 | <0.001 | 8 (23)
-a year later | 3    | 50.00 (11.14) | 4    | 30.00 (4.90)  | −1.88 | −20.00 (−25.21 to −14.79) | −7.52 | <0.001 | <0.001 | 8 (23)
-""")  # noqa: E501
+    agrees(table, EXPECTED["outcomes"])
     assert set(table.groups) == {"Pain: Pain score"}
     assert table.notes[0].startswith("Means and SDs describe everyone seen at every visit of the "
                                      "variable; the models use every observed score (random "
                                      "intercept, z).")
     assert "change from before, T minus C." in table.notes[0]
     table = tables.outcomes(trial, rows["biomarkers"], "biomarkers")
-    agrees(table, """
-Visit  | C, n | C, mean (SD) | T, n | T, mean (SD) | d     | B (95% CI)            | z     | p     | q     | n (scores)
-before | 4    | 4.50 (2.52)  | 4    | 4.50 (2.52)  |       |                       |       |       |       |
-after  | 4    | 6.00 (6.73)  | 4    | 2.25 (1.26)  | −1.30 | −0.69 (−1.48 to 0.09) | −1.73 | 0.083 | 0.083 | 8 (16)
-""")  # noqa: E501
+    agrees(table, EXPECTED["biomarkers"])
     assert set(table.groups) == {"CRP, mg/L"} and table.name == "biomarkers"
 
 
@@ -120,14 +76,11 @@ def test_outcomes_under_t_and_without_a_family():
     assert "covariates: age)" in table.notes[0]
     assert table.notes[1] == "No correction for multiplicity is declared."
     models = tables.models(trial, biomarkers.rows(trial), "biomarkers")
-    assert "age, p" in models.headers and "F(1, 6.0) = 3.00" in shown(models)
+    assert "age, p" in models.headers and "F(1, 6.0) = 3.00" in str(models.cells())
 
 
 def test_models(trial, rows):
-    agrees(tables.models(trial, rows["biomarkers"], "biomarkers"), """
-Variable | Fitted              | n (scores) | Participant variance | Residual variance | ICC   | Group x Time           | State
-CRP      | random intercept, z | 8 (16)     | 0.320                | 0.160             | 0.667 | χ²(1) = 3.00, p = 0.083 | converged
-""")  # noqa: E501
+    agrees(tables.models(trial, rows["biomarkers"], "biomarkers"), EXPECTED["models"])
     own = rows["biomarkers"].copy()
     for statistic, value in (("converged", 0), ("boundary", 1), ("fallback", 1)):
         own.loc[own["statistic"] == statistic, "value"] = value
@@ -136,29 +89,17 @@ CRP      | random intercept, z | 8 (16)     | 0.320                | 0.160      
 
 
 def test_effect_sizes(trial, rows):
-    agrees(tables.effect_sizes(trial, rows["biomarkers"], "biomarkers"), """
-Variable | Visit | n | d_ppc2                | d_ppc2, uncorrected   | B over SD
-CRP      | after | 8 | −1.30 (−2.80 to 0.21) | −1.49 (−3.22 to 0.24) | −1.22 (−2.61 to 0.16)
-""")
+    agrees(tables.effect_sizes(trial, rows["biomarkers"], "biomarkers"), EXPECTED["effect_sizes"])
 
 
 def test_ratios(trial, rows):
-    agrees(tables.ratios(trial, rows["biomarkers"]), """
-Biomarker | Visit  | C, geometric mean (CV) | T, geometric mean (CV) | Ratio of change (95% CI)
-CRP       | before | 4.00 (61%), n = 4      | 4.00 (61%), n = 4      |
-CRP       | after  | 4.00 (127%), n = 4     | 2.00 (61%), n = 4      | 0.50 (0.23 to 1.10)
-""")
+    agrees(tables.ratios(trial, rows["biomarkers"]), EXPECTED["ratios"])
     assert tables.ratios(trial, rows["outcomes"], "outcomes") is None
 
 
 def test_normality(trial, rows):
-    agrees(tables.normality(trial, pd.concat([rows["outcomes"], rows["biomarkers"]])), """
-Values          | Visit  | n  | Lilliefors p | Shapiro-Wilk p
-Pain            | before | 8  | 0.149        | 0.093
-Pain            | after  | 8  | 0.591        | 0.812
-Pain            | a year later | 7  | 0.306        | 0.386
-Pain: residuals | all    | 23 | 0.023        | 0.408
-""")
+    both = pd.concat([rows["outcomes"], rows["biomarkers"]])
+    agrees(tables.normality(trial, both), EXPECTED["normality"])
 
 
 # Frames
