@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from matplotlib.ticker import MaxNLocator
 
-from mair.report.style import (
-    INK,
-    MUTED,
-    RULE,
-    SHADE,
-    STYLES,
-    arm_legend,
-    arm_styles,
-    styled,
-    subplots,
-    wrap,
-)
+from mair.report import style
 
 LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v")
 BAND = "#D9D9D9"
 
 
-@styled
+@style.styled
 def curves(frame, *, xlabel, ylabel, vertical=None, horizontal=None, markers=False):
     """One line a key, told apart by colour, dashes and a legend in the order given.
 
@@ -41,17 +30,17 @@ def curves(frame, *, xlabel, ylabel, vertical=None, horizontal=None, markers=Fal
     -------
     Axes
     """
-    _, ax = subplots(height=3.9)
+    _, ax = style.subplots(height=3.9)
     for i, (name, part) in enumerate(frame.groupby("line", sort=False)):
-        part, k = part.sort_values("x"), i % len(STYLES)
+        part, k = part.sort_values("x"), i % len(style.STYLES)
         ax.errorbar(part["x"], part["y"], yerr=2 * part["se"] if "se" in part else None,
-                    color=STYLES[k].color, linestyle=LINES[k], elinewidth=1,
-                    marker=MARKERS[k] if markers else "", label=wrap(name, 60))
+                    color=style.STYLES[k].color, linestyle=LINES[k], elinewidth=1,
+                    marker=MARKERS[k] if markers else "", label=style.wrap(name, 60))
     if vertical is not None:
-        ax.axvline(vertical[0], color=INK, linewidth=0.9, linestyle=":", zorder=1)
+        ax.axvline(vertical[0], color=style.INK, linewidth=0.9, linestyle=":", zorder=1)
         _note(ax, vertical[1], (vertical[0], 1), ax.get_xaxis_transform())
     if horizontal is not None:
-        ax.axhline(horizontal[0], color=INK, linewidth=0.9, linestyle=":", zorder=1)
+        ax.axhline(horizontal[0], color=style.INK, linewidth=0.9, linestyle=":", zorder=1)
         _note(ax, horizontal[1], (1, horizontal[0]), ax.get_yaxis_transform(), "right")
     ax.grid(axis="y")
     ax.set(xlabel=xlabel, ylabel=ylabel)
@@ -63,10 +52,10 @@ def curves(frame, *, xlabel, ylabel, vertical=None, horizontal=None, markers=Fal
 def _note(ax, text, place, transform, ha="left"):
     """What a reference line marks."""
     ax.annotate(text, place, (2, 2), xycoords=transform, textcoords="offset points", size=8,
-                ha=ha, color=MUTED, annotation_clip=False)
+                ha=ha, color=style.MUTED, annotation_clip=False)
 
 
-@styled
+@style.styled
 def rates(frame, *, xlabel, band, value):
     """One line a scenario, one marker a method.
 
@@ -86,22 +75,22 @@ def rates(frame, *, xlabel, band, value):
     """
     places = {name: i for i, name in enumerate(dict.fromkeys(frame["scenario"]))}
     methods = list(dict.fromkeys(frame["method"]))
-    _, ax = subplots(height=0.30 * len(places) + 1.3)
+    _, ax = style.subplots(height=0.30 * len(places) + 1.3)
     ax.axvspan(*band, color=BAND, linewidth=0, zorder=0)
-    ax.axvline(value, color=INK, linewidth=0.9, zorder=1)
+    ax.axvline(value, color=style.INK, linewidth=0.9, zorder=1)
     for at in range(0, len(places), 2):
-        ax.axhspan(at - 0.5, at + 0.5, color=SHADE, linewidth=0, zorder=-1)
+        ax.axhspan(at - 0.5, at + 0.5, color=style.SHADE, linewidth=0, zorder=-1)
     for i, method in enumerate(methods):
         part = frame[frame["method"] == method]
         beside = 0.15 * (i - (len(methods) - 1) / 2)
-        color = STYLES[i].color if i < len(STYLES) else INK
+        color = style.STYLES[i].color if i < len(style.STYLES) else style.INK
         ax.plot(part["rate"], part["scenario"].map(places) + beside, linestyle="", color=color,
                 marker=MARKERS[i % len(MARKERS)], markerfacecolor="white" if i % 2 else color,
                 label=method)
     ax.set_yticks(range(len(places)), list(places))
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(places) - 0.5, -0.5)
-    ax.spines["left"].set_color(RULE)
+    ax.spines["left"].set_color(style.RULE)
     ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlabel(xlabel)
@@ -109,7 +98,7 @@ def rates(frame, *, xlabel, band, value):
     return ax
 
 
-@styled
+@style.styled
 def responder_curve(curve, *, difference, thresholds, arms):
     """Who responds, at every threshold; under it, the difference with its band.
 
@@ -128,8 +117,8 @@ def responder_curve(curve, *, difference, thresholds, arms):
     -------
     Figure
     """
-    fig, (ax, lower) = subplots(2, 1, height=5.0, sharex=True, height_ratios=(3, 2))
-    for arm, look in arm_styles(arms).items():
+    fig, (ax, lower) = style.subplots(2, 1, height=5.0, sharex=True, height_ratios=(3, 2))
+    for arm, look in style.arm_styles(arms).items():
         part = curve[curve["arm"] == arm].sort_values("threshold")
         ax.step(part["threshold"], part["percent"], color=look.color, linestyle=look.line,
                 linewidth=1.8)
@@ -137,8 +126,8 @@ def responder_curve(curve, *, difference, thresholds, arms):
     part = difference.sort_values("threshold")
     lower.fill_between(part["threshold"], part["low"], part["high"], step="pre", color=BAND,
                        linewidth=0, zorder=0)
-    lower.step(part["threshold"], part["arr"], color=INK, linewidth=1.4)
-    lower.axhline(0, color=INK, linewidth=0.9)
+    lower.step(part["threshold"], part["arr"], color=style.INK, linewidth=1.4)
+    lower.axhline(0, color=style.INK, linewidth=0.9)
     lower.set(xlabel="Improvement from baseline, at least (%)",
               ylabel="Difference,\npercentage points")
     for panel in (ax, lower):
@@ -146,14 +135,14 @@ def responder_curve(curve, *, difference, thresholds, arms):
         panel.yaxis.set_major_formatter("{x:g}")
         panel.grid(axis="y")
         for value in thresholds:
-            panel.axvline(value, color=INK, linewidth=0.9, linestyle=":", zorder=1)
+            panel.axvline(value, color=style.INK, linewidth=0.9, linestyle=":", zorder=1)
     for value in thresholds:
         _note(ax, f"{value:g}%", (value, 1), ax.get_xaxis_transform(), "center")
-    arm_legend(fig, arms, marker="")
+    style.arm_legend(fig, arms, marker="")
     return fig
 
 
-@styled
+@style.styled
 def residual_plots(frame, *, arms, line):
     """Residuals against fitted values, and against normal quantiles.
 
@@ -172,16 +161,16 @@ def residual_plots(frame, *, arms, line):
     """
     import seaborn as sns  # slow to import: only where it draws
 
-    fig, axes = subplots(1, 2, height=3.3)
+    fig, axes = style.subplots(1, 2, height=3.3)
     for ax, x, label in zip(axes, ("fitted", "quantile"), ("Fitted value", "Normal quantile"),
                             strict=True):
-        for arm, look in arm_styles(arms).items():
+        for arm, look in style.arm_styles(arms).items():
             face = look.markers()["markerfacecolor"]
             sns.scatterplot(frame[frame["arm"] == arm], x=x, y="residual", ax=ax, s=16, alpha=0.75,
                             marker=look.marker, color=face, edgecolor=look.color, linewidth=1)
         ax.set(xlabel=label, ylabel="Residual")
         ax.grid(axis="y")
-    axes[0].axhline(0, color=INK, linewidth=0.9, zorder=1)
-    axes[1].axline((0, line[0]), slope=line[1], color=INK, linewidth=0.9, zorder=1)
-    arm_legend(fig, arms, linestyle="none")
+    axes[0].axhline(0, color=style.INK, linewidth=0.9, zorder=1)
+    axes[1].axline((0, line[0]), slope=line[1], color=style.INK, linewidth=0.9, zorder=1)
+    style.arm_legend(fig, arms, linestyle="none")
     return fig

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
+import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from mair.report import fmt
-from mair.report.style import (
-    BLACK,
-    BLUE,
-    INK,
-    MUTED,
-    RULE,
-    SHADE,
-    SIZE,
-    WIDTH,
-    arm_legend,
-    arm_styles,
-    fit,
-    inches,
-    styled,
-    subplots,
-    wrap,
-)
+from mair.report import fmt, style
 from mair.results import records
 
-ROW = 0.235  # inches a row takes
+ROW = 0.235  # inches a line takes
+NAMES = 2.6  # inches for names, beyond which they wrap
 
 
-@styled
+@style.styled
 def forest(rows, *, xlabel, text, favours=(), primary=()):
     """Contrasts with their intervals, grouped by outcome, numbers at the right.
 
@@ -50,61 +35,65 @@ def forest(rows, *, xlabel, text, favours=(), primary=()):
     -------
     Axes
     """
-    rows, names = _places(rows)
-    left = max(inches(name, bold) for _, name, bold in names)
-    columns = {header: (rows[column], 0.16 + max(inches(header, True), *map(inches, rows[column])))
-               for column, header in text.items()}
-    room = (WIDTH - 0.6 - left - sum(wide for _, wide in columns.values())) / 2
-    words = ["\n".join(fit(word, room)) for word in
+    lines = _lines(rows)
+    rows = rows.assign(y=lines.loc[lines["row"] >= 0, "y"].to_numpy())
+    left = max(map(style.inches, lines["text"], lines["bold"]))
+    wide = {column: 0.16 + max(style.inches(header, True), *map(style.inches, rows[column]))
+            for column, header in text.items()}
+    room = (style.WIDTH - 0.6 - left - sum(wide.values())) / 2
+    words = ["\n".join(style.fit(word, room)) for word in
              (f"← {favours[0]}", f"{favours[1]} →")] if favours else []
     under = 0.7 + 0.16 * max((word.count("\n") + 1 for word in words), default=0)
-    _, ax = subplots(height=ROW * (len(names) + 1) + under)
-    _points(ax, rows, primary)
-    ax.set_ylim(len(names) - 0.4, -0.6)
-    for y, name, bold in names:
-        _label(ax, name, (0, y), (-72 * left - 8, 0), bold=bold)
+    _, ax = style.subplots(height=ROW * (lines["high"].sum() + 1) + under)
+    _points(ax, lines, rows, primary)
+    for line in lines.itertuples():
+        _label(ax, line.text, (0, line.y), (-72 * left - 8, 0), bold=line.bold)
     offset = 0.0
-    for header, (texts, wide) in columns.items():
-        offset += 72 * wide
+    for column, header in text.items():
+        offset += 72 * wide[column]
         _label(ax, header, (1, -1), (offset, 0), bold=True, ha="right")
-        for y, shown in zip(rows["y"], texts, strict=True):
+        for y, shown in zip(rows["y"], rows[column], strict=True):
             _label(ax, shown, (1, y), (offset, 0), ha="right")
     ax.set_xlabel(xlabel, labelpad=3)
     for x, ha, word in zip((0, 1), ("left", "right"), words, strict=False):
-        ax.annotate(word, (x, 0), (0, -33), xycoords="axes fraction", ha=ha, va="top", size=SIZE,
-                    textcoords="offset points", color=MUTED)
+        ax.annotate(word, (x, 0), (0, -33), xycoords="axes fraction", textcoords="offset points",
+                    ha=ha, va="top", size=style.SIZE, color=style.MUTED)
     return ax
 
 
-def _places(rows):
-    """The rows with their line ``y`` and every second outcome's ``band``; names of all lines.
+def _lines(rows):
+    """The lines of the plot: ``row`` (-1: a header), ``text``, ``bold``, ``band``, ``y``, ``high``.
 
-    An outcome with several visits has a line of its own above them.
+    An outcome with several visits has a header of its own; every second outcome is shaded.
     """
-    rows, names, places, bands = rows.reset_index(drop=True), [], {}, {}
-    for i, (label, part) in enumerate(rows.groupby("label", sort=False)):
-        several = len(part) > 1
+    out = []
+    for i, (label, part) in enumerate(rows.reset_index(drop=True).groupby("label", sort=False)):
+        several, band = len(part) > 1, i % 2 == 0
         if several:
-            names.append((len(names), str(label), True))
+            out.append((-1, str(label), True, band))
         for index, visit in part["visit"].items():
             alone = f"{label}, {visit}" if visit else str(label)
-            places[index], bands[index] = len(names), i % 2 == 0
-            names.append((len(names), f"    {visit}" if several else alone, not several))
-    return rows.assign(y=places, band=bands), names
+            out.append((index, f"    {visit}" if several else alone, not several, band))
+    lines = pd.DataFrame(out, columns=["row", "text", "bold", "band"])
+    fitted = [style.fit(text, NAMES, bold) for _, text, bold, _ in out]
+    high = pd.Series([max(1.0, 0.66 * len(parts)) for parts in fitted], dtype=float)
+    return lines.assign(text=["\n".join(parts) for parts in fitted], high=high,
+                        y=high.cumsum() - high / 2 - 0.5)
 
 
-def _points(ax, rows, primary):
-    """Estimates with intervals over a shaded band for every second outcome."""
-    for _, part in rows[rows["band"]].groupby("label"):
-        top = part["y"].min() - (len(part) > 1)
-        ax.axhspan(top - 0.5, part["y"].max() + 0.5, color=SHADE, linewidth=0, zorder=0)
-    ax.axvline(0, color=INK, linewidth=0.9, zorder=1)
+def _points(ax, lines, rows, primary):
+    """Estimates with intervals over the shaded lines."""
+    for line in lines[lines["band"]].itertuples():
+        ax.axhspan(line.y - line.high / 2, line.y + line.high / 2, color=style.SHADE, linewidth=0,
+                   zorder=0)
+    ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1)
     filled = rows["primary"] if "primary" in rows else rows["label"].isin(primary)
-    for part, marker, size, color in ((rows[~filled], "s", 5, BLUE), (rows[filled], "D", 6, BLACK)):
+    for part, look in ((rows[~filled], {"fmt": "s", "color": style.BLUE, "markersize": 5}),
+                       (rows[filled], {"fmt": "D", "color": "black", "markersize": 6})):
         middle, low, high = (part[c].astype(float) for c in ("estimate", "low", "high"))
-        ax.errorbar(middle, part["y"], xerr=[middle - low, high - middle], fmt=marker, color=color,
-                    markersize=size, elinewidth=1.5)
+        ax.errorbar(middle, part["y"], xerr=[middle - low, high - middle], elinewidth=1.5, **look)
     _bare(ax)
+    ax.set_ylim(lines["high"].sum() - 0.4, -0.6)
     ax.set_yticks([])
     ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
 
@@ -119,11 +108,11 @@ def _bare(ax):
 def _label(ax, text, place, offset, *, bold=False, ha="left"):
     """A text beside the axes on a line of it."""
     ax.annotate(text, place, offset, xycoords=ax.get_yaxis_transform(), ha=ha, va="center",
-                textcoords="offset points", size=SIZE, weight="bold" if bold else "normal",
+                textcoords="offset points", size=style.SIZE, weight="bold" if bold else "normal",
                 annotation_clip=False)
 
 
-@styled
+@style.styled
 def smd_plot(rows, *, chance):
     """Baseline differences (a love plot), with what chance alone gives as a band.
 
@@ -138,23 +127,23 @@ def smd_plot(rows, *, chance):
     -------
     Axes
     """
-    _, ax = subplots(height=ROW * len(rows) + 0.95)
-    ax.axvspan(-chance, chance, color=SHADE, linewidth=0, zorder=0)
+    _, ax = style.subplots(height=ROW * len(rows) + 0.95)
+    ax.axvspan(-chance, chance, color=style.SHADE, linewidth=0, zorder=0)
     ax.annotate(f"shaded: chance alone, {fmt.ci(-chance, chance)}", (1, 1), (0, 4), size=8,
-                xycoords="axes fraction", textcoords="offset points", ha="right", color=MUTED)
-    ax.axvline(0, color=INK, linewidth=0.9, zorder=1)
+                xycoords="axes fraction", textcoords="offset points", ha="right", color=style.MUTED)
+    ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1)
     smd, low, high = (rows[column].astype(float) for column in ("smd", "low", "high"))
-    ax.errorbar(smd, range(len(rows)), xerr=[smd - low, high - smd], fmt="o", color=BLUE,
-                ecolor=RULE, elinewidth=1.2)
+    ax.errorbar(smd, range(len(rows)), xerr=[smd - low, high - smd], fmt="o", color=style.BLUE,
+                ecolor=style.RULE, elinewidth=1.2)
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_yticks(range(len(rows)), [wrap(label, 56) for label in rows["label"]])
+    ax.set_yticks(range(len(rows)), [style.wrap(label, 56) for label in rows["label"]])
     ax.grid(axis="y", linestyle=":")
     _bare(ax)
     ax.set_xlabel("Standardised mean difference at baseline")
     return ax
 
 
-@styled
+@style.styled
 def correlations(rows, *, arms):
     """Implied against generated correlations: band, implied value, and one mark a pair of visits.
 
@@ -170,14 +159,14 @@ def correlations(rows, *, arms):
     Axes
     """
     names = list(dict.fromkeys(rows["variable"]))
-    _, ax = subplots(height=0.27 * len(names) + 1.4)
+    _, ax = style.subplots(height=0.27 * len(names) + 1.4)
     implied, made = (records(rows, method=method) for method in ("implied", "pearson"))
     for one in implied:
         y = names.index(one.variable)
-        ax.plot([one.band_low, one.band_high], [y, y], color=RULE, linewidth=7, alpha=0.35,
+        ax.plot([one.band_low, one.band_high], [y, y], color=style.RULE, linewidth=7, alpha=0.35,
                 solid_capstyle="butt", zorder=1)
-        ax.plot([one.r, one.r], [y - 0.36, y + 0.36], color=INK, zorder=3)
-    for beside, (arm, look) in zip((0.15, -0.15), arm_styles(arms).items(), strict=True):
+        ax.plot([one.r, one.r], [y - 0.36, y + 0.36], color=style.INK, zorder=3)
+    for beside, (arm, look) in zip((0.15, -0.15), style.arm_styles(arms).items(), strict=True):
         part = [one for one in made if one.arm == arm]
         ax.plot([one.r for one in part], [names.index(one.variable) + beside for one in part],
                 linestyle="none", markersize=4.5, zorder=4, color=look.color, **look.markers())
@@ -185,5 +174,5 @@ def correlations(rows, *, arms):
     ax.set_yticks(range(len(names)), names)
     ax.set(xlabel="correlation between two visits, within an arm",
            xlim=(-0.05, max(1.02, 0.05 + max(one.r for one in implied))))
-    arm_legend(ax.figure, arms, linestyle="none")
+    style.arm_legend(ax.figure, arms, linestyle="none")
     return ax

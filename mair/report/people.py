@@ -13,17 +13,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from mair.report.style import (
-    RULE,
-    WIDTH,
-    arm_legend,
-    arm_styles,
-    inches,
-    side_by_side,
-    styled,
-    subplots,
-    wrap,
-)
+from mair.report import style
 
 TITLE = 26  # characters a line of a panel's title and of its axis label
 
@@ -62,16 +52,16 @@ def before_after(people, means, outcomes, *, arms, visits, log=()):
     return _panels(people, means, outcomes, arms, visits, log, apart=True)
 
 
-@styled
+@style.styled
 def _panels(people, means, labels, arms, visits, log, apart):
     """One panel for each of `labels`; the arms `apart`, or over each other."""
     visits = visits if isinstance(visits, Mapping) else {visit: str(visit) for visit in visits}
     columns, rows, slanted, names = _grid(labels, visits, arms if apart else {"": ""})
-    under = (max(map(inches, names)) * 0.7 + 0.1 if slanted
+    under = (max(map(style.inches, names)) * 0.7 + 0.1 if slanted
              else 0.13 * max(name.count("\n") + 1 for name in names))
-    above = 0.15 * max(wrap(title, TITLE).count("\n") + 1 for title in labels)
-    legend = 0.2 * (1 if side_by_side(arms) else len(arms)) + 0.15
-    fig, axes = subplots(rows, columns, height=rows * (1.8 + under + above) + legend,
+    above = 0.15 * max(style.wrap(title, TITLE).count("\n") + 1 for title in labels)
+    legend = 0.2 * (1 if style.side_by_side(arms) else len(arms)) + 0.15
+    fig, axes = style.subplots(rows, columns, height=rows * (1.8 + under + above) + legend,
                          squeeze=False)
     for ax, (name, label) in zip(axes.flat, labels.items(), strict=False):
         places = _panel(ax, people[people["outcome"] == name], means[means["outcome"] == name],
@@ -80,21 +70,21 @@ def _panels(people, means, labels, arms, visits, log, apart):
         if slanted:
             for tick in ax.get_xticklabels():
                 tick.set(rotation=40, ha="right", rotation_mode="anchor", va="center")
-        ax.set(ylabel=wrap(label, TITLE), title=wrap(name, TITLE))
+        ax.set(ylabel=style.wrap(label, TITLE), title=style.wrap(name, TITLE))
     for spare in axes.flat[len(labels):]:
         spare.remove()
-    arm_legend(fig, arms)
+    style.arm_legend(fig, arms)
     return fig
 
 
 def _grid(labels, visits, groups):
     """Columns and rows of panels, whether the names of visits stand aslant, and the names."""
-    names = [wrap(name, 12) for name in visits.values()] * len(groups)
-    wide = list(map(inches, names))
+    names = [style.wrap(name, 12) for name in visits.values()] * len(groups)
+    wide = list(map(style.inches, names))
     pair = max(((a + b) / 2 for a, b in itertools.pairwise(wide)), default=0)
 
     def crowded(columns):
-        return pair + 0.1 > (WIDTH / columns - 0.65) / len(names)
+        return pair + 0.1 > (style.WIDTH / columns - 0.65) / len(names)
 
     columns = min(2 if crowded(3) else 3, len(labels))
     return columns, math.ceil(len(labels) / columns), crowded(columns), names
@@ -105,7 +95,7 @@ def _panel(ax, people, means, arms, visits, apart, log):
     _value_axis(ax, log)
     people, means = people.dropna(subset=["value"]), means.dropna(subset=["mean"])
     ticks = []
-    for i, (arm, look) in enumerate(arm_styles(arms).items()):
+    for i, (arm, look) in enumerate(style.arm_styles(arms).items()):
         start = i * (len(visits) + 0.6) if apart else 0.0
         at = {visit: start + j for j, visit in enumerate(visits)}
         ticks += [place for place in at.values() if place not in ticks]
@@ -122,7 +112,7 @@ def _panel(ax, people, means, arms, visits, apart, log):
                     color=look.color, **look.markers())
             beside = 0.4 * ((x - start) / max(len(visits) - 1, 1) - 0.5)
             if i:
-                ax.axvline(start - 0.8, color=RULE, linewidth=0.6, linestyle=":")
+                ax.axvline(start - 0.8, color=style.RULE, linewidth=0.6, linestyle=":")
         _summary(ax, x + beside, middle, look)
     ax.set_xlim(min(ticks) - 0.4, max(ticks) + 0.4)
     return ticks

@@ -1,4 +1,6 @@
-"""One look for every figure: fonts, colours, and how the arms are told apart.
+"""One look for every figure: colours, sizes, and how the arms are told apart.
+
+Fonts and lines stand in ``figures.mplstyle``, a style sheet of matplotlib's.
 
 Figures are made without pyplot: nothing is registered globally, nothing has to be closed, and
 a notebook shows a figure once, through `mair.report.show.Show`.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import functools
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -21,33 +24,9 @@ SIZE = 8.5  # points, of labels
 
 # Okabe & Ito (2008), "Color universal design": told apart in every common colour blindness.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
-BLACK, INK, MUTED, RULE, SHADE = "black", "#262626", "#595959", "#8C8C8C", "#F2F2F2"
+INK, MUTED, RULE, SHADE = "#262626", "#595959", "#8C8C8C", "#F2F2F2"
 
-RC = {
-    "font.family": FONT,
-    "font.size": 9.0,
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelcolor": INK,
-    "axes.edgecolor": RULE,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": SIZE,
-    "ytick.labelsize": SIZE,
-    "grid.color": "#E0E0E0",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": SIZE,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 5.5,
-    "svg.hashsalt": "mair",  # ids inside an SVG are random without it
-    "path.simplify": False,
-}
+SHEET = Path(__file__).with_name("figures.mplstyle")
 
 
 @dataclass(frozen=True)
@@ -80,10 +59,15 @@ def styled(function):
     def inner(*args, **kwargs):
         with mpl.rc_context():
             mpl.rcdefaults()
-            mpl.rcParams.update(RC)
+            mpl.rcParams.update(_sheet())
             return function(*args, **kwargs)
 
     return inner
+
+
+@functools.cache
+def _sheet():
+    return mpl.rc_params_from_file(SHEET, use_default_template=False)
 
 
 @styled

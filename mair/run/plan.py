@@ -312,8 +312,8 @@ def _named(path: Path) -> list[Path]:
 
 def _package() -> list[Path]:
     """What a run may read of the package; of the studies, only what notebooks opened counts."""
-    studies = PACKAGE / "studies"
-    return [path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".css", ".j2")
+    studies, code = PACKAGE / "studies", (".py", ".css", ".j2", ".mplstyle")
+    return [path for path in PACKAGE.rglob("*") if path.suffix in code
             and studies not in path.parents]
 
 
