@@ -144,7 +144,7 @@ def inches(text, bold=False) -> float:
 def fit(text, room, bold=False) -> list[str]:
     """Lines no wider than `room` inches; a word that alone is wider is cut."""
     for characters in range(max(1, int(room * 20)), 0, -1):
-        lines = textwrap.wrap(text, characters) or [""]
+        lines = textwrap.wrap(text, characters, break_on_hyphens=False) or [""]
         if all(inches(line, bold) <= room for line in lines):
             break
     return lines

@@ -174,6 +174,8 @@ MAKERS = {"consort": diagram,
           "trajectories-one-visit": lambda: courses(visits=("baseline",), outcomes=1),
           "forest": lambda: effects(favours=("favours MAIR", "favours RT")),
           "forest-long": long_forest,
+          "forest-names": lambda: effects(
+              contrasts(3, ("",)).assign(label=[*LONG.values(), "short"])),
           "biomarkers": biomarkers,
           "biomarkers-long": lambda: biomarkers(LONG, tuple(MONTHS.values())[:3]),
           "responders": responders,
