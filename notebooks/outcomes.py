@@ -203,8 +203,7 @@ left, right = frames.favours(t)
 listed = "; ".join(f"{row.label} {row.visit} {row.text}" for row in plotted.itertuples())
 if len(plotted):
     show(forest.forest(plotted, xlabel="B / baseline SD", favours=(left, right),
-                       text={"text": f"B / SD ({ci})", "p_text": "p"},
-                       primary=(t.primary.name,)), "outcomes_forest",
+                       text={"text": f"B / SD ({ci})", "p_text": "p"}), "outcomes_forest",
          alt=f"Forest plot of B over the baseline SD with {ci}, left of zero {left}, right "
              f"{right}: {listed}.")
 

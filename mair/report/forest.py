@@ -13,23 +13,22 @@ NAMES = 2.6  # inches for names, beyond which they wrap
 
 
 @style.styled
-def forest(rows, *, xlabel, text, favours=(), primary=()):
+def forest(rows, *, xlabel, text, favours=()):
     """Contrasts with their intervals, grouped by outcome, numbers at the right.
 
     Parameters
     ----------
     rows : DataFrame
         One row a contrast, in drawing order: ``label`` (the outcome), ``visit``, ``estimate``,
-        ``low``, ``high``, all three on the scale of the axis, nan where not estimable; and the
-        text columns that `text` names. Outcomes with one visit take one line.
+        ``low``, ``high``, all three on the scale of the axis, nan where not estimable;
+        ``primary`` (bool: drawn black, with a diamond); and the text columns that `text` names.
+        Outcomes with one visit take one line.
     xlabel : str
         The scale, with its unit.
     text : dict of column -> header
         Columns of strings at the right.
     favours : (str, str), optional
         What an estimate left and right of 0 favours: ``("favours MAIR", "favours RT")``.
-    primary : collection of str
-        Labels drawn with a filled diamond; a column ``primary`` of the rows goes before it.
 
     Returns
     -------
@@ -45,7 +44,7 @@ def forest(rows, *, xlabel, text, favours=(), primary=()):
              (f"← {favours[0]}", f"{favours[1]} →")] if favours else []
     under = 0.7 + 0.16 * max((word.count("\n") + 1 for word in words), default=0)
     _, ax = style.subplots(height=ROW * (lines["high"].sum() + 1) + under)
-    _points(ax, lines, rows, primary)
+    _points(ax, lines, rows)
     for line in lines.itertuples():
         _label(ax, line.text, (0, line.y), (-72 * left - 8, 0), bold=line.bold)
     offset = 0.0
@@ -81,15 +80,14 @@ def _lines(rows):
                         y=high.cumsum() - high / 2 - 0.5)
 
 
-def _points(ax, lines, rows, primary):
+def _points(ax, lines, rows):
     """Estimates with intervals over the shaded lines."""
     for line in lines[lines["band"]].itertuples():
         ax.axhspan(line.y - line.high / 2, line.y + line.high / 2, color=style.SHADE, linewidth=0,
                    zorder=0)
     ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1)
-    filled = rows["primary"] if "primary" in rows else rows["label"].isin(primary)
-    for part, look in ((rows[~filled], {"fmt": "s", "color": style.BLUE, "markersize": 5}),
-                       (rows[filled], {"fmt": "D", "color": "black", "markersize": 6})):
+    for part, look in ((rows[~rows["primary"]], {"fmt": "s", "color": style.BLUE, "markersize": 5}),
+                       (rows[rows["primary"]], {"fmt": "D", "color": "black", "markersize": 6})):
         middle, low, high = (part[c].astype(float) for c in ("estimate", "low", "high"))
         ax.errorbar(middle, part["y"], xerr=[middle - low, high - middle], elinewidth=1.5, **look)
     _bare(ax)

@@ -30,7 +30,8 @@ def forest(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame
     Returns
     -------
     DataFrame
-        ``label``, ``visit``, ``estimate``, ``low``, ``high``, ``text``, ``p_text``.
+        ``label``, ``visit``, ``estimate``, ``low``, ``high``, ``text``, ``p_text``,
+        ``primary``.
     """
     found = []
     for name, variable in measures.variables(trial, section).items():
@@ -42,9 +43,10 @@ def forest(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame
             if one.d == one.d:
                 low, high = sorted((sign * one.ci_low, sign * one.ci_high))
                 found.append((name, trial.visit_labels[one.time], sign * one.d, low, high,
-                              fmt.estimate(sign * one.d, low, high), fmt.p_value(p[one.time])))
+                              fmt.estimate(sign * one.d, low, high), fmt.p_value(p[one.time]),
+                              name == trial.primary.name))
     return pd.DataFrame(found, columns=["label", "visit", "estimate", "low", "high", "text",
-                                        "p_text"])
+                                        "p_text", "primary"])
 
 
 def favours(trial: Trial, section="outcomes") -> tuple[str, str]:

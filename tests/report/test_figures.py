@@ -45,7 +45,8 @@ def means(frame):
 def contrasts(outcomes=9, visits=("post", "followup")):
     rows = [(f"Outcome {k}", visit, -0.1 * k) for k in range(outcomes) for visit in visits]
     frame = pd.DataFrame(rows, columns=["label", "visit", "estimate"])
-    return frame.assign(low=frame["estimate"] - 0.7, high=frame["estimate"] + 0.7, p="0.123")
+    return frame.assign(low=frame["estimate"] - 0.7, high=frame["estimate"] + 0.7, p="0.123",
+                        primary=frame["label"] == "Outcome 1")
 
 
 def flow(arms=ARMS, visits=("post", "followup"), reason="work schedule", enrolment=True):
@@ -129,8 +130,7 @@ def effects(rows=None, **kwargs):
 def long_forest():
     rows = contrasts(2, tuple(MONTHS.values()))
     rows.loc[1, ["estimate", "low", "high"]] = np.nan
-    return effects(rows, favours=tuple(f"favours {label}" for label in LONG.values()),
-                   primary={"Outcome 0"})
+    return effects(rows, favours=tuple(f"favours {label}" for label in LONG.values()))
 
 
 def pairs():
@@ -351,7 +351,7 @@ def test_people_and_means_stand_where_they_are_measured():
 
 def test_contrasts_stand_at_their_estimates_and_the_primary_one_is_filled():
     rows = contrasts(2)
-    ax = effects(rows, primary={"Outcome 1"})
+    ax = effects(rows)
     (other, *_), (primary, *_) = ax.containers
     assert other.get_xdata() == pytest.approx(rows["estimate"][:2])
     assert primary.get_xdata() == pytest.approx(rows["estimate"][2:])

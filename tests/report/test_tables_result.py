@@ -111,6 +111,7 @@ def test_the_forest_turns_outcomes_so_that_the_right_is_better(trial, rows):
     assert after["estimate"] == pytest.approx(20 / 80**0.5)  # a fall of pain is good
     assert 0 < after["low"] < after["estimate"] < after["high"]
     assert (after["text"], after["p_text"]) == ("2.24 (1.69 to 2.79)", "<0.001")
+    assert after["primary"]
     better = tiny.trial(outcomes={"Pain": {**tiny.SPEC["outcomes"]["Pain"], "better": "higher"}})
     turned = frames.forest(better, outcomes.rows(better))
     assert turned["estimate"][0] == pytest.approx(-20 / 80**0.5)
@@ -121,6 +122,7 @@ def test_the_forest_leaves_biomarkers_as_they_are(trial, rows):
     one, = frames.forest(trial, rows["biomarkers"], "biomarkers").to_dict("records")
     assert one["estimate"] == pytest.approx(-(1.5**0.5))
     assert (one["text"], one["p_text"]) == ("−1.22 (−2.61 to 0.16)", "0.083")
+    assert not one["primary"]
 
 
 def test_a_contrast_that_is_not_estimable_is_not_drawn(trial, rows):
