@@ -34,8 +34,9 @@ def forest(rows, *, xlabel, text, favours=()):
     -------
     Axes
     """
+    rows = rows.reset_index(drop=True)
     lines = _lines(rows)
-    rows = rows.assign(y=lines.loc[lines["row"] >= 0, "y"].to_numpy())
+    rows["y"] = rows.index.map(dict(zip(lines["row"], lines["y"], strict=True)))
     left = max(map(style.inches, lines["text"], lines["bold"]))
     wide = {column: 0.16 + max(style.inches(header, True), *map(style.inches, rows[column]))
             for column, header in text.items()}
@@ -66,7 +67,7 @@ def _lines(rows):
     An outcome with several visits has a header of its own; every second outcome is shaded.
     """
     out = []
-    for i, (label, part) in enumerate(rows.reset_index(drop=True).groupby("label", sort=False)):
+    for i, (label, part) in enumerate(rows.groupby("label", sort=False)):
         several, band = len(part) > 1, i % 2 == 0
         if several:
             out.append((-1, str(label), True, band))

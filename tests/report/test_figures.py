@@ -368,6 +368,17 @@ def test_correlations_stand_in_the_line_of_their_variable():
     assert [[round(y) for y in m.get_ydata()] for m in marks] == [[0, 1], [0, 1]]
 
 
+def test_rows_of_one_outcome_stand_together_each_with_its_own_number():
+    rows = contrasts(2).iloc[[0, 2, 1, 3]].assign(p=["first", "third", "second", "fourth"])
+    ax = effects(rows)
+    at = {text.get_text().strip(): text.xy[1] for text in ax.texts}
+    assert [at[k] for k in ("Outcome 0", "first", "second", "Outcome 1", "third", "fourth")] == [
+        0, 1, 2, 3, 4, 5]
+    (other, *_), (primary, *_) = ax.containers
+    assert dict(zip(other.get_ydata(), other.get_xdata(), strict=True)) == {1: 0.0, 2: 0.0}
+    assert set(primary.get_ydata()) == {4, 5}
+
+
 def test_a_number_stands_in_its_row_and_column_of_the_map():
     fig = printed()
     assert [ax.get_title(loc="left") for ax in fig.axes] == ["Table 2", "Table 3", "Text"]
