@@ -54,7 +54,8 @@ def test_lost_is_who_never_comes_back_by_reason():
         retained    | T | after | - | n=3 percent=75
     """)
     lost = rows[rows["variable"].str.startswith("lost") & (rows["value"] > 0)]
-    assert set(lost["arm"]) == {"C"}
+    assert set(lost[["variable", "arm", "time"]].itertuples(index=False, name=None)) == {
+        ("lost: work", "C", "after"), ("lost: moved", "C", "later")}  # each once
 
 
 def test_who_is_analysed():
