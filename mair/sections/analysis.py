@@ -6,8 +6,7 @@ matrix with Kenward-Roger, ANCOVA. Sections turn it into rows and need not know 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -140,7 +139,11 @@ def _mixed(trial, name, covariance, inference, clda, reml) -> Estimate:
         reason = str(error)
     if reason:
         return nothing(f"{before}{covariance}/{inference}{after}", reason, size)
-    infer = partial(_contrast, result, inference, trial.analysis.confidence)
+
+    def infer(weights):
+        return _contrast(smallsample.contrast(result, weights, inference,
+                                              confidence=trial.analysis.confidence), inference)
+
     contrasts = {visit: infer(row) for visit, row in design.contrasts.items()}
     later = [visit for visit in trial.variable(name).visits if visit != trial.reference]
     boundary = bool(result.boundary)
@@ -180,10 +183,9 @@ def overall(n, n_rows, var_participant=None, var_residual=None, reml_criterion=N
     return dict(locals())
 
 
-def _contrast(result, inference, confidence, weights) -> Contrast:
-    """One linear combination of the coefficients under the chosen inference."""
-    found = smallsample.contrast(result, weights, inference, confidence=confidence)
-    b, se, df, t, p, low, high = (float(getattr(found, f.name)) for f in fields(found))
+def _contrast(found, inference) -> Contrast:
+    """An estimate of `smallsample` or `ancova`, its statistic where the inference has it."""
+    b, se, df, t, p, low, high = map(float, found[:7])
     if inference == "z":
         return Contrast(b, se, NAN, t, NAN, p, low, high)
     return Contrast(b, se, df, NAN, t, p, low, high)
@@ -227,7 +229,11 @@ def _ancova(trial: Trial, name: str, model: Estimate, method: str, inference: st
         except ValueError as error:
             states[f"{visit} not estimable: {error}"] = None
             continue
-        contrasts[visit] = _t_or_z(found, inference, trial.analysis.confidence)
+        if inference == "z":  # the exact t read as normal
+            half = ndtri((1 + trial.analysis.confidence) / 2) * found.se
+            found = found._replace(p=2 * ndtr(-abs(found.t)), low=found.estimate - half,
+                                   high=found.estimate + half)
+        contrasts[visit] = _contrast(found, inference)
         sizes[visit] = (found.n, found.n)
         for label in (["arm", "baseline", *names][i - 1] for i in found.dropped):
             states[f"{visit}: {label} left out, determined by others"] = None
@@ -236,13 +242,3 @@ def _ancova(trial: Trial, name: str, model: Estimate, method: str, inference: st
     n = [n for n, _ in sizes.values()]
     return Estimate(method, sizes, contrasts, {}, overall(max(n), sum(n)), {}, {},
                     model.residuals, "; ".join(states), model)
-
-
-def _t_or_z(found, inference: str, confidence: float) -> Contrast:
-    """Least squares has exact t; under z its statistic is read as normal."""
-    if inference != "z":
-        return Contrast(found.estimate, found.se, found.df, NAN, found.t, found.p, found.low,
-                        found.high)
-    half = float(ndtri((1 + confidence) / 2)) * found.se
-    return Contrast(found.estimate, found.se, NAN, found.t, NAN, float(2 * ndtr(-abs(found.t))),
-                    found.estimate - half, found.estimate + half)

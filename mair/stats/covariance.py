@@ -97,11 +97,6 @@ class Fit:
         return np.nan if self.structure == "unstructured" else self.theta[..., 1]
 
     @property
-    def n_groups(self):
-        """Participants with rows."""
-        return self.rows.n_groups.reshape(np.shape(self.converged))
-
-    @property
     def n_rows(self):
         """Rows."""
         return self.rows.n_rows.reshape(np.shape(self.converged))
@@ -181,11 +176,13 @@ def fit(y, X, participants, visits, structure, *, reml=True, labels=None):
         if found.converged:
             structure = "random-intercept"
             why += ("; " if why else "") + "no correlation above -1/(n - 1) is an optimum"
+    theta = np.stack([found.var_participant, found.var_residual], -1)
     if not found.converged:
         structure = requested
+        theta = np.full(len(seen) * (len(seen) + 1) // 2 if structure == "unstructured" else 2,
+                        np.nan)
         why = ("the design determines every score" if rows.scale[0] == 0 else
                "the scores leave no variance within participants")
-    theta = np.stack([found.var_participant, found.var_residual], -1)
     return Fit(structure, requested, why, found.beta, found.cov, seen, theta, found.criterion,
                found.converged, found.boundary & (structure == "random-intercept"), reml, rows)
 

@@ -103,11 +103,6 @@ class Rows:
         return cls(counts[None, None], cross[None, None], (T @ A)[None], start[None],
                    np.array([scale]), np.array([n]), seen[None]), labels
 
-    @property
-    def n_groups(self):
-        """Participants with rows, (B,)."""
-        return np.rint(self.counts.sum((1, 2))).astype(int)
-
     def completed(self):
         """With a pattern of nobody seen at every visit, so that Sigma itself must be positive."""
         b, g, _ = self.counts.shape

@@ -14,7 +14,7 @@ an interior point.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import chdtrc, fdtrc, stdtr, stdtrit
@@ -26,8 +26,7 @@ __all__ = ["INFERENCES", "Contrast", "Joint", "contrast", "joint", "kenward_roge
 INFERENCES = ("z", "satterthwaite", "kenward-roger")
 
 
-@dataclass(frozen=True)
-class Contrast:
+class Contrast(NamedTuple):
     """Contrasts, scalars for one row of L, else arrays (m,); a batch's shape in front.
 
     ``estimate``, ``se``, ``low``, ``high`` in units of y; ``df``, infinite under z; ``t``
@@ -43,8 +42,7 @@ class Contrast:
     high: np.ndarray
 
 
-@dataclass(frozen=True)
-class Joint:
+class Joint(NamedTuple):
     """Joint test: ``f`` (with ``scaling`` applied) on ``df1``, ``df2``; ``p``.
 
     Under z ``df2`` is infinite, and ``df1 f`` Wald's chi-square. ``scaling`` is Kenward and
@@ -58,8 +56,7 @@ class Joint:
     scaling: float
 
 
-@dataclass(frozen=True)
-class _Information:
+class _Information(NamedTuple):
     """What the t methods need at the estimate, in `likelihood.Rows`' scaled units.
 
     ``weights`` (B, q, q) covariance of theta; ``slopes`` (B, q, p, p) X'V^-1 G_j V^-1 X Phi, so
@@ -111,7 +108,7 @@ def contrast(fit, L, inference="z", *, confidence=0.95, information="expected"):
         variance = np.einsum("mi,...ij,mj->...m", rows, fit.cov, rows)
         df = np.full(variance.shape, np.inf)
     else:
-        info, scaled = _information(fit, inference, information), _scaled(fit, rows)
+        info, scaled = _information(fit, inference, information), rows @ fit.rows.back
         variance = np.einsum("bmi,bij,bmj->bm", scaled, info.adjusted, scaled)
         variance = variance * fit.rows.scale[:, None] ** 2
         df = _degrees(fit, scaled, info, inference)
@@ -148,7 +145,7 @@ def joint(fit, L, inference="z", *, information="expected"):
     f = float(estimate @ np.linalg.solve(L @ cov @ L.T, estimate) / m)
     if inference == "z":
         return Joint(f, m, df2, float(chdtrc(m, m * f)), scaling)
-    info, scaled = _information(fit, inference, information), _scaled(fit, L)
+    info, scaled = _information(fit, inference, information), L @ fit.rows.back
     if inference == "satterthwaite":
         vectors = np.linalg.eigh(scaled[0] @ info.phi[0] @ scaled[0].T)[1]
         df = _degrees(fit, vectors.T @ scaled, info, inference)[0]
@@ -198,11 +195,6 @@ def _degrees(fit, scaled, info, inference):
         simple = fit.rows.n_rows - fit.rows.start.shape[1] * fit.reml
         df = np.where(np.atleast_1d(fit.boundary)[:, None], simple[:, None], df)
     return df
-
-
-def _scaled(fit, L):
-    """Contrasts (B, m, p) of the orthonormal columns."""
-    return L @ fit.rows.back
 
 
 def _information(fit, inference, information):
