@@ -262,7 +262,8 @@ def simulation(trial, rows, statistic) -> Table | None:
 def consistency(checked) -> Table:
     """The checks that do not come out exactly, worst first, for reading; all of them as data."""
     odd = checked[checked["verdict"].isin(["within rounding", "other convention", "impossible"])]
-    odd = odd.sort_values("verdict", key=lambda verdict: -verdict.map(SEVERITY), kind="stable")
+    odd = odd.sort_values("verdict", kind="stable",
+                          key=lambda verdict: -verdict.map(SEVERITY).astype(float))
     ends = [("" if low != low else fmt.number(low, 3) if f"{low:.3f}" == f"{high:.3f}"
              else fmt.ci(low, high, 3))
             for low, high in zip(odd["computed_low"], odd["computed_high"], strict=True)]
