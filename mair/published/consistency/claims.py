@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mair.published.consistency.engine import Judgement, check, yes_no
-from mair.published.consistency.sheet import Print, Sheet
+from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import Interval
 from mair.stats.tests import benjamini_hochberg
 
@@ -44,7 +44,7 @@ def said(kind: str, name: str):
     """Register a check of every contrast that a claim of a kind is about.
 
     The function gets the sheet, the word and the contrast's keys; it returns nothing, or the
-    number held against the word, the word, a judgement, a line of text and the prints used.
+    number held against the word, the word, a judgement, a line of text and the numbers used.
     """
     def register(find):
         @check(name)
@@ -114,7 +114,7 @@ def larger(sheet: Sheet, word: str, keys: tuple):
 
 
 def families(sheet: Sheet, analysis: str) -> dict[str, list]:
-    """The families of p that a reader could mean, each a list of lists of prints."""
+    """The families of p that a reader could mean, each a list of lists of numbers."""
     ps = [p for keys in sheet.contrasts if (p := sheet.get(*keys, "p"))]
     own = [p for p in ps if p.analysis == analysis]
     found = {"one table": [own], "all tables": [ps]}
@@ -123,11 +123,11 @@ def families(sheet: Sheet, analysis: str) -> dict[str, list]:
     return found
 
 
-def adjusted(prints: list[Print]) -> dict[int, Interval]:
-    """Benjamini-Hochberg q of prints (by place), with all p at their low and high ends."""
-    ends = np.clip([(p.values.low, p.values.high) for p in prints], 0, 1).reshape(-1, 2)
+def adjusted(numbers: list[Printed]) -> dict[int, Interval]:
+    """Benjamini-Hochberg q of numbers (by place), with all p at their low and high ends."""
+    ends = np.clip([(p.values.low, p.values.high) for p in numbers], 0, 1).reshape(-1, 2)
     qs = np.transpose([benjamini_hochberg(end) for end in ends.T])
-    return {p.at: Interval(float(a), float(b)) for p, (a, b) in zip(prints, qs, strict=True)}
+    return {p.at: Interval(float(a), float(b)) for p, (a, b) in zip(numbers, qs, strict=True)}
 
 
 @check("fdr")

@@ -11,7 +11,7 @@ from scipy import special
 from mair.published.consistency.counts import retained
 from mair.published.consistency.effect_sizes import courses
 from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
-from mair.published.consistency.sheet import Print, Sheet
+from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import Interval, image, interval
 
 Z = float(special.ndtri(0.975))
@@ -21,13 +21,13 @@ MORE = 6  # at most so many more unseen at a visit are tried
 STATISTICS = ("b", "ci_low", "ci_high", "z", "t", "p", "se")
 
 
-def contrast(sheet: Sheet, p: Print) -> dict | None:
-    """The prints of the contrast that ``p`` is part of, by statistic; None without a B."""
+def contrast(sheet: Sheet, p: Printed) -> dict | None:
+    """The numbers of the contrast that ``p`` is part of, by statistic; None without a B."""
     found = {s: sheet.get(*p.key[:4], s) for s in STATISTICS}
     return found if p.time and found["b"] else None
 
 
-def with_limits(sheet: Sheet, p: Print) -> dict | None:
+def with_limits(sheet: Sheet, p: Printed) -> dict | None:
     """`contrast`; None without both limits."""
     c = contrast(sheet, p)
     return c if c and c["ci_low"] and c["ci_high"] else None
@@ -42,7 +42,7 @@ def width(low, high):
     return np.maximum(high - low, 1e-6)
 
 
-def references(sheet: Sheet, p: Print, t_first: bool) -> list[tuple[str, float, float]]:
+def references(sheet: Sheet, p: Printed, t_first: bool) -> list[tuple[str, float, float]]:
     """Name, degrees of freedom and two-sided 5 % point of what a reader could expect: normal,
     or t at people minus 2, rows minus parameters, and those within people."""
     people = [sheet.randomised(arm) for arm in sheet.arms]
@@ -65,7 +65,7 @@ def two_sided(size, df: float | None = None) -> Interval:
 
 
 @check("sign", statistic=("z", "t", "d"), **ANY)
-def sign(sheet: Sheet, p: Print, c: dict):
+def sign(sheet: Sheet, p: Printed, c: dict):
     """B, its statistic and d point the same way."""
     b, same = c["b"], c["b"].value * p.value
     if not same:
@@ -77,7 +77,7 @@ def sign(sheet: Sheet, p: Print, c: dict):
 
 
 @check("centre", statistic=("b", "ci_low", "ci_high"), **LIMITS)
-def centre(sheet: Sheet, p: Print, c: dict):
+def centre(sheet: Sheet, p: Printed, c: dict):
     """B is the middle of its interval, and each limit the reflection of the other."""
     b, low, high = c["b"], c["ci_low"], c["ci_high"]
     if p is b:
@@ -89,19 +89,19 @@ def centre(sheet: Sheet, p: Print, c: dict):
 
 
 @check("statistic", statistic=("z", "t"), **LIMITS)
-def statistic(sheet: Sheet, p: Print, c: dict):
+def statistic(sheet: Sheet, p: Printed, c: dict):
     """The statistic is B over the SE that the interval implies."""
     if p is not (c["z"] or c["t"]):
         return None
-    prints, kinds = (c["b"], c["ci_low"], c["ci_high"]), references(sheet, p, not c["z"])
-    found = [formula(lambda b, low, high, k=k: 2 * k * b / width(low, high), *prints, name=name)
+    numbers, kinds = (c["b"], c["ci_low"], c["ci_high"]), references(sheet, p, not c["z"])
+    found = [formula(lambda b, low, high, k=k: 2 * k * b / width(low, high), *numbers, name=name)
              for name, _, k in kinds]
     se = width(c["ci_low"].value, c["ci_high"].value) / 2 / kinds[0][2]
-    return found, f"{c['b']} / {se:.4f} = {found[0][2]:.3f}", prints
+    return found, f"{c['b']} / {se:.4f} = {found[0][2]:.3f}", numbers
 
 
 @check("se", statistic="se", **LIMITS)
-def standard_error(sheet: Sheet, p: Print, c: dict):
+def standard_error(sheet: Sheet, p: Printed, c: dict):
     """The SE that the interval implies."""
     low, high = c["ci_low"], c["ci_high"]
     found = [formula(lambda low, high, k=k: width(low, high) / 2 / k, low, high, name=name)
@@ -110,16 +110,16 @@ def standard_error(sheet: Sheet, p: Print, c: dict):
 
 
 @check("p value", statistic="p", **ANY)
-def p_value(sheet: Sheet, p: Print, c: dict):
+def p_value(sheet: Sheet, p: Printed, c: dict):
     """p from the statistic: normal, or t at plausible degrees of freedom."""
-    s, prints = c["z"] or c["t"], [c["b"], c["ci_low"], c["ci_high"]]
-    if None in prints:
+    s, numbers = c["z"] or c["t"], [c["b"], c["ci_low"], c["ci_high"]]
+    if None in numbers:
         if not s:
             return None
-        prints = []
+        numbers = []
     sizes, at = (s.values.size(), abs(s.value)) if s else (Interval(0, math.inf), 0)
-    if prints:
-        _, ratio, value = formula(lambda b, *ends: 2 * Z * b / width(*ends), *prints)
+    if numbers:
+        _, ratio, value = formula(lambda b, *ends: 2 * Z * b / width(*ends), *numbers)
         ratio, at = ratio.size(), at if s else abs(value)
         low, high = max(sizes.low, ratio.low), min(sizes.high, ratio.high)
         if low <= high:  # both bind: B/SE often says more than a rounded z
@@ -128,11 +128,11 @@ def p_value(sheet: Sheet, p: Print, c: dict):
     found = [(name, two_sided(sizes, df), two_sided(at, df).low)
              for name, df, _ in references(sheet, p, not c["z"])]
     text = "; ".join(f"{name} {iv.low:.4f} to {iv.high:.4f}" for name, iv, _ in found[:2])
-    return found, text, [s, *prints]
+    return found, text, [s, *numbers]
 
 
 @check("mean changes", statistic="b", **ANY)
-def against_mean_changes(sheet: Sheet, b: Print, c: dict):
+def against_mean_changes(sheet: Sheet, b: Printed, c: dict):
     """B against the difference in mean changes of those described.
 
     With every pair complete a time-constant covariate does not matter, and a random
@@ -159,7 +159,7 @@ def against_mean_changes(sheet: Sheet, b: Print, c: dict):
 
 
 @check("se ratio", statistic="b", **LIMITS)
-def se_ratio(sheet: Sheet, b: Print, second: dict):
+def se_ratio(sheet: Sheet, b: Printed, second: dict):
     """The ratio of the SEs of two visits, against missingness under a random intercept."""
     others = [sheet.get(*key, "b") for key in sheet.contrasts if key[:2] == b.key[:2]]
     others = [q for q in others if q and with_limits(sheet, q)]

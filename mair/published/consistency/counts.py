@@ -8,14 +8,14 @@ from functools import partial
 
 from mair.published import granularity
 from mair.published.consistency.engine import check, formula, judge, unsure, yes_no
-from mair.published.consistency.sheet import GROUPS, Print, Sheet
+from mair.published.consistency.sheet import GROUPS, Printed, Sheet
 from mair.published.rounding import RULES, interval, values
 from mair.stats import tests
 
 LARGE = 5000  # more people than that: no exact test
 
 
-def counted(sheet: Sheet, p: Print) -> tuple | None:
+def counted(sheet: Sheet, p: Printed) -> tuple | None:
     """The count (perhaps None) and the denominator that a percentage belongs to."""
     if p.analysis == "nnt":
         count, n = (sheet.get(*p.key[:4], s) for s in ("responders", "n"))
@@ -26,7 +26,7 @@ def counted(sheet: Sheet, p: Print) -> tuple | None:
 
 
 @check("percent", statistic="percent", given=counted)
-def percent(sheet: Sheet, p: Print, of: tuple):
+def percent(sheet: Sheet, p: Printed, of: tuple):
     """A percentage of its count and denominator, or of fewer where some did not answer."""
     if of[0] is None:
         return None
@@ -41,7 +41,7 @@ def percent(sheet: Sheet, p: Print, of: tuple):
     return found, f"{k}/{n} = {100 * k / n:.3f} %", of
 
 
-def implied(p: Print, n: Print) -> list[int]:
+def implied(p: Printed, n: Printed) -> list[int]:
     """The counts of n people that a percentage can be, by the first rule that allows any."""
     found = ([k for k in granularity.sums(values(p.printed, rule), int(n.value), 100)
               if 0 <= k <= n.value] for rule in RULES)
@@ -49,7 +49,7 @@ def implied(p: Print, n: Print) -> list[int]:
 
 
 def retained(sheet: Sheet, arm: str, time: str) -> tuple[int | None, list]:
-    """How many were retained, printed or implied by the percentage, and the prints used."""
+    """How many were retained, printed or implied by the percentage, and the numbers used."""
     count, p = (sheet.get("flow", "retained", arm, time, s) for s in ("n", "percent"))
     n = sheet.randomised(arm)
     if count:
@@ -58,14 +58,14 @@ def retained(sheet: Sheet, arm: str, time: str) -> tuple[int | None, list]:
     return (fits[0], [p, n]) if len(fits) == 1 else (None, [])
 
 
-def retained_by_arm(sheet: Sheet, p: Print) -> list | None:
+def retained_by_arm(sheet: Sheet, p: Printed) -> list | None:
     """`retained` of (control, treatment) at a visit, or None where either is not known."""
     found = [retained(sheet, arm, p.time) for arm in sheet.arms]
     return None if any(count is None for count, _ in found) else found
 
 
 @check("percent of n", statistic="percent", given=counted)
-def percent_alone(sheet: Sheet, p: Print, of: tuple):
+def percent_alone(sheet: Sheet, p: Printed, of: tuple):
     """A percentage printed without its count is one of so many people."""
     count, n = of
     if count is not None:
@@ -81,7 +81,7 @@ def percent_alone(sheet: Sheet, p: Print, of: tuple):
 
 @check("retention test", analysis="flow", variable="retained", arm="difference", statistic="p",
        given=retained_by_arm)
-def retention_test(sheet: Sheet, p: Print, seen: list):
+def retention_test(sheet: Sheet, p: Printed, seen: list):
     """The p of a difference in retention, from the counts."""
     sizes = [sheet.randomised(arm) for arm in sheet.arms]
     if None in sizes:
@@ -123,14 +123,14 @@ def flow(sheet: Sheet):
 
 @check("flow", analysis="flow", arm="overall", statistic="n", variable="retained",
        given=retained_by_arm)
-def flow_of_retained(sheet: Sheet, p: Print, seen: list):
+def flow_of_retained(sheet: Sheet, p: Printed, seen: list):
     """Those retained are those of the arms."""
     (a, used), (b, also) = seen
     return [("sum", a + b)], f"{a} + {b}", used + also
 
 
 @check("denominator", statistic="n")
-def denominators(sheet: Sheet, p: Print):
+def denominators(sheet: Sheet, p: Printed):
     """Nobody is described, or responds, who was not retained; nobody comes back."""
     (count, used), n = retained(sheet, p.arm, p.time), sheet.randomised(p.arm)
     if p.arm not in sheet.arms or p.analysis in ("flow", "baseline"):
@@ -142,14 +142,14 @@ def denominators(sheet: Sheet, p: Print):
 
 
 @check("denominator", statistic="responders")
-def responders(sheet: Sheet, p: Print):
+def responders(sheet: Sheet, p: Printed):
     """No more responders than people."""
     n = sheet.get(*p.key[:4], "n")
     return n and (yes_no(p.value <= n.value, "at most n"), f"{p} of {n}", (n,))
 
 
-def classes(sheet: Sheet, statistic: str) -> dict[tuple, list[Print]]:
-    """Prints of the classes of one variable, by (variable, arm, source)."""
+def classes(sheet: Sheet, statistic: str) -> dict[tuple, list[Printed]]:
+    """Numbers of the classes of one variable, by (variable, arm, source)."""
     groups = defaultdict(list)
     for p in sheet.where(analysis="baseline", statistic=statistic):
         name, colon, _ = p.variable.partition(": ")
@@ -208,7 +208,7 @@ check("range stated twice")(partial(stated_twice, ranges=True))
 
 
 @check("scale", statistic=("range_low", "range_high"), method="declared")
-def scales(sheet: Sheet, p: Print):
+def scales(sheet: Sheet, p: Printed):
     """The ends of a scale against its items and points, in one place after another."""
     inputs = sheet.where(statistic=("items", "points", "subscales"))
     parent = next((q.variable for q in inputs if p.variable == q.variable
@@ -235,7 +235,7 @@ def scales(sheet: Sheet, p: Print):
 
 
 @check("quartiles", statistic=("median", "q1", "q3"))
-def quartiles(sheet: Sheet, p: Print):
+def quartiles(sheet: Sheet, p: Printed):
     """q1 <= median <= q3, inside the scale."""
     low, high = (sheet.get(p.analysis, p.variable, "overall", "", s)
                  for s in ("range_low", "range_high"))
@@ -246,7 +246,7 @@ def quartiles(sheet: Sheet, p: Print):
 
 
 @check("change", statistic=("change", "percent_change"))
-def changes(sheet: Sheet, p: Print):
+def changes(sheet: Sheet, p: Printed):
     """Change and percent change of an arm, from its means."""
     start, end = (sheet.get(p.analysis, p.variable, p.arm, time, "mean")
                   for time in (*sheet.visits[:1], p.time)[-2:])

@@ -9,14 +9,14 @@ import numpy as np
 
 from mair.published.consistency.engine import Judgement, check, judge, unsure
 from mair.published.consistency.moments import possible_sizes
-from mair.published.consistency.sheet import Print, Sheet
+from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import corners, image, rule_of, span, values
 from mair.stats.effects import d_ppc2_of
 
 D = {"arm": "difference", "statistic": "d"}
 
 
-def courses(sheet: Sheet, p: Print) -> list | None:
+def courses(sheet: Sheet, p: Printed) -> list | None:
     """(n, mean before, SD before, mean after) of (control, treatment), or None."""
     before = sheet.both_arms(p.analysis, p.variable, *sheet.visits[:1])
     after = [sheet.get(p.analysis, p.variable, arm, p.time, "mean") for arm in sheet.arms]
@@ -25,7 +25,7 @@ def courses(sheet: Sheet, p: Print) -> list | None:
     return [(*moments, mean) for moments, mean in zip(before, after, strict=True)]
 
 
-def standardisers(sheet: Sheet, p: Print, c, t) -> dict[str, tuple]:
+def standardisers(sheet: Sheet, p: Printed, c, t) -> dict[str, tuple]:
     """Name of a convention to (n, SD, n, SD) of (control, treatment): the SD of those
     described, also at the n at which their means are possible; of all randomised; after."""
     (n1, s1), (n2, s2) = ((q[0].value, q[2]) for q in (c, t))
@@ -51,8 +51,8 @@ def d(n1, n2, *six):
 
 
 @lru_cache(maxsize=200)
-def conventions(sheet: Sheet, p: Print):
-    """Candidates, the declared one first; a line of text; and the prints used; or None."""
+def conventions(sheet: Sheet, p: Printed):
+    """Candidates, the declared one first; a line of text; and the numbers used; or None."""
     arms = courses(sheet, p)
     if not arms or min(arms[0][0].value, arms[1][0].value) < 2:
         return None
@@ -81,12 +81,12 @@ def conventions(sheet: Sheet, p: Print):
     return found, text, inputs
 
 
-def applies(p: Print) -> bool:
+def applies(p: Printed) -> bool:
     """A d of a visit, not of the baseline table."""
     return bool(p.time) and p.analysis != "baseline"
 
 
-def judged(p: Print, candidates) -> Judgement:
+def judged(p: Printed, candidates) -> Judgement:
     """`judge`, with truncation allowed under every convention, not only the declared."""
     found = judge(p.printed, candidates)
     if found.verdict == "impossible" or found.convention == "truncated":
@@ -97,7 +97,7 @@ def judged(p: Print, candidates) -> Judgement:
 
 
 @check("effect size", **D)
-def effect_size(sheet: Sheet, p: Print):
+def effect_size(sheet: Sheet, p: Printed):
     """Each d under: corrected or not; SD of those described, of all randomised, or after; and
     the n at which granularity says the means are possible."""
     if not applies(p):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mair.published.consistency.sheet import Print, Sheet
+from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import Interval, image, interval, rule_of
 
 COLUMNS = [
@@ -75,9 +75,9 @@ def yes_no(fits: bool, convention: str = "", computed=math.nan) -> Judgement:
     return Judgement("exact" if fits else "impossible", convention, interval(computed))
 
 
-def formula(f, *prints: Print, name: str = "") -> tuple[str, Interval, float]:
-    """A candidate: the range of a function of arrays over what prints so, and at the prints."""
-    return name, image(f, *(p.values for p in prints)), float(f(*(p.value for p in prints)))
+def formula(f, *numbers: Printed, name: str = "") -> tuple[str, Interval, float]:
+    """A candidate: the range of a function of arrays over what prints so, and at the numbers."""
+    return name, image(f, *(p.values for p in numbers)), float(f(*(p.value for p in numbers)))
 
 
 def check(name: str, first: bool = False, given=None, **keys):
@@ -113,7 +113,7 @@ def run(sheet: Sheet) -> pd.DataFrame:
     """Every registered check: the columns of `consistency`."""
     rows, judged, used = [], set(), set()
 
-    def add(name, p: Print, candidates, text="", inputs=()):
+    def add(name, p: Printed, candidates, text="", inputs=()):
         found = candidates if isinstance(candidates, Judgement) else judge(p.printed, candidates)
         places = dict.fromkeys([p.at, *(q.at for q in inputs if q is not None)])
         judged.add(p.at)

@@ -9,7 +9,7 @@ from scipy import special, stats
 
 from mair.published.consistency.counts import LARGE
 from mair.published.consistency.engine import Judgement, check, formula, judge, unsure, yes_no
-from mair.published.consistency.sheet import Print, Sheet
+from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import Interval, image, interval, values
 from mair.stats import tests
 
@@ -33,13 +33,13 @@ def t_interval(method: str, n1: int, m1: str, s1: str, n2: int, m2: str, s2: str
             float(p(at, float(s1), float(s2))))
 
 
-def arms(sheet: Sheet, p: Print) -> list | None:
+def arms(sheet: Sheet, p: Printed) -> list | None:
     """(n, mean, SD) of (control, treatment)."""
     return sheet.both_arms("baseline", p.variable)
 
 
 @check("t test", given=arms, **P)
-def t_test(sheet: Sheet, p: Print, both: list):
+def t_test(sheet: Sheet, p: Printed, both: list):
     """p of Student's and Welch's test."""
     if min(n.value for n, *_ in both) < 2:
         return None
@@ -50,19 +50,19 @@ def t_test(sheet: Sheet, p: Print, both: list):
                              for m, iv, _ in found), [*both[0], *both[1]])
 
 
-def counts_table(sheet: Sheet, p: Print) -> tuple | None:
-    """Counts (levels, arms) of a binary or categorical variable, and the prints used."""
+def counts_table(sheet: Sheet, p: Printed) -> tuple | None:
+    """Counts (levels, arms) of a binary or categorical variable, and the numbers used."""
     sizes = [sheet.randomised(arm) for arm in sheet.arms]
     levels = list(dict.fromkeys(q.variable for q in sheet.where(analysis="baseline")
                                 if q.variable.startswith(p.variable + ": ")))
-    prints = [sheet.get("baseline", v, arm) for v in levels or [p.variable] for arm in sheet.arms]
-    if None in (*sizes, *prints) or arms(sheet, p):
+    numbers = [sheet.get("baseline", v, arm) for v in levels or [p.variable] for arm in sheet.arms]
+    if None in (*sizes, *numbers) or arms(sheet, p):
         return None
-    table = np.reshape([int(q.value) for q in prints], (-1, 2))
+    table = np.reshape([int(q.value) for q in numbers], (-1, 2))
     rest = [int(n.value) for n in sizes] - table.sum(axis=0)
     if not levels or any(rest):
         table = np.vstack([table, rest])
-    return (tuple(map(tuple, table.tolist())), [*prints, *sizes]) if min(rest) >= 0 else None
+    return (tuple(map(tuple, table.tolist())), [*numbers, *sizes]) if min(rest) >= 0 else None
 
 
 @lru_cache(maxsize=5_000)
@@ -108,7 +108,7 @@ def finer(table, printed: str) -> str:
 
 
 @check("count test", given=counts_table, **P)
-def count_test(sheet: Sheet, p: Print, counted: tuple):
+def count_test(sheet: Sheet, p: Printed, counted: tuple):
     """p of a test of counts, or of finer classes than shown."""
     (table, parts), ps = counted, count_ps(counted[0])
     shown = " v ".join("/".join(str(row[k]) for row in table) for k in (0, 1))
@@ -126,7 +126,7 @@ def count_test(sheet: Sheet, p: Print, counted: tuple):
 
 
 @check("overall", analysis="baseline", arm="overall", statistic=("mean", "sd"))
-def overall(sheet: Sheet, p: Print):
+def overall(sheet: Sheet, p: Printed):
     """Mean and SD of both arms together."""
     if not (both := arms(sheet, p)):
         return unsure("no arms printed"), "no arms printed"

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from mair.published import granularity as g
 from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
-from mair.published.consistency.sheet import Print, Sheet
+from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import RULES, Interval, image, values
 
 SECTIONS = ("baseline", "outcomes", "biomarkers")
@@ -16,7 +16,7 @@ LARGE = 500  # more people than that: intervals instead of enumeration
 MEAN, SD = ({"analysis": SECTIONS, "statistic": s} for s in ("mean", "sd"))
 
 
-def people(sheet: Sheet, p: Print) -> int | None:
+def people(sheet: Sheet, p: Printed) -> int | None:
     """The n of a mean or an SD of an arm that has a grain, where it can be enumerated."""
     n = sheet.size(p) if p.arm in sheet.arms and sheet.step(p.variable) else None
     return int(n.value) if n is not None and 2 <= n.value <= LARGE else None
@@ -50,7 +50,7 @@ def possible_sizes(sheet: Sheet) -> dict[tuple, int]:
 
 
 @check("grim", given=people, **MEAN)
-def grim(sheet: Sheet, mean: Print, n: int):
+def grim(sheet: Sheet, mean: Printed, n: int):
     """Whether n scores of this grain have the mean; if not, which smaller n could."""
     step, inputs = sheet.step(mean.variable), (sheet.size(mean),)
     k, text = mean.value * n / step, f"n = {n}: "
@@ -68,13 +68,13 @@ def grim(sheet: Sheet, mean: Print, n: int):
     return Judgement("within rounding" if rule else "impossible", rule, around), text, inputs
 
 
-def mean_with(sheet: Sheet, sd: Print) -> Print | None:
+def mean_with(sheet: Sheet, sd: Printed) -> Printed | None:
     """The mean beside an SD."""
     return sheet.get(*sd.key[:4], "mean")
 
 
 @check("grimmer", first=True, given=mean_with, **SD)
-def grimmer(sheet: Sheet, sd: Print, mean: Print):
+def grimmer(sheet: Sheet, sd: Printed, mean: Printed):
     """Whether scores have the mean and the SD, at the n at which the mean is possible."""
     if (n := people(sheet, sd)) is None:
         return None
@@ -109,7 +109,7 @@ def _nearest_sds(mean, sd, n, step, most) -> str:
 
 
 @check("scale of mean", **MEAN)
-def scale_of_mean(sheet: Sheet, mean: Print):
+def scale_of_mean(sheet: Sheet, mean: Printed):
     """A mean lies inside the scale."""
     scale = sheet.scale(mean.variable, mean.source)
     ends = scale and Interval(*scale)
@@ -118,7 +118,7 @@ def scale_of_mean(sheet: Sheet, mean: Print):
 
 
 @check("scale of sd", first=True, given=mean_with, **SD)
-def scale_of_sd(sheet: Sheet, sd: Print, mean: Print):
+def scale_of_sd(sheet: Sheet, sd: Printed, mean: Printed):
     """An SD is no larger than mean, n and scale allow: that of scores at the two ends.
 
     Bhatia R, Davis C. Am Math Mon 2000;107:353-7.
@@ -134,7 +134,7 @@ def scale_of_sd(sheet: Sheet, sd: Print, mean: Print):
 
 
 @check("dropouts", analysis=SECTIONS[1:], statistic=("mean", "sd"), first=True)
-def dropouts(sheet: Sheet, p: Print):
+def dropouts(sheet: Sheet, p: Printed):
     """Everybody's baseline against that of those described: the rest must be possible."""
     everyone, part = sheet.moments("baseline", p.variable, p.arm), sheet.moments(*p.key[:4])
     if p.arm not in sheet.arms or sheet.visits[:1] != [p.time] or not everyone or not part:

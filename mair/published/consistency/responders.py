@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from mair.published.consistency.engine import Judgement, check, formula, judge, unsure
-from mair.published.consistency.sheet import Print, Sheet
+from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import Interval, image
 from mair.stats import power as planning
 from mair.stats.risk_limits import difference_limits
@@ -17,8 +17,8 @@ from mair.stats.risk_limits import difference_limits
 METHODS = ("wald", "newcombe", "miettinen-nurminen", "skewness-corrected")
 
 
-def table(sheet: Sheet, p: Print) -> list[Print] | None:
-    """Prints of responders and n of treatment, then of control, or None."""
+def table(sheet: Sheet, p: Printed) -> list[Printed] | None:
+    """Numbers of responders and n of treatment, then of control, or None."""
     found = [sheet.get("nnt", p.variable, arm, p.time, s)
              for arm in reversed(sheet.arms) for s in ("responders", "n")]
     possible = None not in found and all(
@@ -31,13 +31,13 @@ OF = {"given": table, **NNT}
 PLAN = {"arm": "overall", "time": "", "analysis": ("", "sample_size")}
 
 
-def arr_of(cells: list[Print]) -> tuple[float, str]:
+def arr_of(cells: list[Printed]) -> tuple[float, str]:
     """The difference in risk in percent, and a line of text."""
     x1, n1, x2, n2 = cells
     return 100 * (x1.value / n1.value - x2.value / n2.value), f"{x1}/{n1} - {x2}/{n2}"
 
 
-def limits(p: Print, cells: list[Print], high: bool, reciprocal=False) -> list[tuple]:
+def limits(p: Printed, cells: list[Printed], high: bool, reciprocal=False) -> list[tuple]:
     """Candidates: a limit of ARR in percent, or of NNT, by method, the declared one first."""
     found = []
     for name in sorted(METHODS, key=lambda name: name != p.method.rpartition("/")[2]):
@@ -55,27 +55,27 @@ def _limits(name: str, *counts: int) -> tuple[float, ...]:
 
 
 @check("risk", **NNT)
-def no_counts(sheet: Sheet, p: Print):
+def no_counts(sheet: Sheet, p: Printed):
     """Without counts nothing is known of a difference in risk."""
     return None if table(sheet, p) else (unsure("no counts printed"), "")
 
 
 @check("arr", statistic="arr", **OF)
-def arr(sheet: Sheet, p: Print, cells: list):
+def arr(sheet: Sheet, p: Printed, cells: list):
     """The difference in risk."""
     value, text = arr_of(cells)
     return [("", value)], f"{text} = {value:.2f} %", cells
 
 
 @check("arr limits", statistic=("ci_low", "ci_high"), **OF)
-def arr_limits(sheet: Sheet, p: Print, cells: list):
+def arr_limits(sheet: Sheet, p: Printed, cells: list):
     """Its limits, by each interval method."""
     found = limits(p, cells, p.statistic == "ci_high")
     return found, ", ".join(f"{name} {v:.2f}" for name, v in found), cells
 
 
 @check("nnt", statistic="nnt", **OF)
-def nnt(sheet: Sheet, p: Print, cells: list):
+def nnt(sheet: Sheet, p: Printed, cells: list):
     """People to treat for one more responder."""
     value, text = arr_of(cells)
     if abs(value) < 1e-9:
@@ -88,21 +88,21 @@ def nnt(sheet: Sheet, p: Print, cells: list):
 
 
 @check("nnt limits", statistic=("nnt_ci_low", "nnt_ci_high"), **OF)
-def nnt_limits(sheet: Sheet, p: Print, cells: list):
+def nnt_limits(sheet: Sheet, p: Printed, cells: list):
     """The reciprocals of the limits."""
     found = limits(p, cells, p.statistic == "nnt_ci_high", reciprocal=True)
     return found and (found, ", ".join(f"{name} {v:.3f}" for name, v in found), cells)
 
 
 @check("nnt unit", statistic=("nnt", "nnt_ci_low", "nnt_ci_high"), **OF)
-def nnt_unit(sheet: Sheet, p: Print, cells: list):
+def nnt_unit(sheet: Sheet, p: Printed, cells: list):
     """People are counted, not percent."""
     found = Judgement("other convention", "percent sign on a number of people")
     return (found, p.note) if "percent" in p.note else None
 
 
 @check("randomised denominators", statistic="nnt", **OF)
-def over_randomised(sheet: Sheet, p: Print, cells: list):
+def over_randomised(sheet: Sheet, p: Printed, cells: list):
     """The same responders over everybody randomised."""
     sizes = [sheet.randomised(arm) for arm in reversed(sheet.arms)]
     if None in sizes or [n.value for n in sizes] == [n.value for n in cells[1::2]]:
@@ -112,7 +112,7 @@ def over_randomised(sheet: Sheet, p: Print, cells: list):
                       f"{text} = {value:.1f} %, NNT {100 / value:.2f}", [*cells, *sizes])
 
 
-def plan(sheet: Sheet, p: Print) -> dict[str, Print]:
+def plan(sheet: Sheet, p: Printed) -> dict[str, Printed]:
     """What is printed of the planning that ``p`` is the first of, by statistic."""
     if not sheet.where(variable=p.variable, analysis="sample_size"):
         return {}
@@ -120,7 +120,7 @@ def plan(sheet: Sheet, p: Print) -> dict[str, Print]:
     return found if found[p.statistic] is p else {}
 
 
-def share(p: Print | None, default: float = math.nan) -> float:
+def share(p: Printed | None, default: float = math.nan) -> float:
     """A printed share, perhaps in percent."""
     return default if p is None else p.value / 100 if p.value >= 1 else p.value
 
@@ -132,7 +132,7 @@ def d_of_difference(known: dict) -> float:
 
 
 @check("planned difference", statistic="difference", given=plan, **PLAN)
-def planned_difference(sheet: Sheet, p: Print, known: dict):
+def planned_difference(sheet: Sheet, p: Printed, known: dict):
     """A share of the mean."""
     mean, part = known.get("mean"), known.get("relative_difference")
     if not (mean and part):
@@ -142,7 +142,7 @@ def planned_difference(sheet: Sheet, p: Print, known: dict):
 
 
 @check("planned d", statistic="d", given=plan, **PLAN)
-def planned_d(sheet: Sheet, p: Print, known: dict):
+def planned_d(sheet: Sheet, p: Printed, known: dict):
     """Difference over SD."""
     gap, sd, mean = (known.get(s) for s in ("difference", "sd", "mean"))
     if not (gap and sd and sd.values.low > 0):
@@ -155,7 +155,7 @@ def planned_d(sheet: Sheet, p: Print, known: dict):
 
 
 @check("planned n", statistic="n", given=plan, **PLAN)
-def planned_n(sheet: Sheet, p: Print, known: dict):
+def planned_n(sheet: Sheet, p: Printed, known: dict):
     """People an arm, with the normal distribution or t."""
     alpha, power = share(known.get("alpha"), 0.05), share(known.get("power"), 0.80)
     quotient = d_of_difference(known)
@@ -175,7 +175,7 @@ def planned_n(sheet: Sheet, p: Print, known: dict):
 
 
 @check("planned dropout", statistic="n_with_dropout", given=plan, **PLAN)
-def planned_dropout(sheet: Sheet, p: Print, known: dict):
+def planned_dropout(sheet: Sheet, p: Printed, known: dict):
     """Everybody, divided by 1 - dropout or multiplied by 1 + dropout, in each rounding."""
     n, part = known.get("n"), share(known.get("dropout"))
     if not (n and n.value >= 1 and 0 <= part < 1):

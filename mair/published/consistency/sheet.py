@@ -14,7 +14,7 @@ GROUPS = ("overall", "difference", "")
 
 
 @dataclass(frozen=True)
-class Print(Number):
+class Printed(Number):
     """One printed number: its text, its place in the frame and its keys."""
 
     at: int
@@ -47,7 +47,7 @@ class Sheet:
 
     Attributes
     ----------
-    everything, prints : list of Print
+    everything, numbers : list of Printed
         All, and those that can be judged: a bound is of use for a p only; and nobody counts
         fewer than none.
     arms : tuple of str
@@ -62,13 +62,13 @@ class Sheet:
         self.sections, self.claims = sections or {}, claims
         columns = ["printed", *KEYS, "source", "note"]
         records = zip(*(published[c].tolist() for c in columns), strict=True)
-        self.everything = [Print(printed, at, *rest)
+        self.everything = [Printed(printed, at, *rest)
                            for at, (printed, *rest) in enumerate(records)]
-        self.prints = [p for p in self.everything if p.statistic == "p" or not (
+        self.numbers = [p for p in self.everything if p.statistic == "p" or not (
             p.relation or (p.statistic in COUNTS and (p.value < 0 or "." in p.printed)))]
-        self.by_key: dict[tuple, list[Print]] = {}
-        self._by_statistic: dict[str, list[Print]] = {}
-        for p in self.prints:
+        self.by_key: dict[tuple, list[Printed]] = {}
+        self._by_statistic: dict[str, list[Printed]] = {}
+        for p in self.numbers:
             self.by_key.setdefault(p.key, []).append(p)
             self._by_statistic.setdefault(p.statistic, []).append(p)
         self.arms = self._arms()
@@ -80,7 +80,7 @@ class Sheet:
         arm = self.sections.get("arm") or {}
         if arm.get("control") is not None and arm.get("treatment") is not None:
             return str(arm["control"]), str(arm["treatment"])
-        named = [p for p in self.prints if p.arm not in GROUPS]
+        named = [p for p in self.numbers if p.arm not in GROUPS]
         measured = [p for p in named if p.analysis != "flow"] or named
         arms = [*dict.fromkeys(p.arm for p in measured), "", ""]
         return arms[0], arms[1]
@@ -88,31 +88,31 @@ class Sheet:
     def _visits(self) -> list[str]:
         """Visits in order of appearance, those that are never compared first."""
         times = dict.fromkeys(p.time for p in self.where(statistic="mean") if p.time)
-        times |= dict.fromkeys(p.time for p in self.prints if p.time and p.analysis)
-        compared = {p.time for p in self.prints if p.arm == "difference"}
+        times |= dict.fromkeys(p.time for p in self.numbers if p.time and p.analysis)
+        compared = {p.time for p in self.numbers if p.arm == "difference"}
         return sorted(times, key=lambda time: time in compared)
 
-    def get(self, analysis, variable, arm="", time="", statistic="n") -> Print | None:
+    def get(self, analysis, variable, arm="", time="", statistic="n") -> Printed | None:
         """The first print of a key."""
         return next(iter(self.by_key.get((analysis, variable, arm, time, statistic), ())), None)
 
-    def where(self, **keys) -> list[Print]:
-        """Prints in order whose attributes equal the keywords, or are among a tuple of them."""
+    def where(self, **keys) -> list[Printed]:
+        """Numbers in order whose attributes equal the keywords, or are among a tuple of them."""
         statistics = keys.pop("statistic", None)
-        found = self.prints if statistics is None else self._by_statistic.get(statistics, [])
+        found = self.numbers if statistics is None else self._by_statistic.get(statistics, [])
         if isinstance(statistics, tuple):
-            found = [p for p in self.prints if p.statistic in statistics]
+            found = [p for p in self.numbers if p.statistic in statistics]
         for name, value in keys.items():
             wanted = value if isinstance(value, tuple) else (value,)
             found = [p for p in found if getattr(p, name) in wanted]
         return found
 
-    def randomised(self, arm: str) -> Print | None:
+    def randomised(self, arm: str) -> Printed | None:
         """How many were randomised to an arm, where anybody was."""
         found = self.get("flow", "randomised", arm)
         return found if found and found.value >= 1 else None
 
-    def size(self, p: Print) -> Print | None:
+    def size(self, p: Printed) -> Printed | None:
         """The n behind a mean or an SD: the variable's, its table's, or the randomised."""
         if p.analysis == "baseline":
             return self.get(*p.key[:4], "n_known") or self.randomised(p.arm)
@@ -146,7 +146,7 @@ class Sheet:
         return float(step) if step else None
 
     def moments(self, analysis, variable, arm, time="") -> tuple | None:
-        """(n, mean, SD) prints of an arm at a visit, or None when one is missing."""
+        """(n, mean, SD) numbers of an arm at a visit, or None when one is missing."""
         mean, sd = (self.get(analysis, variable, arm, time, s) for s in ("mean", "sd"))
         n = self.size(mean) if mean else None
         return (n, mean, sd) if n and mean and sd else None
