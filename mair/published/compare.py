@@ -16,7 +16,6 @@ from mair.published.rounding import prints_so, rule_of
 from mair.results import KEYS
 
 COUNTS = {"n", "n_known", "responders", "n_rows"}
-VERDICTS = ("reproduced", "within rounding", "not reproduced", "not checkable")
 
 
 class Verdict(NamedTuple):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mair import results
 from mair.published import rounding
 from mair.results import KEYS
 
@@ -124,7 +125,7 @@ class Number:
         return value is not None and rounding.prints_so(value, self.printed)
 
 
-class Lookup:
+class Lookup(results.Lookup):
     """Printed numbers by their keys, of the first source unless one is named.
 
     Raises KeyError with the keys when there is no such row.
@@ -137,15 +138,11 @@ class Lookup:
     """
 
     def __init__(self, frame: pd.DataFrame):
-        self._found: dict[tuple[str, ...], Number] = {}
-        for record in frame[[*KEYS, "source", "printed"]].itertuples(index=False, name=None):
-            for key in (record[:-2], record[:-1]):
-                self._found.setdefault(key, Number(record[-1]))
+        self._frame = frame
+        first = frame.drop_duplicates(KEYS)
+        super().__init__(first.assign(value=[Number(printed) for printed in first["printed"]]))
 
-    def __call__(self, analysis, variable, arm="", time="", method="", *, statistic,
-                 source=None) -> Number:
-        key = (analysis, variable, arm, time, method, statistic)
-        return self._found[key if source is None else (*key, source)]
-
-    def __contains__(self, key) -> bool:
-        return tuple(key) in self._found
+    def __call__(self, *keys, source=None, **statistic) -> Number:
+        if source is None:
+            return super().__call__(*keys, **statistic)
+        return Lookup(self._frame[self._frame["source"] == source])(*keys, **statistic)
