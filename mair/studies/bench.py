@@ -155,15 +155,19 @@ def empty_notebooks(folder: Path, source: Path = ROOT / "notebooks") -> list[str
     return list(NOTEBOOKS)
 
 
-def ran(notebooks=ROOT / "notebooks", root=ROOT) -> tuple[float, float]:
-    """Wall and user CPU seconds of a run of the default trial from clean, environment there."""
-    code = ("import sys; from pathlib import Path; from mair.run.plan import run; "
-            "run('params/mair.yaml', sys.argv[1], notebooks=Path(sys.argv[2]))")
+def ran(root: Path = ROOT, notebooks: str | None = None) -> tuple[float, float]:
+    """Wall and user CPU seconds of a run of the default trial from clean, environment there.
+
+    ``root`` is a checkout, ``notebooks`` a folder of others than its own.
+    """
+    how = ["-m", "mair", "run", "params/mair.yaml", "--out"]
+    if notebooks:
+        how = ["-c", "import sys; from pathlib import Path; from mair.run.plan import run; "
+               f"run('params/mair.yaml', sys.argv[1], notebooks=Path({notebooks!r}))"]
     with tempfile.TemporaryDirectory() as folder:
         begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", code, f"{folder}/out", str(notebooks)], cwd=root,
-                       env={**os.environ, "PYTHONPATH": str(root)}, check=True,
-                       capture_output=True)
+        subprocess.run([sys.executable, *how, f"{folder}/out"], cwd=root, check=True,
+                       env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.perf_counter() - begin, after.ru_utime - before.ru_utime
 
@@ -179,9 +183,9 @@ def make(runs=5):
         empty_notebooks(Path(folder))
         for _ in range(runs):
             found["ours"].append(ran())
-            found["floor"].append(ran(folder))
+            found["floor"].append(ran(notebooks=folder))
             if root:
-                found["baseline"].append(ran(Path(root, "notebooks"), root))
+                found["baseline"].append(ran(Path(root)))
     wall, cpu = ({name: [one[k] for one in times] for name, times in found.items()}
                  for k in (0, 1))
     return [row("make user CPU", BASELINE, cpu["ours"], cpu["baseline"], runs),
