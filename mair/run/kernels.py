@@ -87,7 +87,7 @@ class Progress:
     """One plain line a finished notebook; in a terminal also a live line of what is running."""
 
     def __init__(self, total: int, stream=None):
-        self.total, self.done, self.names = total, 0, []
+        self.total, self.done, self.names, self.silent = total, 0, [], False
         self.stream = stream or sys.stdout
         self.live = self.stream.isatty()
 
@@ -107,8 +107,9 @@ class Progress:
         if self.live:
             running = f"[{self.done}/{self.total}] running {', '.join(self.names)}"
             line = f"\r\x1b[K{line}{running if self.names else ''}"
-        self.stream.write(line)
-        self.stream.flush()
+        if not self.silent:
+            self.stream.write(line)
+            self.stream.flush()
 
 
 def run(plan, names: list[str], parts: dict[str, Path], folder: Path, server: Server):
@@ -154,7 +155,9 @@ def run(plan, names: list[str], parts: dict[str, Path], folder: Path, server: Se
                 elif outcome:
                     name, *executed_and_record = outcome
                     executed[name] = executed_and_record
-        except BaseException:
+        except BaseException:  # an interruption: what runs ends with its kernel, unsaid
+            pool.shutdown(wait=False, cancel_futures=True)
+            progress.silent = True
             server.close()
             raise
     return executed, failures
@@ -247,8 +250,8 @@ def _executed(plan, name: str, out: Path, folder: Path, sockets: str):
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
-    # Papermill's own look at the parameters is a regular expression; ours has been done.
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    # Its own look at the parameters is a regular expression, ours has been done; errors are told.
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
     scratch = folder / f"{name}.ipynb"
     # Sockets in a folder of ours: a port that is free now may be another's when it is used.
     manager, socket = {"transport_encryption": "auto"}, os.path.join(sockets, name)
