@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -296,6 +297,28 @@ def test_a_failed_notebook_leaves_the_earlier_output_and_is_kept(copy, capsys):
     _edit(copy / "notebooks" / "first.py", "t.n()\n", "t.n() + 1\n")
     _run(copy, out)
     assert not kept.parent.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_ends_its_kernels_and_leaves_the_output(copy, number):
+    out, told = copy / "build" / "tiny", copy / "pid"
+    before = _state(out)
+    _edit(copy / "notebooks" / "first.py", "t.n()\n", "import os, time\n"
+          f"Path({str(told)!r}).write_text(str(os.getpid())); time.sleep(60)\n")
+    process = subprocess.Popen([sys.executable, "-c", RUN, copy, out], text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not told.is_file() or not told.read_text():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    said = process.communicate(timeout=30)[0]
+    assert "failed" not in said and _state(out) == before
+    for _ in range(200):
+        if not Path(f"/proc/{told.read_text()}").exists():
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the kernel is still there")
 
 
 def test_a_kernel_that_dies_is_a_failed_notebook(copy, capsys):
