@@ -65,7 +65,7 @@ def settle(fig, synthetic=False):
             y = None  # the layout finds it
             fig.set_figheight(height + STRIP)
         fig.suptitle(MARK, x=1 - 0.08 / width, y=y, ha="right", va="top", color=VERMILION, size=8,
-                     weight="bold")
+                     weight="bold", gid="synthetic")
     if engine is not None:
         engine.execute(fig)
         fig.set_layout_engine("none")

@@ -61,8 +61,8 @@ def _panels(people, means, labels, arms, visits, log, apart):
              else 0.13 * max(name.count("\n") + 1 for name in names))
     above = 0.15 * max(style.wrap(title, TITLE).count("\n") + 1 for title in labels)
     legend = 0.2 * (1 if style.side_by_side(arms) else len(arms)) + 0.15
-    fig, axes = style.subplots(rows, columns, height=rows * (1.8 + under + above) + legend,
-                         squeeze=False)
+    panel = (1.8 if columns > 1 else 2.8) + under + above
+    fig, axes = style.subplots(rows, columns, height=rows * panel + legend, squeeze=False)
     for ax, (name, label) in zip(axes.flat, labels.items(), strict=False):
         places = _panel(ax, people[people["outcome"] == name], means[means["outcome"] == name],
                         arms, visits, apart, name in log)

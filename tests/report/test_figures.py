@@ -247,7 +247,8 @@ def test_files_have_the_words_the_mark_and_no_date():
     assert image.width == pytest.approx(style.WIDTH * 300, abs=1)
     assert "Date" not in image.info and "Creation Time" not in image.info
     svg = files["svg"].decode()
-    assert "Points beside a line." in svg and svg.count("<!-- SYNTHETIC") == 1
+    assert "Points beside a line." in svg and 'id="synthetic"' in svg
+    assert svg.count("<!-- SYNTHETIC") == 1
     assert not re.search(r"<dc:date>", svg)
 
 
