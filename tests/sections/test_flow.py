@@ -58,7 +58,11 @@ def test_lost_is_who_never_comes_back_by_reason():
         ("lost: work", "C", "after"), ("lost: moved", "C", "later")}  # each once
 
 
-def test_who_is_analysed():
+def test_who_is_analysed(rows):
+    tiny.agree(rows, "flow", """
+        analysed: Pain | C       | - | - | n=4 percent=100
+        analysed: Pain | overall | - | - | n=8 percent=100
+    """)
     trial = tiny.trial(covariates=["edu"])  # c4's education is missing
     tiny.agree(flow.rows(trial), "flow", """
         analysed: Pain        | C       | - | - | n=3 percent=75

@@ -7,7 +7,7 @@ from scipy import stats
 from trials import tiny
 
 from mair.results import KEYS, records
-from mair.sections import power, study
+from mair.sections import planning, power, study
 from mair.stats import simulated
 from mair.trial import load
 
@@ -131,3 +131,18 @@ def test_rows_are_tidy_and_repeatable(small):
             <= own["simulation/divided", "n_with_dropout"] + 4)
     names = set(rows.loc[rows["analysis"] == "power", "statistic"])
     assert {"power", "type1", "coverage", "mc_se", "simulations"} <= names
+
+
+def test_the_planned_size_under_both_formulas():
+    """d = 5 / 10: 63 and 64 an arm in any table of sample sizes; dropout divides or multiplies."""
+    declared = tiny.SPEC["sample_size"] | {"difference": 5}
+    tiny.agree(planning.rows(tiny.trial(sample_size=declared)), "sample_size", """
+        Pain | overall | - | declared          | sd=10 difference=5 d=0.5
+        Pain | overall | - | normal            | d=0.5 n=63
+        Pain | overall | - | t                 | d=0.5 n=64
+        Pain | overall | - | t/divided         | n_with_dropout=160
+        Pain | overall | - | t/multiplied      | n_with_dropout=153.6
+    """)
+    relative = {"mean": 50, "relative_difference": 0.1, "sd": 10, "alpha": 0.05, "power": 0.8}
+    tiny.agree(planning.rows(tiny.trial(sample_size=relative)), "sample_size",
+               "Pain | overall | - | t | d=0.5 n=64")
