@@ -24,7 +24,6 @@ import numpy as np
 # the criterion is scanned, every interval that holds a minimum refined, and the lowest wins.
 GRID = np.array([0, 0.5, 1.1, 1.8, 2.6, 3.5, 4.6, 6, 8, 11, 15, 21, 32])
 NEGATIVE = np.r_[-14, -12, -10, -8, -6.5, -5, -4, -3, -2.2, -1.5, -0.9, -0.4, GRID]
-SINGLE = np.array([0, 1.4, 32])  # where there is one minimum: near-complete data
 TINY = np.finfo(float).tiny
 
 
@@ -45,8 +44,9 @@ class Profile:
     """
 
     def __init__(self, within, between, sizes, counts, reml=True):
-        self.within, self.between, self.counts = within, between, counts
-        self.sizes, self.reml, self.c = sizes, reml, sizes.max()
+        there = counts.any(1)
+        self.within, self.between, self.counts = within, between[there], counts[there]
+        self.sizes, self.reml, self.c = sizes[there], reml, sizes.max()
         self.width = round(np.sqrt(2 * len(within) + 0.25) - 0.5)
         self.size = within.shape[-1]
         self.n_rows = sizes @ counts
@@ -62,12 +62,14 @@ class Profile:
         if np.ndim(t) == 2:
             return within[:, :, None] + np.moveaxis(
                 np.tensordot(share[..., 0], between, (0, 0)), 0, 2), None
-        a, d, part = within.copy(), np.zeros_like(within), np.empty_like(within)
+        a, d, part = within.copy(), None, np.empty_like(within)
         for n, b, w in zip(self.sizes, between, share, strict=True):
             a += np.multiply(b, w, out=part)
-            if rates:
-                d -= np.multiply(b, w * w * (n * slope), out=part)
-        return a, d if rates else None
+            if rates and d is None:
+                d = b * (w * w * (-n * slope))
+            elif rates:
+                d += np.multiply(b, w * w * (-n * slope), out=part)
+        return a, d
 
     def criterion(self, t, item=None):
         """-2 log likelihood but for constants, at t (n,), or of all problems at a grid (S, 1)."""
@@ -101,7 +103,7 @@ class Profile:
         A grid from 0 on has a minimum at 0 where the criterion rises from there; a lower one
         has none at its ends. Where all have equally many rows every other point will do.
         """
-        grid = grid if len(self.sizes) > 1 or grid is SINGLE else grid[::2]
+        grid = grid if len(self.sizes) > 1 else grid[::2]
         slab = max(1, 4096 // self.size)
         value = np.concatenate([self.criterion(grid[at:at + slab, None])
                                 for at in range(0, len(grid), slab)])
@@ -130,6 +132,16 @@ class Profile:
             first = order[np.unique(item[order], return_index=True)[1]]
             best[item[first]], converged[item[first]] = t[first], fine[first]
         return best, converged
+
+    def single(self):
+        """As `minimise`, where the criterion has one minimum (hardly any gaps), from h at 0."""
+        h = self.score(np.zeros(self.size))
+        inside = np.flatnonzero(~(h >= 0))
+        t, converged = np.zeros(self.size), np.ones(self.size, bool)
+        ends = np.zeros(len(inside)), np.full(len(inside), GRID[-1])
+        t[inside], converged[inside] = solve(
+            self.score, *ends, np.clip(-h[inside], 1e-6, GRID[-1] - 1), inside, close=1e-9)
+        return t, converged
 
     def solution(self, t):
         """Everything at t (n,): ratio (n,), gamma (p, G, n), inverse (p, p, G, n), r2, logdet."""
@@ -171,7 +183,7 @@ def eliminate(a, d=None):
     return a[first], None if d is None else d[first]
 
 
-def solve(score, lo, hi, x, item):
+def solve(score, lo, hi, x, item, close=1e-13):
     """Roots of h, one a candidate, by a bracketed secant.
 
     Parameters
@@ -182,6 +194,8 @@ def solve(score, lo, hi, x, item):
         Bracket and first point of each candidate: h < 0 at ``lo``, h > 0 at ``hi``.
     item : ndarray (n,)
         Which problem each candidate belongs to.
+    close : float
+        Error of t that is small enough, about.
 
     Returns
     -------
@@ -202,7 +216,7 @@ def solve(score, lo, hi, x, item):
         new = np.where(outside, (lo + hi) / 2, new)
         step = np.abs(new - x)
         # the error after a secant step is of the order of the last two steps' product
-        small = settled | (~outside & (step <= 1e-4) & (step * moved <= 1e-13))
+        small = settled | (~outside & (step <= 1e-4) & (step * moved <= close))
         small |= hi - lo <= 1e-15 * (1 + np.abs(hi))
         t[live], done[live[small]] = new, True
         go = ~small

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._profile import SINGLE, Profile
+from ._profile import Profile
 from .covariance import fitted
 from .covariance import unstructured as _unstructured
 from .likelihood import Rows
@@ -56,9 +56,8 @@ def reduced(y, seen, treated):
     cross[..., s, t, s, t] = counts[..., None, None] * both
     cross[..., s, t, s, k] = sums[..., None, :] * both
     cross[..., s, t, k, t] = sums[..., :, None] * both
-    cross[..., k, k] = np.stack([np.stack(
-        [(scores[:, a] * patterns[:, a, p, None]).swapaxes(1, 2) @ scores[:, a]
-         for p in range(k)], 1) for a in arms], 1)
+    cross[:, 0, ..., k, k] = np.stack(  # of both arms: only their sum counts
+        [(scores * patterns[..., p, None]).swapaxes(1, 2) @ scores for p in range(k)], 1)
     n_rows = np.rint((counts @ np.arange(1, k + 1)).sum(1)).astype(int)
     return Rows(counts, cross.reshape(b, 2, k**3, -1), np.tile(np.eye(2 * k), (b, 1, 1)),
                 np.zeros((b, 2 * k)), np.ones(b), n_rows,
@@ -81,7 +80,7 @@ def random_intercept(rows):
         profile = Profile(np.ascontiguousarray(within[cut].T),
                           np.ascontiguousarray(between[cut].transpose(2, 3, 1, 0)),
                           sizes, rows.counts[cut].sum(1).T)
-        t, converged = profile.minimise(SINGLE)
+        t, converged = profile.single()
         ratio, _, _, r2, _ = profile.solution(t)
         s2 = np.where(converged, r2 / profile.df, np.nan)
         theta[cut] = np.stack([ratio * s2, s2], 1)
@@ -138,7 +137,7 @@ def rerandomise(y, seen, arms):
 @np.errstate(divide="ignore", invalid="ignore")
 def _studentised(profile):
     """Estimate over standard error of each later visit's contrast, (k - 1, n)."""
-    _, mean, inverse, r2, _ = profile.solution(profile.minimise(SINGLE)[0])
+    _, mean, inverse, r2, _ = profile.solution(profile.single()[0])
     change = mean[1:, 1] - mean[:1, 1] - mean[1:, 0] + mean[:1, 0]
     at = np.arange(1, len(mean))
     variance = (inverse[at, at] + inverse[0, 0] - 2 * inverse[0, at]).sum(1)
