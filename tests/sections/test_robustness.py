@@ -196,3 +196,10 @@ def test_reference_based_imputation_leaves_the_control_arm_alone():
              and "delta" not in one.method}
     assert found["mi-j2r"] == pytest.approx(found["mi-cr"])
     assert found["mi-mar"] == pytest.approx(found["mi-j2r"], abs=0.5)
+
+
+def test_the_bootstrap_is_of_the_d_of_those_described():
+    """Seven people, pooled baseline SD sqrt(80): d = -20 / sqrt(80) times 1 - 3/19."""
+    one, = records(robustness.rows(tiny.trial()), method="d_ppc2/bca", time="after")
+    assert (one.n, one.d) == (7, pytest.approx(-20 / np.sqrt(80) * 16 / 19))
+    assert one.ci_low < one.d < one.ci_high
