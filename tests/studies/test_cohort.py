@@ -18,15 +18,8 @@ from mair.published import numbers
 ROOT = Path(__file__).resolve().parents[2]
 CSV = ROOT / "mair" / "data" / "mair_synthetic.csv"
 VISITS = ["baseline", "post", "followup"]
-SCORES = {"FIQ": "fiq",
-          "CGI-S": "cgi_s",
-          "PCS": "pcs",
-          "HADS-A": "hads_a",
-          "HADS-D": "hads_d",
-          "EQ-VAS": "eq_vas",
-          "AAQ-II": "aaq_ii",
-          "FFMQ": "ffmq",
-          "SCS": "scs"}
+SCORES = {"FIQ": "fiq", "CGI-S": "cgi_s", "PCS": "pcs", "HADS-A": "hads_a", "HADS-D": "hads_d",
+          "EQ-VAS": "eq_vas", "AAQ-II": "aaq_ii", "FFMQ": "ffmq", "SCS": "scs"}
 BLOOD = {"BDNF": "bdnf", "hs-CRP": "crp", "TNF-a": "tnf", "IL-6": "il6", "IL-10": "il10"}
 SAMPLE = {"n", "mean", "sd", "percent", "median", "q1", "q3", "responders", "percent_change"}
 
@@ -109,10 +102,7 @@ def responders(people, row):
     return hits.sum() if row.statistic == "responders" else 100 * hits.mean()
 
 
-RECOMPUTE = {"flow": flow,
-             "baseline": baseline,
-             "outcomes": described,
-             "biomarkers": described,
+RECOMPUTE = {"flow": flow, "baseline": baseline, "outcomes": described, "biomarkers": described,
              "nnt": responders}
 
 
@@ -201,19 +191,15 @@ def test_people_and_who_is_missing(people):
     seen = people.groupby("arm")[["fiq_baseline", "fiq_post", "fiq_followup"]].count()
     assert seen.loc["RT"].tolist() == [19, 16, 15]
     assert seen.loc["MAIR"].tolist() == [22, 19, 19]
-    assert (people["lost"] == "not reported").groupby(people["arm"]).sum().to_dict() == {
-        "MAIR": 3,
-        "RT": 4,
-    }
+    assert (people["lost"] == "not reported").groupby(people["arm"]).sum().to_dict() == {"MAIR": 3,
+                                                                                         "RT": 4}
     assert set(people["lost"]) == {"", "not reported"}
     assert (people["fiq_followup"].notna() == (people["lost"] == "")).all()
     assert (people["fiq_post"].notna() == (people["completed_post"] == "yes")).all()
     for stem in SCORES.values():
         gaps = people[f"{stem}_post"].isna() & people["fiq_post"].notna()
-        assert gaps.groupby(people["arm"]).sum().to_dict() == {
-            "MAIR": 4 if stem == "pcs" else 0,
-            "RT": 0,
-        }
+        assert gaps.groupby(people["arm"]).sum().to_dict() == {"MAIR": 4 if stem == "pcs" else 0,
+                                                               "RT": 0}
         assert (people[f"{stem}_followup"].isna() == people["fiq_followup"].isna()).all()
     assert people[[c for c in people if c.endswith("_pre")]].notna().all(axis=None)
     blood = [f"{stem}_{t}" for stem in BLOOD.values() for t in ("pre", "post")]
