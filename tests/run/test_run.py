@@ -5,6 +5,7 @@ The trials and notebooks here are tiny, so that one real run takes about two sec
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -131,6 +132,12 @@ def copy(made, tmp_path):
     return folder
 
 
+@pytest.fixture
+def out(copy):
+    """The output in that copy."""
+    return copy / "build" / "tiny"
+
+
 def test_a_run_is_whole(made):
     folder, lines = made
     out = folder / "build" / "tiny"
@@ -214,8 +221,7 @@ def test_a_second_run_elsewhere_is_equal_to_the_byte(made, tmp_path, capsys):
     [("tables/first.csv", {"first"}), ("index.html", set()), ("results.csv", set())],
 )
 @pytest.mark.parametrize("how", ["deleted", "altered"])
-def test_an_output_that_was_lost_is_restored(copy, capsys, name, expected, how):
-    out = copy / "build" / "tiny"
+def test_an_output_that_was_lost_is_restored(copy, out, capsys, name, expected, how):
     before = _results(out)
     if how == "deleted":
         (out / name).unlink()
@@ -227,8 +233,7 @@ def test_an_output_that_was_lost_is_restored(copy, capsys, name, expected, how):
     assert _executed(capsys) == expected
 
 
-def test_an_altered_manifest_counts_as_no_manifest_but_stays_ours(copy, capsys):
-    out = copy / "build" / "tiny"
+def test_an_altered_manifest_counts_as_no_manifest_but_stays_ours(copy, out, capsys):
     before = _results(out)
     text = (out / "manifest.json").read_text().replace('"seed": 7', '"seed": 8', 1)
     (out / "manifest.json").write_text(text)
@@ -254,9 +259,8 @@ def _edit(path: Path, old: str, new: str) -> None:
     ("people.csv", "p3,B,7,3", "p3,A,7,3", {"first", "second"}),
     ("notebooks/second.py", "# The second", "# Also the second", {"second"}),
 ])
-def test_a_change_reruns_what_depends_on_it(copy, capsys, file, old, new, expected):
+def test_a_change_reruns_what_depends_on_it(copy, out, capsys, file, old, new, expected):
     _edit(copy / file, old, new)
-    out = copy / "build" / "tiny"
     before = sha256(out / "index.html")
     _run(copy, out)
     assert _executed(capsys) == expected
@@ -264,30 +268,28 @@ def test_a_change_reruns_what_depends_on_it(copy, capsys, file, old, new, expect
     assert Build(out).whole
 
 
-def test_a_run_analyses_the_bytes_it_certifies(copy, capsys):
+def test_a_run_analyses_the_bytes_it_certifies(copy, out, capsys):
     """Data edited while notebooks run concern the next run."""
-    before = _results(copy / "build" / "tiny")
+    before = _results(out)
     data = DATA.replace("p3,B", "p3,A")
     _edit(copy / "notebooks" / "first.py", "t = load(",
           f"Path(trial).with_name('people.csv').write_text({data!r})\nt = load(")
-    _run(copy, copy / "build" / "tiny")
-    assert _results(copy / "build" / "tiny") == before
+    _run(copy, out)
+    assert _results(out) == before
     assert _executed(capsys) == {"first"}
-    _run(copy, copy / "build" / "tiny")
+    _run(copy, out)
     assert _executed(capsys) == {"first", "second"}
-    assert _results(copy / "build" / "tiny") != before
+    assert _results(out) != before
 
 
-def test_a_failed_notebook_leaves_the_earlier_output_and_is_kept(copy, capsys):
-    out = copy / "build" / "tiny"
+def test_a_failed_notebook_leaves_the_earlier_output_and_is_kept(copy, out, capsys):
     before = _state(out)
     _edit(copy / "notebooks" / "first.py", "t.n()\n", "t.n() / 0\n")
     with pytest.raises(run.RunFailed) as caught:
         _run(copy, out)
     kept = out.with_name("tiny.failed") / "first.ipynb"
     assert caught.value.problems == [
-        f"notebook first failed: ZeroDivisionError: division by zero; kept at {kept}"
-    ]
+        f"notebook first failed: ZeroDivisionError: division by zero; kept at {kept}"]
     assert "ZeroDivisionError" in kept.read_text()
     assert _state(out) == before
     assert sorted(p.name for p in out.parent.iterdir()) == ["tiny", "tiny.failed"]
@@ -300,9 +302,8 @@ def test_a_failed_notebook_leaves_the_earlier_output_and_is_kept(copy, capsys):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_run_ends_its_kernels_and_leaves_the_output(copy, number):
-    out, told = copy / "build" / "tiny", copy / "pid"
-    before = _state(out)
+def test_an_interrupted_run_ends_its_kernels_and_leaves_the_output(copy, out, number):
+    before, told = _state(out), copy / "pid"
     _edit(copy / "notebooks" / "first.py", "t.n()\n", "import os, time\n"
           f"Path({str(told)!r}).write_text(str(os.getpid())); time.sleep(60)\n")
     process = subprocess.Popen([sys.executable, "-c", RUN, copy, out], text=True,
@@ -321,32 +322,22 @@ def test_an_interrupted_run_ends_its_kernels_and_leaves_the_output(copy, number)
         pytest.fail("the kernel is still there")
 
 
-def test_a_kernel_that_dies_is_a_failed_notebook(copy, capsys):
-    _edit(copy / "notebooks" / "first.py", "t.n()\n", "import os; os._exit(1)\n")
-    with pytest.raises(run.RunFailed, match="notebook first failed: DeadKernelError"):
-        _run(copy, copy / "build" / "tiny")
-
-
-def test_two_notebooks_may_not_write_one_file(copy, capsys):
-    _edit(copy / "notebooks" / "second.py", '/ "second.csv")', '/ "first.csv")')
-    before = _state(copy / "build" / "tiny")
-    with pytest.raises(run.RunFailed) as caught:
-        _run(copy, copy / "build" / "tiny")
-    assert caught.value.problems == ["tables/first.csv is written by notebook second and by first"]
-    assert _state(copy / "build" / "tiny") == before
-
-
-def test_two_notebooks_may_not_write_one_row(copy, capsys):
-    _edit(copy / "notebooks" / "second.py", 'Rows("second")', 'Rows("first")')
-    with pytest.raises(run.RunFailed, match="first and second both write the row first,pain,A,,,n"):
-        _run(copy, copy / "build" / "tiny")
-
-
-def test_a_picture_needs_a_text_alternative(copy, capsys):
-    _edit(copy / "notebooks" / "first.py", "t.n()\n",
-          "from IPython.display import HTML\nHTML('<img src=\"data:,\">')\n")
-    with pytest.raises(run.RunFailed, match=r"first\.py, cell 4 shows a picture without a text"):
-        _run(copy, copy / "build" / "tiny")
+@pytest.mark.parametrize(("name", "old", "new", "said"), [
+    ("first", "t.n()\n", "import os; os._exit(1)\n", "notebook first failed: DeadKernelError"),
+    ("second", '/ "second.csv")', '/ "first.csv")',
+     "^tables/first.csv is written by notebook second and by first$"),
+    ("second", 'Rows("second")', 'Rows("first")',
+     "first and second both write the row first,pain,A,,,n"),
+    ("first", "t.n()\n", "from IPython.display import HTML\nHTML('<img src=\"data:,\">')\n",
+     r"first\.py, cell 4 shows a picture without a text"),
+])
+def test_a_run_that_fails_says_why_and_leaves_the_earlier_output(copy, out, capsys, name, old, new,
+                                                                 said):
+    before = _state(out)
+    _edit(copy / "notebooks" / f"{name}.py", old, new)
+    with pytest.raises(run.RunFailed, match=said):
+        _run(copy, out)
+    assert _state(out) == before
 
 
 @pytest.mark.parametrize("content", ["notes", '{"name": "an app"}'])
@@ -358,24 +349,18 @@ def test_a_directory_that_is_not_ours_is_refused(made, tmp_path, content):
     assert _state(tmp_path) == before
 
 
-def test_a_file_as_target_is_refused(made, tmp_path):
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(TrialError, match="is a file; expected a directory"):
-        _run(made[0], tmp_path / "file")
-
-
-def test_a_readers_own_file_survives(copy, capsys):
-    out = copy / "build" / "tiny"
-    (out / "my").mkdir()
-    (out / "my" / "notes.txt").write_text("mine")
+def test_a_readers_own_files_and_neighbours_survive(copy, out, capsys):
+    mine = out / "my" / "notes.txt", out.with_name(".tiny.old") / "diary"
+    for path in mine:
+        path.parent.mkdir()
+        path.write_text("mine")
     (out / "index.html").unlink()
     _run(copy, out)
-    assert (out / "my" / "notes.txt").read_text() == "mine"
+    assert [path.read_text() for path in mine] == ["mine", "mine"]
     assert (out / "index.html").is_file()
 
 
-def test_what_an_interrupted_run_left_is_cleared_up(copy, capsys):
-    out = copy / "build" / "tiny"
+def test_what_an_interrupted_run_left_is_cleared_up(copy, out, capsys):
     before = _state(out)
     stale = out.with_name(".tiny.staging-x")
     (stale / "parts").mkdir(parents=True)
@@ -386,24 +371,14 @@ def test_what_an_interrupted_run_left_is_cleared_up(copy, capsys):
     assert sorted(p.name for p in out.parent.iterdir()) == ["tiny"]
 
 
-def test_an_output_half_removed_leaves_nothing_in_the_new_one(copy, capsys):
+def test_an_output_half_removed_leaves_nothing_in_the_new_one(copy, out, capsys):
     """Killed while the replaced output was removed: its manifest went first."""
-    out = copy / "build" / "tiny"
     shutil.copytree(out, old := out.with_name(".tiny.staging-x") / "old")
     (old / "manifest.json").unlink()
     (old / "tables" / "stray.csv").write_text("of the old run")
     (out / "index.html").unlink()
     _run(copy, out)
     assert "tables/stray.csv" not in files(out) and not old.exists()
-
-
-def test_a_users_own_neighbours_are_left_alone(copy, capsys):
-    out = copy / "build" / "tiny"
-    (own := out.with_name(".tiny.old")).mkdir()
-    (own / "diary").write_text("mine")
-    (out / "index.html").unlink()
-    _run(copy, out)
-    assert (own / "diary").read_text() == "mine"
 
 
 def test_two_runs_into_one_folder_wait_for_one_another(made, tmp_path, capfd):
@@ -427,24 +402,23 @@ print(*_run(Path(sys.argv[1]), Path(sys.argv[2])), sep="\\n")
 """.format(tests=str(ROOT / "tests"))
 
 
-@pytest.mark.parametrize("name", ["/", "loop"])
-def test_a_target_that_cannot_be_replaced_is_refused(made, tmp_path, name):
+@pytest.mark.parametrize(("name", "said"), [
+    ("/", "expected"), ("loop", "expected"), ("file", "is a file; expected")])
+def test_a_target_that_cannot_be_replaced_is_refused(made, tmp_path, name, said):
+    (tmp_path / "file").write_text("x")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(TrialError, match="expected a directory"):
+    with pytest.raises(TrialError, match=f"{said} a directory"):
         _run(made[0], tmp_path / name)
 
 
 def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):
     (tmp_path / "p.csv").write_text(
         "analysis,variable,arm,time,method,statistic,printed,source,note\n"
-        "nnt,pain,A,,,n,6,table 1,\n"
-    )
+        "nnt,pain,A,,,n,6,table 1,\n")
     (tmp_path / "audit.yaml").write_text(
         "published: p.csv\narm: {column: arm, control: A, treatment: B}\n"
-        "visits: [before, after]\noutcomes:\n  pain: {columns: [a, b]}\n"
-    )
-    out = tmp_path / "out"
-    lines: list[str] = []
+        "visits: [before, after]\noutcomes:\n  pain: {columns: [a, b]}\n")
+    out, lines, again = tmp_path / "out", [], []
     run.run(tmp_path / "audit.yaml", out, echo=lines.append)
     assert lines[-1] == "0 of 0 checkable published numbers reproduced (1 printed)"
     assert files(out) == [
@@ -454,16 +428,15 @@ def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):
         "tables/published_vs_recomputed.docx",
     ]  # fmt: skip
     assert "the trial file has no data" in (out / "index.html").read_text()
-    again: list[str] = []
     run.run(tmp_path / "audit.yaml", out, echo=again.append)
     assert again == lines
 
 
-def test_a_bad_parameters_cell_stops_the_run_before_it_starts(copy, capsys):
+def test_a_bad_parameters_cell_stops_the_run_before_it_starts(copy, out, capsys):
     _edit(copy / "notebooks" / "first.py", "seed = 2020", "seed = 2021")
     before = _state(copy / "build")
     with pytest.raises(TrialError, match=r"notebooks/first\.py: parameter `seed` is 2021"):
-        _run(copy, copy / "build" / "tiny")
+        _run(copy, out)
     assert _executed(capsys) == set()
     assert _state(copy / "build") == before
 
@@ -471,30 +444,17 @@ def test_a_bad_parameters_cell_stops_the_run_before_it_starts(copy, capsys):
 # Progress and the command
 
 
-class _Terminal:
-    def __init__(self, tty: bool):
-        self.tty, self.text = tty, ""
-
-    def isatty(self):
-        return self.tty
-
-    def write(self, text):
-        self.text += text
-
-    def flush(self):
-        pass
-
-
 def test_progress_is_plain_lines_outside_a_terminal():
-    plain, live = _Terminal(False), _Terminal(True)
+    plain, live = io.StringIO(), io.StringIO()
+    live.isatty = lambda: True
     for stream in (plain, live):
         progress = execute.Progress(2, stream)
         progress.started("flow")
         progress.started("nnt")
         progress.finished("flow", 1.34)
-    assert plain.text == "[1/2] flow 1.3 s\n"
-    assert "[0/2] running flow, nnt" in live.text
-    assert live.text.endswith("\r\x1b[K[1/2] flow 1.3 s\n[1/2] running nnt")
+    assert plain.getvalue() == "[1/2] flow 1.3 s\n"
+    assert "[0/2] running flow, nnt" in live.getvalue()
+    assert live.getvalue().endswith("\r\x1b[K[1/2] flow 1.3 s\n[1/2] running nnt")
 
 
 def _command(*arguments, cwd=ROOT):

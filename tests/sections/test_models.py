@@ -243,14 +243,3 @@ def test_a_negative_correlation_never_passes_as_a_random_intercept(tmp_path):
     beside = ("outcomes", "Y", "overall", "", "compound-symmetry/z")
     assert value(*beside, statistic="var_participant") < 0
     assert value(*beside, statistic="boundary") == 0
-
-
-def test_a_sparse_unstructured_matrix_falls_back_and_says_so(tmp_path):
-    frame = people()
-    frame.loc[frame.index[1:], "y2"] = np.nan
-    frame.loc[0, "y1"] = np.nan
-    trial = invented(tmp_path, frame, analysis={"covariance": "unstructured"})
-    found = estimates.analyse(trial, "Y")
-    assert found.overall["fallback"] == 1
-    assert found.method == "compound-symmetry/z"
-    assert "fell back" in found.state

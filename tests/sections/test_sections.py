@@ -110,19 +110,6 @@ def test_without_families_only_q_changes(rows):
     assert other.loc[other["statistic"] == "q", "value"].isna().all()
 
 
-def test_one_family_for_both_sections():
-    trial = load("params/mair.yaml", fdr_families={"outcomes": "all", "biomarkers": "all"})
-    frame = sections.rows(trial)
-    keys = frame["statistic"].isin(["p", "q"]) & frame["analysis"].isin(["outcomes", "biomarkers"])
-    own = frame[keys & (frame["arm"] == "difference") & (frame["time"] != "")]
-    own = own[own["method"] == METHOD].pivot(
-        index=["analysis", "variable", "time"], columns="statistic", values="value")
-    p = own["p"].sort_values()
-    q = (p.astype(float) * len(p) / pd.RangeIndex(1, len(p) + 1))[::-1].cummin()[::-1].clip(upper=1)
-    assert len(p) == 9 * 2 + 5
-    assert own.loc[p.index, "q"].astype(float).to_numpy() == pytest.approx(q.to_numpy(float))
-
-
 def test_a_constant_row_is_not_estimable(value):
     for method in ("pearson", "yates", "fisher", "smd"):
         statistic = "smd" if method == "smd" else "p"

@@ -14,7 +14,6 @@ from scipy.special import log_ndtr
 from mair.stats import covariance, mixed
 from mair.stats._profile import Profile
 from mair.stats.smallsample import contrast, joint
-from mair.studies import bench
 
 HERE = Path(__file__).parents[1] / "oracles"
 DATA = Path(mixed.__file__).parents[1] / "data" / "beat_the_blues.csv"
@@ -371,10 +370,3 @@ def test_variances_that_cannot_be_told_apart():
     within = np.c_[np.ones(once.sum()), np.arange(once.sum()) == 1.0]
     with pytest.raises(ValueError, match="no degree of freedom within"):
         mixed.random_intercept(y[once], within, groups[once])
-
-
-def test_deterministic():
-    y, X, groups = bench.example(50)
-    first, second = (mixed.random_intercept(y, X, groups) for _ in range(2))
-    assert first.beta.tobytes() == second.beta.tobytes()
-    assert first.cov.tobytes() == second.cov.tobytes()

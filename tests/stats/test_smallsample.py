@@ -85,9 +85,6 @@ def test_maximum_likelihood(name):
 def test_beat_the_blues_as_published():
     later = kenward_roger(fit(*data("beat_later"), R), np.eye(11)[2])
     assert_allclose([later.estimate, later.se, later.df], [-3.0324, 1.8850, 129.88], rtol=4e-5)
-    outcome = kenward_roger(fit(*data("beat"), R), np.eye(12)[8])
-    assert_allclose([outcome.estimate, outcome.se, outcome.df], [-3.30635, 1.73551, 274.506],
-                    rtol=3e-6)
 
 
 @pytest.mark.parametrize("name", ["zero", "negative"])
