@@ -81,11 +81,12 @@ def centre(sheet: Sheet, p: Printed, c: dict):
     """B is the middle of its interval, and each limit the reflection of the other."""
     b, low, high = c["b"], c["ci_low"], c["ci_high"]
     if p is b:
+        inputs, text = (low, high), f"({low} + {high}) / 2"
         found = formula(lambda low, high: (low + high) / 2, low, high)
-        return [found], f"({low} + {high}) / 2 = {found[2]:g}", (low, high)
-    q = high if p is low else low
-    found = formula(lambda b, q: 2 * b - q, b, q)
-    return [found], f"2 x {b} - {q} = {found[2]:g}", (b, q)
+    else:
+        inputs = b, high if p is low else low
+        found, text = formula(lambda b, q: 2 * b - q, *inputs), "2 x {} - {}".format(*inputs)
+    return [found], f"{text} = {found[2]:g}", inputs
 
 
 @check("statistic", statistic=("z", "t"), **LIMITS)
@@ -113,10 +114,9 @@ def standard_error(sheet: Sheet, p: Printed, c: dict):
 def p_value(sheet: Sheet, p: Printed, c: dict):
     """p from the statistic: normal, or t at plausible degrees of freedom."""
     s, numbers = c["z"] or c["t"], [c["b"], c["ci_low"], c["ci_high"]]
-    if None in numbers:
-        if not s:
-            return None
-        numbers = []
+    numbers = [] if None in numbers else numbers
+    if not (s or numbers):
+        return None
     sizes, at = (s.values.size(), abs(s.value)) if s else (Interval(0, math.inf), 0)
     if numbers:
         _, ratio, value = formula(lambda b, *ends: 2 * Z * b / width(*ends), *numbers)

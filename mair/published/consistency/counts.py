@@ -72,11 +72,9 @@ def percent_alone(sheet: Sheet, p: Printed, of: tuple):
         return None
     fits = implied(p, n)
     k = fits[0] if fits else round(p.value * n.value / 100)
-    value = 100 * k / n.value
-    text = f"{k}/{n} = {value:.3f} %"
-    if fits:
-        return [(f"count={k}", value)], text, (n,)
-    return yes_no(False, "", value), f"no count of {n}: {text}", (n,)
+    value, text = 100 * k / n.value, "" if fits else f"no count of {n}: "
+    return ([(f"count={k}", value)] if fits else yes_no(False, "", value),
+            f"{text}{k}/{n} = {value:.3f} %", (n,))
 
 
 @check("retention test", analysis="flow", variable="retained", arm="difference", statistic="p",
@@ -98,26 +96,25 @@ def retention_test(sheet: Sheet, p: Printed, seen: list):
 @check("flow")
 def flow(sheet: Sheet):
     """Children against parents in the flow."""
-    def of_all(variable):
-        return sheet.where(analysis="flow", arm="overall", statistic="n", variable=variable)
-
     def total(p, plus, minus=()):
         value = sum(q.value for q in plus) - sum(q.value for q in minus)
         text = " + ".join(map(str, plus)) + "".join(f" - {q}" for q in minus)
         return p, [("sum", value)], f"{text} = {value:g}", [*plus, *minus]
 
-    excluded = [p for p in sheet.where(analysis="flow", arm="overall", statistic="n")
-                if p.variable.startswith("excluded: ")]
+    whole = defaultdict(list)
+    for p in sheet.where(analysis="flow", arm="overall", statistic="n"):
+        whole[p.variable.partition(": ")[0]].append(p)
     arms = list({p.arm: p for p in reversed(sheet.where(analysis="flow", variable="randomised"))
                  if p.arm not in GROUPS}.values())
     pair = [p for p in map(sheet.randomised, sheet.arms) if p]
-    for p in of_all("enrolled")[:1]:
-        if (start := of_all("assessed")[:1]) and excluded:
+    start, excluded = whole["assessed"][:1], whole["excluded"]
+    for p in whole["enrolled"][:1]:
+        if start and excluded:
             yield total(p, start, excluded)
             yield total(excluded[0], start, [p, *excluded[1:]])
         if len(arms) > 1:
             yield total(p, arms)
-    for p in of_all("randomised") if len(pair) == 2 else ():
+    for p in whole["randomised"] if len(pair) == 2 else ():
         yield total(p, pair)
 
 
@@ -223,15 +220,14 @@ def scales(sheet: Sheet, p: Printed):
     if p.variable != parent:  # a subscale
         items, parts = items // parts if items and parts else items, None
     units = [u for u in (parts, items) if u]
-    ends, width = f"{low} to {high}", high.value - low.value + 1
+    ends, width, inputs = f"{low} to {high}", high.value - low.value, [low, high, *known.values()]
     if points and not units:
-        found, text = yes_no(width == points, "points", width), f"{ends}: {width:g} points"
-    else:
-        fits = [u for u in units if low.value % u == 0 and high.value % u == 0
-                and (not points or (high.value - low.value) / u == points - 1)]
-        found = yes_no(bool(fits), f"{fits[0]} parts" if fits else "")
-        text = f"{ends} with {' or '.join(map(str, units)) or 'no'} items or subscales"
-    return found, text, [low, high, *known.values()]
+        return (yes_no(width + 1 == points, "points", width + 1), f"{ends}: {width + 1:g} points",
+                inputs)
+    fits = [u for u in units if low.value % u == 0 == high.value % u
+            and (not points or width / u == points - 1)]
+    return (yes_no(bool(fits), f"{fits[0]} parts" if fits else ""),
+            f"{ends} with {' or '.join(map(str, units)) or 'no'} items or subscales", inputs)
 
 
 @check("quartiles", statistic=("median", "q1", "q3"))
@@ -254,10 +250,9 @@ def changes(sheet: Sheet, p: Printed):
         return None
     if start is None or end is None:
         return unsure("no means printed"), "no means printed"
-    found, text = formula(lambda a, b: b - a, start, end), f"{end} - {start}"
-    if p.statistic == "percent_change":
-        if start.values.meets(0):
-            return None
-        found = formula(lambda a, b: 100 * (b - a) / a, start, end)
-        text = f"({text}) / {start}"
+    percent = p.statistic == "percent_change"
+    if percent and start.values.meets(0):
+        return None
+    found = formula(lambda a, b: 100 * (b - a) / a if percent else b - a, start, end)
+    text = f"({end} - {start}) / {start}" if percent else f"{end} - {start}"
     return [found], f"{text} = {found[2]:.3f}", (start, end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import pandas as pd
@@ -66,24 +67,18 @@ class Sheet:
                            for at, (printed, *rest) in enumerate(records)]
         self.numbers = [p for p in self.everything if p.statistic == "p" or not (
             p.relation or (p.statistic in COUNTS and (p.value < 0 or "." in p.printed)))]
-        self.by_key: dict[tuple, list[Printed]] = {}
-        self._by_statistic: dict[str, list[Printed]] = {}
+        self.by_key, self._by_statistic = defaultdict(list), defaultdict(list)
         for p in self.numbers:
-            self.by_key.setdefault(p.key, []).append(p)
-            self._by_statistic.setdefault(p.statistic, []).append(p)
-        self.arms = self._arms()
+            self.by_key[p.key].append(p)
+            self._by_statistic[p.statistic].append(p)
+        arm = self.sections.get("arm")
+        named = [p for p in self.numbers if p.arm not in GROUPS]
+        named = [p for p in named if p.analysis != "flow"] or named
+        self.arms = ((str(arm["control"]), str(arm["treatment"])) if arm else
+                     tuple([*dict.fromkeys(p.arm for p in named), "", ""][:2]))
         self.visits = [str(v) for v in self.sections.get("visits", [])] or self._visits()
         self.contrasts = list(dict.fromkeys(
             p.key[:4] for p in self.where(arm="difference", statistic=("b", "d")) if p.time))
-
-    def _arms(self) -> tuple[str, str]:
-        arm = self.sections.get("arm") or {}
-        if arm.get("control") is not None and arm.get("treatment") is not None:
-            return str(arm["control"]), str(arm["treatment"])
-        named = [p for p in self.numbers if p.arm not in GROUPS]
-        measured = [p for p in named if p.analysis != "flow"] or named
-        arms = [*dict.fromkeys(p.arm for p in measured), "", ""]
-        return arms[0], arms[1]
 
     def _visits(self) -> list[str]:
         """Visits in order of appearance, those that are never compared first."""
@@ -98,10 +93,8 @@ class Sheet:
 
     def where(self, **keys) -> list[Printed]:
         """Numbers in order whose attributes equal the keywords, or are among a tuple of them."""
-        statistics = keys.pop("statistic", None)
-        found = self.numbers if statistics is None else self._by_statistic.get(statistics, [])
-        if isinstance(statistics, tuple):
-            found = [p for p in self.numbers if p.statistic in statistics]
+        one = isinstance(keys.get("statistic"), str)
+        found = self._by_statistic[keys.pop("statistic")] if one else self.numbers
         for name, value in keys.items():
             wanted = value if isinstance(value, tuple) else (value,)
             found = [p for p in found if getattr(p, name) in wanted]
@@ -129,11 +122,8 @@ class Sheet:
 
     def scale(self, variable: str, source: str = "") -> tuple[float, float] | None:
         """Ends of the scale: the trial file's, else those printed in the same place."""
-        entry = self.declared(variable).get("range")
-        if entry:
-            return float(entry[0]), float(entry[1])
-        ends = []
-        for statistic in ("range_low", "range_high"):
+        ends = [float(end) for end in self.declared(variable).get("range") or ()]
+        for statistic in () if ends else ("range_low", "range_high"):
             found = [p for group in ("outcomes", "biomarkers", "flow", "baseline", "")
                      for p in self.by_key.get((group, variable, "overall", "", statistic), ())]
             same = [p for p in found if p.source == source] or found
@@ -142,8 +132,7 @@ class Sheet:
 
     def step(self, variable: str) -> float | None:
         """The grain of a score, where the trial file says it."""
-        step = self.declared(variable).get("step")
-        return float(step) if step else None
+        return float(self.declared(variable).get("step") or 0) or None
 
     def moments(self, analysis, variable, arm, time="") -> tuple | None:
         """(n, mean, SD) numbers of an arm at a visit, or None when one is missing."""
