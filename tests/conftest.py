@@ -14,7 +14,7 @@ from mair.run import plan as run
 REQUIRED = "MAIR_REQUIRE_BROWSER"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync")  # fmt: skip
+         "--disable-component-update", "--disable-sync")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def pytest_runtest_makereport(item, call):
     """Where a browser is required, a browser test that is skipped has failed."""
     report = yield
     if (report.skipped and os.environ.get(REQUIRED) == "1"
-            and item.get_closest_marker("browser")):  # fmt: skip
+            and item.get_closest_marker("browser")):
         report.outcome = "failed"
         report.longrepr = f"{REQUIRED}=1, but this was skipped: {call.excinfo.value}"
     return report

@@ -31,7 +31,7 @@ def broken(tmp_path, edit):
 )
 def test_a_print_outside_the_pattern_is_named(tmp_path, printed):
     (line,) = broken(tmp_path, lambda rows: rows.__setitem__(
-        "printed", [printed, *rows["printed"][1:]]))  # fmt: skip
+        "printed", [printed, *rows["printed"][1:]]))
     assert line.startswith("p.csv: row 2, printed: ") and repr(printed) in line
 
 
@@ -42,11 +42,8 @@ def test_all_problems_at_once(tmp_path):
         rows.loc[12] = rows.loc[11]
 
     lines = broken(tmp_path, edit)
-    assert [line.split(",")[0] for line in lines] == [
-        "p.csv: row 5",
-        "p.csv: row 7",
-        "p.csv: row 14",
-    ]
+    assert [line.split(",")[0] for line in lines] == ["p.csv: row 5", "p.csv: row 7",
+                                                      "p.csv: row 14"]
     assert "twice" in lines[2]
 
 

@@ -160,10 +160,10 @@ def test_the_counts_are_those_of_the_table(default, finished):
         assert re.search(rf"{verdict} {count}\b", summary)
     section = " ".join(default("document.querySelector('#published').innerText").split())
     assert (f"{reproduced} of {checkable} checkable published numbers are reproduced, "
-            f"of {printed} printed") in section  # fmt: skip
+            f"of {printed} printed") in section
     assert default("document.querySelectorAll('details.place tbody tr').length") == printed
     shown = default("[...document.querySelectorAll('details.place tbody .mark')]"
-                    ".map(m => m.lastChild.textContent.trim())")  # fmt: skip
+                    ".map(m => m.lastChild.textContent.trim())")
     assert Counter(shown) == verdicts
     sums = default("[...document.querySelectorAll('.tally tfoot td')].map(c => +c.innerText)")
     order = ("reproduced", "within rounding", "not reproduced", "not checkable")
@@ -181,11 +181,11 @@ def test_links_lead_somewhere(report):
     outside = [link for link in links if urlsplit(link).scheme]
     assert [link for link in outside if not link.startswith("https://")] == []
     files = {unquote(urlsplit(link).path) for link in links
-             if not link.startswith("#") and not urlsplit(link).scheme}  # fmt: skip
+             if not link.startswith("#") and not urlsplit(link).scheme}
     assert [name for name in files if not (report.folder / name).is_file()] == []
     made = {path.relative_to(report.folder).as_posix()
             for folder in ("tables", "figures", "notebooks")
-            for path in (report.folder / folder).iterdir()}  # fmt: skip
+            for path in (report.folder / folder).iterdir()}
     assert made | {"results.csv", "manifest.json"} <= files
 
 
@@ -207,6 +207,6 @@ def test_without_chromium_a_test_skips_or_fails_where_it_must_not(tmp_path, requ
         [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider"], cwd=tmp_path,
         env={**os.environ, "PATH": str(tmp_path), "MAIR_REQUIRE_BROWSER": required},
         capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    )
     assert said in made.stdout
     assert made.returncode == status

@@ -50,7 +50,7 @@ def _notebook():
             new_output("display_data", data={"text/markdown": "**bold** claim"}),
             new_output("execute_result", data={"text/plain": "<obj>"}),
         ]),
-    ])  # fmt: skip
+    ])
 
 
 COMPARED = pd.DataFrame(
@@ -63,7 +63,7 @@ COMPARED = pd.DataFrame(
       "not checkable", "not estimable", "table 2")],
     columns=["analysis", "variable", "arm", "time", "method", "statistic", "printed", "computed",
              "verdict", "why", "source"],
-)  # fmt: skip
+)
 COUNTED = {"reproduced": 1, "checkable": 3, "printed": 4}
 MANIFEST = {
     "inputs": {"params/x.yaml": "ab" * 32},
@@ -80,7 +80,7 @@ def _trial(**changes):
         },
         "synthetic": True, "has_data": True, "treatment": "B", "control": "A",
         "labels": {"A": "Tea", "B": "B"}, "notices": [], "n": lambda arm: {"A": 19, "B": 22}[arm],
-    }  # fmt: skip
+    }
     return SimpleNamespace(**{**said, **changes})
 
 
@@ -177,7 +177,7 @@ def test_the_summary_says_who_and_what(html):
     summary = re.sub(r"<[^>]+>|\s+", " ", html.split('id="summary"')[1].split("</section>")[0])
     for said in ("Randomised to B 22", "Randomised to A 19 Tea", "1 of 3",
                  "checkable published numbers, of 4 printed", "1 of 2",
-                 "nnt : no section responders"):  # fmt: skip
+                 "nnt : no section responders"):
         assert said in re.sub(r" +", " ", summary)
 
 
@@ -209,7 +209,7 @@ def test_a_formula_that_cannot_be_set_stays_readable():
 
 
 @pytest.mark.parametrize("output", [_png(None), _png(" "), _html("<img src='data:,'>"),
-                                    _html('<img alt="" src="data:,">')])  # fmt: skip
+                                    _html('<img alt="" src="data:,">')])
 def test_a_picture_without_text_alternative_is_refused(output):
     node = new_notebook(cells=[new_markdown_cell("# A"), new_code_cell("f()", outputs=[output])])
     with pytest.raises(page.PageError, match=r"flow\.py, cell 2 shows a picture without a text"):
@@ -225,10 +225,8 @@ def test_a_picture_with_text_alternative_is_embedded():
 
 def test_published_numbers_stand_by_place_with_mark_and_words(html):
     part = html.split('id="published"')[1]
-    for symbol, name, verdict in (
-        ("✓", "yes", "reproduced"), ("≈", "near", "within rounding"),
-        ("✗", "no", "not reproduced"), ("–", "none", "not checkable"),
-    ):  # fmt: skip
+    for symbol, name, verdict in (("✓", "yes", "reproduced"), ("≈", "near", "within rounding"),
+                                  ("✗", "no", "not reproduced"), ("–", "none", "not checkable")):
         mark = f'<span class="mark {name}"><span aria-hidden="true">{symbol}</span> {verdict}'
         assert mark in part
     assert "prints so under &lt;yates&gt;" in part
@@ -245,7 +243,7 @@ def test_without_published_numbers_nothing_is_said_of_them(tmp_path):
     ("value", "printed", "expected"),
     [(52.21053, "52.21", "52.2105"), (16.0, "16", "16"), (15.4, "16", "15.40"),
      (float("nan"), "1", ""), (0.00000123, "<0.001", "1.23e-06"), (0.0, "0.0", "0.000")],
-)  # fmt: skip
+)
 def test_computed_numbers_are_shown_with_two_more_digits(value, printed, expected):
     assert comparison.shown(value, printed) == expected
 
@@ -269,7 +267,7 @@ def test_estimands_as_table_name_both_arms():
         "strategy": "stopping: treatment policy", "summary": "difference",
         "n_randomised_A": 19, "n_with_data_A": 16, "rows_A": 30,
         "n_randomised_B": 22, "n_with_data_B": 19, "rows_B": 40,
-    })  # fmt: skip
+    })
     table = comparison.estimands(frame, ("A", "B"))
     assert table.display["Variable"].tolist() == ["a, post", "b", "a, post"]
     assert table.display["B, with data of randomised"].tolist() == ["19 of 22"] * 3

@@ -87,7 +87,7 @@ def test_lock_project_and_conda_name_the_same_packages_at_the_same_versions():
 def test_each_package_asked_for_is_imported():
     """By what `make` runs, or it is JupyterLab, in which `make lab` opens the notebooks."""
     modules = {"python-docx": "docx", "great-tables": "great_tables", "pyyaml": "yaml",
-               "jinja2": "jinja2"}  # fmt: skip
+               "jinja2": "jinja2"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     text = "\n".join(path.read_text() for folder in ("mair", "notebooks")
                      for path in (ROOT / folder).rglob("*.py"))
@@ -108,7 +108,7 @@ def _make(folder: Path, *arguments: str):
     python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')  # says what it is given
     python.chmod(0o755)
     return subprocess.run(["make", "-o", "setup", *arguments], cwd=folder, text=True,
-                          capture_output=True, check=False)  # fmt: skip
+                          capture_output=True, check=False)
 
 
 @pytest.mark.parametrize("value", ['a b"c', "it's", "`touch x`", "$(touch x)", "$(shell touch x)",

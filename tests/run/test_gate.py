@@ -58,5 +58,5 @@ def test_the_gate_draws_nothing():
            "print([m for m in ('matplotlib', 'great_tables', 'mair.report.page') " \
            "if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=gate.EXPECTED.parents[2], text=True,
-                          capture_output=True, check=True)  # fmt: skip
+                          capture_output=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

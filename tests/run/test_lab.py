@@ -140,13 +140,13 @@ def server(tmp_path_factory):
     home.mkdir()
     port = _free_port()
     arguments = (f"--no-browser --port={port} --ServerApp.port_retries=0 --expose-app-in-browser "
-                 f"--IdentityProvider.token={TOKEN}")  # fmt: skip
+                 f"--IdentityProvider.token={TOKEN}")
     # -o: set-up counts as done; and should it run all the same, it finds no Python to do it with
     command = ["make", "-o", "setup", "lab", f"LAB_ARGS={arguments}", "PYTHON=false"]
     url = f"http://127.0.0.1:{port}"
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=root, env=_environment(home), stdout=output,
-                                   stderr=output, start_new_session=True)  # fmt: skip
+                                   stderr=output, start_new_session=True)
     try:
         _started(process, url, log)
         yield Lab(root, url, home)
@@ -211,7 +211,7 @@ def _errors(cells: list[dict]) -> list[str]:
     """Tracebacks, and whatever was written to stderr."""
     outputs = [output for cell in cells for output in cell["outputs"]]
     return [o.get("evalue") or o["text"] for o in outputs
-            if o["output_type"] == "error" or o.get("name") == "stderr"]  # fmt: skip
+            if o["output_type"] == "error" or o.get("name") == "stderr"]
 
 
 def test_it_starts_in_the_notebooks_folder(lab):
@@ -239,7 +239,7 @@ def test_run_all_passes(executed):
         counts = [cell["execution_count"] for cell in cells]
         assert counts == list(range(1, len(cells) + 1)), name
         shown = {kind for cell in cells for output in cell["outputs"]
-                 for kind in output.get("data", {})}  # fmt: skip
+                 for kind in output.get("data", {})}
         assert "text/html" in shown, name
 
 
@@ -288,9 +288,9 @@ def test_a_save_changes_nothing_and_an_edit_one_line(opened, executed):
 def test_it_wrote_nothing_else(opened, executed):
     new = {path.relative_to(opened.root).as_posix()
            for name in ("notebooks", "params", ".jupyter")
-           for path in (opened.root / name).rglob("*") if path.is_file()}  # fmt: skip
+           for path in (opened.root / name).rglob("*") if path.is_file()}
     old = {path.relative_to(ROOT).as_posix() for name in ("notebooks", "params", ".jupyter")
-           for path in (ROOT / name).rglob("*") if path.is_file()}  # fmt: skip
+           for path in (ROOT / name).rglob("*") if path.is_file()}
     assert {name for name in new - old if ".ipynb_checkpoints" not in name} == set()
     assert not (opened.root / "build").exists()
 

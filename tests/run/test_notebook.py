@@ -49,7 +49,7 @@ def _problems(tmp_path, text: str) -> list[str]:
         "cell 2 assigns the parameter `trial` again; the injected value would be lost"]),
     (CELL + "seed = 2020\n\n# %%\n%time y = [seed for seed in range(3)]\n", []),
     (CELL + "\n# %%\nx = = 1\n", ["cell 2 is not Python: invalid syntax"]),
-])  # fmt: skip
+])
 def test_a_parameters_cell_is_checked(tmp_path, text, expected):
     assert _problems(tmp_path, text) == expected
 

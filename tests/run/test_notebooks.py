@@ -89,7 +89,7 @@ def test_it_writes_what_it_says(node, name, built):
 
 def test_its_parameters_reach_the_trial(node):
     calls = [n for source in _sources(node, "code") for n in ast.walk(ast.parse(source))
-             if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "load"]  # fmt: skip
+             if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "load"]
     (call,) = calls
     assert [ast.unparse(argument) for argument in call.args] == ["trial"]
     given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
@@ -100,7 +100,7 @@ def test_its_parameters_reach_the_trial(node):
 
 def test_it_uses_what_it_declares(node):
     read = {n.id for source in _sources(node, "code") for n in ast.walk(ast.parse(source))
-            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}  # fmt: skip
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     assert _parameters(node).keys() <= read
 
 
@@ -147,12 +147,10 @@ def test_a_save_leaves_it_as_it_was(name, tmp_path):
 # numbers with letters attached (`d_ppc2`, `E9`), and whole numbers below 10 ("two arms"),
 # which count things in the text more often than people.
 
-WORDS = {
-    "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14",
-    "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18", "nineteen": "19",
-    "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60",
-    "seventy": "70", "eighty": "80", "ninety": "90", "hundred": "100",
-}  # fmt: skip
+WORDS = {"ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14",
+         "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18", "nineteen": "19",
+         "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60",
+         "seventy": "70", "eighty": "80", "ninety": "90", "hundred": "100"}
 NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)(?![\w]|\.\d)")
 NOT_RESULTS = re.compile(
     r"\]\([^)]*\)"  # where a link leads
@@ -173,7 +171,7 @@ def typed_results(prose: str, values: list[Decimal]) -> list[str]:
             continue
         last = Decimal(1).scaleb(typed.as_tuple().exponent)
         if any(typed == abs(value.quantize(last, rounding=how))
-               for value in values for how in (ROUND_HALF_UP, ROUND_HALF_EVEN)):  # fmt: skip
+               for value in values for how in (ROUND_HALF_UP, ROUND_HALF_EVEN)):
             found.append(number)
     return found
 
@@ -198,7 +196,7 @@ def values(built) -> list[Decimal]:
 ])
 def test_the_rule_finds_results_and_nothing_else(prose, found):
     values = [Decimal(v) for v in ("84.21052631578947", "16", "19", "-26.4549", "65.46052631",
-                                   "0.0489", "20", "2.45", "5", "2")]  # fmt: skip
+                                   "0.0489", "20", "2.45", "5", "2")]
     assert typed_results(prose, values) == found
 
 

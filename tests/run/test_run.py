@@ -27,8 +27,7 @@ from mair.trial.errors import ROOT, TrialError
 from mair.trial.schema import Analysis
 
 DEFAULTS = Analysis().model_dump()
-TABLE = {"first": run.Notebook(None),
-         "second": run.Notebook("responders"),
+TABLE = {"first": run.Notebook(None), "second": run.Notebook("responders"),
          "third": run.Notebook("biomarkers")}
 TRIAL = """\
 trial: A tiny trial {of} two arms
@@ -145,14 +144,14 @@ def test_a_run_is_whole(made):
         "index.html", "manifest.json", "notebooks/first.ipynb", "notebooks/second.ipynb",
         "results.csv", "rows/first.csv", "rows/second.csv", "tables/first.csv",
         "tables/second.csv",
-    ]  # fmt: skip
+    ]
     assert lines[-1].endswith("index.html")
     assert sorted(p.name for p in out.parent.iterdir()) == ["tiny"]
     assert (out / "results.csv").read_text().splitlines() == [
         "analysis,variable,arm,time,method,statistic,value",
         "first,pain,A,,,n,6", "first,pain,A,,,seed,7",
         "second,pain,A,,,n,6", "second,pain,A,,,draws,10000",
-    ]  # fmt: skip
+    ]
     assert out.stat().st_mode & 0o777 == 0o777 & ~_umask()
 
 
@@ -187,7 +186,7 @@ def test_executed_notebooks_name_neither_staging_nor_time(made):
     text = (out / "notebooks" / "first.ipynb").read_text()
     assert "staging" not in text and "papermill" not in text and "execution" not in [
         *node.metadata, *(key for cell in node.cells for key in cell.metadata)
-    ]  # fmt: skip
+    ]
     injected = next(c for c in node.cells if "injected-parameters" in c.metadata.get("tags", []))
     assert "out = None" in injected.source and "seed = 7" in injected.source
     assert [cell["id"] for cell in node.cells] == [f"first-{i:03d}" for i in range(4)]
@@ -426,7 +425,7 @@ def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):
         "notebooks/audit.ipynb", "results.csv", "rows/audit.csv", "tables/consistency.csv",
         "tables/consistency.docx", "tables/published_vs_recomputed.csv",
         "tables/published_vs_recomputed.docx",
-    ]  # fmt: skip
+    ]
     assert "the trial file has no data" in (out / "index.html").read_text()
     run.run(tmp_path / "audit.yaml", out, echo=again.append)
     assert again == lines
@@ -458,10 +457,8 @@ def test_progress_is_plain_lines_outside_a_terminal():
 
 
 def _command(*arguments, cwd=ROOT):
-    return subprocess.run(
-        [sys.executable, "-m", "mair", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return subprocess.run([sys.executable, "-m", "mair", *map(str, arguments)],
+                          cwd=cwd, capture_output=True, text=True, check=False)
 
 
 def test_bad_input_is_lines_on_stderr_and_status_2(tmp_path):
@@ -479,7 +476,7 @@ def test_a_missing_trial_file_is_one_line(tmp_path):
     done = _command("run", "nowhere.yaml")
     assert (done.returncode, done.stderr) == (
         2, "nowhere.yaml: no such file; expected a trial file (.yaml)\n"
-    )  # fmt: skip
+    )
 
 
 def test_bad_published_numbers_are_lines_on_stderr(tmp_path):
@@ -513,7 +510,7 @@ def test_a_check_says_what_would_be_analysed_and_runs_nothing(tmp_path):
     assert time.monotonic() - started < 10  # two seconds where the machine is not busy
     assert (done.returncode, done.stderr) == (0, "")
     assert {"arm: A, A, n = 6", "outcomes: pain, primary", "  after: A 6 of 6, B 6 of 6",
-            "covariates: none"} <= set(done.stdout.splitlines())  # fmt: skip
+            "covariates: none"} <= set(done.stdout.splitlines())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["notebooks", "people.csv", "tiny.yaml"]
     _edit(trial, "responders:", "respondents:")
     done = _command("check", trial)

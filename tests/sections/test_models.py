@@ -73,12 +73,10 @@ def test_marginal_means_are_emmeans(value):
 
 def invented(tmp_path, frame, **keys):
     frame.to_csv(tmp_path / "x.csv", index=False)
-    spec = {
-        "trial": "invented", "data": "x.csv", "participant": "id",
-        "arm": {"column": "arm", "control": "c", "treatment": "t"},
-        "visits": ["v0", "v1", "v2"],
-        "outcomes": {"Y": {"columns": ["y0", "y1", "y2"]}}, **keys,
-    }  # fmt: skip
+    spec = {"trial": "invented", "data": "x.csv", "participant": "id",
+            "arm": {"column": "arm", "control": "c", "treatment": "t"},
+            "visits": ["v0", "v1", "v2"],
+            "outcomes": {"Y": {"columns": ["y0", "y1", "y2"]}}, **keys}
     (tmp_path / "x.yaml").write_text(json.dumps(spec))
     return load(tmp_path / "x.yaml")
 
@@ -214,7 +212,7 @@ def test_every_choice_runs_and_names_itself(tmp_path, covariance, inference, est
     frame = people()
     frame.loc[[1, 4, 8], "y2"] = np.nan
     trial = invented(tmp_path, frame, covariates=["age"], analysis={
-        "covariance": covariance, "inference": inference, "estimator": estimator})  # fmt: skip
+        "covariance": covariance, "inference": inference, "estimator": estimator})
     rows = outcomes.rows(trial)
     value = Lookup(rows)
     prefix = "" if estimator == "difference" else f"{estimator}:"

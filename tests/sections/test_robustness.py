@@ -42,7 +42,7 @@ def test_every_choice_is_there_once(rows):
                 assert f"{prefix}{covariance}/{inference}" in methods
     assert {"ancova:random-intercept/z", "random-intercept/z/ml", robustness.REFERENCE,
             "random-intercept/kenward-roger/mi-j2r", "tipping-point",
-            "d_ppc2/bca"} <= methods  # fmt: skip
+            "d_ppc2/bca"} <= methods
 
 
 def test_the_same_seed_gives_the_same_rows(rows):
@@ -81,7 +81,7 @@ def test_delta_zero_is_missing_at_random(trial):
 
 def test_jump_to_reference_pulls_towards_the_control_arm(trial):
     found = {rule: estimates.analyse(trial, "FIQ", missing=rule).contrasts["post"].b
-             for rule in missing.RULES}  # fmt: skip
+             for rule in missing.RULES}
     assert abs(found["mi-j2r"]) < abs(found["mi-mar"])
 
 

@@ -64,7 +64,7 @@ def renamed(spec: dict, frame: pd.DataFrame):
             "baseline": [names.get(e, e) if isinstance(e, str) else
                          ({**e, "column": "pills", "name": "pills"}
                           if e["name"] == "n_medications" else e) for e in spec["baseline"]],
-            "flow": {**spec["flow"], "other_arms": {"gamma": 23}}}  # fmt: skip
+            "flow": {**spec["flow"], "other_arms": {"gamma": 23}}}
     frame = frame.rename(columns={"arm": "grp", "n_medications": "pills"})
     frame["grp"] = frame["grp"].map({"RT": "alpha", "MAIR": "beta"})
     return spec, frame, names
@@ -97,7 +97,7 @@ def test_confidence_changes_limits_and_nothing_else(mair, rows):
     moved = rows["value"].fillna(-1).to_numpy() != other["value"].fillna(-1).to_numpy()
     changed = set(rows.loc[moved, "statistic"])
     assert changed == {"ci_low", "ci_high", "gmr_low", "gmr_high", "nnt_ci_low", "nnt_ci_high",
-                       "rr_low", "rr_high"}  # fmt: skip
+                       "rr_low", "rr_high"}
     fixed = ~rows["statistic"].isin(changed)
     assert not moved[fixed].any()
 

@@ -84,7 +84,7 @@ def test_published_limits(row):
 @pytest.mark.parametrize(("name", "rows", "rd", "rr"), [
     ("risk", 1200, 1e-11, 1e-10),
     ("risk_ratesci", 600, 1e-7, 1e-5),
-])  # fmt: skip
+])
 def test_r_oracles(name, rows, rd, rr):
     oracle = pd.read_csv(ORACLES / f"{name}.csv")
     assert len(oracle) == rows
@@ -161,11 +161,9 @@ def test_ratio_limits_are_ordered_and_reciprocal(interval):
 
 @pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95, 0.999])
 def test_every_small_table_has_limits(confidence):
-    tables = [
-        (x1, n1, x2, n2)
-        for n1 in (1, 2, 5) for n2 in (1, 3)
-        for x1 in range(n1 + 1) for x2 in range(n2 + 1)
-    ]  # fmt: skip
+    tables = [(x1, n1, x2, n2)
+              for n1 in (1, 2, 5) for n2 in (1, 3)
+              for x1 in range(n1 + 1) for x2 in range(n2 + 1)]
     x1, n1, x2, n2 = np.array(tables).T
     for interval in INTERVALS:
         low, high = difference_limits(x1, n1, x2, n2, interval, confidence)
@@ -291,14 +289,10 @@ def test_improvement():
 
 def test_rules_for_missing():
     got = {(r, a): counts(5, 3, 20, r, a) for r in RULES for a in ("treatment", "control")}
-    assert got == {("completers", "treatment"): (5, 17),
-                   ("completers", "control"): (5, 17),
-                   ("nonresponder", "treatment"): (5, 20),
-                   ("nonresponder", "control"): (5, 20),
-                   ("worst-case", "treatment"): (5, 20),
-                   ("worst-case", "control"): (8, 20),
-                   ("best-case", "treatment"): (8, 20),
-                   ("best-case", "control"): (5, 20)}
+    assert got == {("completers", "treatment"): (5, 17), ("completers", "control"): (5, 17),
+                   ("nonresponder", "treatment"): (5, 20), ("nonresponder", "control"): (5, 20),
+                   ("worst-case", "treatment"): (5, 20), ("worst-case", "control"): (8, 20),
+                   ("best-case", "treatment"): (8, 20), ("best-case", "control"): (5, 20)}
     for wrong in ((18, 3, 20), (-1, 3, 20), (5, -1, 20)):
         with pytest.raises(ValueError, match="of 20 participants"):
             counts(*wrong, "completers", "control")

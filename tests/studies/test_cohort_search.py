@@ -28,7 +28,7 @@ SPEC = {
     "arms": ["old", "new"], "visits": VISITS, "source": "table 1", "described": "SCORE",
     "covariate": "drugs",
     "outcomes": {"SCORE": {"column": "score", "step": 1, "worse": 1, "r": 0.6, "band": [0, 0.95]}},
-}  # fmt: skip
+}
 PATTERNS = {"old": [3] * 11 + [2] + [1] * 2, "new": [3] * 11 + [1] * 2}
 
 
@@ -52,11 +52,11 @@ def model(frame):
     who, when = np.nonzero(~np.isnan(y))
     new = (frame["arm"] == "new").to_numpy(float)[who]
     X = np.column_stack([np.ones(len(who)), new, when == 1, when == 2, new * (when == 1),
-                         new * (when == 2), frame["drugs"].to_numpy(float)[who]])  # fmt: skip
+                         new * (when == 2), frame["drugs"].to_numpy(float)[who]])
     fit = mixed.random_intercept(y[who, when], X.astype(float), who)
     found = smallsample.contrast(fit, np.eye(7)[4:])
     return {k: [getattr(found, k)[i] for k in ("estimate", "se", "t", "p")]
-            for i, k in enumerate(("post", "followup", "drugs"))}  # fmt: skip
+            for i, k in enumerate(("post", "followup", "drugs"))}
 
 
 def printed(frame):
@@ -86,7 +86,7 @@ def printed(frame):
     for visit, (b, se, z, p) in model(frame).items():
         values = {"b": f"{b:.2f}", "ci_low": f"{b - targets.Z * se:.2f}",
                   "ci_high": f"{b + targets.Z * se:.2f}", "z": f"{z:.2f}",
-                  "p": "<0.001" if p < 0.001 else f"{p:.3f}"}  # fmt: skip
+                  "p": "<0.001" if p < 0.001 else f"{p:.3f}"}
         if visit == "drugs":
             add("outcomes", "SCORE: drugs", "overall", "", targets.METHOD, "p", "<0.05")
             continue
@@ -142,7 +142,7 @@ def sums(frame):
             m, total = part["drugs"].to_numpy(float), y.sum(axis=1)
             groups.append(likelihood.Group(
                 tuple(range(n)), len(y), tuple(y.sum(axis=0)), (y**2).sum(), (total**2).sum(),
-                m.sum(), (m**2).sum(), (m * total).sum()))  # fmt: skip
+                m.sum(), (m**2).sum(), (m * total).sum()))
         arms.append(groups)
     return arms
 
@@ -165,7 +165,7 @@ def test_the_likelihood_is_the_mixed_models(invented):
 def test_samples_have_exactly_the_sums():
     rng = np.random.default_rng(3)
     for n, total, squares, low, high in ((15, 173, 2509, 0, 21), (19, 498, 13458, 10, 70),
-                                         (15, 91675, 617_440_925, 0, 10_000)):  # fmt: skip
+                                         (15, 91675, 617_440_925, 0, 10_000)):
         x = integers.sample(rng, n, total, squares, low, high)
         assert (len(x), sum(x), sum(v * v for v in x)) == (n, total, squares)
         assert low <= min(x) and max(x) <= high

@@ -41,7 +41,7 @@ def _parts(trial, ask) -> set[tuple]:
     (lambda t: t.n("RT"), {("value", "arm")}),
     (lambda t: t.series("lost"), {("value", "_columns", "lost")}),
     (lambda t: t.has_data, {("value", "data_path")}),
-])  # fmt: skip
+])
 def test_what_is_asked_is_noted(trial, ask, expected):
     assert _parts(trial, ask) == expected
 
@@ -54,7 +54,7 @@ def test_a_part_changes_with_what_it_holds_and_with_nothing_else(tmp_path, trial
     label, unit = ("value", "outcomes", "FIQ", "label"), ("value", "outcomes", "FIQ", "unit")
     names = ("names", "outcomes")
     sessions, scores, seen = (("value", "_columns", "sessions"), ("value", "_scores", "FIQ"),
-                              ("value", "_seen", "FIQ"))  # fmt: skip
+                              ("value", "_seen", "FIQ"))
     parts = [label, unit, names, sessions, scores, seen]
     path = tmp_path / "again" / "trial.yaml"
     path.parent.mkdir()
