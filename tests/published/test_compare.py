@@ -25,8 +25,7 @@ from mair.results import KEYS
         (26.3158, "26.2", "not reproduced", ""),
         (0.934, "0.95", "not reproduced", ""),
         (15, "16", "not reproduced", ""),
-        (float("nan"), "0.27", "not checkable", "not estimable"),
-    ],
+        (float("nan"), "0.27", "not checkable", "not estimable")],
 )
 def test_verdicts(value, printed, verdict, why):
     found = compare.judge(value, printed, "n" if printed == "16" else "x")
@@ -54,11 +53,9 @@ def test_another_method_that_prints_so_is_named():
                   ("baseline", "sex", "difference", "", "pearson", "p", "0.5", "table 2", ""),
                   ("", "age", "overall", "", "declared", "sd", "3", "section 1", "")),
         results(("baseline", "age", "difference", "", "student", "p", 0.91),
-                ("baseline", "age", "difference", "", "welch", "p", 0.861)),
-    )
+                ("baseline", "age", "difference", "", "welch", "p", 0.861)))
     assert list(found["verdict"]) == ["not reproduced", "not checkable", "not checkable"]
     assert found["why"][0] == "prints so under welch"
     assert compare.counts(found) == (0, 1, 3)
     assert compare.summary_line(found) == (
-        "0 of 1 checkable published numbers reproduced (3 printed)"
-    )
+        "0 of 1 checkable published numbers reproduced (3 printed)")

@@ -81,8 +81,7 @@ def report(request) -> Opened:
 def test_the_watch_sees_what_it_should(browser, tmp_path):
     (tmp_path / "index.html").write_text(
         "<img src='http://127.0.0.1:9/a.png'><link rel=stylesheet href='b.css'>"
-        "<script>console.warn('careful'); throw Error('broken')</script>"
-    )
+        "<script>console.warn('careful'); throw Error('broken')</script>")
     opened = _open(browser, tmp_path)
     assert {url.rsplit("/", 1)[-1] for url in opened.asked} == {"index.html", "a.png", "b.css"}
     assert {"careful", "broken"} <= set(opened.said)
@@ -206,7 +205,6 @@ def test_without_chromium_a_test_skips_or_fails_where_it_must_not(tmp_path, requ
     made = subprocess.run(
         [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider"], cwd=tmp_path,
         env={**os.environ, "PATH": str(tmp_path), "MAIR_REQUIRE_BROWSER": required},
-        capture_output=True, text=True, check=False,
-    )
+        capture_output=True, text=True, check=False)
     assert said in made.stdout
     assert made.returncode == status

@@ -73,8 +73,7 @@ def flow(arms=ARMS, visits=("post", "followup"), reason="work schedule", enrolme
 
 LONG_REASON = (
     "did not meet the criteria at the screening interview, mostly because the score was too "
-    "low; Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
-)
+    "low; Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft")
 
 
 def diagram(arms=ARMS, visits=("post", "followup"), **kwargs):
@@ -85,8 +84,7 @@ def responders():
     grid = np.arange(-20.0, 101.0)
     curve = pd.concat(
         pd.DataFrame({"arm": arm, "threshold": grid, "percent": 50 - 0.4 * grid + 5 * i})
-        for i, arm in enumerate(ARMS)
-    )
+        for i, arm in enumerate(ARMS))
     band = pd.DataFrame({"threshold": grid, "arr": 5.0, "low": -10.0, "high": 20.0})
     return curves.responder_curve(curve, difference=band, thresholds=(20, 50), arms=ARMS)
 
@@ -308,8 +306,7 @@ def test_flow_says_the_counts_box_by_box():
         "Allocated (n = 22)",
         "post Retained (n = 16) Lost (n = 2) work schedule (n = 2) post Retained (n = 19)",
         "followup Retained (n = 16) Lost (n = 0) followup Retained (n = 19) Lost (n = 0)",
-        "Analysed (n = 18) Analysed (n = 21) Not analysed (n = 1) no covariate (n = 1)",
-    ):
+        "Analysed (n = 18) Analysed (n = 21) Not analysed (n = 1) no covariate (n = 1)"):
         assert part in text, part
     few = words(diagram(visits=(), enrolment=False))
     assert "Randomised (n = 41)" in few and not any("Assessed" in text for text in few)

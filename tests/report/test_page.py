@@ -19,8 +19,7 @@ from mair.report import cells, comparison, page, show
 
 PIXEL = base64.b64encode(b"not really a png").decode()
 SVG = base64.b64encode(
-    b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>'
-).decode()
+    b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>').decode()
 
 
 def _html(text: str):
@@ -48,9 +47,7 @@ def _notebook():
             new_output("stream", name="stdout", text="a <b> c"),
             new_output("stream", name="stderr", text="careful"),
             new_output("display_data", data={"text/markdown": "**bold** claim"}),
-            new_output("execute_result", data={"text/plain": "<obj>"}),
-        ]),
-    ])
+            new_output("execute_result", data={"text/plain": "<obj>"})])])
 
 
 COMPARED = pd.DataFrame(
@@ -62,15 +59,13 @@ COMPARED = pd.DataFrame(
      ("baseline", "sex", "difference", "", "pearson", "p", "0.27", float("nan"),
       "not checkable", "not estimable", "table 2")],
     columns=["analysis", "variable", "arm", "time", "method", "statistic", "printed", "computed",
-             "verdict", "why", "source"],
-)
+             "verdict", "why", "source"])
 COUNTED = {"reproduced": 1, "checkable": 3, "printed": 4}
 MANIFEST = {
     "inputs": {"params/x.yaml": "ab" * 32},
     "parameters": {"analysis": {"seed": 7, "fdr_families": {"outcomes": "o", "biomarkers": None}}},
     "python": "3.11.0",
-    "packages": {"numpy": "2.0.0"},
-}
+    "packages": {"numpy": "2.0.0"}}
 
 
 def _trial(**changes):
@@ -79,8 +74,7 @@ def _trial(**changes):
             "registration": "NCT1", "not_reported": ["harms", "costs"], "interventions": [{"a": 1}],
         },
         "synthetic": True, "has_data": True, "treatment": "B", "control": "A",
-        "labels": {"A": "Tea", "B": "B"}, "notices": [], "n": lambda arm: {"A": 19, "B": 22}[arm],
-    }
+        "labels": {"A": "Tea", "B": "B"}, "notices": [], "n": lambda arm: {"A": 19, "B": 22}[arm]}
     return SimpleNamespace(**{**said, **changes})
 
 
@@ -266,8 +260,7 @@ def test_estimands_as_table_name_both_arms():
         "arm": "difference", "time": ["post", "post", ""], "method": "m", "population": "all",
         "strategy": "stopping: treatment policy", "summary": "difference",
         "n_randomised_A": 19, "n_with_data_A": 16, "rows_A": 30,
-        "n_randomised_B": 22, "n_with_data_B": 19, "rows_B": 40,
-    })
+        "n_randomised_B": 22, "n_with_data_B": 19, "rows_B": 40})
     table = comparison.estimands(frame, ("A", "B"))
     assert table.display["Variable"].tolist() == ["a, post", "b", "a, post"]
     assert table.display["B, with data of randomised"].tolist() == ["19 of 22"] * 3

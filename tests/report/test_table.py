@@ -24,19 +24,16 @@ def baseline(**changes):
         {"Variable": ["Age, years", "Sex, female", "\u2003primary", "\u2003other & more"],
          "RT::mean (SD)": ["52.21 (7.10)", "19 (100.0%)", "–", "3 (15.8%)"],
          "RT::p": ["0.012", "<0.001", None, "not estimable"],
-         "MAIR::mean (SD)": ["52.68 (7.20)", "22 (100.0%)", "1 (4.5%)", "3 (13.6%)"]}
-    )
+         "MAIR::mean (SD)": ["52.68 (7.20)", "22 (100.0%)", "1 (4.5%)", "3 (13.6%)"]})
     data = pd.DataFrame(
         {"variable": ["age", "sex"], "mean": [52.2 / 3, float("nan")], "n": [19, 22],
-         "seen": [None, 0.1]}
-    )
+         "seen": [None, 0.1]})
     keywords = {
         "name": "baseline", "title": "Baseline & p < 0.05", "display": display, "data": data,
         "notes": ("Means (SD); *not* tested.", "A second note."),
         "groups": pd.Series(["", "", "Education", "Education"]),
         "spanners": {"RT (n = 19)": ("RT::mean (SD)", "RT::p"),
-                     "MAIR (n = 22)": ("MAIR::mean (SD)",)},
-    }
+                     "MAIR (n = 22)": ("MAIR::mean (SD)",)}}
     return Table(**{**keywords, **changes})
 
 
@@ -93,8 +90,7 @@ def test_docx_bytes_do_not_follow_the_clock():
     time.sleep(2.1)  # a zip's clock ticks every two seconds
     assert docx(baseline()) == first
     assert {i.date_time for i in zipfile.ZipFile(io.BytesIO(first)).infolist()} == {
-        (1980, 1, 1, 0, 0, 0)
-    }
+        (1980, 1, 1, 0, 0, 0)}
 
 
 def test_html_is_equal_each_time_marked_and_escaped():
@@ -137,8 +133,7 @@ def test_show_writes_both_files_or_nothing_and_marks_what_is_synthetic(tmp_path,
     assert list(tmp_path.iterdir()) == []
     show(baseline())
     assert sorted(p.name for p in (tmp_path / "tables").iterdir()) == [
-        "baseline.csv", "baseline.docx"
-    ]
+        "baseline.csv", "baseline.docx"]
     assert "SYNTHETIC" in capsys.readouterr().out
 
 
@@ -155,8 +150,7 @@ COLUMNS = [
     Column("B; q", ("b", "q"), lambda b, q: f"{b} {q}", data="model",
            keys=lambda line: {"arm": "difference",
                               "method": f"random-intercept/{line.keys['rule']}"}),
-    Column("none", ("p",), str, lambda line: None),
-]
+    Column("none", ("p",), str, lambda line: None)]
 
 
 def test_a_pivot_looks_statistics_up_and_leaves_blank_what_has_no_row():
@@ -169,8 +163,7 @@ def test_a_pivot_looks_statistics_up_and_leaves_blank_what_has_no_row():
     assert csv(table).decode().splitlines() == [
         "variable,time,rule,RT_mean,RT_sd,MAIR_mean,MAIR_sd,model_b,model_q",
         "FIQ,baseline,z,,,,,,",
-        f"FIQ,post,z,61,,{1 / 3!r},,-26.4,",
-    ]
+        f"FIQ,post,z,61,,{1 / 3!r},,-26.4,"]
 
 
 def test_a_pivot_names_its_data_and_refuses_one_name_for_two_numbers():
@@ -185,8 +178,7 @@ def test_a_pivot_names_its_data_and_refuses_one_name_for_two_numbers():
     with pytest.raises(ValueError, match="x_mean of the data would be both"):
         pivot(ROWS.frame(), [Line("post", keys)], doubled, name="x", title="X")
     assert pivot(ROWS.frame(), [], [plain], name="x", title="X", head="Visit").headers == [
-        "Visit", "B"
-    ]
+        "Visit", "B"]
 
 
 @pytest.mark.parametrize(("changes", "message"), [

@@ -156,8 +156,7 @@ NOT_RESULTS = re.compile(
     r"\]\([^)]*\)"  # where a link leads
     r"|\b(?:sections?|tables?|figures?|chapters?|items?|methods?|appendix)\s+\d+(?:\.\d+)*"
     r"|(?<![\d.])(?:19|20)\d\d(?![\d.]\d|\d)",
-    re.IGNORECASE,
-)
+    re.IGNORECASE)
 
 
 def typed_results(prose: str, values: list[Decimal]) -> list[str]:

@@ -42,8 +42,7 @@ sample_size: {sd: 2, difference: 2}
 analysis: {seed: 7}
 """
 DATA = "id,arm,pain0,pain1\n" + "".join(
-    f"p{i},{'AB'[i % 2]},{4 + i % 5},{1 + (i * 3) % 7}\n" for i in range(12)
-)
+    f"p{i},{'AB'[i % 2]},{4 + i % 5},{1 + (i * 3) % 7}\n" for i in range(12))
 NOTEBOOK = """\
 # %% [markdown]
 # # The {name} notebook
@@ -143,15 +142,13 @@ def test_a_run_is_whole(made):
     assert files(out) == [
         "index.html", "manifest.json", "notebooks/first.ipynb", "notebooks/second.ipynb",
         "results.csv", "rows/first.csv", "rows/second.csv", "tables/first.csv",
-        "tables/second.csv",
-    ]
+        "tables/second.csv"]
     assert lines[-1].endswith("index.html")
     assert sorted(p.name for p in out.parent.iterdir()) == ["tiny"]
     assert (out / "results.csv").read_text().splitlines() == [
         "analysis,variable,arm,time,method,statistic,value",
         "first,pain,A,,,n,6", "first,pain,A,,,seed,7",
-        "second,pain,A,,,n,6", "second,pain,A,,,draws,10000",
-    ]
+        "second,pain,A,,,n,6", "second,pain,A,,,draws,10000"]
     assert out.stat().st_mode & 0o777 == 0o777 & ~_umask()
 
 
@@ -185,8 +182,7 @@ def test_executed_notebooks_name_neither_staging_nor_time(made):
     node = nbformat.read(out / "notebooks" / "first.ipynb", as_version=4)
     text = (out / "notebooks" / "first.ipynb").read_text()
     assert "staging" not in text and "papermill" not in text and "execution" not in [
-        *node.metadata, *(key for cell in node.cells for key in cell.metadata)
-    ]
+        *node.metadata, *(key for cell in node.cells for key in cell.metadata)]
     injected = next(c for c in node.cells if "injected-parameters" in c.metadata.get("tags", []))
     assert "out = None" in injected.source and "seed = 7" in injected.source
     assert [cell["id"] for cell in node.cells] == [f"first-{i:03d}" for i in range(4)]
@@ -211,8 +207,7 @@ def test_a_second_run_elsewhere_is_equal_to_the_byte(made, tmp_path, capsys):
     _run(made[0], tmp_path / "other")
     first = made[0] / "build" / "tiny"
     assert {n: sha256(tmp_path / "other" / n) for n in files(first)} == {
-        n: sha256(first / n) for n in files(first)
-    }
+        n: sha256(first / n) for n in files(first)}
 
 
 @pytest.mark.parametrize(
@@ -424,8 +419,7 @@ def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):
         "figures/audit_map.png", "figures/audit_map.svg", "index.html", "manifest.json",
         "notebooks/audit.ipynb", "results.csv", "rows/audit.csv", "tables/consistency.csv",
         "tables/consistency.docx", "tables/published_vs_recomputed.csv",
-        "tables/published_vs_recomputed.docx",
-    ]
+        "tables/published_vs_recomputed.docx"]
     assert "the trial file has no data" in (out / "index.html").read_text()
     run.run(tmp_path / "audit.yaml", out, echo=again.append)
     assert again == lines
@@ -475,8 +469,7 @@ def test_bad_input_is_lines_on_stderr_and_status_2(tmp_path):
 def test_a_missing_trial_file_is_one_line(tmp_path):
     done = _command("run", "nowhere.yaml")
     assert (done.returncode, done.stderr) == (
-        2, "nowhere.yaml: no such file; expected a trial file (.yaml)\n"
-    )
+        2, "nowhere.yaml: no such file; expected a trial file (.yaml)\n")
 
 
 def test_bad_published_numbers_are_lines_on_stderr(tmp_path):

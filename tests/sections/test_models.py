@@ -41,8 +41,7 @@ def test_contrasts_are_lme4s(blues, value):
         assert value(*key, statistic="n_rows") == ORACLE["n_rows"]
         assert value(*key, statistic="n") == ORACLE["n"]
     assert f"{value('outcomes', 'BDI', 'difference', '2 months', METHOD, statistic='b'):.5f}" == (
-        "-3.30635"
-    )
+        "-3.30635")
 
 
 def test_covariates_are_lme4s(value):

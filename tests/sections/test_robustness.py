@@ -102,8 +102,7 @@ def test_a_trial_with_one_visit_after_baseline(tmp_path):
     path.write_text(
         "data: x.csv\nparticipant: id\narm: {column: arm, control: RT, treatment: MAIR}\n"
         "visits: [baseline, post]\noutcomes:\n  FIQ: {columns: [fiq_baseline, fiq_post], "
-        "range: [0, 100]}\nanalysis: {draws: 500}\n"
-    )
+        "range: [0, 100]}\nanalysis: {draws: 500}\n")
     rows = robustness.rows(load(path))
     assert set(rows["time"]) == {"post"}
     value = Lookup(rows)

@@ -56,8 +56,7 @@ def test_smd_of_levels_is_a_distance(a, b):
     ours = effects.smd_levels(a, b)
     assert ours.estimate == pytest.approx(effects.smd_levels(b, a).estimate, abs=1e-7)
     assert ours.estimate == pytest.approx(
-        effects.smd_levels([*a[::-1], 0], [*b[::-1], 0]).estimate, abs=1e-7
-    )
+        effects.smd_levels([*a[::-1], 0], [*b[::-1], 0]).estimate, abs=1e-7)
     two = effects.smd_levels(a[:2], b[:2])
     plain = effects.smd_binary((a[0], a[0] + a[1]), (b[0], b[0] + b[1]))
     assert two.estimate == pytest.approx(abs(plain.estimate), abs=1e-12)
@@ -170,8 +169,7 @@ def test_morris_variance_agrees_with_simulation(row):
     ours = effects.d_ppc2_of((n1, 0, 1, row["delta"] / factor), (n2, 0, 1, 0), rho=row["rho"])
     assert ours.estimate == pytest.approx(row["delta"], abs=1e-12)
     assert row["mean"] == pytest.approx(
-        row["delta"], abs=4 * math.sqrt(row["variance"] / row["draws"])
-    )
+        row["delta"], abs=4 * math.sqrt(row["variance"] / row["draws"]))
     assert ours.variance == pytest.approx(row["variance"], abs=3 * row["variance_se"])
     assert 0.945 < row["coverage"] < 0.955
 

@@ -10,8 +10,7 @@ import pytest
 from mair.stats.normality import lilliefors, shapiro_wilk
 
 CASES = json.loads((Path(__file__).parents[1] / "oracles" / "normality.json").read_text("utf-8"))[
-    "cases"
-]
+    "cases"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=range(len(CASES)))

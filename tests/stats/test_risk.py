@@ -37,8 +37,7 @@ def difference(x1, n1, x2, n2, interval):
 def test_the_papers_numbers_to_every_printed_digit():
     for table, percent, nnt, shown, limits in (
         ((16, 19, 3, 16), ("65.5", "40.3", "90.7"), "1.53", "2", "1.1 to 2.5"),
-        ((7, 19, 0, 16), ("36.8", "15.2", "58.5"), "2.71", "3", "1.7 to 6.6"),
-    ):
+        ((7, 19, 0, 16), ("36.8", "15.2", "58.5"), "2.71", "3", "1.7 to 6.6")):
         d = difference(*table, "wald")
         assert tuple(f"{100 * v:.1f}" for v in (d.estimate, d.low, d.high)) == percent
         assert f"{d.nnt:.2f}" == nnt

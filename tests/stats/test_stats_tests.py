@@ -289,8 +289,7 @@ def test_quantiles_agree_with_r_type_6(case):
 def test_quantiles_by_hand_and_at_the_edges():
     # Four values: positions 1.25, 2.5 and 3.75.
     assert tests.weighted_quantiles([8, 6, np.nan, 7, 7], (0.25, 0.5, 0.75)).tolist() == [
-        6.25, 7.0, 7.75
-    ]
+        6.25, 7.0, 7.75]
     assert np.isnan(tests.weighted_quantiles([], (0.25, 0.5))).all()
     # 100 x 0.29 falls short of 29 by a bit: the 29th value, not one beside it.
     assert tests.weighted_quantiles(np.arange(99.0) ** 3, [0.29])[0] == pytest.approx(28.0**3)
@@ -326,6 +325,5 @@ def test_benjamini_hochberg_refuses_what_is_no_p():
 def test_modules_do_not_load_scipy_stats_before_they_use_it():
     code = (
         "import sys, mair.stats.tests, mair.stats.effects, mair.stats.power, mair.stats.normality;"
-        "import mair.stats.risk; sys.exit('scipy.stats' in sys.modules)"
-    )
+        "import mair.stats.risk; sys.exit('scipy.stats' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -211,8 +211,7 @@ def test_values_stay_inside_their_scales(people):
     for name, stem in SCORES.items():
         low, high = (
             look("outcomes", name, "overall", "", "declared", statistic=s, source="table 2").value
-            for s in ("range_low", "range_high")
-        )
+            for s in ("range_low", "range_high"))
         scores = people[[f"{stem}_{visit}" for visit in VISITS]].stack().dropna()
         assert scores.between(low, high).all(), name
     for stem in BLOOD.values():

@@ -27,8 +27,7 @@ VISITS = ["baseline", "post", "followup"]
 SPEC = {
     "arms": ["old", "new"], "visits": VISITS, "source": "table 1", "described": "SCORE",
     "covariate": "drugs",
-    "outcomes": {"SCORE": {"column": "score", "step": 1, "worse": 1, "r": 0.6, "band": [0, 0.95]}},
-}
+    "outcomes": {"SCORE": {"column": "score", "step": 1, "worse": 1, "r": 0.6, "band": [0, 0.95]}}}
 PATTERNS = {"old": [3] * 11 + [2] + [1] * 2, "new": [3] * 11 + [1] * 2}
 
 

@@ -139,8 +139,7 @@ def test_none_and_na_survive_as_answers_and_are_told(tmp_path):
     assert trial.baseline[0].values.isna().sum() == 3
     assert trial.notices == [
         f"{tmp_path}/x.csv: column education: 'NA' is read as an answer (1 participants); "
-        "leave a cell empty where the answer is missing"
-    ]
+        "leave a cell empty where the answer is missing"]
 
 
 def test_kinds_are_inferred_as_the_contract_says(tmp_path):
@@ -153,8 +152,7 @@ def test_kinds_are_inferred_as_the_contract_says(tmp_path):
         ("categorical", None, ("female",)),
         ("binary", "yes", ("no", "yes")),
         ("continuous", None, ()),
-        ("categorical", None, ("8", "9", "10")),
-    ]
+        ("categorical", None, ("8", "9", "10"))]
     assert [f.kind for f in trial.covariates] == ["continuous", "categorical", "binary"]
 
 
@@ -194,15 +192,13 @@ def read_text(tmp_path, text):
 def test_scalars_of_a_trial_file_are_text(tmp_path):
     text = (
         "a: [yes, no, on, off, true, 2020-01-31, 12:30, 007, 1_000, 1e-3, 7.0, '7.0', 'null', ~]\n"
-        "no: 1\n2: b\n3: null\n4:\n"
-    )
+        "no: 1\n2: b\n3: null\n4:\n")
     content, problems = read_text(tmp_path, text)
     assert problems == []
     assert content == {
         "a": [*("yes", "no", "on", "off", "true", "2020-01-31", "12:30", "007", "1_000", "1e-3"),
               *("7", "7.0", "null", None)],
-        **{"no": "1", "2": "b", "3": None, "4": None},
-    }
+        **{"no": "1", "2": "b", "3": None, "4": None}}
 
 
 @pytest.mark.parametrize(("text", "line"), [
@@ -339,8 +335,7 @@ class EditorYaml(yaml.SafeLoader):
 
     yaml_implicit_resolvers = {  # noqa: RUF012
         letter: [(tag, form) for tag, form in forms if not tag.endswith(("bool", "timestamp"))]
-        for letter, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+        for letter, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()}
 
 
 EditorYaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), "tf")

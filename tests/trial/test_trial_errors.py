@@ -58,14 +58,12 @@ def test_columns_in_a_long_file_and_a_long_file_read_as_wide():
         "trial.yaml: outcomes.FIQ.columns: ['fiq_0', 'fiq_1', 'fiq_2'], expected column: in a "
         "long file (visit: visit)",
         "trial.yaml: biomarkers.CRP.columns: ['crp_0', 'crp_1', null], expected column: in a "
-        "long file (visit: visit)",
-    ]
+        "long file (visit: visit)"]
     wide = [line for line in problems(SPEC, long_table()) if "column id" in line]
     assert wide == [
         "trial.csv: column id, 12 cells: stands in row 2 too at participant 7 (row 3), stands in "
         "row 5 too at participant 8 (row 6), stands in row 8 too at participant 9 (row 9), …, "
-        "expected one row a participant (a long file has visit: <column>)"
-    ]
+        "expected one row a participant (a long file has visit: <column>)"]
 
 
 def test_a_column_of_words_is_one_line():
@@ -75,8 +73,7 @@ def test_a_column_of_words_is_one_line():
         put(cells, i, "fiq_0", ["good", "poor", "60", "?"][i % 4])
     assert problems(merged(SPEC, {"flow": None}), cells) == [
         "trial.csv: column fiq_0, 30 cells: '?' at participant 1 (row 3), 'good' at participant "
-        "2 (row 4), 'poor' at participant 3 (row 5), expected a number from 0 to 100"
-    ]
+        "2 (row 4), 'poor' at participant 3 (row 5), expected a number from 0 to 100"]
 
 
 # --- files that cannot be read -----------------------------------------------------------
@@ -88,8 +85,7 @@ def test_missing_and_unreadable_trial_files(tmp_path):
         ("empty.yaml", b"", "the file is empty, expected keys of a trial file such as arm:"),
         ("list.yaml", b"- a", "['a'] stands there, expected keys of a trial file such as arm:"),
         ("bytes.yaml", b"\xff\xfea", None),
-        ("broken.yaml", b"arm: {a: 1\nvisits: [1", None),
-    ):
+        ("broken.yaml", b"arm: {a: 1\nvisits: [1", None)):
         if content is not None:
             (tmp_path / name).write_bytes(content)
         (only,) = refused(name)
@@ -108,8 +104,7 @@ def test_duplicate_yaml_keys_are_named_with_their_lines():
     assert found[:2] == [
         f"trial.yaml: line {control + 1}: key control stands twice (first on line {control}), "
         "expected once",
-        f"trial.yaml: line {last}: key visits stands twice (first on line {first}), expected once",
-    ]
+        f"trial.yaml: line {last}: key visits stands twice (first on line {first}), expected once"]
 
 
 def test_extends_in_a_circle_and_to_nothing(tmp_path):
@@ -168,16 +163,14 @@ def test_rows_are_counted_as_the_file_shows_them(tmp_path):
     put(cells, 2, "edu", "two\nlines")
     put(cells, 3, "fiq_0", "x")
     assert problems(SPEC, cells) == [
-        "trial.csv: column fiq_0, participant 8 (row 4): 'x', expected a number from 0 to 100"
-    ]
+        "trial.csv: column fiq_0, participant 8 (row 4): 'x', expected a number from 0 to 100"]
     frame = pd.DataFrame(table()[1:], columns=table()[0])
     for column in frame.columns.drop(["arm", "sex", "edu", "home", "seen", "relapse", "lost"]):
         frame[column] = pd.to_numeric(frame[column])
     frame.loc[1, "fiq_0"] = 101
     pyreadstat.write_sav(frame, "trial.sav")
     assert problems(merged(SPEC, {"data": "trial.sav"}), table()) == [
-        "trial.sav: column fiq_0, participant 8 (row 2): 101, expected a number from 0 to 100"
-    ]
+        "trial.sav: column fiq_0, participant 8 (row 2): 101, expected a number from 0 to 100"]
 
 
 def test_problems_are_single_lines_and_survive_pickling():
@@ -189,8 +182,7 @@ def test_problems_are_single_lines_and_survive_pickling():
 SEED = 5
 GARBAGE = [
     *(None, "", "x", "<3", -1, 0, 1e308, float("nan"), True, [], [[]], {}, {"a": [1]}),
-    *("ID", "fiq_0", "FIQ", "age", ["age", None], "post", "no", "a\0b", "y" * 300, "{gt}", "null"),
-]
+    *("ID", "fiq_0", "FIQ", "age", ["age", None], "post", "no", "a\0b", "y" * 300, "{gt}", "null")]
 
 
 def places(content, above=()):
