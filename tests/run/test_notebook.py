@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from mair.run import notebook
 from mair.run import plan as run
@@ -10,7 +13,6 @@ from mair.trial.errors import ROOT
 from mair.trial.schema import Analysis
 
 DEFAULTS = Analysis().model_dump()
-CELL = '# %% tags=["parameters"]\ntrial = "x"\nout = None\n'
 
 
 def _problems(tmp_path, text: str) -> list[str]:
@@ -21,37 +23,12 @@ def _problems(tmp_path, text: str) -> list[str]:
     return [line.removeprefix(prefix) for line in source.problems]
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    (CELL + "seed = 2020\nconfidence: float = 0.95\n", []),
-    ("# %%\nx = 1\n", [
-        "0 cells tagged `parameters`; expected one"]),
-    (CELL + "\n" + CELL, ["2 cells tagged `parameters`; expected one"]),
-    ('# %% tags=["parameters"]\ntrial = "x"\n',
-     ["the parameters cell does not declare `out`"]),
-    (CELL + "seed = 2021\n", ["parameter `seed` is 2021; the schema's default is 2020"]),
-    (CELL + "draws = 10000.0\n",
-     ["parameter `draws` is 10000.0; the schema's default is 10000"]),
-    (CELL + "sead = 2020\n",
-     ["parameter `sead` is neither trial, out nor an `analysis` key"]),
-    (CELL + "seed = 2000 + 20\n", [
-        "`seed = 2000 + 20` is not a literal of text, number, true/false, None, list or dict"]),
-    (CELL + "draws = {1: 2}\n", [
-        "`draws = {1: 2}` is not a literal of text, number, true/false, None, list or dict"]),
-    (CELL + "a = b = 1\n",
-     ["the parameters cell holds `a = b = 1`; expected `name = literal`"]),
-    (CELL + "import os\n",
-     ["the parameters cell holds `import os`; expected `name = literal`"]),
-    (CELL + "seed = 2020\n\n# %%\nfor seed in range(3):\n    pass\n", [
-        "cell 2 assigns the parameter `seed` again; the injected value would be lost"]),
-    (CELL + "\n# %%\nwith open(trial) as out:\n    pass\n", [
-        "cell 2 assigns the parameter `out` again; the injected value would be lost"]),
-    (CELL + "\n# %%\nimport x as trial\n", [
-        "cell 2 assigns the parameter `trial` again; the injected value would be lost"]),
-    (CELL + "seed = 2020\n\n# %%\n%time y = [seed for seed in range(3)]\n", []),
-    (CELL + "\n# %%\nx = = 1\n", ["cell 2 is not Python: invalid syntax"]),
-])
-def test_a_parameters_cell_is_checked(tmp_path, text, expected):
-    assert _problems(tmp_path, text) == expected
+CASES = yaml.safe_load(Path(__file__).with_name("parameters.yaml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.get("says", "right") for case in CASES])
+def test_a_parameters_cell_is_checked(tmp_path, case):
+    assert _problems(tmp_path, case["text"]) == ([case["says"]] if "says" in case else [])
 
 
 @pytest.mark.parametrize("name", run.NOTEBOOKS)

@@ -100,6 +100,7 @@ class Said(dict):
         super().__init__(
             n=len(rows), total=len(whole), others=len(whole) - len(rows),
             fits=len(pick(whole, (), FITS)), names=names(rows), first=first(rows),
+            ends="; ".join(dict.fromkeys(rows["computation"].iloc[[0, -1]])),
             variables=names(rows, printed=False), convention=rows["convention"].iloc[0],
             conventions=" or ".join(dict.fromkeys(rows["convention"])),
             each="; ".join(f"{r.statistic} {r.printed}: {r.computation}"
@@ -163,13 +164,11 @@ def effect_sizes(rows, frame, published):
 def counts(rows, frame, published):
     """p that no test of the printed counts gives."""
     finer = int(rows["convention"].str.startswith("finer").sum())
-    if (pd.to_numeric(rows["printed"], errors="coerce") > 0.1).all():
-        return (f"{names(rows)}. No usual test of the printed counts gives them ({first(rows)}). "
-                f"Tests on finer classes, merged for print, would for {finer} of {len(rows)}: at "
-                "least one such split exists, which is possible rather than shown. None is near "
-                "0.05."), rows
-    return (f"{names(rows)}. The first declared test of the printed counts does not give them "
-            f"({first(rows)}); tests on finer classes might."), rows
+    far = (pd.to_numeric(rows["printed"], errors="coerce") > 0.1).all()
+    return (f"{names(rows)}. No usual test of the printed counts gives them ({first(rows)}). Tests "
+            f"on finer classes, merged for print, would for {finer} of {len(rows)}: at least one "
+            "such split exists, which is possible rather than shown."
+            + (" None is near 0.05." if far else "")), rows
 
 
 def nnt(rows, frame, published):
@@ -186,14 +185,6 @@ def nnt(rows, frame, published):
                                 for r in randomised.itertuples()))
     return (f"{'. '.join(s[0].upper() + s[1:] for s in said)}. The printed ones are right for the "
             "completers they name."), pd.concat([units, randomised])
-
-
-def scales(rows, frame, published):
-    """Ends of a scale that differ."""
-    return (f"{names(rows.drop_duplicates(['variable', 'statistic', 'printed']))}: "
-            f"{'; '.join(dict.fromkeys(rows['computation'].iloc[[0, -1]]))}. Two versions of a "
-            "questionnaire exist in many fields; which was used decides what a score means, not "
-            "how the arms compare."), rows
 
 
 def percent(rows, frame, published):
@@ -239,7 +230,9 @@ FINDINGS = [
      ("planned d", "planned difference", "planned n", "planned dropout"), OFF, "",
      "{each}. A rounded or earlier SD explains a small gap. Multiplying by 1 + dropout instead of "
      "dividing by 1 - dropout leaves slightly fewer than planned."),
-    ("A scale has two ranges", ("range stated twice", "scale"), OFF[1:], "", scales),
+    ("A scale has two ranges", ("range stated twice", "scale"), OFF[1:], "",
+     "{names}: {ends}. Two versions of a questionnaire exist in many fields; which was used "
+     "decides what a score means, not how the arms compare."),
     ("Percentages off in the last digit", ("percent", "percent of n", "percent sum"),
      (*FITS[1:], *OFF), "", percent),
     ("Numbers that look rounded twice", (), FITS[1:], "^rounded twice$",
