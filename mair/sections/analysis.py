@@ -145,13 +145,12 @@ def _mixed(trial, name, covariance, inference, clda, reml) -> Estimate:
                                               confidence=trial.analysis.confidence), inference)
 
     contrasts = {visit: infer(row) for visit, row in design.contrasts.items()}
-    later = [visit for visit in trial.variable(name).visits if visit != trial.reference]
     boundary = bool(result.boundary)
     states = {
         f"fell back: {result.fallback}": bool(result.fallback),
         "participant variance at zero: no degrees of freedom are trustworthy": boundary,
         **{f"{visit} not estimable: an arm has no data there": visit not in contrasts
-           for visit in later},
+           for visit in trial.variable(name).visits[1:]},
         f"too little information for {inference}": any(np.isnan(c.p) for c in contrasts.values()),
         "left out, determined by others: " + ", ".join(design.redundant): bool(design.redundant),
     }
@@ -186,9 +185,7 @@ def overall(n, n_rows, var_participant=None, var_residual=None, reml_criterion=N
 def _contrast(found, inference) -> Contrast:
     """An estimate of `smallsample` or `ancova`, its statistic where the inference has it."""
     b, se, df, t, p, low, high = map(float, found[:7])
-    if inference == "z":
-        return Contrast(b, se, NAN, t, NAN, p, low, high)
-    return Contrast(b, se, df, NAN, t, p, low, high)
+    return Contrast(b, se, *((NAN, t, NAN) if inference == "z" else (df, NAN, t)), p, low, high)
 
 
 def _whole(result, inference, contrasts) -> dict[str, float]:
@@ -218,9 +215,7 @@ def _ancova(trial: Trial, name: str, model: Estimate, method: str, inference: st
     wide = models.wide(trial, name)
     names = [column for column in wide if column.startswith("covariate ")]
     contrasts, sizes, states = {}, {}, {}
-    for visit in trial.variable(name).visits:
-        if visit == trial.reference:
-            continue
+    for visit in trial.variable(name).visits[1:]:
         seen = wide[[trial.reference, visit, "arm", *names]].dropna()
         try:
             found = ancova(seen[visit], seen[trial.reference], seen["arm"],

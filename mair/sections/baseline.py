@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from mair.results import Rows
@@ -48,10 +47,8 @@ def labels(feature: Feature) -> dict[str, str]:
 
 def _continuous(feature: Feature, samples: dict, trial: Trial, out: Rows):
     """Mean and SD by arm; the tests and the standardised difference, treatment minus control."""
-    samples = {arm: sample.to_numpy(float) for arm, sample in samples.items()}
-    for arm, sample in {**samples, "overall": np.concatenate(list(samples.values()))}.items():
-        out.add(feature.name, arm, n=len(sample), mean=sample.mean() if len(sample) else None,
-                sd=sample.std(ddof=1) if len(sample) > 1 else None)
+    for arm, sample in {**samples, "overall": pd.concat(samples.values())}.items():
+        out.add(feature.name, arm, n=len(sample), mean=sample.mean(), sd=sample.std(ddof=1))
     pair = samples[trial.treatment], samples[trial.control]
     smd = effects.smd_continuous(*pair, confidence=trial.analysis.confidence)
     return {method: test(*pair) for method, test in CONTINUOUS.items()}, smd
@@ -69,8 +66,8 @@ def _levels(feature: Feature, samples: dict, trial: Trial, out: Rows):
                     percent=100 * of[level] / known if known else None)
     pair = counts[trial.treatment], counts[trial.control]
     table = [list(of.values()) for of in pair]
-    confidence = trial.analysis.confidence
-    smd = (effects.smd_binary(*((of[feature.level], sum(of.values())) for of in pair),
-                              confidence=confidence) if feature.kind == "binary"
-           else effects.smd_levels(*table, confidence=confidence))
+    binary = feature.kind == "binary"
+    sizes = [(of[feature.level], sum(of.values())) for of in pair] if binary else table
+    smd = (effects.smd_binary if binary else effects.smd_levels)(
+        *sizes, confidence=trial.analysis.confidence)
     return {method: test(table) for method, test in COUNTS.items()}, smd

@@ -9,13 +9,10 @@ from mair.sections import model as models
 from mair.sections import nnt
 from mair.trial import Trial
 
-SUMMARIES = {
-    "outcomes": "difference between arms in mean change from baseline",
-    "biomarkers": "difference between arms in mean change from baseline",
-    "robustness": "difference between arms in mean change from baseline",
-    "emm": "estimated marginal mean",
-    "nnt": "difference between arms in the percentage who respond",
-}
+SUMMARIES = dict.fromkeys(("outcomes", "biomarkers", "robustness"),
+                          "difference between arms in mean change from baseline") | {
+    "emm": "difference of estimated marginal means",
+    "nnt": "difference between arms in the percentage who respond"}
 LN = ", ln scale"
 
 
@@ -62,8 +59,6 @@ def _summary(trial: Trial, key) -> str:
     log = trial.variable(key.variable).transform == "log"
     if key.method == "b_over_sd":
         return "B over the baseline SD of those described"
-    if key.analysis == "emm":
-        return "difference of estimated marginal means" + (LN if log else "")
     return SUMMARIES[key.analysis] + (LN if log else "")
 
 

@@ -25,14 +25,10 @@ def rows(trial: Trial) -> pd.DataFrame:
         Columns of ``results.csv``.
     """
     out = Rows("flow")
-    _recruited(trial, out)
-    seen = trial.seen(trial.primary.name)
-    _retained(trial, seen, out)
-    _lost(trial, seen, out)
-    _analysed(trial, out)
-    _attendance(trial, out)
-    frames = [out.frame(), planning.rows(trial)]
-    return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+    for part in (_recruited, _retained, _lost, _analysed, _attendance):
+        part(trial, out)
+    planned = planning.rows(trial)
+    return pd.concat([out.frame(), planned], ignore_index=True) if len(planned) else out.frame()
 
 
 def _percent(n, of) -> float | None:
@@ -42,7 +38,7 @@ def _percent(n, of) -> float | None:
 def _count(out: Rows, trial: Trial, variable: str, who: pd.Series, arms, time="") -> None:
     """How many of each arm are among `who`, and their percentage of those randomised."""
     for arm in arms:
-        of = trial.arm == arm if arm != "overall" else pd.Series(True, trial.arm.index)
+        of = trial.arm == arm if arm != "overall" else trial.arm.notna()
         n = int((who & of).sum())
         out.add(variable, arm, time, n=n, percent=_percent(n, int(of.sum())))
 
@@ -62,13 +58,13 @@ def _recruited(trial: Trial, out: Rows) -> None:
         out.add("randomised", arm, n=n, percent=_percent(n, enrolled))
 
 
-def _retained(trial: Trial, seen: pd.DataFrame, out: Rows) -> None:
+def _retained(trial: Trial, out: Rows) -> None:
     """Who was seen on the primary outcome at each visit, by arm, compared by Fisher's test."""
-    arms = (*trial.arms, "overall")
+    arms, seen = (*trial.arms, "overall"), trial.seen(trial.primary.name)
+    total = [trial.n(arm) for arm in trial.arms]
     for visit in seen.columns:
         _count(out, trial, "retained", seen[visit], arms, visit)
         kept = [int(seen.loc[trial.arm == arm, visit].sum()) for arm in trial.arms]
-        total = [trial.n(arm) for arm in trial.arms]
         low, high = wilson([*kept, sum(kept)], [*total, sum(total)],
                            confidence=trial.analysis.confidence)
         for i, arm in enumerate(arms):
@@ -78,15 +74,14 @@ def _retained(trial: Trial, seen: pd.DataFrame, out: Rows) -> None:
             out.add("retained", "difference", visit, "fisher", p=tests.fisher(table).p)
 
 
-def _lost(trial: Trial, seen: pd.DataFrame, out: Rows) -> None:
+def _lost(trial: Trial, out: Rows) -> None:
     """Who was never seen again, and why, at the first of the visits they missed."""
-    reasons = trial.series("lost")
-    reasons = pd.Series(None, trial.arm.index, dtype=object) if reasons is None else reasons
-    reasons = reasons.astype(object).where(reasons.notna(), "no reason given")
+    seen = trial.seen(trial.primary.name)
+    reasons = pd.Series(trial.series("lost"), seen.index, dtype=object).fillna("no reason given")
     left = (~seen).iloc[:, ::-1].cummin(axis=1).iloc[:, ::-1]
     first = left & ~left.shift(1, axis=1, fill_value=False)
     for visit in seen.columns:
-        for reason in sorted(reasons[first[visit]].astype(str).unique()):
+        for reason in sorted(reasons[first[visit]].unique()):
             _count(out, trial, f"lost: {reason}", first[visit] & (reasons == reason), trial.arms,
                    visit)
 
@@ -112,8 +107,7 @@ def _attendance(trial: Trial, out: Rows) -> None:
         samples = {arm: values[trial.arm == arm].dropna().to_numpy(float) for arm in trial.arms}
         for arm, sample in samples.items():
             q1, median, q3 = tests.weighted_quantiles(sample, (0.25, 0.5, 0.75))
-            out.add(role, arm, "", "weighted-average", n=len(sample), median=median, q1=q1,
-                    q3=q3)
+            out.add(role, arm, "", "weighted-average", n=len(sample), median=median, q1=q1, q3=q3)
         test = tests.mann_whitney(samples[trial.treatment], samples[trial.control])
         out.add(role, "difference", "", "mann-whitney", p=test.p)
     if (preferred := trial.series("preference")) is not None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from mair.sections import model as models
 from mair.sections.analysis import NAN, Contrast, Estimate, nothing, overall
-from mair.stats import impute, pooling, shifts
+from mair.stats import impute, pooling, risk, shifts
 from mair.stats.columns import dependent_columns
 from mair.stats.effects import Interval
 from mair.trial import Trial
@@ -105,12 +105,12 @@ def analyse(trial: Trial, name: str, observed: Estimate, rule: str, *, covarianc
     Estimate
         With the fraction of missing information and the Monte-Carlo error in ``extra``.
     """
-    method = f"{covariance}/{inference}/{rule}"
-    visits = list(trial.variable(name).visits)
+    method, visits = f"{covariance}/{inference}/{rule}", trial.variable(name).visits
+    beside = {"residuals": observed.residuals, "beside": observed}
     try:
         imputed, arm, covariates, people = impute_variable(trial, name, rule)
     except ValueError as error:
-        return nothing(method, str(error), residuals=observed.residuals, beside=observed)
+        return nothing(method, str(error), **beside)
     contrasts, extra, boundary = {}, {}, False
     for k, visit in enumerate(visits[1:], start=1):
         b, variance, df = analysis(arm, covariates, k, covariance, inference)(imputed.values)
@@ -122,15 +122,14 @@ def analyse(trial: Trial, name: str, observed: Estimate, rule: str, *, covarianc
             apart = analysis(arm, covariates, k, "compound-symmetry", inference)(imputed.values)[1]
             boundary |= bool((variance < apart).any())
     if not all(c.se > 0 and c.df > 0 for c in contrasts.values()):
-        return nothing(method, "completed data leave no variance", residuals=observed.residuals,
-                       beside=observed)
+        return nothing(method, "completed data leave no variance", **beside)
     size = (len(people), len(people) * len(visits))
     states = [f"the arms share the imputation model of {visits[t]}" for t in imputed.pooled]
     if boundary:
         states.append("participant variance at zero in some completed data sets")
     return Estimate(method, dict.fromkeys(contrasts, size), contrasts, {},
-                    overall(*size, boundary=int(boundary)), {}, {}, observed.residuals,
-                    "; ".join(states), observed, extra)
+                    overall(*size, boundary=int(boundary)), {}, {}, state="; ".join(states),
+                    extra=extra, **beside)
 
 
 def _shifting(trial: Trial, name: str, visit: str):
@@ -155,8 +154,6 @@ def responders(trial: Trial, threshold: float) -> pooling.Responders | None:
     People without any score at baseline above zero are left out, as they are of the observed
     proportions.
     """
-    from mair.stats import risk
-
     declared = trial.sections["responders"]
     variable = trial.variable(declared["outcome"])
     try:
@@ -168,9 +165,7 @@ def responders(trial: Trial, threshold: float) -> pooling.Responders | None:
     known = (start != 0).all(0)
     met = risk.meets(risk.improvement(start[:, known], score[:, known], better=variable.better),
                      threshold)
-    if not known[arm == 1].any() or not known[arm == 0].any():
-        return None
-    return pooling.responders(met, arm[known])
+    return pooling.responders(met, arm[known]) if len({*arm[known]}) == 2 else None
 
 
 def delta_grid(trial: Trial, name: str, visit: str, steps) -> Interval | None:
@@ -212,8 +207,7 @@ def tipping_table(trial: Trial, name: str, visit: str, deltas) -> tuple[pd.DataF
         where nothing can be imputed.
     """
     variable, confidence = trial.variable(name), trial.analysis.confidence
-    found = _shifting(trial, name, visit)
-    if found is None:
+    if (found := _shifting(trial, name, visit)) is None:
         return pd.DataFrame(), None
     imputed, arm, at, run = found
     sign = 1.0 if variable.better == "lower" else -1.0

@@ -6,6 +6,8 @@ sizes, marginal means and normality.
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
@@ -48,8 +50,7 @@ def rows(trial: Trial, section: str) -> pd.DataFrame:
     DataFrame
         Columns of ``results.csv``; analyses ``section``, ``emm`` and ``normality``.
     """
-    adjusted = _adjusted(trial, section)
-    out = Rows(section)
+    out, adjusted = Rows(section), _adjusted(trial, section)
     for name, variable in variables(trial, section).items():
         found = analysis.analyse(trial, name)
         if variable.range is not None:
@@ -66,34 +67,26 @@ def rows(trial: Trial, section: str) -> pd.DataFrame:
 def _described(trial: Trial, name: str, out: Rows) -> None:
     """Means and SDs by arm and visit, of those described and of all observed."""
     scores, described = trial.scores(name), trial.described(name)
-    everyone = pd.Series(True, scores.index)
-    for arm in trial.arms:
-        for method, whom in (("described", described), ("observed", everyone)):
-            people = scores[whom & (trial.arm == arm)]
-            for visit in people.columns:
-                sample = people[visit].dropna().to_numpy(float)
-                out.add(name, arm, visit, method, n=len(sample), mean=_mean(sample),
-                        sd=sample.std(ddof=1) if len(sample) > 1 else None)
-                if visit != trial.reference:
-                    pairs = people[[trial.reference, visit]].dropna().to_numpy(float)
-                    before, after = _mean(pairs[:, 0]), _mean(pairs[:, 1])
-                    change = None if before is None else after - before
-                    out.add(name, arm, visit, method, change=change,
-                            percent_change=100 * change / before if before else None)
-                if trial.variable(name).transform == "log":
-                    centre = effects.geometric(sample)
-                    out.add(name, arm, visit, method, gm=centre.mean, cv=centre.cv)
-
-
-def _mean(sample: np.ndarray) -> float | None:
-    return float(sample.mean()) if len(sample) else None
+    for arm, (method, whom) in product(trial.arms, (("described", described),
+                                                    ("observed", described | True))):
+        people = scores[whom & (trial.arm == arm)]
+        for visit in people.columns:
+            sample = people[visit].dropna()
+            out.add(name, arm, visit, method, n=len(sample), mean=sample.mean(), sd=sample.std())
+            if visit != trial.reference:
+                before, after = people[[trial.reference, visit]].dropna().mean()
+                change = after - before
+                out.add(name, arm, visit, method, change=change,
+                        percent_change=100 * change / before if before else None)
+            if trial.variable(name).transform == "log":
+                centre = effects.geometric(sample.to_numpy(float))
+                out.add(name, arm, visit, method, gm=centre.mean, cv=centre.cv)
 
 
 def _adjusted(trial: Trial, section: str) -> dict[tuple[str, str], float]:
     """Benjamini-Hochberg q by (variable, visit), over all sections of the section's family."""
-    families = trial.analysis.fdr_families
+    families, p = trial.analysis.fdr_families, {}
     family = getattr(families, section)
-    p = {}
     for other in SECTIONS:
         for name in variables(trial, other) if family == getattr(families, other) else ():
             found = analysis.analyse(trial, name).contrasts

@@ -86,24 +86,19 @@ def observations(trial: Trial, name: str) -> pd.DataFrame:
         ``participant``, ``arm``, ``time``, ``y``, by participant, then visit; ``y`` is
         ln(score) under ``transform: log``.
     """
-    variable = trial.variable(name)
-    scores = trial.scores(name)
-    keep = complete_covariates(trial)
-    rows = scores[keep].stack().dropna().rename("y").reset_index()
-    rows.columns = ["participant", "time", "y"]
+    scores = trial.scores(name)[complete_covariates(trial)]
+    rows = scores.stack().dropna().reset_index().set_axis(["participant", "time", "y"], axis=1)
     rows["time"] = rows["time"].astype(str)
     rows.insert(1, "arm", rows["participant"].map(trial.arm))
-    if variable.transform == "log":
+    if trial.variable(name).transform == "log":
         rows["y"] = np.log(rows["y"].to_numpy(float))
     return rows
 
 
 def complete_covariates(trial: Trial) -> pd.Series:
     """Which participants have every covariate (bool, by participant)."""
-    keep = pd.Series(True, index=trial.arm.index)
-    for covariate in trial.covariates:
-        keep &= covariate.values.notna()
-    return keep
+    known = {covariate.name: covariate.values.notna() for covariate in trial.covariates}
+    return pd.DataFrame(known, trial.arm.index).all(axis=1)
 
 
 def _covariate_columns(trial: Trial, participants: pd.Series) -> dict[str, np.ndarray]:
@@ -132,15 +127,14 @@ def build(trial: Trial, name: str, clda: bool = False) -> Design:
     """
     rows = observations(trial, name)
     treated = (rows["arm"] == trial.treatment).to_numpy(float)
-    labels = list(trial.variable(name).visits)
-    later = [visit for visit in labels if visit != trial.reference]
+    labels = trial.variable(name).visits
+    later = labels[1:]
     columns = {"intercept": np.ones(len(rows))} | ({} if clda else {"arm": treated})
-    for visit in later:
-        columns[f"time {visit}"] = (rows["time"] == visit).to_numpy(float)
-    for visit in later:
-        columns[f"arm x {visit}"] = treated * columns[f"time {visit}"]
+    at = {visit: (rows["time"] == visit).to_numpy(float) for visit in later}
+    columns |= {f"time {visit}": here for visit, here in at.items()}
+    columns |= {f"arm x {visit}": treated * here for visit, here in at.items()}
     covariates = _covariate_columns(trial, rows["participant"])
-    columns.update({f"covariate {label}": column for label, column in covariates.items()})
+    columns |= {f"covariate {label}": column for label, column in covariates.items()}
     names, whole = list(columns), np.column_stack(list(columns.values()))
     dropped = dependent_columns(whole)
     kept = tuple(name for i, name in enumerate(names) if i not in dropped)
@@ -160,15 +154,12 @@ def build(trial: Trial, name: str, clda: bool = False) -> Design:
 def wide(trial: Trial, name: str) -> pd.DataFrame:
     """One row a participant with every covariate: a column a visit on the model's scale
     (nan where missing), ``arm`` (1 treatment, 0 control) and ``covariate ...`` columns."""
-    keep = complete_covariates(trial)
-    scores = trial.scores(name)[keep].astype(float)
+    scores = trial.scores(name)[complete_covariates(trial)].astype(float)
     if trial.variable(name).transform == "log":
         scores = np.log(scores)
     columns = _covariate_columns(trial, pd.Series(scores.index))
-    return scores.assign(
-        arm=(trial.arm[scores.index] == trial.treatment).astype(float),
-        **{f"covariate {label}": column for label, column in columns.items()},
-    )
+    return scores.assign(arm=(trial.arm[scores.index] == trial.treatment).astype(float),
+                         **{f"covariate {label}": column for label, column in columns.items()})
 
 
 def marginal_means(design: Design, trial: Trial, name: str) -> dict[tuple[str, str], np.ndarray]:
@@ -188,16 +179,12 @@ def marginal_means(design: Design, trial: Trial, name: str) -> dict[tuple[str, s
         label = f"covariate {covariate.name}"
         own = [name for name in design.columns if name == label or name.startswith(f"{label}: ")]
         for column in own:
-            base[column] = (
-                float(design.columns[column].mean())
-                if covariate.kind == "continuous"
-                else 1 / (len(own) + 1)
-            )
+            base[column] = (float(design.columns[column].mean())
+                            if covariate.kind == "continuous" else 1 / (len(own) + 1))
     wanted = {}
     for visit in trial.variable(name).visits:
-        here = {} if visit == trial.reference else {f"time {visit}": 1.0}
-        gap = ({"arm": 1.0} if "arm" in design.columns else {}) | (
-            {} if visit == trial.reference else {f"arm x {visit}": 1.0})
+        here = {f"time {visit}": 1.0}  # of the reference visit there is no such column
+        gap = {one: 1.0 for one in ("arm", f"arm x {visit}") if one in design.columns}
         wanted[trial.control, visit] = base | here
         wanted[trial.treatment, visit] = base | here | gap
         if gap:  # under a common baseline the arms do not differ there

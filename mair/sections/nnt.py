@@ -10,7 +10,6 @@ from mair.sections import imputed
 from mair.stats import risk
 from mair.trial import Trial
 
-RULES = ("completers", "nonresponder", "worst-case", "best-case")
 INTERVALS = ("wald", "newcombe", "miettinen-nurminen", "skewness-corrected")
 
 
@@ -26,20 +25,16 @@ def improvements(trial: Trial) -> pd.Series:
     declared = trial.sections["responders"]
     variable = trial.variable(declared["outcome"])
     scores = trial.scores(variable.name)
-    return pd.Series(
-        risk.improvement(scores[trial.reference].to_numpy(float),
-                         scores[declared["visit"]].to_numpy(float), better=variable.better),
-        index=scores.index,
-    )
+    start, score = (scores[visit].to_numpy(float) for visit in (trial.reference, declared["visit"]))
+    return pd.Series(risk.improvement(start, score, better=variable.better), scores.index)
 
 
 def zero_baselines(trial: Trial) -> list[str]:
     """Participants whose baseline is zero: no relative improvement can be computed."""
-    declared = trial.sections["responders"]
-    if "outcome" not in declared:
+    if not has_curve(trial):
         return []
-    scores = trial.scores(declared["outcome"])[trial.reference]
-    return [str(who) for who in scores.index[scores == 0]]
+    scores = trial.scores(trial.sections["responders"]["outcome"])[trial.reference]
+    return scores.index[scores == 0].tolist()
 
 
 def responses(trial: Trial) -> tuple[str, dict[str, pd.Series]]:
@@ -56,12 +51,10 @@ def responses(trial: Trial) -> tuple[str, dict[str, pd.Series]]:
     if declared.get("column"):
         return declared.get("visit") or "", {declared["column"]: trial.responder().astype(float)}
     gained = improvements(trial)
-    found = {}
-    for reduction in declared["reductions"]:
-        met = pd.Series(risk.meets(gained.to_numpy(float), reduction), index=gained.index)
-        found[f"{declared['outcome']} >={100 * reduction:g}%"] = met.astype(float).where(
-            gained.notna())
-    return str(declared["visit"]), found
+    return declared["visit"], {
+        f"{declared['outcome']} >={100 * reduction:g}%":
+            gained.where(gained.isna(), risk.meets(gained.to_numpy(float), reduction))
+        for reduction in declared["reductions"]}
 
 
 def rows(trial: Trial) -> pd.DataFrame:
@@ -79,17 +72,16 @@ def rows(trial: Trial) -> pd.DataFrame:
     out = Rows("nnt")
     visit, found = responses(trial)
     for name, response in found.items():
-        for rule in RULES:
+        for rule in risk.RULES:
             counts = {arm: _counts(trial, response, arm, rule) for arm in trial.arms}
             for arm, (k, n) in counts.items():
                 out.add(name, arm, visit, rule, n=n, responders=k,
                         percent=100 * k / n if n else None)
             if all(n for _, n in counts.values()):
                 _differences(trial, name, visit, rule, counts, out)
-    if has_curve(trial):
-        for name, threshold in zip(found, trial.sections["responders"]["reductions"],
-                                   strict=True):
-            _imputed(trial, name, visit, threshold, out)
+    thresholds = trial.sections["responders"]["reductions"] if has_curve(trial) else ()
+    for name, threshold in zip(found, thresholds, strict=False):
+        _imputed(trial, name, visit, threshold, out)
     return out.frame()
 
 
@@ -113,8 +105,7 @@ def _differences(trial, name, visit, rule, counts, out: Rows) -> None:
 
 def _imputed(trial: Trial, name: str, visit: str, threshold: float, out: Rows) -> None:
     """Responders after multiple imputation under MAR: Wald limits by Rubin's rules."""
-    found = imputed.responders(trial, threshold)
-    if found is None:
+    if (found := imputed.responders(trial, threshold)) is None:
         return
     for arm, share, n in ((trial.control, found.control, found.n_control),
                           (trial.treatment, found.treatment, found.n_treatment)):

@@ -13,9 +13,7 @@ METHODS = ("normal", "t")
 
 def difference(declared: dict) -> float:
     """The difference to detect: declared, or the declared fraction of the declared mean."""
-    if declared.get("difference") is not None:
-        return declared["difference"]
-    return declared["mean"] * declared["relative_difference"]
+    return declared.get("difference") or declared["mean"] * declared["relative_difference"]
 
 
 def rows(trial: Trial) -> pd.DataFrame:
@@ -25,9 +23,7 @@ def rows(trial: Trial) -> pd.DataFrame:
         return out.frame()
     name, delta = trial.primary.name, difference(declared)
     d = delta / declared["sd"]
-    inputs = {key: declared[key] for key in
-              ("mean", "relative_difference", "sd", "alpha", "power", "dropout")
-              if declared.get(key) is not None}
+    inputs = {key: declared[key] for key in declared if key != "difference"}
     out.add(name, "overall", "", "declared", **inputs, difference=delta, d=d)
     for method in METHODS:
         n = power.sample_size(d, alpha=declared["alpha"], power=declared["power"], method=method)
