@@ -34,9 +34,9 @@ def schema() -> None:
     """Print the JSON schema of a trial file."""
     import json
 
-    from mair.trial.schema import json_schema
+    from mair.trial.schema import TrialFile
 
-    print(json.dumps(json_schema(), indent=2))
+    print(json.dumps(TrialFile.model_json_schema(), indent=2))
 
 
 _PARAMS = ("params", {"metavar": "PARAMS", "help": "a trial file, such as params/mair.yaml"})

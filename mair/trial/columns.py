@@ -156,7 +156,7 @@ class People:
         return pd.Series(read, self.index, dtype=dtype, name=name)
 
     def parse(self, name: str, held: list, parser: Callable, expected: str, some: str = "") -> list:
-        """Values of cells; one that the parser refuses (ValueError) is a problem, and None.
+        """Values of cells; one that the parser refuses is a problem, and None.
 
         Parameters
         ----------
@@ -165,7 +165,8 @@ class People:
         held : list of (int, cell)
             Rows and their cells.
         parser : callable
-            A cell to its value; None or nan where it is missing.
+            A cell to its value; None or nan where it is missing, ValueError or KeyError where
+            it is not what the column may hold.
         expected : str
             What a cell is to be.
         some : str
@@ -175,7 +176,7 @@ class People:
         for row, cell in held:
             try:
                 values.append(parser(cell))
-            except ValueError:
+            except (KeyError, ValueError):
                 values.append(None)
                 wrong.append(((row,), shown(cell)))
         self.tell_cells(name, expected, wrong)
@@ -219,27 +220,20 @@ def arms(people: People) -> pd.Series:
     arm, where = people.spec.arm, ("arm", "column")
     if (column := people.column(arm.column, where)) is None:
         return pd.Series(None, people.index, dtype="str")
-    wanted, codes = (arm.control, arm.treatment), column.codes
-
-    def match(label):
-        code = codes.get(label, label)
-        return label if label in wanted or code in codes else code
-
-    def parser(label):
-        if match(label) not in wanted:
-            raise ValueError
-        return match(label)
-
-    held = sorted({text for text in column.texts if text is not None})
-    absent = {*wanted} - {match(label) for label in held}
-    few = ", ".join(held[:8] + ["…"] * (len(held) > 8))
+    wanted = (arm.control, arm.treatment)
+    codes = {label: code for label, code in column.codes.items()
+             if label not in wanted and code not in column.codes}
+    held = {text: codes.get(text, text) for text in column.texts if text is not None}
+    absent = {*wanted} - {*held.values()}
+    few = ", ".join(sorted(held)[:8] + ["…"] * (len(held) > 8))
     for key in ("control", "treatment"):
         if (value := getattr(arm, key)) in absent:
             people.tell(arm.column, f"{shown(value)} (arm.{key}) is nobody's value, expected one "
                         f"of {few}")
     if absent:  # one misspelt in the trial file is one problem, not one a participant
         return pd.Series(None, people.index, dtype="str")
-    read = people.values(arm.column, where, parser, listed(wanted))
+    known = {text: value for text, value in held.items() if value in wanted}
+    read = people.values(arm.column, where, known.__getitem__, listed(wanted))
     for value, n in read.value_counts().items():
         if n == 1:
             people.tell(arm.column, f"1 participant in arm {value}, expected 2 or more")

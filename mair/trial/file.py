@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 
 import yaml
@@ -26,7 +26,7 @@ _EXPECTED = {
     "list": "a list", "dict": "keys with values", "model": "keys with values",
     "finite": "a finite number", "greater_than": "a number above {gt}",
     "greater_than_equal": "a number, {ge} or more", "less_than": "a number below {lt}",
-}
+    "literal": "{expected}", "value": "{error}"}
 
 
 def read_yaml(path: Path, expected: str = A_FILE) -> tuple[dict, list[str]]:
@@ -101,10 +101,7 @@ class Source:
     @cached_property
     def raw(self) -> dict:
         """The keys, the nearest file winning."""
-        merged: dict = {}
-        for *_, content in reversed(self.files):
-            merged = _merged(merged, content)
-        return merged
+        return reduce(_merged, [content for *_, content in reversed(self.files)], {})
 
     def stating(self, location: tuple) -> tuple[str, Path]:
         """Name and path of the file that states a key, or else the nearest key above it."""
@@ -211,16 +208,12 @@ def read(path: Path, by_hand: dict | None = None) -> tuple[TrialFile, Source, li
     """
     source, problems = chain(path)
     spec = _validated(source, problems)
-    if not by_hand:
-        return spec, source, []
     stated = spec.analysis.model_dump()
-    spec = _validated(Source([(BY_HAND, path, {"analysis": by_hand}), *source.files]), [])
+    spec = _validated(Source([(BY_HAND, path, {"analysis": by_hand or {}}), *source.files]), [])
     used = spec.analysis.model_dump()
     return spec, source, [
-        f"analysis.{key}: {used[key]} is used here, {stated[key]} stands in "
-        f"{display(path)}"
-        for key in by_hand if used[key] != stated[key]
-    ]
+        f"analysis.{key}: {used[key]} is used here, {stated[key]} stands in {display(path)}"
+        for key in by_hand or {} if used[key] != stated[key]]
 
 
 def _validated(source: Source, problems: list[str]) -> TrialFile:
@@ -229,35 +222,25 @@ def _validated(source: Source, problems: list[str]) -> TrialFile:
         spec = TrialFile.model_validate(source.raw)
     except ValidationError as refused:
         wrong = [(error["loc"], _said(error)) for error in refused.errors(include_url=False)]
-    places = [location for location, _ in wrong]
-    for where, message in checks.problems(source.raw):
-        if not any(_above(where, location) or _above(location, where) for location in places):
-            wrong.append((where, message))
+    # a rule on a key is left out where pydantic refuses that key, one above or one below it
+    wrong += [said for said in checks.problems(source.raw) if not any(
+        all(a == b for a, b in zip(said[0], where, strict=False)) for where, _ in wrong)]
     if wrong or problems:
         raise TrialError([*problems, *(source.line(where, message) for where, message in wrong)])
     return spec
 
 
-def _above(one: tuple, other: tuple) -> bool:
-    """Whether a key is another one, or holds it."""
-    return other[: len(one)] == one
-
-
 def _said(error: dict) -> str:
     """What is wrong at a key, from pydantic's error."""
-    kind, limits = error["type"], error.get("ctx", {})
+    kind = error["type"]
     if kind == "extra_forbidden":
         return _unknown(error["loc"])
     if kind == "missing":
         return checks.MISSING
     expected = _EXPECTED.get(kind) or _EXPECTED.get(kind.split("_")[0], error["msg"])
-    if kind == "value_error":
-        expected = str(limits["error"])
-    elif kind == "literal_error":
-        expected = limits["expected"].replace("'", "")
-    else:
-        expected = expected.format(**{key: shown(limit) for key, limit in limits.items()})
-    return f"{shown(error['input'])}, expected {expected}"
+    limits = {key: shown(limit) if isinstance(limit, (int, float)) else str(limit).replace("'", "")
+              for key, limit in error.get("ctx", {}).items()}
+    return f"{shown(error['input'])}, expected {expected.format(**limits)}"
 
 
 def _unknown(location: tuple) -> str:

@@ -64,22 +64,13 @@ def load(path: Path | str, **analysis) -> Trial:
     arms = (spec.arm.control, spec.arm.treatment)
     answers = columns.taken_as_answers([*parts["baseline"], *parts["covariates"]])
     return Trial(
-        path=path,
-        title=spec.trial or path.stem,
-        about=dict(spec.about),
-        synthetic=spec.synthetic,
-        control=arms[0],
-        treatment=arms[1],
+        path=path, title=spec.trial or path.stem, about=dict(spec.about), synthetic=spec.synthetic,
+        control=arms[0], treatment=arms[1], visits=tuple(spec.visits), analysis=spec.analysis,
         labels={arm: spec.arm.labels.get(arm, arm) for arm in arms},
-        visits=tuple(spec.visits),
         visit_labels={visit: spec.visit_labels.get(visit, visit) for visit in spec.visits},
         sections=spec.model_dump(mode="json", exclude_none=True, exclude=_LEFT_OUT),
-        analysis=spec.analysis,
-        published=published and published.resolve(),
-        data_path=data and data.resolve(),
-        notices=[*notices, *(f"{display(data)}: {answer}" for answer in answers)],
-        **parts,
-    )
+        published=published and published.resolve(), data_path=data and data.resolve(),
+        notices=[*notices, *(f"{display(data)}: {answer}" for answer in answers)], **parts)
 
 
 def _declared(spec: TrialFile) -> dict:
@@ -107,12 +98,12 @@ def _read(people: People) -> dict:
         if section == "biomarkers":
             censored[name] = under
     variables = _variables(spec, scores)
-    parts = {"arm": arm, "censored": censored, "_scores": scores, **variables,
-             **_features(people, variables["outcomes"] | variables["biomarkers"], scores),
-             "_columns": _columns(people)}
+    features = _features(people, variables["outcomes"] | variables["biomarkers"], scores)
+    roles = _columns(people)
     if not people.problems:
         _agree(people, scores)
-    return parts
+    return {"arm": arm, "censored": censored, "_scores": scores, "_columns": roles, **variables,
+            **features}
 
 
 def _agree(people: People, scores: dict[str, pd.DataFrame]) -> None:
@@ -124,11 +115,11 @@ def _agree(people: People, scores: dict[str, pd.DataFrame]) -> None:
                     f"no value at {chosen.visit}, expected scores for responders")
     if flow and flow.assessed is not None:
         excluded, others = sum(flow.excluded.values()), sum(flow.other_arms.values())
-        left, randomised = flow.assessed - excluded, len(people.rows)
-        if left != randomised + others:
+        left, n = flow.assessed - excluded, len(people.rows)
+        if left != n + others:
             people.problems.append(people.source.line(("flow", "assessed"), (
-                f"{flow.assessed} assessed - {excluded} excluded = {left}, expected {randomised} "
-                f"randomised + {others} in other arms = {randomised + others}")))
+                f"{flow.assessed} assessed - {excluded} excluded = {left}, expected {n} "
+                f"randomised + {others} in other arms = {n + others}")))
 
 
 def _features(people: People, variables: dict, scores: dict) -> dict[str, tuple]:
@@ -141,9 +132,8 @@ def _features(people: People, variables: dict, scores: dict) -> dict[str, tuple]
             return columns.feature(people, entry, where, covariate)
         if first not in scores[name]:
             return None  # said already
-        label = entry.label or variables[name].label
-        values = scores[name][first].rename(name)
-        return Feature(name, name, label, "continuous", None, (), values)
+        return Feature(name, name, entry.label or variables[name].label, "continuous", None, (),
+                       scores[name][first].rename(name))
 
     for i, entry in enumerate(people.spec.baseline or []):
         entries[entry.name] = entry
@@ -161,18 +151,15 @@ def _columns(people: People) -> dict[str, pd.Series]:
     spec, found = people.spec, {}
     for section in SECTIONS:
         if name := getattr(spec.describe, section, None):
-            where = ("describe", section)
-            found[".".join(where)] = people.yes_no(name, where, complete=True)
+            found[f"describe.{section}"] = people.yes_no(name, ("describe", section), True)
     if name := getattr(spec.responders, "column", None):
-        good = spec.responders.better != "no"
-        answers = people.yes_no(name, ("responders", "column"), complete=False)
-        good_ones = answers.map(lambda answer: answer == good, na_action="ignore")
-        found["responder"] = good_ones.astype(object)  # None where unknown
+        answers = people.yes_no(name, ("responders", "column"), False)
+        good = answers == (spec.responders.better != "no")
+        found["responder"] = good.astype(object).where(answers.notna(), None)  # None: unknown
     for role in (*FLOW_TEXTS, *FLOW_NUMBERS):
         if name := getattr(spec.flow, role, None):
             reader = people.numbers if role in FLOW_NUMBERS else people.texts
             found[role] = reader(name, ("flow", role))
     if name := getattr(spec.allocation, "strata", None):
-        where = ("allocation", "strata")
-        found["strata"] = people.values(name, where, columns.given, "a stratum")
+        found["strata"] = people.values(name, ("allocation", "strata"), columns.given, "a stratum")
     return found

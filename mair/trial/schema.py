@@ -208,7 +208,10 @@ Entry = Annotated[
 
 
 class TrialFile(Section):
-    """A trial file, after `extends` was followed."""
+    """A trial file, after `extends` was followed.
+
+    Its ``model_json_schema()`` lets editors check YAML while it is typed.
+    """
 
     trial: Text | None = Field(None, description="title; default: the file's name")
     about: dict[str, Any] = Field({}, description="registration, citation, licence, …")
@@ -237,16 +240,8 @@ class TrialFile(Section):
 
     def measures(self) -> dict[tuple[str, str], Measure]:
         """Outcomes, then biomarkers, each by (section, name)."""
-        return {
-            (section, name): measure
-            for section in ("outcomes", "biomarkers")
-            for name, measure in (getattr(self, section) or {}).items()
-        }
-
-
-def json_schema() -> dict:
-    """The JSON schema of a trial file, for editors that check YAML while it is typed."""
-    return TrialFile.model_json_schema()
+        return {(section, name): measure for section in ("outcomes", "biomarkers")
+                for name, measure in (getattr(self, section) or {}).items()}
 
 
 def known_keys(location: tuple) -> list[str]:

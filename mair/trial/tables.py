@@ -15,6 +15,7 @@ import re
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 
 from mair.trial.errors import NUMBER, TrialError, display, listed
@@ -25,10 +26,8 @@ _WHOLE = re.compile(r"(-?\d+)\.0+")
 
 def text_of(cell) -> str | None:
     """A cell as text: ``7``, ``7.0`` and ``"7.0"`` are all ``"7"``; a bool is yes or no."""
-    if cell is None:
-        return None
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
+    if cell is None or isinstance(cell, bool):
+        return {None: None, True: "yes", False: "no"}[cell]
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     whole = _WHOLE.fullmatch(str(cell))
@@ -141,9 +140,8 @@ def _table(path: Path, names: list, columns: list[list], rows: list[int], labels
     """A table of clean cells; columns without a name are left out."""
     names = [text_of(_clean(name)) for name in names]
     if twice := [name for i, name in enumerate(names) if name and name in names[:i]]:
-        raise TrialError([
-            f"{display(path)}: column {name} stands twice, expected each name once"
-            for name in twice])
+        raise TrialError([f"{display(path)}: column {name} stands twice, expected each name once"
+                          for name in twice])
     found = {name: Column(cells, (labels or {}).get(name, {}))
              for name, cells in zip(names, columns, strict=True) if name}
     return Table(path, found, rows)
@@ -157,11 +155,10 @@ def _grid(path: Path, lines: list[tuple[int, list]]) -> Table:
         raise TrialError(f"{display(path)}: the file is empty, expected column names and rows")
     (_, header), *body = lines
     width = len(header)
-    if long := [(row, cells) for row, cells in body if {*cells[width:]} - {None}]:
-        raise TrialError([f"{display(path)}: row {row}: {len(cells)} cells, expected {width}"
-                          for row, cells in long])
-    whole = [cells + [None] * (width - len(cells)) for _, cells in body]
-    columns = [[cells[i] for cells in whole] for i in range(width)]
+    if long := [f"{display(path)}: row {row}: {len(cells)} cells, expected {width}"
+                for row, cells in body if {*cells[width:]} - {None}]:
+        raise TrialError(long)
+    columns = [list(cells) for _, *cells in zip_longest(header, *(c[:width] for _, c in body))]
     return _table(path, header, columns, [row for row, _ in body])
 
 

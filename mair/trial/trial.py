@@ -66,9 +66,7 @@ class Trial:
 
     def __getattribute__(self, name):
         value = object.__getattribute__(self, name)
-        if name not in _NOTED:
-            return value
-        return noted(value, (name,), object.__getattribute__(self, "_parts"))
+        return noted(value, (name,), vars(self)["_parts"]) if name in _NOTED else value
 
     def __getstate__(self):
         return {**vars(self), "_memo": {}, "_parts": {}}  # whoever reads it has asked nothing yet
@@ -123,9 +121,7 @@ class Trial:
         of the variable.
         """
         chosen = self._columns.get(f"describe.{self.variable(name).section}")
-        if chosen is not None:
-            return chosen.astype(bool)
-        return self._seen[name].all(axis=1).astype(bool)
+        return (self._seen[name].all(axis=1) if chosen is None else chosen).astype(bool)
 
     def series(self, role: str) -> pd.Series | None:
         """A column of the flow by participant, None where the trial file names none.
@@ -189,5 +185,4 @@ def handed(path: Path, analysis: dict) -> Trial | None:
     if trial is None or trial.path != path:
         return None
     chosen = vars(trial)["analysis"].model_dump()
-    same = all(key in chosen and chosen[key] == value for key, value in analysis.items())
-    return trial if same else None
+    return trial if analysis.items() <= chosen.items() else None

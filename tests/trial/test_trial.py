@@ -342,7 +342,7 @@ EditorYaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|fa
 
 
 def test_the_json_schema_takes_our_trial_files_and_refuses_a_wrong_one():
-    validator = jsonschema.Draft202012Validator(schema.json_schema())
+    validator = jsonschema.Draft202012Validator(schema.TrialFile.model_json_schema())
     files = [*sorted((ROOT / "params").glob("*.yaml")), *sorted(TRIALS.glob("*.yaml"))]
     assert len(files) >= 4
     for path in files:
