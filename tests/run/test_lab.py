@@ -71,16 +71,7 @@ class Lab:
         assert saved.value.ok
 
 
-# Opened, and if as a notebook then with its kernel at hand.
-READY = """path => {
-  const found = [...jupyterapp.shell.widgets('main')].find(w => w.context?.path === path);
-  const kernel = found?.sessionContext?.session?.kernel;
-  return found?.context.isReady && (!found.sessionContext || kernel?.status === 'idle');
-}"""
-CELLS = """path => {
-  const found = [...jupyterapp.shell.widgets('main')].find(w => w.context?.path === path);
-  return found.content.model.toJSON().cells;
-}"""
+READY, CELLS = Path(__file__).with_name("lab.js").read_text("utf-8").split("\n\n")
 
 
 def _copy(folder: Path) -> Path:

@@ -29,18 +29,7 @@ from mair.trial.schema import Analysis
 DEFAULTS = Analysis().model_dump()
 TABLE = {"first": run.Notebook(None), "second": run.Notebook("responders"),
          "third": run.Notebook("biomarkers")}
-TRIAL = """\
-trial: A tiny trial {of} two arms
-data: people.csv
-participant: id
-arm: {column: arm, control: A, treatment: B}
-visits: [before, after]
-outcomes:
-  pain: {columns: [pain0, pain1], range: [0, 10]}
-responders: {outcome: pain, visit: after, reductions: [0.5]}
-sample_size: {sd: 2, difference: 2}
-analysis: {seed: 7}
-"""
+TRIAL = Path(__file__).with_name("tiny.yaml").read_text("utf-8")
 DATA = "id,arm,pain0,pain1\n" + "".join(
     f"p{i},{'AB'[i % 2]},{4 + i % 5},{1 + (i * 3) % 7}\n" for i in range(12))
 NOTEBOOK = """\
