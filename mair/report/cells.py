@@ -23,7 +23,7 @@ from pygments import highlight  # noqa: E402
 from pygments.formatters import HtmlFormatter  # noqa: E402
 from pygments.lexers import PythonLexer  # noqa: E402
 
-IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
+IMAGES = ("image/svg+xml", "image/png")
 
 
 class PageError(Exception):
@@ -37,6 +37,42 @@ class Section:
     name: str
     title: str
     body: str
+
+
+def wide(what: str) -> str:
+    """Attributes of something wide that a keyboard must be able to scroll."""
+    return f'role="group" tabindex="0" aria-label="{what}, scrolls sideways where it is wide"'
+
+
+@cache
+def formula(tex: str) -> str:
+    """TeX as an embedded SVG on the line's own baseline; as code where it cannot be set."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.mathtext import MathTextParser
+
+    source, size = " ".join(tex.split()), 11.5
+    text, buffer = f"${source}$", io.BytesIO()
+    try:
+        with rc_context({"svg.hashsalt": "mair", "svg.fonttype": "path",
+                         "mathtext.fontset": "stix"}):
+            width, height, depth, *_ = MathTextParser("path").parse(
+                text, dpi=72, prop=FontProperties(size=size))
+            figure = Figure(figsize=(max(width, 1) / 72, max(height, 1) / 72))
+            figure.text(0, depth / height, text, fontsize=size)
+            figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    except ValueError:
+        return f'<code class="tex">{escape(source)}</code>'
+    return (
+        f'<img class="tex" alt="{escape(source)}" src="{_data(buffer.getvalue())}" '
+        f'style="height:{height / 12:.3f}em;vertical-align:{-depth / 12:.3f}em">'
+    )
+
+
+def _data(content: bytes, kind="image/svg+xml") -> str:
+    """A picture as an address that holds it."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 class Renderer(IPythonRenderer):
@@ -79,49 +115,11 @@ class Renderer(IPythonRenderer):
         """A displayed formula."""
         return f'<div class="formula scroll" {wide("formula")}>{formula(body)}</div>'
 
-    def inline_math(self, body: str) -> str:
-        """A formula within a line."""
-        return formula(body)
+    inline_math = staticmethod(formula)
 
     def table(self, text: str) -> str:
         """A table that scrolls by itself on a narrow screen."""
         return f'<div class="scroll" {wide("table")}><table>{text}</table></div>'
-
-
-def wide(what: str) -> str:
-    """Attributes of something wide that a keyboard must be able to scroll."""
-    return f'role="group" tabindex="0" aria-label="{what}, scrolls sideways where it is wide"'
-
-
-@cache
-def formula(tex: str) -> str:
-    """TeX as an embedded SVG on the line's own baseline; as code where it cannot be set."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.mathtext import MathTextParser
-
-    source, size = " ".join(tex.split()), 11.5
-    text, buffer = f"${source}$", io.BytesIO()
-    try:
-        with rc_context({"svg.hashsalt": "mair", "svg.fonttype": "path",
-                         "mathtext.fontset": "stix"}):
-            width, height, depth, *_ = MathTextParser("path").parse(
-                text, dpi=72, prop=FontProperties(size=size))
-            figure = Figure(figsize=(max(width, 1) / 72, max(height, 1) / 72))
-            figure.text(0, depth / height, text, fontsize=size)
-            figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    except ValueError:
-        return f'<code class="tex">{escape(source)}</code>'
-    return (
-        f'<img class="tex" alt="{escape(source)}" src="{_data(buffer.getvalue())}" '
-        f'style="height:{height / 12:.3f}em;vertical-align:{-depth / 12:.3f}em">'
-    )
-
-
-def _data(content: bytes, kind="image/svg+xml") -> str:
-    """A picture as an address that holds it."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def render(name: str, node, sections) -> Section:
@@ -146,10 +144,11 @@ def render(name: str, node, sections) -> Section:
     for number, cell in enumerate(node.cells, start=1):
         if cell.cell_type == "code" and cell.source.strip():
             silent.append((number, cell.source))
-        outputs = [
-            _output(output, markdown, f"{name}.py, cell {number}")
-            for output in cell.get("outputs", [])
-        ]
+        outputs = [_output(output, markdown) for output in cell.get("outputs", [])]
+        for image in re.findall(r"<img\b[^>]*>", "".join(outputs)):
+            if not re.search(r'\balt="[^"]', image):
+                raise PageError(f"{name}.py, cell {number} shows a picture without a text "
+                                "alternative; show it with show(figure, name, alt=…)")
         if silent and (outputs or cell.cell_type != "code"):
             parts.append(_code(name, silent))
             silent = []
@@ -169,16 +168,15 @@ def _code(name: str, sources: list[tuple[int, str]]) -> str:
     """Cells that follow each other without output between them, folded away together."""
     numbers = [number for number, _ in sources]
     which = f"cell {numbers[0]}" if len(numbers) == 1 else f"cells {numbers[0]} to {numbers[-1]}"
-    marked = "".join(
-        highlight(source, PythonLexer(), HtmlFormatter(cssclass="hl")) for _, source in sources
-    )
+    look = HtmlFormatter(cssclass="hl")
+    marked = "".join(highlight(source, PythonLexer(), look) for _, source in sources)
     return (
         f'<details class="code"><summary>Code<span class="away"> of {escape(name)}, {which}'
         f"</span></summary>{marked}</details>"
     )
 
 
-def _output(output, markdown, where: str) -> str:
+def _output(output, markdown) -> str:
     """One output, in the richest form that the page can hold."""
     if output.output_type == "stream":
         return f'<pre class="out {output.name}">{ansi2html(output.text)}</pre>'
@@ -187,39 +185,24 @@ def _output(output, markdown, where: str) -> str:
     data = {kind: "".join(text) for kind, text in output.data.items()
             if kind.startswith(("text/", "image/"))}
     if "text/html" in data:
-        return _html(data["text/html"], where)
+        return _html(data["text/html"])
     if "text/markdown" in data:
         return f'<div class="prose">{markdown.render(data["text/markdown"])}</div>'
     for kind in IMAGES:
         if kind in data:
-            return _image(kind, data[kind], output.metadata, where)
-    if "text/latex" in data:
-        return f'<div class="formula">{formula(data["text/latex"].strip("$ "))}</div>'
-    if "text/plain" in data:
-        return f'<pre class="out">{escape(data["text/plain"])}</pre>'
-    return ""
+            return _image(kind, data[kind], output.metadata)
+    return f'<pre class="out">{escape(data["text/plain"])}</pre>' if "text/plain" in data else ""
 
 
-def _html(html: str, where: str) -> str:
+def _html(html: str) -> str:
     """HTML that a cell displayed; a table scrolls in its own container."""
-    for image in re.findall(r"<img\b[^>]*>", html):
-        if not re.search(r'\balt="[^"]', image):
-            raise _no_alt(where)
     if html.lstrip().startswith("<figure"):
         return f'<div class="out">{html}</div>'
     return f'<div class="out scroll" {wide("table")}>{html}</div>'
 
 
-def _image(kind: str, data: str, metadata, where: str) -> str:
+def _image(kind: str, data: str, metadata) -> str:
     """A picture, embedded, with its text alternative."""
-    own = metadata.get(kind) or {}
-    alt = " ".join(str(own.get("alt") or metadata.get("alt") or "").split())
-    if not alt:
-        raise _no_alt(where)
+    alt = " ".join((metadata.get(kind, metadata).get("alt") or "").split())
     content = data.encode() if kind == "image/svg+xml" else base64.b64decode(data)
     return f'<figure class="out"><img alt="{escape(alt)}" src="{_data(content, kind)}"></figure>'
-
-
-def _no_alt(where: str) -> PageError:
-    return PageError(f"{where} shows a picture without a text alternative; show it with "
-                     "show(figure, name, alt=…)")

@@ -6,8 +6,6 @@ share one scale. A box is a list of texts, the first one bold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
@@ -33,7 +31,7 @@ def consort(rows, *, arms, visits, outcome):
         as an arm not compared.
     arms : dict of arm -> label
         In drawing order.
-    visits : sequence of visits, or dict of visit -> label
+    visits : dict of visit -> label
         Those with a box of their own.
     outcome : str
         Whose ``analysed`` counts.
@@ -47,8 +45,7 @@ def consort(rows, *, arms, visits, outcome):
     figure = Figure()
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set_axis_off()
-    labels = visits if isinstance(visits, Mapping) else {visit: visit for visit in visits}
-    columns = [_column(n, arm, label, labels, outcome) for arm, label in arms.items()]
+    columns = [_column(n, arm, label, visits, outcome) for arm, label in arms.items()]
     height = EDGE - _columns(ax, columns, _trunk(ax, _above_arms(n, arms)))
     figure.set_size_inches(WIDTH, height)
     ax.set(xlim=(0, WIDTH), ylim=(-height, 0))
@@ -69,22 +66,20 @@ def _list(head, counts, total=None) -> list[str]:
 
 def _above_arms(n, arms) -> list[tuple[bool, list[str]]]:
     """Boxes above the arms, from the top, and whether each stands aside."""
-    excluded = _reasons(n, "excluded: ", "overall")
     others = {arm: count for (variable, arm, _), count in n.items()
               if variable == "randomised" and arm not in (*arms, "overall")}
     assessed, enrolled = (n.get((name, "overall", "")) for name in ("assessed", "enrolled"))
     randomised = n["randomised", "overall", ""]
-    out = []
-    if assessed is not None:
-        out.append((False, [f"Assessed for eligibility (n = {assessed})"]))
-    if excluded:
-        out.append((True, _list("Excluded", excluded)))
-    if enrolled is not None and (others or enrolled != randomised):
-        out.append((False, [f"Enrolled (n = {enrolled})"]))
-    if others:
-        out.append((True, _list("Allocated to arms not compared here", others)))
+    excluded = _reasons(n, "excluded: ", "overall")
     compared = " to the arms compared here" if others else ""
-    return [*out, (False, [f"Randomised{compared} (n = {randomised})"])]
+    boxes = (
+        (assessed is not None, False, [f"Assessed for eligibility (n = {assessed})"]),
+        (excluded, True, _list("Excluded", excluded)),
+        (enrolled is not None and (others or enrolled != randomised), False,
+         [f"Enrolled (n = {enrolled})"]),
+        (others, True, _list("Allocated to arms not compared here", others)),
+        (True, False, [f"Randomised{compared} (n = {randomised})"]))
+    return [(aside, texts) for there, aside, texts in boxes if there]
 
 
 def _column(n, arm, label, visits, outcome) -> list[list[str]]:

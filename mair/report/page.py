@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
@@ -82,13 +82,11 @@ def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> 
 
 def _about(about: dict) -> list[tuple[str, str]]:
     """What the trial file says about the trial in words; its tables are a notebook's to show."""
-    found = []
-    for key, value in about.items():
-        words = value if isinstance(value, list) else [value]
-        if words and not any(isinstance(word, (list, Mapping)) for word in words):
-            text = "; ".join(str(word) for word in words if word is not None)
-            found.append((key.replace("_", " ").capitalize(), text))
-    return found
+    found = {key: value if isinstance(value, list) else [value] for key, value in about.items()}
+    return [(key.replace("_", " ").capitalize(),
+             "; ".join(str(word) for word in words if word is not None))
+            for key, words in found.items()
+            if words and not any(isinstance(word, (list, dict)) for word in words)]
 
 
 def published(compared: pd.DataFrame) -> list[dict]:
@@ -106,23 +104,18 @@ def published(compared: pd.DataFrame) -> list[dict]:
         their verdicts.
     """
     shown = map(comparison.shown, compared["computed"], compared["printed"])
-    found = []
-    for name, part in compared.assign(computed=list(shown)).groupby("source", sort=False):
-        rows = part.to_dict("records")
-        found.append({"name": name, "anchor": f"source-{len(found) + 1}", "rows": rows,
-                      "tally": _tally(rows)})
-    return found
+    by_source = compared.assign(computed=list(shown)).groupby("source", sort=False)
+    found = {name: part.to_dict("records") for name, part in by_source}
+    return [{"name": name, "anchor": f"source-{i}", "rows": rows, "tally": _tally(rows)}
+            for i, (name, rows) in enumerate(found.items(), start=1)]
 
 
 def _tally(rows) -> dict[str, int]:
     """How many rows have each verdict."""
-    found = Counter(row["verdict"] for row in rows)
-    return {verdict: found[verdict] for verdict in VERDICTS}
+    return dict.fromkeys(VERDICTS, 0) | Counter(row["verdict"] for row in rows)
 
 
 def _files(folder: Path) -> dict[str, list[str]]:
     """A folder's files for a reader: each stem with its formats."""
-    stems: dict[str, list[str]] = {}
-    for path in sorted(folder.glob("*")):
-        stems.setdefault(path.stem, []).append(path.suffix[1:])
-    return stems
+    return {stem: [path.suffix[1:] for path in paths]
+            for stem, paths in groupby(sorted(folder.glob("*")), lambda path: path.stem)}

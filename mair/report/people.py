@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -33,7 +32,7 @@ def trajectories(people, means, outcomes, *, arms, visits, log=()):
         Panels in this order; the key is the panel's title.
     arms : dict of arm -> label
         Control first. The same `arms` in every figure keeps colours, markers and line styles.
-    visits : sequence of visits, or dict of visit -> label
+    visits : dict of visit -> label
     log : collection of str
         Outcomes with a logarithmic axis.
 
@@ -55,7 +54,6 @@ def before_after(people, means, outcomes, *, arms, visits, log=()):
 @style.styled
 def _panels(people, means, labels, arms, visits, log, apart):
     """One panel for each of `labels`; the arms `apart`, or over each other."""
-    visits = visits if isinstance(visits, Mapping) else {visit: str(visit) for visit in visits}
     columns, rows, slanted, names = _grid(labels, visits, arms if apart else {"": ""})
     under = (max(map(style.inches, names)) * 0.7 + 0.1 if slanted
              else 0.13 * max(name.count("\n") + 1 for name in names))

@@ -13,7 +13,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib as mpl
+from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
@@ -36,38 +36,23 @@ class ArmStyle:
     color: str
     marker: str
     line: str
-    fill: bool
+    face: str
 
     def markers(self) -> dict:
         """Keywords of a matplotlib line for the arm's markers."""
-        face = self.color if self.fill else "white"
-        return {"marker": self.marker, "markerfacecolor": face, "markeredgecolor": self.color}
+        return {"marker": self.marker, "markerfacecolor": self.face, "markeredgecolor": self.color}
 
 
 STYLES = (
-    ArmStyle(BLUE, "o", "--", False),
-    ArmStyle(VERMILION, "s", "-", True),
-    ArmStyle(GREEN, "^", "-.", True),
-    ArmStyle(PURPLE, "D", ":", True),
+    ArmStyle(BLUE, "o", "--", "white"),
+    ArmStyle(VERMILION, "s", "-", VERMILION),
+    ArmStyle(GREEN, "^", "-.", GREEN),
+    ArmStyle(PURPLE, "D", ":", PURPLE),
 )
 
 
-def styled(function):
-    """Run a plot function under the common rc parameters, whatever the session's are."""
-
-    @functools.wraps(function)
-    def inner(*args, **kwargs):
-        with mpl.rc_context():
-            mpl.rcdefaults()
-            mpl.rcParams.update(_sheet())
-            return function(*args, **kwargs)
-
-    return inner
-
-
-@functools.cache
-def _sheet():
-    return mpl.rc_params_from_file(SHEET, use_default_template=False)
+# A decorator: a plot function runs under the common rc parameters, whatever the session's are.
+styled = style.context(SHEET, after_reset=True)
 
 
 @styled

@@ -16,6 +16,7 @@ from itertools import groupby
 import pandas as pd
 
 from mair import results
+from mair.report.fmt import absent
 
 MARK = "SYNTHETIC: simulated data, no real participants"
 
@@ -65,9 +66,6 @@ class Table:
         doubled = self.display.columns[self.display.columns.duplicated()]
         if len(doubled):
             raise ValueError(f"table {self.name}: two columns {doubled[0]!r}")
-        if self.groups is not None and len(self.groups) != len(self.display):
-            raise ValueError(f"table {self.name}: {len(self.groups)} groups for "
-                             f"{len(self.display)} rows")
         starts = [group for group, _ in self.blocks()]
         if len(set(starts)) < len(starts):
             raise ValueError(f"table {self.name}: the rows of a group do not stand together")
@@ -85,15 +83,15 @@ class Table:
     def cells(self) -> list[list[str]]:
         """The display as lists of strings; missing cells are empty."""
         return [
-            ["" if cell is None or cell != cell else str(cell) for cell in row]
+            ["" if absent(cell) else str(cell) for cell in row]
             for row in self.display.itertuples(index=False, name=None)
         ]
 
     def blocks(self) -> list[tuple[str, list[int]]]:
         """Runs of rows by group: ``(group or "", row positions)``."""
-        groups = [""] * len(self.display) if self.groups is None else self.groups
-        return [(group, [i for i, _ in run])
-                for group, run in groupby(enumerate(groups), key=lambda pair: pair[1])]
+        groups = [""] * len(self.display) if self.groups is None else list(self.groups)
+        return [(group, list(run))
+                for group, run in groupby(range(len(groups)), groups.__getitem__)]
 
     def numeric(self) -> list[bool]:
         """Which columns hold numbers, and so stand right: most of their cells begin so."""
@@ -152,7 +150,7 @@ class Column:
     show : callable
         Takes the statistics by position, nan where empty or absent, and gives the text.
     keys : dict, or callable of the Line giving one
-        Key fields of ``results.csv``; None for a line without such statistics.
+        Key fields of ``results.csv``.
     data : str
         Prefix of the data columns, ``<data>_<statistic>``; default, the arm, or the method of
         a difference, where `keys` names one.
@@ -161,15 +159,12 @@ class Column:
     head: str
     statistics: tuple[str, ...]
     show: Callable[..., str]
-    keys: dict[str, str] | Callable[[Line], dict[str, str] | None] = field(default_factory=dict)
+    keys: dict[str, str] | Callable[[Line], dict[str, str]] = field(default_factory=dict)
     data: str = ""
 
     def wanted(self, line: Line) -> list[tuple[str, ...]]:
-        """The whole keys of the column's statistics in one line; none where it has none."""
-        own = self.keys(line) if callable(self.keys) else self.keys
-        if own is None:
-            return []
-        keys = {**line.keys, **own}
+        """The whole keys of the column's statistics in one line."""
+        keys = line.keys | (self.keys(line) if callable(self.keys) else self.keys)
         first = [keys.get(name, "") for name in results.KEYS[:-1]]
         return [(*first, statistic) for statistic in self.statistics]
 
@@ -247,19 +242,16 @@ def pivot(rows, lines, columns, *, name, title, notes=(), spanners=None, head=""
         pd.DataFrame(data), tuple(notes), pd.Series(groups) if any(groups) else None, spanners,
     )
 
+
 def csv(table: Table) -> bytes:
     """The table's data: UTF-8, full precision, missing values empty."""
-    data = table.data.copy()
-    for name in data.columns:
-        data[name] = [_cell(value) for value in data[name]]
+    data = table.data.map(_cell)
     return data.to_csv(index=False, lineterminator="\n").encode("utf-8")
 
 
 def _cell(value) -> str:
     """A value as in ``results.csv``; text stays."""
-    if value is None or value is pd.NA or value != value:
-        return ""
-    return value if isinstance(value, str) else results.text(value)
+    return value if isinstance(value, str) else "" if absent(value) else results.text(value)
 
 
 def html(table: Table, synthetic=False) -> str:
@@ -272,7 +264,7 @@ def html(table: Table, synthetic=False) -> str:
     group = None
     if table.groups is not None:
         group = "\x00group"
-        frame[group] = [name for name, rows in table.blocks() for _ in rows]
+        frame[group] = list(table.groups)
     gt = GT(frame, rowname_col=stub, groupname_col=group, id=f"table-{table.name}")
     gt = gt.tab_header(title=table.title, subtitle=MARK if synthetic else None)
     gt = gt.tab_stubhead(table.headers[0])

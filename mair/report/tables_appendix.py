@@ -6,6 +6,8 @@ the statistics up in the rows.
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 
 from mair.published.consistency import SEVERITY
@@ -57,26 +59,21 @@ def nnt(trial, rows) -> Table:
                    lambda k, n, percent: f"{k:.3g}/{n:g} ({fmt.number(percent, 1)}%)",
                    lambda line, arm=arm: {"arm": arm, "method": line.keys["missing"]}, arm)
             for arm in trial.arms]
+    one_decimal = partial(fmt.estimate, digits=1)
+    differences = [Column(head, statistics, show, lambda line: {
+        "arm": "difference", "method": f"{line.keys['missing']}/{line.keys['interval']}"})
+        for head, statistics, show in (
+            ("ARR, percentage points", ("arr", "ci_low", "ci_high"), one_decimal),
+            ("NNT", ("nnt", "nnt_ci_low", "nnt_ci_high", "nnt_through_infinity"),
+             lambda nnt, *limits: f"{fmt.nnt(nnt)} ({fmt.nnt_ci(*limits)})"),
+            ("Risk ratio", ("rr", "rr_low", "rr_high"), fmt.estimate))]
     return pivot(
-        rows, lines, [
-            *arms,
-            _difference("ARR, percentage points", ("arr", "ci_low", "ci_high"),
-                        lambda *arr: fmt.estimate(*arr, 1)),
-            _difference("NNT", ("nnt", "nnt_ci_low", "nnt_ci_high", "nnt_through_infinity"),
-                        lambda nnt, *limits: f"{fmt.nnt(nnt)} ({fmt.nnt_ci(*limits)})"),
-            _difference("Risk ratio", ("rr", "rr_low", "rr_high"), fmt.estimate),
-        ],
-        name="nnt", title="Responders, absolute risk reduction and number needed to treat",
+        rows, lines, [*arms, *differences], name="nnt",
+        title="Responders, absolute risk reduction and number needed to treat",
         notes=[f"{trial.analysis.confidence:.0%} intervals. ARR and NNT are of the good result, "
                f"{trial.treatment} minus {trial.control}; NNT is rounded away from zero. An "
                "interval of ARR that contains 0 gives an NNT interval through infinity. Worst and "
                "best case are the treatment's: all unseen in favour of one arm."])
-
-
-def _difference(head, statistics, show) -> Column:
-    """A column of the difference between arms, by the line's missing rule and interval."""
-    return Column(head, statistics, show, lambda line: {
-        "arm": "difference", "method": f"{line.keys['missing']}/{line.keys['interval']}"})
 
 
 def robustness(trial, rows, found=None) -> Table:

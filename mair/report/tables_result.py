@@ -6,6 +6,8 @@ declares a `pivot`; nothing is computed here but an intraclass correlation from 
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 
 from mair.report import fmt, words
@@ -15,6 +17,7 @@ from mair.sections import measures
 from mair.trial import Trial
 
 OVERALL, DIFFERENCE = {"arm": "overall"}, {"arm": "difference"}
+SIZES = "{:g} ({:g})".format  # people and their scores
 
 
 def _arms(trial: Trial, *, overall=False) -> dict[str, str]:
@@ -36,16 +39,12 @@ def retention(trial: Trial, rows: pd.DataFrame) -> Table:
     for arm, heading in _arms(trial, overall=True).items():
         spanners[heading] = (f"{arm}::Seen (%)", f"{arm}::{_ci(trial)}")
         columns += [Column(spanners[heading][0], ("n", "percent"), fmt.count, {"arm": arm}),
-                    Column(spanners[heading][1], ("ci_low", "ci_high"), _one_decimal,
-                           {"arm": arm, "method": "wilson"})]
+                    Column(spanners[heading][1], ("ci_low", "ci_high"),
+                           partial(fmt.ci, digits=1), {"arm": arm, "method": "wilson"})]
     columns.append(Column("p (Fisher)", ("p",), fmt.p_value, DIFFERENCE | {"method": "fisher"}))
     return pivot(rows, lines, columns, name="retention", head="Visit", spanners=spanners,
                  title=f"Seen on {trial.primary.name}, by visit",
                  notes=("Percent of those randomised, with Wilson's interval.",))
-
-
-def _one_decimal(low, high) -> str:
-    return fmt.ci(low, high, 1)
 
 
 def attendance(trial: Trial, rows: pd.DataFrame) -> Table | None:
@@ -114,8 +113,10 @@ def baseline(trial: Trial, rows: pd.DataFrame) -> Table:
         if feature.kind == "categorical":
             lines += [Line(f"\u2003{level}", {"analysis": "baseline", "variable": variable})
                       for level, variable in characteristics.labels(feature).items()]
-    columns = [Column(heading, ("n", "n_known", "percent", "mean", "sd"), _characteristic,
-                      {"arm": arm}) for arm, heading in _arms(trial, overall=True).items()]
+    columns = [Column(
+        heading, ("n", "n_known", "percent", "mean", "sd"), lambda n, known, percent, mean, sd:
+        fmt.mean_sd(mean, sd) if fmt.absent(known) else fmt.count(n, percent),
+        {"arm": arm}) for arm, heading in _arms(trial, overall=True).items()]
     columns.append(Column(f"SMD ({_ci(trial)})", ("smd", "ci_low", "ci_high"), fmt.estimate,
                           DIFFERENCE | {"method": "smd"}))
     return pivot(rows, lines, columns, name="baseline", head="Characteristic",
@@ -123,10 +124,6 @@ def baseline(trial: Trial, rows: pd.DataFrame) -> Table:
                  notes=("SMD: standardised mean difference, treatment minus control; for several "
                         "levels the Mahalanobis distance (Yang and Dalton). A constant row has "
                         "none.",))
-
-
-def _characteristic(n, n_known, percent, mean, sd) -> str:
-    return fmt.mean_sd(mean, sd) if fmt.absent(n_known) else fmt.count(n, percent)
 
 
 def baseline_tests(trial: Trial, rows: pd.DataFrame) -> Table:
@@ -164,26 +161,16 @@ def outcomes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
     z = trial.analysis.inference == "z"
     for head, statistics, show in (
             (f"B ({_ci(trial)})", ("b", "ci_low", "ci_high"), fmt.estimate),
-            ("z", ("z",), fmt.number) if z else ("t (df)", ("t", "df"), _t_df),
-            ("p", ("p",), fmt.p_value), ("q", ("q",), _q), ("n (scores)", ("n", "n_rows"), _sizes)):
+            ("z", ("z",), fmt.number) if z else ("t (df)", ("t", "df"), lambda t, df:
+                                                 f"{fmt.number(t)} ({fmt.number(df, 1)})"),
+            ("p", ("p",), fmt.p_value), ("q", ("q",), partial(fmt.p_value, missing="")),
+            ("n (scores)", ("n", "n_rows"), SIZES)):
         columns.append(Column(
             head, statistics, show,
             lambda line: DIFFERENCE | {"method": fitted[line.keys["variable"]]}, "model"))
     return pivot(rows, lines, columns, name=section, head="Visit",
                  title=f"{section.capitalize()}: means and Group x Time contrasts",
                  notes=_notes(trial, section, fitted))
-
-
-def _t_df(t, df) -> str:
-    return f"{fmt.number(t)} ({fmt.number(df, 1)})"
-
-
-def _q(q) -> str:
-    return fmt.p_value(q, missing="")
-
-
-def _sizes(n, n_rows) -> str:
-    return f"{n:g} ({n_rows:g})"
 
 
 def _notes(trial: Trial, section: str, fitted: dict[str, str]) -> tuple[str, str]:
@@ -214,11 +201,10 @@ def models(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
         own = rows["variable"][(rows["analysis"] == section)
                                & rows["variable"].str.startswith(f"{name}: ")]
         covariates |= dict.fromkeys(own.str.removeprefix(f"{name}: "))
-    variances = ("var_participant", "var_residual")
-    columns = [Column("n (scores)", ("n", "n_rows"), _sizes, OVERALL)]
-    columns += [Column(head, statistics, show, OVERALL) for head, statistics, show in (
-        ("Participant variance", variances[:1], _three), ("Residual variance", variances[1:],
-                                                          _three), ("ICC", variances, _icc))]
+    three, variances = partial(fmt.number, digits=3), ("var_participant", "var_residual")
+    columns = [Column(head, statistics, show, OVERALL) for head, statistics, show in (
+        ("n (scores)", ("n", "n_rows"), SIZES), ("Participant variance", variances[:1], three),
+        ("Residual variance", variances[1:], three), ("ICC", variances, _icc))]
     columns.append(Column("Group x Time", ("chi2", "f", "df1", "df2", "p"), _whole, DIFFERENCE,
                           "group_time"))
     columns += [Column(
@@ -234,10 +220,6 @@ def models(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
                "where that is the inference. A participant variance at zero leaves no trustworthy "
                "degrees of freedom; compound symmetry, which allows a negative correlation, then "
                "stands beside it in results.csv.",))
-
-
-def _three(value) -> str:
-    return fmt.number(value, 3)
 
 
 def _icc(participant, residual) -> str:
@@ -285,7 +267,8 @@ def ratios(trial: Trial, rows: pd.DataFrame, section="biomarkers") -> Table | No
             lines += [Line({"Biomarker": name, "Visit": trial.visit_labels[visit]},
                            {"analysis": section, "variable": name, "time": visit})
                       for visit in variable.visits]
-    columns = [Column(f"{arm}, geometric mean (CV)", ("gm", "cv", "n"), _geometric,
+    columns = [Column(f"{arm}, geometric mean (CV)", ("gm", "cv", "n"), lambda gm, cv, n:
+                      f"{fmt.number(gm)} ({fmt.number(cv, 0)}%), n = {n:g}",
                       {"arm": arm, "method": "described"}) for arm in trial.arms]
     columns.append(Column(
         f"Ratio of change ({_ci(trial)})", ("gmr", "gmr_low", "gmr_high"), fmt.estimate,
@@ -295,10 +278,6 @@ def ratios(trial: Trial, rows: pd.DataFrame, section="biomarkers") -> Table | No
         title=f"{section.capitalize()} on the ln scale, as ratios",
         notes=(f"A ratio of 1 means that {trial.treatment} and {trial.control} changed by the same "
                "factor.",)) if lines else None
-
-
-def _geometric(mean, cv, n) -> str:
-    return f"{fmt.number(mean)} ({fmt.number(cv, 0)}%), n = {n:g}"
 
 
 def normality(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:

@@ -76,8 +76,13 @@ LONG_REASON = (
     "low; Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft")
 
 
+def labelled(visits):
+    return visits if isinstance(visits, dict) else dict(zip(visits, visits, strict=True))
+
+
 def diagram(arms=ARMS, visits=("post", "followup"), **kwargs):
-    return consort.consort(flow(arms, visits, **kwargs), arms=arms, visits=visits, outcome="FIQ")
+    return consort.consort(flow(arms, visits, **kwargs), arms=arms, visits=labelled(visits),
+                           outcome="FIQ")
 
 
 def responders():
@@ -109,7 +114,7 @@ def courses(arms=ARMS, visits=VISITS, n=(19, 22), outcomes=9):
     labels = dict.fromkeys(keys, "Fibromyalgia Impact Questionnaire (0 to 100)")
     p = pd.concat(frame.assign(outcome=key) for key in keys)
     m = pd.concat(means(frame).assign(outcome=key) for key in keys)
-    return people.trajectories(p, m, labels, arms=arms, visits=visits)
+    return people.trajectories(p, m, labels, arms=arms, visits=labelled(visits))
 
 
 def biomarkers(arms=ARMS, visits=("baseline", "post")):
@@ -117,7 +122,8 @@ def biomarkers(arms=ARMS, visits=("baseline", "post")):
     units = {"BDNF": "BDNF (ng/mL)", "hs-CRP": "hs-CRP (mg/L)", "IL-6": "Interleukin 6 (pg/mL)"}
     p = pd.concat(frame.assign(outcome=key) for key in units)
     m = pd.concat(means(frame).assign(outcome=key) for key in units)
-    return people.before_after(p, m, units, arms=arms, visits=visits, log={"hs-CRP", "IL-6"})
+    return people.before_after(p, m, units, arms=arms, visits=labelled(visits),
+                               log={"hs-CRP", "IL-6"})
 
 
 def effects(rows=None, **kwargs):
