@@ -19,6 +19,7 @@ from mair.sections import planning, power, study
 from mair.sections import robustness as choices
 from mair.stats.simulated import CORRELATION, binomial_limits
 
+B = ("b", "ci_low", "ci_high")
 MISSING = {
     "completers": "Those seen", "nonresponder": "Unseen not improved",
     "worst-case": "Worst case", "best-case": "Best case", "mi-mar": "Imputed at random",
@@ -87,12 +88,10 @@ def robustness(trial, rows, found=None) -> Table:
              for method in dict.fromkeys(own.loc[own["time"] == visit, "method"])]
     columns = [
         Column("n (rows)", ("n", "n_rows"), "{:g} ({:g})".format),
-        Column(f"B ({100 * trial.analysis.confidence:g}% CI)", ("b", "ci_low", "ci_high"),
-               fmt.estimate),
+        Column(f"B ({100 * trial.analysis.confidence:g}% CI)", B, fmt.estimate),
         Column("SE", ("se",), fmt.number),
-        Column("df", ("df",), lambda df: fmt.number(df, 1, missing="")),
-        Column("p", ("p",), fmt.p_value),
-    ]
+        Column("df", ("df",), partial(fmt.number, digits=1, missing="")),
+        Column("p", ("p",), fmt.p_value)]
     if found is not None:
         rows = pd.concat([rows, _ranges(found)])
         columns.append(Column("B over cohorts", ("b_low", "b_high"), fmt.ci))
@@ -139,11 +138,10 @@ def delta_grid(trial, visit) -> Table | None:
     lines = [Line(f"{step:g}", {"analysis": "robustness", "variable": trial.primary.name,
                                 "arm": "difference", "time": visit, "treatment_delta": step})
              for step in steps]
-    columns = [Column(f"{trial.control} worse by {step:g}", ("b", "ci_low", "ci_high"),
-                      lambda *cell: fmt.estimate(*cell, 1), data=f"control_delta_{step:g}",
-                      keys=lambda line, step=step: {
-                          "method": f"delta={line.keys['treatment_delta']:g}/control={step:g}"})
-               for step in steps]
+    columns = [Column(f"{trial.control} worse by {step:g}", B, partial(fmt.estimate, digits=1),
+                      lambda line, step=step: {
+                          "method": f"delta={line.keys['treatment_delta']:g}/control={step:g}"},
+                      f"control_delta_{step:g}") for step in steps]
     return pivot(rows, lines, columns, name=f"delta_grid_{trial.primary.visits.index(visit)}",
                  title=f"Imputed values made worse in either arm, {trial.visit_labels[visit]}",
                  head=f"{trial.treatment} worse by",
@@ -196,13 +194,12 @@ def next_trial(trial, rows) -> Table:
     lines = [Line(sd_taken(method), {"analysis": "power", "arm": "overall", "method": method,
                                      "variable": f"{trial.primary.name}, next trial"})
              for method in power.standard_deviations(trial)]
+    columns = [Column(head, (statistic,), show) for head, statistic, show in (
+        ("SD", "sd", fmt.number), ("d", "d", fmt.number), ("n an arm", "n", "{:g}".format),
+        ("Both arms, with dropout", "n_with_dropout", "{:g}".format))]
     return pivot(
-        rows, lines, [
-            Column("SD", ("sd",), fmt.number), Column("d", ("d",), fmt.number),
-            Column("n an arm", ("n",), "{:g}".format),
-            Column("Both arms, with dropout", ("n_with_dropout",), "{:g}".format),
-        ], name="next_trial", title="Size of a next trial for the planned difference",
-        head="SD taken",
+        rows, lines, columns, name="next_trial", head="SD taken",
+        title="Size of a next trial for the planned difference",
         notes=[f"Noncentral t, two-sided level {declared['alpha']:g}, power "
                f"{declared['power']:.0%}, difference {planning.difference(declared):g}. The "
                "limits of the SD are one-sided (Browne 1995)."
@@ -220,9 +217,8 @@ def simulation(trial, rows, statistic) -> Table | None:
     if cells.empty:
         return None
     effect, title, truth = STUDIED[statistic]
-    first, judged = cells.iloc[0], study.criteria(cells)
-    marks = Rows("power")
-    for row in judged.to_dict("records") if statistic == "type1" else ():
+    first, marks = cells.iloc[0], Rows("power")
+    for row in study.criteria(cells).to_dict("records") if statistic == "type1" else ():
         marks.add(study.scenario(row), "difference", row["visit"], row["method"],
                   within=row["passed"])
     part = cells[cells["effect"] == effect]
@@ -233,9 +229,8 @@ def simulation(trial, rows, statistic) -> Table | None:
                   MECHANISMS[mechanism])
              for mechanism in study.MECHANISMS for dropout in study.DROPOUTS
              for visit in trial.primary.visits[1:]]
-    columns = [Column(label, (statistic, "within"),
-                      lambda rate, within: _percent(rate) + {1: "*", 0: "†"}.get(within, ""),
-                      {"method": method}, label)
+    columns = [Column(label, (statistic, "within"), lambda rate, within:
+                      _percent(rate) + {1: "*", 0: "†"}.get(within, ""), {"method": method}, label)
                for method, label in METHODS.items()]
     error = part["coverage_mc_se" if statistic == "coverage" else "mc_se"].max()
     low, high = binomial_limits(first["simulations"], first["alpha"])

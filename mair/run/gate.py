@@ -38,20 +38,12 @@ def lost(expected: pd.DataFrame, found: pd.DataFrame) -> list[str]:
     list of str
         Naming the keys, what is printed, what is computed and the verdict now.
     """
-    now = {tuple(row[name] for name in NAMES): row for row in found.to_dict("records")}
-    lines = []
-    for row in expected.to_dict("records"):
-        if row["verdict"] != "reproduced":
-            continue
-        key = tuple(row[name] for name in NAMES)
-        name = ",".join(key[:6]) + f" ({key[6]})"
-        if key not in now:
-            lines.append(f"{name}: no longer among the published numbers")
-        elif now[key]["verdict"] != "reproduced":
-            row = now[key]
-            lines.append(f"{name}: printed {row['printed']}, computed {row['computed']!r}, "
-                         f"{row['verdict']}")
-    return lines
+    kept = expected.loc[expected["verdict"] == "reproduced", NAMES]
+    now = kept.merge(found, "left", NAMES, indicator="among")
+    return [f"{','.join(row[key] for key in KEYS)} ({row['source']}): " + (
+        "no longer among the published numbers" if row["among"] == "left_only" else
+        f"printed {row['printed']}, computed {row['computed']!r}, {row['verdict']}")
+        for row in now[now["verdict"] != "reproduced"].to_dict("records")]
 
 
 def store(found: pd.DataFrame, path: Path = EXPECTED) -> None:

@@ -37,7 +37,7 @@ LONGEST_SOCKET = 95  # characters of a path; the system takes 104 or more
 
 
 class Server:
-    """The process that forks kernels, from the moment that it is made; a context manager.
+    """The process that forks kernels, from the moment that it is made until it is closed.
 
     Where the system cannot fork, kernels are started one by one as Jupyter does it.
     """
@@ -66,12 +66,6 @@ class Server:
                 self.process.kill()
             self.process.wait()
             self.process.stdout.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 @dataclass(frozen=True)
@@ -135,13 +129,15 @@ def run(plan, names: list[str], parts: dict[str, Path], folder: Path, server: Se
         After the first, no further notebook is started.
     """
     executed, failures, progress = {}, [], Progress(len(names))
+    own = hasattr(os, "sched_getaffinity")  # the cores that are this process's
+    cores = len(os.sched_getaffinity(0)) if own else os.cpu_count()
     folder.mkdir()
     with (folder / "trial.pickle").open("wb") as file:
         pickle.dump(plan.trial, file)
     with (
         tempfile.TemporaryDirectory(prefix="mair-") as sockets,  # their paths have to be short
         patch.dict(os.environ, _jupyter(plan, names, folder, sockets, server)),
-        ThreadPoolExecutor(_cores()) as pool,
+        ThreadPoolExecutor(cores) as pool,
     ):
         futures = [pool.submit(_execute, plan, name, parts[name], folder, sockets, progress)
                    for name in names]
@@ -161,12 +157,6 @@ def run(plan, names: list[str], parts: dict[str, Path], folder: Path, server: Se
             server.close()
             raise
     return executed, failures
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _jupyter(plan, names, folder: Path, sockets: str, server: Server) -> dict[str, str]:

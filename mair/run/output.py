@@ -165,7 +165,6 @@ class Build:
 
         Files in the target that no run wrote (a reader's notes) move along.
         """
-        whole.chmod(0o777 & ~_umask())
         old = whole.with_name("old")
         if self.out.exists():
             self.out.rename(old)
@@ -205,12 +204,6 @@ def _manifest(folder: Path) -> dict | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and found.get("made_by") == MADE_BY else None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _locked(path: Path, wait) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -174,7 +175,7 @@ def run(
     if not _unchanged(build, path, notebooks):
         from mair.run.kernels import Server
 
-        with Server() as server:
+        with closing(Server()) as server:
             found = plan(path, notebooks, table)
             with build.alone(echo):
                 if not _unchanged(build, path, notebooks):
