@@ -36,6 +36,7 @@ SEED = 2020
 # doubled, under the same seed.
 BLOCK, BLOCKS = 500, 80
 ALLOCATIONS = 199  # redrawn a trial: (1 + 199) x 5% is whole, so the test is exact at 5%
+SUMS = ("rejected", "covered", "failed", "error", "squared", "variance")  # over trials
 TILT = 1 / 3  # differential: control loses this share more, treatment less, than planned
 
 
@@ -104,56 +105,49 @@ def generate(rng, plan: Design, cell: Cell, count: int):
     return y, seen, shift
 
 
-def block(plan: Design, at: int, number: int, seed: int = SEED, allocations: int = ALLOCATIONS):
+def block(plan: Design, at: int, number: int):
     """Sums over the trials of one block of cell ``at``.
 
     Returns
     -------
     ndarray (methods, visits - 1, 6)
-        Trials that reject no difference, that cover the truth, whose fit failed; sums of error,
-        error squared and variance estimated (0 for re-randomisation, which only tests).
+        `SUMS`; the last three 0 for re-randomisation, which only tests.
     ndarray (2,)
         Participants lost by the last visit, by arm.
     """
-    cell = cells()[at]
-    rng = pool.stream(seed, at, number)
+    cell, k = cells()[at], len(plan.visits)
+    rng = pool.stream(SEED, at, number)
     y, seen, shift = generate(rng, plan, cell, BLOCK)
     trials = saturated.reduced(y, seen, plan.treated)
     fits = {"random-intercept": saturated.random_intercept(trials),
             "unstructured": saturated.unstructured(trials)}
-    out = np.zeros((len(METHODS), len(plan.visits) - 1, 6))
+    changes, truth = [saturated.change(k, visit) for visit in range(1, k)], shift[-1, 1:]
+    out = np.zeros((len(METHODS), k - 1, len(SUMS)))
     for row, method in zip(out[:-1], METHODS[:-1], strict=True):
         covariance, inference = method.split("/")
-        for visit in range(1, len(plan.visits)):
-            found = smallsample.contrast(fits[covariance], saturated.change(y.shape[-1], visit),
-                                         inference, confidence=1 - plan.alpha)
-            row[visit - 1] = _counted(found, shift[-1, visit])
-    arms = np.tile(plan.treated.astype(np.int8), (BLOCK, 1 + allocations, 1))
+        found = smallsample.contrast(fits[covariance], changes, inference,
+                                     confidence=1 - plan.alpha)
+        fine = np.isfinite(found.se)
+        error = np.where(fine, found.estimate - truth, 0.0)
+        row[:] = np.transpose([part.sum(0) for part in (
+            (found.low > 0) | (found.high < 0), (found.low <= truth) & (truth <= found.high),
+            ~fine, error, error**2, np.where(fine, found.se, 0.0) ** 2)])
+    arms = np.tile(plan.treated.astype(np.int8), (BLOCK, 1 + ALLOCATIONS, 1))
     arms[:, 1:] = rng.permuted(arms[:, 1:], axis=2)
     p = saturated.rerandomise(y, seen, arms)
     true = p if cell.effect == "null" else saturated.rerandomise(y - shift, seen, arms)
-    out[-1, :, 0] = (p <= plan.alpha + 1e-12).sum(0)
-    out[-1, :, 1] = (true > plan.alpha + 1e-12).sum(0)
-    lost = (seen < len(plan.visits)).sum(0)
-    return out, np.bincount(plan.treated, lost)
+    out[-1, :, :2] = np.c_[(p <= plan.alpha + 1e-12).sum(0), (true > plan.alpha + 1e-12).sum(0)]
+    return out, np.bincount(plan.treated, (seen < k).sum(0))
 
 
-def _counted(found, truth):
-    fine = np.isfinite(found.se)
-    error, variance = (found.estimate - truth)[fine], found.se[fine] ** 2
-    return [((found.low > 0) | (found.high < 0)).sum(),
-            (fine & ~((found.low > truth) | (found.high < truth))).sum(),
-            (~fine).sum(), error.sum(), (error**2).sum(), variance.sum()]
-
-
-def run(plan: Design, *, seed=SEED, blocks=BLOCKS, processes=-1, which=None) -> pd.DataFrame:
+def run(plan: Design, *, blocks=BLOCKS, processes=-1, which=None) -> pd.DataFrame:
     """The study, one row a cell, visit and method.
 
     Parameters
     ----------
     plan : Design
-    seed, blocks : int
-        ``blocks`` of `BLOCK` trials a cell.
+    blocks : int
+        Of `BLOCK` trials a cell.
     processes : int
         The result is the same for every number; -1: one a processor.
     which : list of int, optional
@@ -169,60 +163,43 @@ def run(plan: Design, *, seed=SEED, blocks=BLOCKS, processes=-1, which=None) -> 
         ``block_rejected``, ``block_covered``: counts of the first block, for a test to repeat.
     """
     which = range(len(cells())) if which is None else which
-    done = pool.each(block, [(plan, at, number, seed) for at in which for number in range(blocks)],
+    done = pool.each(block, [(plan, at, number) for at in which for number in range(blocks)],
                      processes)
-    rows, trials = [], blocks * BLOCK
-    for cell in (cells()[at] for at in which):
+    found, n = [], blocks * BLOCK
+    for at in which:
         parts, losses = zip(*(next(done) for _ in range(blocks)), strict=True)
-        total, lost = sum(parts), sum(losses) / (trials * np.array(plan.sizes))
-        for (i, method), (v, visit) in product(enumerate(METHODS), enumerate(plan.visits[1:])):
-            rows.append({
-                **cell._asdict(), "visit": visit, "method": method,
-                **_performance(total[i, v], trials, cell.effect),
-                "lost_control": lost[0], "lost_treatment": lost[1], "simulations": trials,
-                "seed": seed, "n_control": plan.sizes[0], "n_treatment": plan.sizes[1],
-                "sd": plan.sd, "difference": plan.difference, "alpha": plan.alpha,
-                "dropout_planned": plan.dropout,
-                "allocations": ALLOCATIONS if method.startswith("rerandomisation") else None,
-                "block_rejected": int(parts[0][i, v, 0]), "block_covered": int(parts[0][i, v, 1])})
-    return pd.DataFrame(rows)
+        total, lost = sum(parts), sum(losses) / (n * np.array(plan.sizes))
+        found += [(*cells()[at], visit, method, *total[i, v], *lost, *parts[0][i, v, :2])
+                  for (i, method), (v, visit) in product(enumerate(METHODS),
+                                                         enumerate(plan.visits[1:]))]
+    frame = pd.DataFrame(found, columns=[*KEYS, *SUMS, "lost_control", "lost_treatment",
+                                         "block_rejected", "block_covered"])
+    share = frame[["rejected", "covered"]] / n
+    error = np.sqrt(share * (1 - share) / n)
+    mean = frame[["error", "squared", "variance"]].div(n - frame["failed"], axis=0)
+    mean = mean.where(mean["variance"] > 0)  # re-randomisation estimates none
+    sd = np.sqrt((mean["squared"] - mean["error"] ** 2).clip(lower=0))
+    null = frame["effect"] == "null"
+    counts = {name: frame[name].astype(int) for name in ("block_rejected", "block_covered")}
+    return frame[KEYS].assign(
+        type1=share["rejected"].where(null), power=share["rejected"].where(~null),
+        mc_se=error["rejected"], coverage=share["covered"], coverage_mc_se=error["covered"],
+        bias=mean["error"], se_ratio=np.sqrt(mean["variance"]) / sd,
+        failed=frame["failed"].astype(int), lost_control=frame["lost_control"],
+        lost_treatment=frame["lost_treatment"], simulations=n, seed=SEED,
+        n_control=plan.sizes[0], n_treatment=plan.sizes[1], sd=plan.sd,
+        difference=plan.difference, alpha=plan.alpha, dropout_planned=plan.dropout,
+        allocations=np.where(frame["method"] == METHODS[-1], ALLOCATIONS, np.nan), **counts)
 
 
-def _performance(sums, n, effect):
-    rejected, covered, failed, error, squared, variance = sums
-    rate, coverage, fitted = rejected / n, covered / n, n - failed
-    found = {"type1": rate if effect == "null" else None,
-             "power": rate if effect == "planned" else None,
-             "mc_se": np.sqrt(rate * (1 - rate) / n), "coverage": coverage,
-             "coverage_mc_se": np.sqrt(coverage * (1 - coverage) / n), "bias": None,
-             "se_ratio": None, "failed": int(failed)}
-    if variance > 0:  # re-randomisation estimates none
-        sd = np.sqrt(max(squared / fitted - (error / fitted) ** 2, 0.0))
-        found |= {"bias": error / fitted, "se_ratio": np.sqrt(variance / fitted) / sd}
-    return found
-
-
-def main(out: Path | str = study.PATH, *, blocks=BLOCKS, processes=-1, echo=print) -> Path:
-    """Run the study of the default trial and write it (`make simulate`).
-
-    Parameters
-    ----------
-    out : path
-    blocks, processes : int
-        As `run`.
-    echo : callable
-        Receives what passed, and each rate that did not.
-
-    Returns
-    -------
-    Path
-    """
+def main() -> Path:
+    """Run the study of the default trial, write it, and print each rate that did not pass."""
     plan = design(load("params/mair.yaml"))
-    frame = run(plan, blocks=blocks, processes=processes)
-    frame.to_csv(out, index=False, lineterminator="\n", float_format="%.8g")
+    frame = run(plan)
+    frame.to_csv(study.PATH, index=False, lineterminator="\n", float_format="%.8g")
     judged = study.criteria(frame, plan.alpha)
-    echo(f"{judged['passed'].sum()} of {len(judged)} rates within the exact binomial 99% limits")
+    print(f"{judged['passed'].sum()} of {len(judged)} rates within the exact binomial 99% limits")
     for row in judged[~judged["passed"]].itertuples():
-        echo(f"outside: {', '.join(getattr(row, key) for key in KEYS)}: {row.type1:.5f}, not "
-             f"{row.low:g} to {row.high:g}")
-    return Path(out)
+        print(f"outside: {', '.join(getattr(row, key) for key in KEYS)}: {row.type1:.5f}, not "
+              f"{row.low:g} to {row.high:g}")
+    return study.PATH

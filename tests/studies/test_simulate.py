@@ -172,7 +172,7 @@ def test_the_committed_study_is_whole(committed, plan):
     ("skewed", "none", "null")])
 def test_its_first_blocks_are_repeated(committed, plan, mechanism, dropout, effect):
     at = simulate.cells().index((mechanism, dropout, effect))
-    counts, _ = simulate.block(plan, at, 0, int(committed["seed"].iloc[0]))
+    counts, _ = simulate.block(plan, at, 0)
     rows = committed.set_index(study.KEYS).sort_index().loc[mechanism, dropout, effect]
     for i, method in enumerate(study.METHODS):
         for v, visit in enumerate(plan.visits[1:]):
