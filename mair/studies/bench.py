@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import timeit
 import warnings
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from mair.stats import covariance, mixed, risk_limits, smallsample, tests
 from mair.trial.errors import ROOT
 
 SCRIPT = ROOT / "tests" / "oracles" / "bench.R"
+PATH = Path("build", "bench.json")
 BATCH = 10_000
 BASELINE = "MAIR_BASELINE"  # environment: a checkout to compare ``make`` with
 
@@ -70,12 +72,7 @@ def example(batch, seed=2020):
 def seconds(work, units=1, runs=5):
     """Seconds a unit of ``work()``, once for each run, after one run that is not counted."""
     work()
-    out = []
-    for _ in range(runs):
-        begin = time.perf_counter()
-        work()
-        out.append((time.perf_counter() - begin) / units)
-    return out
+    return [taken / units for taken in timeit.repeat(work, number=1, repeat=runs)]
 
 
 def refits(runs=5, batch=BATCH):
@@ -100,14 +97,14 @@ def counts(runs=5, batch=2000):
 
     rng = np.random.default_rng(11)
     x1, x2 = rng.integers(0, 23, batch), rng.integers(0, 20, batch)
+    pairs = np.c_[x1, x2][:200].tolist()
     limits = partial(risk_limits.difference_limits, x1, 22, x2, 19, "newcombe", 0.95)
+    theirs = partial(confint_proportions_2indep, nobs1=22, nobs2=19, method="newcomb",
+                     compare="diff")
     tables = rng.integers(1, 9, (20, 3, 2))
     return [
         row("newcombe", "statsmodels.confint_proportions_2indep", seconds(limits, batch, runs),
-            seconds(lambda: [confint_proportions_2indep(a, 22, b, 19, method="newcomb",
-                                                        compare="diff")
-                             for a, b in zip(x1[:200].tolist(), x2[:200].tolist(), strict=True)],
-                    200, runs), runs),
+            seconds(lambda: [theirs(count1=a, count2=b) for a, b in pairs], 200, runs), runs),
         row("fisher_3x2", "scipy.stats.fisher_exact (drawn)",
             seconds(lambda: [tests.fisher(table) for table in tables], 20, runs),
             seconds(lambda: [fisher_exact(table) for table in tables[:2]], 2, runs), runs)]
@@ -135,24 +132,22 @@ def against_r(runs=5, batch=BATCH):
                           **{f"y{k}": y[k] for k in range(20)}}).to_csv(path, index=False)
             done = subprocess.run(["Rscript", str(SCRIPT), str(path), str(runs)], text=True,
                                   capture_output=True, check=False)
-        for line in done.stdout.splitlines():  # package, then seconds, one a run
-            against, *found = line.split()
-            theirs[against] = [float(value) for value in found]
+        lines = map(str.split, done.stdout.splitlines())  # package, then seconds, one a run
+        theirs = {against: list(map(float, found)) for against, *found in lines}
     return [row(work, against, seconds(ours, units, runs), theirs.get(against), runs)
             for (work, against), (ours, units) in works.items()]
 
 
-def empty_notebooks(folder: Path, source: Path = ROOT / "notebooks") -> list[str]:
-    """The notebooks with nothing but their parameters and top-level imports; their names."""
+def empty_notebooks(folder: Path) -> None:
+    """Write the notebooks with nothing but their parameters and top-level imports."""
     for name in NOTEBOOKS:
-        node = jupytext.read(source / f"{name}.py", fmt="py:percent")
+        node = jupytext.read(ROOT / "notebooks" / f"{name}.py", fmt="py:percent")
         node.cells = [cell for cell in node.cells if cell.cell_type == "code"]
         for cell in node.cells:
             if "parameters" not in cell.metadata.get("tags", []):
                 cell.source = "\n".join(ast.unparse(part) for part in ast.parse(cell.source).body
                                         if isinstance(part, (ast.Import, ast.ImportFrom)))
         jupytext.write(node, folder / f"{name}.py", fmt="py:percent")
-    return list(NOTEBOOKS)
 
 
 def ran(root: Path = ROOT, notebooks: str | None = None) -> tuple[float, float]:
@@ -178,32 +173,25 @@ def make(runs=5):
     The floor: the same kernels starting and importing the same libraries with empty notebooks
     at the same parallelism.
     """
-    root, found = os.environ.get(BASELINE), {"ours": [], "floor": [], "baseline": []}
+    root, ours, floor, baseline = os.environ.get(BASELINE), [], [], []
     with tempfile.TemporaryDirectory() as folder:
         empty_notebooks(Path(folder))
         for _ in range(runs):
-            found["ours"].append(ran())
-            found["floor"].append(ran(notebooks=folder))
-            if root:
-                found["baseline"].append(ran(Path(root)))
-    wall, cpu = ({name: [one[k] for one in times] for name, times in found.items()}
-                 for k in (0, 1))
-    return [row("make user CPU", BASELINE, cpu["ours"], cpu["baseline"], runs),
-            row("make wall", "the floor", wall["ours"], wall["floor"], runs)]
+            ours.append(ran())
+            floor.append(ran(notebooks=folder))
+            baseline += [ran(Path(root))] if root else []
+    (wall, cpu), (floor_wall, _) = zip(*ours, strict=True), zip(*floor, strict=True)
+    return [row("make user CPU", BASELINE, cpu, [user for _, user in baseline], runs),
+            row("make wall", "the floor", wall, floor_wall, runs)]
 
 
-def main(path="build/bench.json") -> int:
-    """Measure every row side by side in this run; print them and write them to ``path``."""
+def main() -> Path:
+    """Measure every row side by side in this run; print them and write them to `PATH`."""
     rows = [found for work in (refits, counts, against_r, make) for found in work()]
-    for one in rows:
-        said = "not there" if one["theirs_s"] is None else (
-            f"{one['theirs_s']:.3g} s, ours {1 / one['ratio']:.3g} of it" if one["ratio"] < 2 else
-            f"{one['theirs_s']:.3g} s, {one['ratio']:.4g} times ours")
-        print(f"{one['work']}: {one['ours_s']:.3g} s; {one['against']}: {said}")
+    print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3g}".format))
     found = {"machine": {"processor": platform.machine(), "cores": os.cpu_count(),
                          "system": platform.system(), "python": platform.python_version()},
              "date": datetime.date.today().isoformat(), "rows": rows}
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    print(path)
-    return 0
+    PATH.parent.mkdir(exist_ok=True)
+    PATH.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return PATH

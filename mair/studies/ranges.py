@@ -41,16 +41,14 @@ def headline(trial: Trial) -> pd.DataFrame:
     wide = grid[robustness.is_contrast(grid)].pivot(
         index=["time", "method"], columns="statistic", values="value").astype(float)
     wide["excludes_zero"] = ((wide["ci_low"] > 0) | (wide["ci_high"] < 0)).astype(float)
-    for (time, method), row in wide.iterrows():
-        found += [("robustness", trial.primary.name, time, method, s, row[s])
-                  for s in ("b", "p", "ci_low", "ci_high", "excludes_zero")]
-    frames = [pd.DataFrame(found, columns=[*KEYS, "value"])]
+    found += [("robustness", trial.primary.name, *key, s, row[s]) for key, row in wide.iterrows()
+              for s in ("b", "p", "ci_low", "ci_high", "excludes_zero")]
     if trial.sections.get("responders"):
         own = nnt.rows(trial)
         own = own[(own["arm"] == "difference")
                   & own["statistic"].isin(["arr", "nnt_ci_low", "nnt_ci_high"])]
-        frames.append(own[[*KEYS, "value"]].astype({"value": float}))
-    return pd.concat(frames, ignore_index=True).dropna(subset=["value"])
+        found += own[[*KEYS, "value"]].itertuples(index=False)
+    return pd.DataFrame(found, columns=[*KEYS, "value"]).astype({"value": float}).dropna()
 
 
 def _of_file(trial: str, data: Path) -> pd.DataFrame:

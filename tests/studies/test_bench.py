@@ -28,7 +28,7 @@ def test_work_against_r_has_no_time_where_r_is_not(monkeypatch):
 
 
 def test_the_floors_notebooks_import_what_the_real_ones_do_and_nothing_else(tmp_path):
-    assert bench.empty_notebooks(tmp_path) == list(NOTEBOOKS)
+    bench.empty_notebooks(tmp_path)
     for name in NOTEBOOKS:
         imports = [
             [ast.unparse(part) for part in ast.parse(path.read_text(encoding="utf-8")).body
