@@ -47,8 +47,8 @@ def _texts(raw: dict, *location) -> list[str]:
     return [value for value in _at(raw, *location, kind=list) if isinstance(value, str)]
 
 
-def _names(raw: dict) -> list[str]:
-    return [name for section in SECTIONS for name in _at(raw, section, kind=dict)]
+def _declared(raw: dict) -> list[tuple[str, str]]:
+    return [(section, name) for section in SECTIONS for name in _at(raw, section, kind=dict)]
 
 
 def _twice(where: tuple, values: list[str], each: str) -> Iterator[Rule]:
@@ -81,20 +81,20 @@ def _visits(raw: dict) -> Iterator[Rule]:
 
 
 def _measures(raw: dict) -> Iterator[Rule]:
-    yield not _names(raw), ("outcomes",), f"{MISSING} (or biomarkers): at least one outcome"
-    outcomes, first = _at(raw, "outcomes", kind=dict), None
-    for section in SECTIONS:
-        yield (section in _at(raw, "describe", kind=dict) and not raw.get(section),
-               ("describe", section), f"there are no {section}, expected a section of the file")
-        for name in _at(raw, section, kind=dict):
-            where, measure = (section, name), _at(raw, section, name, kind=dict)
-            yield (section == "biomarkers" and name in outcomes, where,
-                   "is the name of an outcome too, expected another name")
-            if str(measure.get("primary")).lower() == "true":
-                yield (first, (*where, "primary"),
-                       f"true, but {first} is primary already, expected one primary outcome")
-                first = first or name
-            yield from _where_measured(raw, where, measure)
+    declared, first = _declared(raw), None
+    yield not declared, ("outcomes",), f"{MISSING} (or biomarkers): at least one outcome"
+    for section in _at(raw, "describe", kind=dict):
+        yield (section in SECTIONS and not raw.get(section), ("describe", section),
+               f"there are no {section}, expected a section of the file")
+    for where in declared:
+        measure = _at(raw, *where, kind=dict)
+        yield (where[0] == "biomarkers" and ("outcomes", where[1]) in declared, where,
+               "is the name of an outcome too, expected another name")
+        if str(measure.get("primary")).lower() == "true":
+            yield (first, (*where, "primary"),
+                   f"true, but {first} is primary already, expected one primary outcome")
+            first = first or where[1]
+        yield from _where_measured(raw, where, measure)
 
 
 def _where_measured(raw: dict, where: tuple, measure: dict) -> Iterator[Rule]:
@@ -116,9 +116,7 @@ def _columns(raw: dict) -> Iterator[Rule]:
     """A column is one thing only: id, visit, arm, or one outcome at one visit."""
     taken: dict[str, str] = {}
     for where in [("participant",), ("visit",), ("arm", "column"), *(
-        (section, name, key) for section in SECTIONS for name in _at(raw, section, kind=dict)
-        for key in ("columns", "column")
-    )]:
+            (*measure, key) for measure in _declared(raw) for key in ("columns", "column"))]:
         for column in [*_texts(raw, *where), *filter(None, [_at(raw, *where)])]:
             yield (column in taken, where,
                    f"{shown(column)} is used by {taken.get(column)} too, expected another column")
@@ -128,6 +126,7 @@ def _columns(raw: dict) -> Iterator[Rule]:
 def _features(raw: dict) -> Iterator[Rule]:
     entries = [{"name": entry} if isinstance(entry, str) else entry if isinstance(entry, dict)
                else {} for entry in _at(raw, "baseline", kind=list)]
+    names = [name for _, name in _declared(raw)]
     yield from _twice(("baseline",), [e["name"] for e in entries if _at(e, "name")], "name")
     yield from _twice(("covariates",), _texts(raw, "covariates"), "covariate")
     for i, entry in enumerate(entries):
@@ -135,14 +134,15 @@ def _features(raw: dict) -> Iterator[Rule]:
         yield (level and kind and kind != "binary", ("baseline", i, "level"),
                f"{shown(level)}, expected only with kind: binary")
         yield (kind in ("binary", "categorical") and not entry.get("column")
-               and entry.get("name") in _names(raw), ("baseline", i, "kind"),
+               and entry.get("name") in names, ("baseline", i, "kind"),
                f"{kind}, expected continuous for an outcome")
 
 
 def _responders(raw: dict) -> Iterator[Rule]:
-    stated, names, visits = _at(raw, "responders", kind=dict), _names(raw), _texts(raw, "visits")
     if raw.get("responders") is None:
         return
+    stated, visits = _at(raw, "responders", kind=dict), _texts(raw, "visits")
+    names = [name for _, name in _declared(raw)]
     by_outcome, by_column = ([key for key in keys if key in stated] for keys in (
         ("outcome", "reductions"), ("column", "better")))
     if by_outcome and by_column:

@@ -58,28 +58,27 @@ class NotedMapping(Mapping):
 
     def __getitem__(self, key):
         if key not in self._of:
-            self._parts["value", *self._path, key] = None
+            self._asked("value", key)
         return noted(self._of[key], (*self._path, key), self._parts)
 
+    def _asked(self, kind: str, *key) -> dict:
+        self._parts[kind, *self._path, *key] = None
+        return self._of
+
     def __iter__(self):
-        self._parts["names", *self._path] = None
-        return iter(self._of)
+        return iter(self._asked("names"))
 
     def __len__(self):
-        self._parts["names", *self._path] = None
-        return len(self._of)
+        return len(self._asked("names"))
 
     def __bool__(self):
-        self._parts["any", *self._path] = None
-        return bool(self._of)
+        return bool(self._asked("any"))
 
     def __contains__(self, key):
-        self._parts["in", *self._path, key] = None
-        return key in self._of
+        return key in self._asked("in", key)
 
     def __repr__(self):
-        self._parts["value", *self._path] = None
-        return repr(self._of)
+        return repr(self._asked("value"))
 
 
 class NotedFields:
@@ -95,25 +94,24 @@ class NotedFields:
             raise AttributeError(name)
         value = getattr(self._of, name)
         if callable(value):  # a method may read every field
-            self._parts["value", *self._path] = None
-            return value
+            return getattr(self._whole(), name)
         return noted(value, (*self._path, name), self._parts)
 
-    def __eq__(self, other):
+    def _whole(self):
         self._parts["value", *self._path] = None
-        return self._of == (other._of if isinstance(other, NotedFields) else other)
+        return self._of
+
+    def __eq__(self, other):
+        return self._whole() == (other._of if isinstance(other, NotedFields) else other)
 
     def __hash__(self):
-        self._parts["value", *self._path] = None
-        return hash(self._of)
+        return hash(self._whole())
 
     def __reduce__(self):
-        self._parts["value", *self._path] = None
-        return _itself, (self._of,)
+        return _itself, (self._whole(),)
 
     def __repr__(self):
-        self._parts["value", *self._path] = None
-        return repr(self._of)
+        return repr(self._whole())
 
 
 def _itself(value):
@@ -138,16 +136,11 @@ def digest(content: dict, part: tuple[str, ...]) -> str:
     kind, *path = part
     here = content
     for key in path:
-        if isinstance(here, dict):
-            here = here.get(key, _ABSENT)
-        elif isinstance(here, tuple):
-            here = next((one for one in here if one.name == key), _ABSENT)
-        else:
-            here = getattr(here, key, _ABSENT)
-    if kind == "in":
-        here = here is not _ABSENT
-    elif kind == "any":
-        here = here is not _ABSENT and bool(here)
+        if isinstance(here, tuple):
+            here = {one.name: one for one in here}
+        here = here.get(key, _ABSENT) if isinstance(here, dict) else getattr(here, key, _ABSENT)
+    if kind in ("in", "any"):
+        here = here is not _ABSENT and (kind == "in" or bool(here))
     elif kind == "names" and here is not _ABSENT:
         here = [one if isinstance(one, str) else one.name for one in here]
     said = "absent" if here is _ABSENT else json.dumps(here, default=_plain)

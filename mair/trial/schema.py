@@ -30,16 +30,6 @@ def _true_or_false(value):
     return {"true": True, "false": False}.get(str(value).lower(), value)
 
 
-def _families(value):
-    """``fdr_families: null`` means that neither section is corrected."""
-    return {"outcomes": None, "biomarkers": None} if value is None else value
-
-
-def _entry(value):
-    """A baseline entry written as a bare name."""
-    return {"name": value} if isinstance(value, str) else value
-
-
 # An editor's YAML gives numbers where we read text.
 Text = Annotated[str, Field(min_length=1), WithJsonSchema({"type": ["string", "number"]})]
 FileName = Annotated[Text, AfterValidator(_file_name)]
@@ -183,8 +173,8 @@ class Families(Section):
 class Analysis(Section):
     """Every choice of the analysis, each with a default that suits a small trial."""
 
-    covariance: Literal[
-        "random-intercept", "compound-symmetry", "unstructured"] = "random-intercept"
+    covariance: Literal["random-intercept", "compound-symmetry",
+                        "unstructured"] = "random-intercept"
     inference: Literal["z", "satterthwaite", "kenward-roger"] = "z"
     estimator: Literal["difference", "clda", "ancova"] = "difference"
     missing: Literal["observed", "mi-mar", "mi-j2r", "mi-cr"] = "observed"
@@ -193,8 +183,9 @@ class Analysis(Section):
     risk_interval: Literal[
         "wald", "newcombe", "miettinen-nurminen", "skewness-corrected"] = "newcombe"
     confidence: Fraction = 0.95
-    fdr_families: Annotated[Families, BeforeValidator(
-        _families, json_schema_input_type=Families | None)] = Families()
+    fdr_families: Annotated[Families, BeforeValidator(  # null: neither section is corrected
+        lambda value: {"outcomes": None, "biomarkers": None} if value is None else value,
+        json_schema_input_type=Families | None)] = Families()
     group_size: PositiveCount | None = Field(
         None, description="people in a therapy group, for the sensitivity to groups")
     seed: Count = 2020
@@ -203,8 +194,9 @@ class Analysis(Section):
 
 Notebook = Literal["flow", "baseline", "outcomes", "biomarkers", "nnt", "robustness", "power",
                    "audit", "reconstruction"]
-Entry = Annotated[
-    BaselineEntry, BeforeValidator(_entry, json_schema_input_type=Text | BaselineEntry)]
+Entry = Annotated[BaselineEntry, BeforeValidator(  # or its bare name
+    lambda value: {"name": value} if isinstance(value, str) else value,
+    json_schema_input_type=Text | BaselineEntry)]
 
 
 class TrialFile(Section):
