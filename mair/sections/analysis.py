@@ -80,7 +80,7 @@ class Estimate:
 
 
 def analyse(trial: Trial, name: str, *, covariance=None, inference=None, estimator=None,
-            missing=None, reml=True) -> Estimate:  # fmt: skip
+            missing=None, reml=True) -> Estimate:
     """Analyse one variable.
 
     Parameters
@@ -203,8 +203,7 @@ def _residuals(design, result, inference) -> pd.DataFrame:
     fitted, residual = found.fitted, found.standardised
     if result.structure == "random-intercept" and inference == "z":
         fitted, residual = found.fitted + found.modes, found.marginal - found.modes
-    return pd.DataFrame({"arm": design.rows["arm"].to_numpy(), "fitted": fitted,
-                         "residual": residual})  # fmt: skip
+    return pd.DataFrame({"arm": [*design.rows["arm"]], "fitted": fitted, "residual": residual})
 
 
 def _ancova(trial: Trial, name: str, model: Estimate, method: str, inference: str) -> Estimate:
@@ -228,8 +227,7 @@ def _ancova(trial: Trial, name: str, model: Estimate, method: str, inference: st
             half = ndtri((1 + trial.analysis.confidence) / 2) * found.se
             found = found._replace(p=2 * ndtr(-abs(found.t)), low=found.estimate - half,
                                    high=found.estimate + half)
-        contrasts[visit] = _contrast(found, inference)
-        sizes[visit] = (found.n, found.n)
+        contrasts[visit], sizes[visit] = _contrast(found, inference), (found.n, found.n)
         for label in (["arm", "baseline", *names][i - 1] for i in found.dropped):
             states[f"{visit}: {label} left out, determined by others"] = None
     if not contrasts:

@@ -30,11 +30,10 @@ def judged(trial: Trial) -> pd.DataFrame:
     DataFrame
         `published` with a column ``verdict``, as the figure of verdicts takes it.
     """
-    found, order = checks(trial), list(SEVERITY)
+    found, printed, order = checks(trial), published(trial), list(SEVERITY)
     place = found["rows"].astype(str).str.split().str[0].astype(int)
     worst = found["verdict"].map(order.index).groupby(place).max()
-    return published(trial).assign(
-        verdict=[order[worst.get(i, 0)] for i in range(len(published(trial)))])
+    return printed.assign(verdict=[order[worst.get(i, 0)] for i in range(len(printed))])
 
 
 def rows(trial: Trial) -> pd.DataFrame:

@@ -39,8 +39,7 @@ def arrays(trial: Trial, name: str, *, measured: bool = False):
         Columns that arm, baseline and those before them do not determine.
     people : Index
     """
-    wide = models.wide(trial, name)
-    visits = list(trial.variable(name).visits)
+    wide, visits = models.wide(trial, name), list(trial.variable(name).visits)
     y = trial.scores(name).loc[wide.index, visits] if measured else wide[visits]
     known = wide[wide[visits[0]].notna()]
     names = [column for column in wide if column.startswith("covariate ")]

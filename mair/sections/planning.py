@@ -23,13 +23,19 @@ def rows(trial: Trial) -> pd.DataFrame:
         return out.frame()
     name, delta = trial.primary.name, difference(declared)
     d = delta / declared["sd"]
-    inputs = {key: declared[key] for key in declared if key != "difference"}
+    inputs = {key: declared[key] for key in ("mean", "relative_difference", "sd", "alpha",
+                                             "power", "dropout") if key in declared}
     out.add(name, "overall", "", "declared", **inputs, difference=delta, d=d)
     for method in METHODS:
         n = power.sample_size(d, alpha=declared["alpha"], power=declared["power"], method=method)
         out.add(name, "overall", "", method, d=d, n=n,
                 power=power.achieved_power(d, n, alpha=declared["alpha"], method=method))
-        for rule in ("divided", "multiplied") if "dropout" in inputs else ():
-            out.add(name, "overall", "", f"{method}/{rule}",
-                    n_with_dropout=power.inflate(n, declared["dropout"], rule=rule))
+        for rule, planned in inflated(declared, n).items():
+            out.add(name, "overall", "", f"{method}/{rule}", n_with_dropout=planned)
     return out.frame()
+
+
+def inflated(declared: dict, n: int) -> dict[str, int]:
+    """Participants of both arms by rule for the dropout declared; empty where none is."""
+    return {rule: power.inflate(n, declared["dropout"], rule=rule)
+            for rule in ("divided", "multiplied") if "dropout" in declared}

@@ -21,10 +21,9 @@ CORRELATIONS = (0.3, 0.5, 0.7)
 def sizes(trial: Trial) -> tuple[float, int, list[int], list[float]]:
     """What is simulated: the planned d, the t formula's n an arm, n around it, shares lost."""
     declared = trial.sections["sample_size"]
-    d = planning.difference(declared) / declared["sd"]
-    n = power.sample_size(d, alpha=declared["alpha"], power=declared["power"])
+    n = _needed(declared, d := planning.difference(declared) / declared["sd"])
     around = sorted({max(3 + i, round(n * times)) for i, times in enumerate(GRID)})
-    return d, n, around, list(dict.fromkeys((0.0, declared.get("dropout") or 0.0)))
+    return d, n, around, sorted({0.0, declared.get("dropout", 0.0)})
 
 
 def scenario(n: int, *, dropout: float | None = None, correlation: float | None = None) -> str:
@@ -66,8 +65,7 @@ def smoothed(n, rate, draws):
     The probit of power is nearly straight in sqrt(n); a line through all sizes has less
     Monte-Carlo error than any one of them.
     """
-    rate = np.clip(rate, 0.5 / draws, 1 - 0.5 / draws)
-    z = ndtri(rate)
+    z = ndtri(rate := np.clip(rate, 0.5 / draws, 1 - 0.5 / draws))
     weight = np.exp(-z * z / 2) / np.sqrt(rate * (1 - rate))
     b, a = np.polyfit(np.sqrt(n), z, 1, w=weight)
     return float(a), max(float(b), 1e-3)
@@ -111,11 +109,14 @@ def next_sizes(trial: Trial) -> pd.DataFrame:
     """
     declared = trial.sections["sample_size"]
     delta = planning.difference(declared)
-    return pd.DataFrame([
-        {"method": method, "sd": sd, "x": x,
-         "y": power.sample_size(x / sd, alpha=declared["alpha"], power=declared["power"])}
-        for method, sd in standard_deviations(trial).items()
-        for x in np.linspace(0.6 * delta, 1.4 * delta, 41)])
+    return pd.DataFrame([{"method": method, "sd": sd, "x": x, "y": _needed(declared, x / sd)}
+                         for method, sd in standard_deviations(trial).items()
+                         for x in np.linspace(0.6 * delta, 1.4 * delta, 41)])
+
+
+def _needed(declared: dict, d: float) -> int:
+    """n an arm by the t formula."""
+    return power.sample_size(d, alpha=declared["alpha"], power=declared["power"])
 
 
 def formula(trial: Trial) -> pd.DataFrame:
@@ -152,9 +153,9 @@ def rows(trial: Trial) -> pd.DataFrame:
         out.add(name, "overall", "", method, analysis="sample_size", **size)
     observed = pilot(trial)
     for method, sd in standard_deviations(trial).items():
-        n = power.sample_size(delta / sd, alpha=declared["alpha"], power=declared["power"])
+        n = _needed(declared, delta / sd)
         extra = {} if method == "planned" else {"df": observed[1]}
-        if declared.get("dropout") is not None:
+        if "dropout" in declared:
             extra["n_with_dropout"] = power.inflate(n, declared["dropout"])
         out.add(f"{name}, next trial", "overall", "", method, sd=sd, d=delta / sd, n=n, **extra)
     for row in study.of(trial).to_dict("records"):
@@ -182,7 +183,6 @@ def needed(trial: Trial) -> dict[str, dict]:
             continue
         out["simulation"] = {"d": sizes(trial)[0], "n": n, "power": reached,
                              "simulations": int(part["simulations"].sum())}
-        for rule in ("divided", "multiplied") if declared.get("dropout") is not None else ():
-            out[f"simulation/{rule}"] = {
-                "n_with_dropout": power.inflate(n, declared["dropout"], rule=rule)}
+        out |= {f"simulation/{rule}": {"n_with_dropout": planned}
+                for rule, planned in planning.inflated(declared, n).items()}
     return out

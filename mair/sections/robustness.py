@@ -17,6 +17,7 @@ from mair.trial import Trial, remembered
 
 COVARIANCES = ("random-intercept", "compound-symmetry", "unstructured")
 INFERENCES = ("z", "satterthwaite", "kenward-roger")
+CHOICES = ("estimator", "covariance", "inference", "missing", "reml")
 REFERENCE = "rerandomisation/random-intercept"
 RHO = (0.0, 0.01, 0.02, 0.05, 0.10)
 INVERTED = 2000  # allocations behind an interval: a root search refits them some ten times
@@ -71,17 +72,13 @@ def grid(trial: Trial, name: str) -> list[estimates.Estimate]:
     """
     observed = [*product(("difference", "clda"), COVARIANCES, INFERENCES),
                 *product(("ancova",), COVARIANCES[:1], (INFERENCES[0], INFERENCES[2]))]
-    choices = [dict(zip(("estimator", "covariance", "inference"), one, strict=True),
-                    missing="observed") for one in observed]
-    choices.append({**choices[0], "reml": False})
+    choices = [*((*one, "observed", True) for one in observed), (*observed[0], "observed", False)]
     if incomplete(trial, name):
-        choices += [{"estimator": "difference", "covariance": covariance, "missing": rule,
-                     "inference": "kenward-roger"}
-                    for rule, covariance in product(imputed.RULES, (COVARIANCES[0],
-                                                                    COVARIANCES[2]))]
+        choices += [("difference", covariance, INFERENCES[2], rule, True)
+                    for rule, covariance in product(imputed.RULES, COVARIANCES[::2])]
     found: dict[str, estimates.Estimate] = {}
     for choice in choices:
-        one = estimates.analyse(trial, name, **choice)
+        one = estimates.analyse(trial, name, **dict(zip(CHOICES, choice, strict=True)))
         found.setdefault(one.method, one)
     return list(found.values())
 
@@ -139,9 +136,8 @@ def _reference_based(trial: Trial, name: str, out: Rows) -> None:
     """Conditional-mean imputation with the jackknife, beside Rubin's information-anchored SE."""
     y, arm, covariates, people = imputed.arrays(trial, name)
     z = float(ndtri((1 + trial.analysis.confidence) / 2))
-    rules = imputed.RULES if np.isnan(y).any() else {}
-    for (label, rule), (k, visit) in product(rules.items(),
-                                             enumerate(trial.primary.visits[1:], start=1)):
+    rules, later = imputed.RULES if np.isnan(y).any() else {}, trial.primary.visits[1:]
+    for (label, rule), (k, visit) in product(rules.items(), enumerate(later, start=1)):
         b, se = (found := pooling.jackknife(y, arm, covariates, k, rule=rule)).estimate, found.se
         ratio = b / se if se > 0 else np.nan
         _contrast(out, name, visit, f"conditional-mean/jackknife/{label}",
@@ -161,8 +157,7 @@ def _tipping(trial: Trial, name: str, out: Rows) -> None:
     for visit in trial.primary.visits[1:]:
         shifted, tip = imputed.tipping_table(trial, name, visit, deltas(trial))
         for delta, *values in shifted.itertuples(index=False):
-            _contrast(out, name, visit,
-                      f"random-intercept/kenward-roger/mi-mar/delta={delta:g}",
+            _contrast(out, name, visit, f"random-intercept/kenward-roger/mi-mar/delta={delta:g}",
                       (size, size * len(trial.primary.visits), *values))
         if tip is not None:
             out.add(name, "difference", visit, "tipping-point", delta=tip.delta,
@@ -172,18 +167,15 @@ def _tipping(trial: Trial, name: str, out: Rows) -> None:
 
 def _groups(trial: Trial, name: str, out: Rows) -> None:
     """What correlation within therapy groups would do: SE times sqrt(1 + (m - 1) rho)."""
-    size = trial.analysis.group_size
-    if not size:
-        return
-    found = estimates.analyse(trial, name)
-    for visit, one in found.contrasts.items():
+    size, found = trial.analysis.group_size, estimates.analyse(trial, name)
+    for visit, one in found.contrasts.items() if size else ():
         half = (one.high - one.low) / 2
         for rho in RHO:
             wider = float(np.sqrt(1 + (size - 1) * rho))
             out.add(name, "difference", visit, f"{found.method}/groups of {size}/rho={rho:g}",
                     b=one.b, se=one.se * wider, ci_low=one.b - half * wider,
                     ci_high=one.b + half * wider)
-        reach = ((one.b / half) ** 2 - 1) / (size - 1) if size > 1 else float("nan")
+        reach = ((one.b / half) ** 2 - 1) / (size - 1) if size > 1 else 0.0
         out.add(name, "difference", visit, f"{found.method}/groups of {size}",
                 rho_reaching_zero=reach if reach > 0 else 0.0)
 

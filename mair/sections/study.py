@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mair.sections import planning
@@ -39,10 +38,8 @@ def criteria(frame: pd.DataFrame, alpha: float = 0.05, level: float = 0.99) -> p
     alike = frame["mechanism"].isin(SHARP) & frame["dropout"].isin(["none", "mar"])
     true = {METHODS[4]: alike, METHODS[2]: frame["mechanism"] == "exchangeable",
             METHODS[3]: frame["mechanism"].isin(["exchangeable", "falling"])}
-    judged = np.zeros(len(frame), bool)
-    for method, where in true.items():
-        judged |= ((frame["method"] == method) & where).to_numpy()
-    out = frame.loc[judged & (frame["effect"] == "null").to_numpy(),
+    judged = sum((frame["method"] == method) & where for method, where in true.items()) > 0
+    out = frame.loc[judged & (frame["effect"] == "null"),
                     [*KEYS, "type1", "simulations"]].reset_index(drop=True)
     n = out.pop("simulations").to_numpy(int)
     out["low"], out["high"] = binomial_limits(n, alpha, level)
@@ -59,11 +56,10 @@ def of(trial: Trial) -> pd.DataFrame:
     """The committed simulation study, empty unless it is of this trial's design."""
     frame, declared = read(), trial.sections["sample_size"]
     first = frame.iloc[0]
-    same = (tuple(trial.n(arm) for arm in trial.arms) == (first["n_control"], first["n_treatment"])
-            and list(trial.primary.visits[1:]) == list(dict.fromkeys(frame["visit"]))
-            and (declared["sd"], planning.difference(declared), declared["alpha"],
-                 declared.get("dropout"))
-            == tuple(first[["sd", "difference", "alpha", "dropout_planned"]]))
+    own = (*map(trial.n, trial.arms), declared["sd"], planning.difference(declared),
+           declared["alpha"], declared.get("dropout"))
+    of_study = first[["n_control", "n_treatment", "sd", "difference", "alpha", "dropout_planned"]]
+    same = own == tuple(of_study) and [*trial.primary.visits[1:]] == [*frame["visit"].unique()]
     return frame if same else frame.iloc[:0]
 
 
