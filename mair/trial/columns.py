@@ -69,9 +69,8 @@ class People:
 
     def _place(self, visits: Column | None) -> None:
         """Who stands in which row: at each visit once, in a wide file (visits: None) once."""
-        known, expected = [None], "one row a participant (a long file has visit: <column>)"
-        if visits:
-            known, expected = self.spec.visits, "each visit once"
+        known, expected = (self.spec.visits, "each visit once") if visits else (
+            [None], "one row a participant (a long file has visit: <column>)")
         empty, wrong, again = [], [], []
         for row, who in enumerate(self.who):
             label = visits.texts[row] if visits else None
@@ -118,9 +117,8 @@ class People:
         self.tell(name, f"{some}, expected {expected}", f", {len(wrong)} cells")
 
     def _at(self, rows: tuple) -> str:
-        numbers = " and ".join(str(self.table.rows[row]) for row in rows)
+        numbers, who = " and ".join(str(self.table.rows[row]) for row in rows), self.who[rows[0]]
         where = f"row{'s' if len(rows) > 1 else ''} {numbers}"
-        who = self.who[rows[0]]
         return where if who is None else f"participant {who} ({where})"
 
     def values(self, name: str, where: tuple, parser: Callable, expected: str, some: str = "",
@@ -197,15 +195,11 @@ class People:
 
         ``complete`` says whether an empty cell is a problem.
         """
-        column = self.table.columns.get(name)
-
-        def parser(label):
-            for text in (label, column.codes.get(label)):
-                if text is not None and text.casefold() in YES_NO:
-                    return YES_NO[text.casefold()]
-            return given(None) if label is not None or complete else None
-
-        return self.values(name, where, parser, "yes or no", "yes or no", dtype=object)
+        known = {} if complete else {None: None}
+        if column := self.table.columns.get(name):
+            known |= {text: YES_NO[answer] for text in {*column.texts} - {None} for answer in
+                      map(str.casefold, (column.codes.get(text, text), text)) if answer in YES_NO}
+        return self.values(name, where, known.__getitem__, "yes or no", "yes or no", dtype=object)
 
 
 def given(text: str | None) -> str:
@@ -267,8 +261,8 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
             continue
         rows = [people.visited.get((who, visit if long else None)) for who in people.rows]
         held = [(row, None if row is None else column.cells[row]) for row in rows]
-        some = (f"scores of {key} at {visit} (null in the trial file where it was not measured)"
-                if not long else "")
+        some = "" if long else (
+            f"scores of {key} at {visit} (null in the trial file where it was not measured)")
         values[visit] = people.parse(name, held, parser, expected, some)
         under[visit] = [str(cell).startswith("<") for _, cell in held]
     frame = pd.DataFrame(values, people.index, dtype=float)
@@ -279,8 +273,7 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
 
 def _scale(measure: Measure, limits: bool) -> tuple[Callable, str]:
     """The parser of a score, and what it expects."""
-    low, high = measure.range or (-math.inf, math.inf)
-    log = measure.transform == "log"
+    (low, high), log = measure.range or (-math.inf, math.inf), measure.transform == "log"
     expected = f"a number from {shown(low)} to {shown(high)}" if measure.range else "a number"
 
     def parser(cell) -> float:
@@ -330,9 +323,8 @@ def feature(people: People, entry: BaselineEntry, where: tuple, covariate: bool)
     name, some = entry.column or entry.name, f"values for {people.source.key(where)}"
     if (column := people.column(name, where)) is None:
         return None
-    linear = bool(column.numbers) and not column.labelled
+    linear, level, levels = bool(column.numbers) and not column.labelled, None, ()
     kind = entry.kind or ("binary" if entry.level is not None else None)
-    level, levels = None, ()
     if kind == "continuous" or (linear and kind is None):
         values = people.numbers(name, where, some)
         if covariate or values.nunique() != 2:

@@ -50,8 +50,7 @@ def shown(value) -> str:
     elif isinstance(value, float) and value.is_integer():
         line = str(int(value))
     else:
-        bare = isinstance(value, str) and NUMBER.fullmatch(value)
-        line = value if bare else repr(value)
+        line = value if isinstance(value, str) and NUMBER.fullmatch(value) else repr(value)
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 

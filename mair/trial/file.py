@@ -77,8 +77,7 @@ def _plain(node, problems: list[str], count) -> dict | list | str | None:
         if node.style:  # quoted, or a block of text
             return node.value
         return None if node.value in ("", "~", "null", "Null", "NULL") else text_of(node.value)
-    found: dict = {}
-    first: dict[str, int] = {}
+    found, first = {}, {}
     for key_node, inside in node.value:
         at, key = key_node.start_mark.line + 1, _plain(key_node, problems, count)
         if not isinstance(key, str):

@@ -49,7 +49,8 @@ def load(path: Path | str, **analysis) -> Trial:
         return given
     spec, source, notices = file.read(path, by_hand)
     data, published = source.relative("data"), source.relative("published")
-    problems, parts = [], _declared(spec)
+    nobody = pd.Series(index=pd.Index([], dtype="str", name="participant"), dtype="str")
+    problems, parts = [], {"arm": nobody, "baseline": (), "covariates": (), **_variables(spec, {})}
     if published is not None and not published.is_file():
         problems.append(f"{display(published)}: no such file, expected published numbers")
     if data is not None:
@@ -71,12 +72,6 @@ def load(path: Path | str, **analysis) -> Trial:
         sections=spec.model_dump(mode="json", exclude_none=True, exclude=_LEFT_OUT),
         published=published and published.resolve(), data_path=data and data.resolve(),
         notices=[*notices, *(f"{display(data)}: {answer}" for answer in answers)], **parts)
-
-
-def _declared(spec: TrialFile) -> dict:
-    """The parts of a trial that stand in data, where there are none."""
-    nobody = pd.Series(index=pd.Index([], dtype="str", name="participant"), dtype="str")
-    return {"arm": nobody, "baseline": (), "covariates": (), **_variables(spec, {})}
 
 
 def _variables(spec: TrialFile, scores: dict[str, pd.DataFrame]) -> dict[str, dict]:
@@ -110,9 +105,9 @@ def _agree(people: People, scores: dict[str, pd.DataFrame]) -> None:
     """What key and data must agree on once both are sound."""
     spec, chosen, flow = people.spec, people.spec.responders, people.spec.flow
     if chosen and chosen.outcome and chosen.visit not in scores[chosen.outcome]:
-        measures = {name: measure for (_, name), measure in spec.measures().items()}
-        people.tell(measures[chosen.outcome].column,  # a wide file's visits are declared
-                    f"no value at {chosen.visit}, expected scores for responders")
+        column = next(measure.column for (_, name), measure in spec.measures().items()
+                      if name == chosen.outcome)  # of a long file: a wide one's are declared
+        people.tell(column, f"no value at {chosen.visit}, expected scores for responders")
     if flow and flow.assessed is not None:
         excluded, others = sum(flow.excluded.values()), sum(flow.other_arms.values())
         left, n = flow.assessed - excluded, len(people.rows)
@@ -138,11 +133,10 @@ def _features(people: People, variables: dict, scores: dict) -> dict[str, tuple]
     for i, entry in enumerate(people.spec.baseline or []):
         entries[entry.name] = entry
         made[entry.name] = feature(entry, ("baseline", i), False)
-    covariates = []
-    for name in people.spec.covariates or []:
-        entry = entries.get(name) or BaselineEntry(name=name)
-        # where its kind was declared it is the same feature, else numbers are linear
-        covariates.append(made[name] if entry.kind else feature(entry, ("covariates",), True))
+    used = [entries.get(name) or BaselineEntry(name=name) for name in people.spec.covariates or []]
+    # where its kind was declared it is the same feature, else numbers are linear
+    covariates = [made[entry.name] if entry.kind else feature(entry, ("covariates",), True)
+                  for entry in used]
     return {"baseline": tuple(made.values()), "covariates": tuple(covariates)}
 
 
