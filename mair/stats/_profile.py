@@ -4,8 +4,7 @@ Within a participant V = s2 (I + lambda J). All that the likelihood needs of the
 matrices of [X y]: ``A(lambda) = within + sum_k between_k / (1 + lambda n_k)``, over the distinct
 numbers of rows n_k. Elimination of A gives log|X'V^-1X| and, as the last pivot, the residual sum
 of squares r2; minus twice the profiled log likelihood is, but for a constant,
-``df log r2 + log|V| (+ log|X'V^-1X|)``. Designs that fall apart into blocks (the arms, each with
-means of its own) have a matrix each; their logarithms and sums of squares add.
+``df log r2 + log|V| (+ log|X'V^-1X|)``.
 
 The variable is ``t = log(1 + c lambda)``, c the largest n_k: 0 at lambda = 0, negative for the
 negative covariances of compound symmetry, and the criterion has no feature narrower than about
@@ -18,13 +17,15 @@ Arrays have the problem on the last axis, matrices as packed upper triangles.
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 
 # Local optima exist (in one of twenty fits to a handful of participants with 1 to 60 rows each):
 # the criterion is scanned, every interval that holds a minimum refined, and the lowest wins.
 GRID = np.array([0, 0.5, 1.1, 1.8, 2.6, 3.5, 4.6, 6, 8, 11, 15, 21, 32])
 NEGATIVE = np.r_[-14, -12, -10, -8, -6.5, -5, -4, -3, -2.2, -1.5, -0.9, -0.4, GRID]
-TINY = np.finfo(float).tiny
+TINY = 1e-290
 
 
 class Profile:
@@ -32,10 +33,9 @@ class Profile:
 
     Parameters
     ----------
-    within : array (T, G, n)
-        Cross products of deviations from participants' means of [X y], T = (p + 1)(p + 2)/2, of
-        G blocks.
-    between : array (K, T, G, n)
+    within : array (T, n)
+        Cross products of deviations from participants' means of [X y], T = (p + 1)(p + 2)/2.
+    between : array (K, T, n)
         Of the means, times the number of rows, by that number.
     sizes : array (K,)
     counts : array (K, n)
@@ -50,52 +50,52 @@ class Profile:
         self.width = round(np.sqrt(2 * len(within) + 0.25) - 0.5)
         self.size = within.shape[-1]
         self.n_rows = sizes @ counts
-        self.df = self.n_rows - (self.width - 1) * within.shape[1] * reml
+        self.df = self.n_rows - (self.width - 1) * reml
 
-    def matrices(self, t, item=None, rates=False):
-        """Packed A at t (n,) of some problems, (T, G, n), and its derivative; at a grid of t
-        (S, 1) of all of them, (T, G, S, n).
+    def taken(self, item):
+        """Some of the problems; itself, not copied, where these are all."""
+        if len(item) == self.size and (item == np.arange(self.size)).all():
+            return self
+        part = copy(self)
+        part.within, part.between = self.within[..., item], self.between[..., item]
+        part.counts, part.df, part.size = self.counts[:, item], self.df[item], len(item)
+        return part
+
+    def matrices(self, t, rates=False):
+        """Packed A at t (n,), (T, n), and its derivative; at a grid of t (S, 1) of every problem,
+        (T, S, n).
         """
-        within, between = self._taken(item, self.within, self.between)
         lam, slope = np.expm1(t) / self.c, np.exp(t) / self.c
         share = 1 / (1 + self.sizes.reshape(-1, *(1,) * np.ndim(t)) * lam)
         if np.ndim(t) == 2:
-            return within[:, :, None] + np.moveaxis(
-                np.tensordot(share[..., 0], between, (0, 0)), 0, 2), None
-        a, d, part = within.copy(), None, np.empty_like(within)
-        for n, b, w in zip(self.sizes, between, share, strict=True):
+            return self.within[:, None] + np.moveaxis(
+                np.tensordot(share[..., 0], self.between, (0, 0)), 0, 1), None
+        a, part = self.within.copy(), np.empty_like(self.within)
+        d = np.zeros_like(a) if rates else None
+        for n, b, w in zip(self.sizes, self.between, share, strict=True):
             a += np.multiply(b, w, out=part)
-            if rates and d is None:
-                d = b * (w * w * (-n * slope))
-            elif rates:
-                d += np.multiply(b, w * w * (-n * slope), out=part)
+            if rates:
+                d += np.multiply(part, w * slope * -n, out=part)
         return a, d
 
-    def criterion(self, t, item=None):
+    def criterion(self, t):
         """-2 log likelihood but for constants, at t (n,), or of all problems at a grid (S, 1)."""
-        pivots, (counts, df) = eliminate(*self.matrices(t, item))[0], self._taken(
-            item, self.counts, self.df)
-        value = df * np.log(np.maximum(pivots[-1].sum(0), TINY)) + sum(
+        pivots = eliminate(*self.matrices(t))[0]
+        value = self.df * np.log(np.maximum(pivots[-1], TINY)) + sum(
             count * np.log1p(np.expm1(t) / self.c * n)
-            for n, count in zip(self.sizes, counts, strict=True))
-        return value + np.log(pivots[:-1]).sum((0, 1)) if self.reml else value
+            for n, count in zip(self.sizes, self.counts, strict=True))
+        return value + np.log(pivots[:-1]).sum(0) if self.reml else value
 
-    def score(self, t, item=None):
+    def score(self, t):
         """h, which has the sign of the criterion's slope."""
-        pivots, rates = eliminate(*self.matrices(t, item, rates=True))
-        counts, df = self._taken(item, self.counts, self.df)
-        m = sum(count * (n * np.exp(t) / (self.c + n * np.expm1(t)))
-                for n, count in zip(self.sizes, counts, strict=True))
+        pivots, rates = eliminate(*self.matrices(t, rates=True))
+        rise, grown = np.exp(t), np.expm1(t)
+        m = sum(count * (n * rise / (self.c + n * grown))
+                for n, count in zip(self.sizes, self.counts, strict=True))
         if self.reml:
-            m = m + (rates[:-1] / pivots[:-1]).sum((0, 1))
-        u = -df * rates[-1].sum(0) / pivots[-1].sum(0)
-        return np.log(np.maximum(m * (df - u), TINY)) - np.log(np.maximum(u * (df - m), TINY))
-
-    def _taken(self, item, *arrays):
-        """Arrays of some problems; themselves, not copied, where these are all."""
-        if item is None or np.array_equal(item, np.arange(self.size)):
-            return arrays
-        return tuple(x[..., item] for x in arrays)
+            m = m + (rates[:-1] / pivots[:-1]).sum(0)
+        u = -self.df * rates[-1] / pivots[-1]
+        return logit_difference(m, u, self.df)
 
     def minimise(self, grid=GRID):
         """Global minimum: t (n,), and whether there is one, bool (n,).
@@ -115,36 +115,25 @@ class Profile:
         boundary = np.zeros(self.size, bool)
         if grid[0] == 0:
             zero = np.flatnonzero(low[0])
-            boundary[zero] = self.score(np.zeros(len(zero)), zero) >= 0
+            boundary[zero] = self.taken(zero).score(np.zeros(len(zero))) >= 0
         low[0] &= ~boundary & (grid[0] == 0)
         item, at = np.nonzero(low.T)
         lo, hi = grid[np.maximum(at - 1, 0)], grid[at + 1]
-        start = np.where(at > 0, grid[at], hi / 2)
-        found, fine = solve(self.score, lo, hi, start, item)
+        found, fine = solve(self.taken(item), lo, hi, np.where(at > 0, grid[at], hi / 2))
         item, t = np.r_[np.flatnonzero(boundary), item], np.r_[np.zeros(boundary.sum()), found]
         fine = np.r_[np.ones(boundary.sum(), bool), fine]
         best, converged = np.full(self.size, grid[-1]), np.zeros(self.size, bool)
         if len(item):
             several = np.bincount(item, minlength=self.size)[item] > 1
             height = np.zeros(len(item))
-            height[several] = self.criterion(t[several], item[several])
+            height[several] = self.taken(item[several]).criterion(t[several])
             order = np.lexsort((height, item))
             first = order[np.unique(item[order], return_index=True)[1]]
             best[item[first]], converged[item[first]] = t[first], fine[first]
         return best, converged
 
-    def single(self):
-        """As `minimise`, where the criterion has one minimum (hardly any gaps), from h at 0."""
-        h = self.score(np.zeros(self.size))
-        inside = np.flatnonzero(~(h >= 0))
-        t, converged = np.zeros(self.size), np.ones(self.size, bool)
-        ends = np.zeros(len(inside)), np.full(len(inside), GRID[-1])
-        t[inside], converged[inside] = solve(
-            self.score, *ends, np.clip(-h[inside], 1e-6, GRID[-1] - 1), inside, close=1e-9)
-        return t, converged
-
     def solution(self, t):
-        """Everything at t (n,): ratio (n,), gamma (p, G, n), inverse (p, p, G, n), r2, logdet."""
+        """Everything at t (n,): ratio (n,), gamma (p, n), inverse (p, p, n), r2, logdet."""
         packed, ratio = self.matrices(t)[0], np.expm1(t) / self.c
         logdet = (self.counts * np.log1p(self.sizes[:, None] * ratio)).sum(0)
         i, j = np.triu_indices(self.width)
@@ -153,10 +142,10 @@ class Profile:
         for k in range(self.width - 1):  # Gauss-Jordan, in place
             column, row = a[:, k].copy(), a[k] / a[k, k]
             if self.reml:
-                logdet += np.log(column[k]).sum(0)
+                logdet += np.log(column[k])
             a -= column[:, None] * row
             a[k], a[:, k], a[k, k] = row, -column / column[k], 1 / column[k]
-        return ratio, a[:-1, -1], a[:-1, :-1], a[-1, -1].sum(0), logdet
+        return ratio, a[:-1, -1], a[:-1, :-1], a[-1, -1], logdet
 
 
 def eliminate(a, d=None):
@@ -183,17 +172,33 @@ def eliminate(a, d=None):
     return a[first], None if d is None else d[first]
 
 
-def solve(score, lo, hi, x, item, close=1e-13):
-    """Roots of h, one a candidate, by a bracketed secant.
+def single(profile):
+    """As `Profile.minimise`, where the criterion has one minimum (hardly any gaps), from h at 0."""
+    h = profile.score(np.zeros(profile.size))
+    inside = np.flatnonzero(~(h >= 0))
+    t, converged, h = np.zeros(len(h)), np.ones(len(h), bool), h[inside]
+    t[inside], converged[inside] = solve(
+        profile.taken(inside), 0 * h, np.full(len(h), GRID[-1]),
+        np.clip(-h, 1e-6, GRID[-1] - 1), h, close=1e-9)
+    return t, converged
+
+
+def logit_difference(m, u, df):
+    """logit(m/df) - logit(u/df)."""
+    return np.log(np.maximum(m * (df - u), TINY) / np.maximum(u * (df - m), TINY))
+
+
+def solve(profile, lo, hi, x, before=np.nan, close=1e-13):
+    """Roots of h, one a problem, by a bracketed secant.
 
     Parameters
     ----------
-    score : callable
-        ``score(t, item) -> h``, of slope about 1.
+    profile : Profile
+        Whose ``score`` is h, of slope about 1.
     lo, hi, x : ndarray (n,)
-        Bracket and first point of each candidate: h < 0 at ``lo``, h > 0 at ``hi``.
-    item : ndarray (n,)
-        Which problem each candidate belongs to.
+        Bracket and first point of each problem: h < 0 at ``lo``, h > 0 at ``hi``.
+    before : ndarray (n,), optional
+        h at ``lo``.
     close : float
         Error of t that is small enough, about.
 
@@ -203,9 +208,9 @@ def solve(score, lo, hi, x, item, close=1e-13):
     converged : ndarray of bool (n,)
     """
     t, done, live = x.copy(), np.zeros(len(x), bool), np.arange(len(x))
-    slope, before, last, moved = np.ones(len(x)), np.nan * x, np.nan * x, np.ones(len(x))
+    slope, before, last, moved = np.ones(len(x)), before + 0 * x, lo, np.ones(len(x))
     for iteration in range(120 if len(x) else 0):
-        h = score(x, item[live])
+        h = profile.score(x)
         lo, hi = np.where(h <= 0, x, lo), np.where(h >= 0, x, hi)
         with np.errstate(divide="ignore", invalid="ignore"):
             secant = (h - before) / (x - last)
@@ -219,9 +224,12 @@ def solve(score, lo, hi, x, item, close=1e-13):
         small = settled | (~outside & (step <= 1e-4) & (step * moved <= close))
         small |= hi - lo <= 1e-15 * (1 + np.abs(hi))
         t[live], done[live[small]] = new, True
-        go = ~small
-        if not go.any():
+        go = np.flatnonzero(~done[live])
+        if not len(go):
             break
-        live, before, last, moved, x, lo, hi, slope = (
-            v[go] for v in (live, h, x, step, new, lo, hi, slope))
+        before, last, moved, x = h, x, step, new
+        if len(go) < 0.7 * len(x):  # a few that need no more steps cost less than copies
+            profile = profile.taken(go)
+            live, before, last, moved, x, lo, hi, slope = (
+                v[go] for v in (live, before, last, moved, x, lo, hi, slope))
     return t, done

@@ -166,9 +166,9 @@ def random_intercept_arms(y, common, by_arm, groups, arms, *, reml=True):
     flat = arms.reshape(-1, q)[:, people.sorted]
 
     def added(piece, arm):  # entries are constant, linear or quadratic in a participant's arm
-        out = np.empty((len(degree), 1, len(arm)))
+        out = np.empty((len(degree), len(arm)))
         for power in range(3):
-            out[degree == power, 0] = piece[:, degree == power].T @ arm.T**power
+            out[degree == power] = piece[:, degree == power].T @ arm.T**power
         return out
 
     def moments(cut):
@@ -214,7 +214,7 @@ class _People:
         return (first + shift) * np.sqrt(rows), apart - np.repeat(shift, self.rows, axis=0)
 
     def moments(self, means, apart, y_means, y_apart):
-        """within (T, 1, B), between (K, T, 1, B) of X split, (., p), and y split, (., B)."""
+        """within (T, B), between (K, T, B) of X split, (., p), and y split, (., B)."""
         p, b = apart.shape[1], y_apart.shape[1]
         i, j = np.triu_indices(p + 1)
 
@@ -222,7 +222,7 @@ class _People:
             out = np.empty((p + 1, p + 1, b))
             out[:p, :p] = (x.T @ x)[..., None]
             out[:p, p], out[p, p] = x.T @ y, np.einsum("nb,nb->b", y, y)
-            return out[i, j][:, None]
+            return out[i, j]
 
         return cross(apart, y_apart), np.stack([cross(means[s], y_means[s]) for s in self.blocks])
 
@@ -272,11 +272,11 @@ def _chunk(people, within, between, start, length, back, reml, grid):
     i, j = np.triu_indices(p + 1)
     whole = within + between.sum(0)
     scale = whole[i == j]
-    pivots = eliminate(whole.copy())[0]
-    sound = ((pivots[:-1] > SINGULAR * scale[:-1]) & (scale[:-1] > 0)).all((0, 1))
-    sound &= scale[-1, 0] > EXACT * length
+    pivots = eliminate(whole)[0]
+    sound = ((pivots[:-1] > SINGULAR * scale[:-1]) & (scale[:-1] > 0)).all(0)
+    sound &= scale[-1] > EXACT * length
     # in place of a bad problem one that disturbs nobody
-    within = np.where(sound, within, (i == j).astype(float)[:, None, None])
+    within = np.where(sound, within, (i == j).astype(float)[:, None])
     between = np.where(sound, between, 0.0)
     profile = Profile(within, between, people.sizes, np.tile(people.counts[:, None], size), reml)
     t, converged = profile.minimise(grid)
@@ -286,8 +286,8 @@ def _chunk(people, within, between, start, length, back, reml, grid):
     converged &= sound & np.isfinite(criterion)
     if reml:
         criterion -= 2 * np.linalg.slogdet(back)[1]
-    beta = (gamma[:, 0].T + start) @ back.T
-    cov = back @ (np.moveaxis(inverse[:, :, 0], 2, 0) * s2[:, None, None]) @ back.T
+    beta = (gamma.T + start) @ back.T
+    cov = back @ (np.moveaxis(inverse, 2, 0) * s2[:, None, None]) @ back.T
     arrays = [beta, cov, ratio * s2, s2, ratio, criterion]
     for array in arrays:
         array[~converged] = np.nan

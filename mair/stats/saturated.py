@@ -1,7 +1,7 @@
 """Thousands of simulated trials at once: arm x visit models of two arms with monotone dropout.
 
 Every visit of every arm has a mean of its own, so that given the covariance the arms fall apart
-(blocks of `likelihood.Rows` and `_profile.Profile`) and a trial is its counts, sums and cross
+(blocks of `likelihood.Rows`) and a trial is its counts, sums and cross
 products by arm and number of visits seen. Fits are a batch of `covariance.Fit`, coefficients the
 control's means and then the treatment's; `smallsample.contrast` of `change` is the difference
 between arms in the change from visit 0.
@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._profile import Profile
+from ._profile import logit_difference, single
 from .covariance import fitted
 from .covariance import unstructured as _unstructured
 from .likelihood import Rows
 
 __all__ = ["change", "random_intercept", "reduced", "rerandomise", "unstructured"]
 
-CHUNK = 4096  # problems of the profile at once
+CHUNK = 8192  # problems of the profile at once
 TIE = 1e-9  # relative: statistics this close are the same one but for rounding
 
 
@@ -69,19 +69,17 @@ def random_intercept(rows):
 
     The profile is taken to have one minimum, as it has where most are seen at every visit.
     """
-    (b, g, k), (i, j) = rows.counts.shape, np.triu_indices(rows.counts.shape[2] + 1)
-    cross = rows.cross.reshape(b, g, k, k, k, k + 1, k + 1)
-    sizes, theta = np.arange(1.0, k + 1), np.full((b, 2), np.nan)
-    between = cross.sum((3, 4))[..., i, j] / sizes[:, None]
-    within = np.einsum("bgpssij->bgij", cross)[..., i, j] - between.sum(2)
+    b, g, k = rows.counts.shape
+    cross, theta = rows.cross.reshape(b, g, k, k, k, k + 1, k + 1), np.full((b, 2), np.nan)
+    by_visit, squares = np.einsum("bgpsss->bgps", cross[..., :k, k]), cross[:, 0, ..., k, k]
+    features = np.concatenate([rows.counts, by_visit.sum(3), by_visit.sum(2)], 2)
     there = np.flatnonzero((rows.counts[..., -1] > 0).all(1))  # an arm may have nobody left
     for at in range(0, len(there), CHUNK):
         cut = there[at:at + CHUNK]
-        profile = Profile(np.ascontiguousarray(within[cut].T),
-                          np.ascontiguousarray(between[cut].transpose(2, 3, 1, 0)),
-                          sizes, rows.counts[cut].sum(1).T)
-        t, converged = profile.single()
-        ratio, _, _, r2, _ = profile.solution(t)
+        profile = _Trials(np.ascontiguousarray(features[cut].T), squares[cut].sum((2, 3)).T,
+                          np.einsum("bpss->b", squares[cut]))
+        t, converged = single(profile)
+        ratio, r2 = np.expm1(t) / k, profile.at(t)[1]
         s2 = np.where(converged, r2 / profile.df, np.nan)
         theta[cut] = np.stack([ratio * s2, s2], 1)
     return fitted(rows, theta, "random-intercept", np.arange(k), boundary=theta[:, 0] == 0)
@@ -111,37 +109,92 @@ def rerandomise(y, seen, arms):
         (1 + b) / (1 + m) for each later visit, b allocations at least as extreme.
     """
     patterns, scores = _features(y, seen)
-    (b, n, k), m, (i, j) = y.shape, arms.shape[1], np.triu_indices(y.shape[-1] + 1)
-    z = np.concatenate([np.broadcast_to(np.tri(k)[seen - 1], (b, n, k))[..., None] * np.eye(k),
-                        scores[..., None]], 3)
-    total, sums = (z[..., i] * z[..., j]).sum(2), z.sum(2)
-    between = sums[..., i] * sums[..., j] / seen[..., None]
-    pieces = np.concatenate([(total - between)[..., None, :],
-                             patterns[..., None] * between[..., None, :]], 2)
-    sizes, out = np.arange(1.0, k + 1), []
+    (b, _, k), m, out = y.shape, arms.shape[1], []
+    total = patterns * scores.sum(2, keepdims=True)
+    features = np.concatenate([patterns, total, scores], 2)
+    squares, length = (total**2).sum(1).T, (scores**2).sum((1, 2))
     step = max(1, CHUNK // m)
     for at in range(0, b, step):
         cut = slice(at, at + step)
-        f = pieces[cut].reshape(-1, n, (k + 1) * len(i)).swapaxes(1, 2)
-        treated = f @ arms[cut].swapaxes(1, 2).astype(float)
-        both = np.stack([f.sum(2, keepdims=True) - treated, treated])
-        both = both.reshape(2, len(f), k + 1, len(i), m).transpose(2, 3, 0, 1, 4)
-        both = np.ascontiguousarray(both).reshape(k + 1, len(i), 2, -1)
-        profile = Profile(both[0], both[1:], sizes, np.repeat(patterns[cut].sum(1).T, m, 1))
-        t = np.abs(_studentised(profile)).reshape(k - 1, -1, m)
+        f = features[cut].swapaxes(1, 2)
+        both = np.empty((3 * k, 2, len(f), m))
+        both[:, 1] = (f @ arms[cut].swapaxes(1, 2)).swapaxes(0, 1)
+        np.subtract(f.sum(2).T[..., None], both[:, 1], out=both[:, 0])
+        trials = _Trials(both.reshape(3 * k, 2, -1), np.repeat(squares[:, cut], m, 1),
+                         np.repeat(length[cut], m))
+        t = np.abs(trials.studentised()).reshape(k - 1, -1, m)
         extreme = (~(t[..., 1:] < t[..., :1] * (1 - TIE))).sum(2)
         out.append(((1 + extreme) / m).T)
     return np.concatenate(out)
 
 
-@np.errstate(divide="ignore", invalid="ignore")
-def _studentised(profile):
-    """Estimate over standard error of each later visit's contrast, (k - 1, n)."""
-    _, mean, inverse, r2, _ = profile.solution(profile.single()[0])
-    change = mean[1:, 1] - mean[:1, 1] - mean[1:, 0] + mean[:1, 0]
-    at = np.arange(1, len(mean))
-    variance = (inverse[at, at] + inverse[0, 0] - 2 * inverse[0, at]).sum(1)
-    return change / np.sqrt(variance * r2 / profile.df)
+class _Trials:
+    """The random intercept's profile (see `_profile`) for n trials, in one pass over the visits.
+
+    With V^-1 = I - f J for p scores, f = lambda / (1 + p lambda), an arm's X'V^-1X has one number
+    for all visits before any visit, and elimination from the last visit on keeps it so.
+
+    ``features`` (3 k, 2, n): participants by pattern, their sums of scores, and the sums by
+    visit, of each arm; ``squares`` (k, n) of participants' own sums, by pattern, and ``length``
+    (n,) of scores, of both arms.
+    """
+
+    def __init__(self, features, squares, length):
+        self.features, self.squares, self.length = features, squares, length
+        self.counts, self.totals, self.sums = np.split(features, 3)
+        self.people, (k, self.size) = self.counts.sum(1), squares.shape
+        self.df = np.arange(1, k + 1) @ self.people - 2 * k
+
+    def taken(self, item):
+        """As `Profile.taken`."""
+        if len(item) == self.size:
+            return self
+        return _Trials(self.features[..., item], self.squares[:, item], self.length[item])
+
+    def at(self, t):
+        """At t (n,): h and r2 (n,); by visit, last first, pivots, means given the visits before
+        and what these gain from each earlier mean, (2, n).
+        """
+        k, r2, visits = len(self.squares), self.length.copy(), []
+        lam, slope = np.expm1(t) / k, np.exp(t) / k
+        people = before = shift = before_rate = shift_rate = m = r2_rate = 0.0
+        for v in reversed(range(k)):
+            share = 1 / (1 + (v + 1) * lam)
+            f, rate = lam * share, slope * share
+            m += (v + 1) * self.people[v] * rate
+            rate *= share
+            people = people + self.counts[v]
+            before, before_rate = before + f * self.counts[v], before_rate + rate * self.counts[v]
+            shift, shift_rate = shift + f * self.totals[v], shift_rate + rate * self.totals[v]
+            pivot = people - before
+            mean, gain = (self.sums[v] - shift) / pivot, before / pivot
+            r2 -= f * self.squares[v] + (mean * mean * pivot).sum(0)
+            m -= (before_rate / pivot).sum(0)
+            moved = mean * before_rate
+            r2_rate -= rate * self.squares[v] + (mean * (moved - 2 * shift_rate)).sum(0)
+            visits.append((pivot, mean, gain))
+            shift, shift_rate = shift - before * mean, (shift_rate - moved) * (1 + gain)
+            before, before_rate = before * (1 + gain), before_rate * (1 + gain) ** 2
+        return logit_difference(m, -self.df * r2_rate / r2, self.df), r2, visits
+
+    def score(self, t):
+        """As `Profile.score`."""
+        return self.at(t)[0]
+
+    @np.errstate(divide="ignore", invalid="ignore")  # an arm may have nobody left
+    def studentised(self):
+        """Estimate over standard error of each later visit's contrast, (k - 1, n)."""
+        _, r2, visits = self.at(single(self)[0])
+        out, ((first, start, _), *later) = [], visits[::-1]
+        total = start
+        for v, (pivot, mean, gain) in enumerate(later):
+            mean = mean + gain * total
+            total, variance = total + mean, 1 / pivot
+            for earlier, _, more in later[:v][::-1]:
+                variance, gain = variance + gain**2 / earlier, gain * (1 + more)
+            variance = (variance + (gain - 1) ** 2 / first).sum(0)
+            out.append(np.subtract(*(mean - start)[::-1]) / np.sqrt(variance * r2 / self.df))
+        return np.stack(out)
 
 
 def _features(y, seen):

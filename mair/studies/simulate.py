@@ -132,8 +132,8 @@ def block(plan: Design, at: int, number: int):
         row[:] = np.transpose([part.sum(0) for part in (
             (found.low > 0) | (found.high < 0), (found.low <= truth) & (truth <= found.high),
             ~fine, error, error**2, np.where(fine, found.se, 0.0) ** 2)])
-    arms = np.tile(plan.treated.astype(np.int8), (BLOCK, 1 + ALLOCATIONS, 1))
-    arms[:, 1:] = rng.permuted(arms[:, 1:], axis=2)
+    arms = np.tile(plan.treated.astype(float), (BLOCK, 1 + ALLOCATIONS, 1))
+    rng.permuted(arms[:, 1:], axis=2, out=arms[:, 1:])
     p = saturated.rerandomise(y, seen, arms)
     true = p if cell.effect == "null" else saturated.rerandomise(y - shift, seen, arms)
     out[-1, :, :2] = np.c_[(p <= plan.alpha + 1e-12).sum(0), (true > plan.alpha + 1e-12).sum(0)]

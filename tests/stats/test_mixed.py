@@ -286,8 +286,8 @@ def test_two_local_optima():
     # r2 = sum ss / (1 + lambda n): a large and a small optimum, one or the other the lower
     sizes, counts = np.array([1.0, 60.0]), np.tile([[9.0], [3.0]], 400)
     small = np.geomspace(0.1, 1e4, 400)
-    between = np.stack([np.full(400, 9.0), small])[:, None, None]
-    problem = Profile(np.full((1, 1, 400), 0.002), between, sizes, counts, reml=False)
+    between = np.stack([np.full(400, 9.0), small])[:, None]
+    problem = Profile(np.full((1, 400), 0.002), between, sizes, counts, reml=False)
     problem.df = np.full(400, 17.0)
     t, converged = problem.minimise()
     value = problem.criterion(np.linspace(0, 30, 3001)[:, None])
