@@ -64,10 +64,8 @@ def formula(tex: str) -> str:
             figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     except ValueError:
         return f'<code class="tex">{escape(source)}</code>'
-    return (
-        f'<img class="tex" alt="{escape(source)}" src="{_data(buffer.getvalue())}" '
-        f'style="height:{height / 12:.3f}em;vertical-align:{-depth / 12:.3f}em">'
-    )
+    return (f'<img class="tex" alt="{escape(source)}" src="{_data(buffer.getvalue())}" '
+            f'style="height:{height / 12:.3f}em;vertical-align:{-depth / 12:.3f}em">')
 
 
 def _data(content: bytes, kind="image/svg+xml") -> str:
@@ -81,9 +79,7 @@ class Renderer(IPythonRenderer):
     def __init__(self, name: str, sections):
         super().__init__(escape=False)
         self.name, self.sections = name, set(sections)
-        self.level = 1
-        self.title = ""
-        self.anchors = Counter()
+        self.level, self.title, self.anchors = 1, "", Counter()
 
     def heading(self, text: str, level: int, **attrs) -> str:
         """A heading below the page's own; the notebook's first one names the section."""
@@ -170,10 +166,8 @@ def _code(name: str, sources: list[tuple[int, str]]) -> str:
     which = f"cell {numbers[0]}" if len(numbers) == 1 else f"cells {numbers[0]} to {numbers[-1]}"
     look = HtmlFormatter(cssclass="hl")
     marked = "".join(highlight(source, PythonLexer(), look) for _, source in sources)
-    return (
-        f'<details class="code"><summary>Code<span class="away"> of {escape(name)}, {which}'
-        f"</span></summary>{marked}</details>"
-    )
+    return (f'<details class="code"><summary>Code<span class="away"> of {escape(name)}, {which}'
+            f"</span></summary>{marked}</details>")
 
 
 def _output(output, markdown) -> str:

@@ -73,10 +73,8 @@ def settle(fig, synthetic=False):
 
 def html(fig, svg: bytes, alt: str) -> str:
     """A figure element that needs no other file and scrolls by itself on a narrow screen."""
-    width = getattr(fig, "figure", fig).get_figwidth()
+    width = 96 * getattr(fig, "figure", fig).get_figwidth()
     data = base64.b64encode(svg).decode("ascii")
-    return (
-        '<figure class="mair-figure" tabindex="0" style="margin:1em 0;overflow-x:auto">'
-        f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(" ".join(alt.split()))}" '
-        f'style="width:100%;min-width:34rem;max-width:{width * 96:.0f}px;height:auto"></figure>'
-    )
+    return ('<figure class="mair-figure" tabindex="0" style="margin:1em 0;overflow-x:auto">'
+            f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(" ".join(alt.split()))}" '
+            f'style="width:100%;min-width:34rem;max-width:{width:.0f}px;height:auto"></figure>')

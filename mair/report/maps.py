@@ -90,6 +90,5 @@ def _legend(fig, verdicts):
     handles = [
         Line2D([], [], color=color, marker=marker, markersize=size + 1.5, linestyle="none",
                markeredgewidth=0, label=f"{verdict} ({counts[verdict]})")
-        for verdict, (color, marker, size) in LOOKS.items() if verdict in counts
-    ]
+        for verdict, (color, marker, size) in LOOKS.items() if verdict in counts]
     fig.legend(handles=handles[::-1], loc="outside lower center", ncols=len(handles), fontsize=8)

@@ -14,16 +14,10 @@ from mair.report.cells import PageError
 __all__ = ["PageError", "published", "render"]
 
 HERE = Path(__file__).resolve().parent
-VERDICTS = {
-    "reproduced": ("✓", "yes"),
-    "within rounding": ("≈", "near"),
-    "not reproduced": ("✗", "no"),
-    "not checkable": ("–", "none"),
-}
-SHOWN_PACKAGES = (
-    "numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn", "great-tables",
-    "papermill", "jupytext", "pydantic",
-)
+VERDICTS = {"reproduced": ("✓", "yes"), "within rounding": ("≈", "near"),
+            "not reproduced": ("✗", "no"), "not checkable": ("–", "none")}
+SHOWN_PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn",
+                  "great-tables", "papermill", "jupytext", "pydantic")
 
 
 def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> str:
@@ -76,8 +70,7 @@ def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> 
         files={folder: _files(whole / folder) for folder in ("tables", "figures", "notebooks")},
         manifest=manifest, wide=cells.wide,
         packages={name: manifest["packages"][name] for name in SHOWN_PACKAGES
-                  if name in manifest["packages"]},
-    )
+                  if name in manifest["packages"]})
 
 
 def _about(about: dict) -> list[tuple[str, str]]:

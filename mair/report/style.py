@@ -43,12 +43,8 @@ class ArmStyle:
         return {"marker": self.marker, "markerfacecolor": self.face, "markeredgecolor": self.color}
 
 
-STYLES = (
-    ArmStyle(BLUE, "o", "--", "white"),
-    ArmStyle(VERMILION, "s", "-", VERMILION),
-    ArmStyle(GREEN, "^", "-.", GREEN),
-    ArmStyle(PURPLE, "D", ":", PURPLE),
-)
+STYLES = (ArmStyle(BLUE, "o", "--", "white"), ArmStyle(VERMILION, "s", "-", VERMILION),
+          ArmStyle(GREEN, "^", "-.", GREEN), ArmStyle(PURPLE, "D", ":", PURPLE))
 
 
 # A decorator: a plot function runs under the common rc parameters, whatever the session's are.
@@ -92,11 +88,9 @@ def arm_legend(figure, arms, **kwargs):
     **kwargs
         Of `matplotlib.lines.Line2D`, in place of an arm's own look.
     """
-    handles = [
-        Line2D([], [], label=wrap(arms[arm], 90),
-               **{"color": look.color, "linestyle": look.line, **look.markers(), **kwargs})
-        for arm, look in arm_styles(arms).items()
-    ]
+    handles = [Line2D([], [], label=wrap(arms[arm], 90), **{
+        "color": look.color, "linestyle": look.line, **look.markers(), **kwargs})
+        for arm, look in arm_styles(arms).items()]
     figure.legend(handles=handles, loc="outside lower center", handlelength=3.2,
                   ncols=len(arms) if side_by_side(arms) else 1)
 
@@ -108,10 +102,8 @@ def side_by_side(arms) -> bool:
 
 def wrap(text, width) -> str:
     """Break a label into lines of at most `width` characters; its own line breaks stay."""
-    lines = str(text).split("\n")
-    return "\n".join(
-        textwrap.fill(line, width, break_long_words=len(line.split()) == 1) for line in lines
-    )
+    return "\n".join(textwrap.fill(line, width, break_long_words=len(line.split()) == 1)
+                     for line in str(text).split("\n"))
 
 
 @functools.cache

@@ -82,10 +82,8 @@ class Table:
 
     def cells(self) -> list[list[str]]:
         """The display as lists of strings; missing cells are empty."""
-        return [
-            ["" if absent(cell) else str(cell) for cell in row]
-            for row in self.display.itertuples(index=False, name=None)
-        ]
+        return [["" if absent(cell) else str(cell) for cell in row]
+                for row in self.display.itertuples(index=False, name=None)]
 
     def blocks(self) -> list[tuple[str, list[int]]]:
         """Runs of rows by group: ``(group or "", row positions)``."""
@@ -237,10 +235,9 @@ def pivot(rows, lines, columns, *, name, title, notes=(), spanners=None, head=""
         data.append({k: v for k, v in line.keys.items() if k != "analysis"} | numbers)
     stubs = list(display[0])[: len(display[0]) - len(columns)] if lines else [head]
     groups = [line.group for line in lines]
-    return Table(
-        name, title, pd.DataFrame(display, columns=[*stubs, *(c.head for c in columns)]),
-        pd.DataFrame(data), tuple(notes), pd.Series(groups) if any(groups) else None, spanners,
-    )
+    display = pd.DataFrame(display, columns=[*stubs, *(column.head for column in columns)])
+    return Table(name, title, display, pd.DataFrame(data), tuple(notes),
+                 pd.Series(groups) if any(groups) else None, spanners)
 
 
 def csv(table: Table) -> bytes:

@@ -14,9 +14,9 @@ from mair.published.consistency import SEVERITY
 from mair.report import fmt, words
 from mair.report.table import Column, Line, Table, pivot
 from mair.results import COLUMNS, KEYS, Rows
-from mair.sections import nnt as risks
 from mair.sections import planning, power, study
 from mair.sections import robustness as choices
+from mair.stats.risk import RULES
 from mair.stats.simulated import CORRELATION, binomial_limits
 
 B = ("b", "ci_low", "ci_high")
@@ -46,7 +46,7 @@ def nnt(trial, rows) -> Table:
     """Responders and NNT: the declared missing rule under every interval, the others under one."""
     main, shown = trial.analysis.responder_missing, trial.analysis.risk_interval
     methods = [(main, limits) for limits in LIMITS]
-    methods += [(rule, shown) for rule in risks.RULES if rule != main]
+    methods += [(rule, shown) for rule in RULES if rule != main]
     methods += [("mi-mar", "wald")] if main != "mi-mar" else []
     own = rows[rows["arm"] == "difference"]
     there = dict.fromkeys(own[["variable", "time", "method"]].itertuples(index=False, name=None))

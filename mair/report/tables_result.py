@@ -37,10 +37,10 @@ def retention(trial: Trial, rows: pd.DataFrame) -> Table:
              for visit in trial.primary.visits]
     columns, spanners = [], {}
     for arm, heading in _arms(trial, overall=True).items():
-        spanners[heading] = (f"{arm}::Seen (%)", f"{arm}::{_ci(trial)}")
-        columns += [Column(spanners[heading][0], ("n", "percent"), fmt.count, {"arm": arm}),
-                    Column(spanners[heading][1], ("ci_low", "ci_high"),
-                           partial(fmt.ci, digits=1), {"arm": arm, "method": "wilson"})]
+        spanners[heading] = seen, limits = f"{arm}::Seen (%)", f"{arm}::{_ci(trial)}"
+        columns += [Column(seen, ("n", "percent"), fmt.count, {"arm": arm}),
+                    Column(limits, ("ci_low", "ci_high"), partial(fmt.ci, digits=1),
+                           {"arm": arm, "method": "wilson"})]
     columns.append(Column("p (Fisher)", ("p",), fmt.p_value, DIFFERENCE | {"method": "fisher"}))
     return pivot(rows, lines, columns, name="retention", head="Visit", spanners=spanners,
                  title=f"Seen on {trial.primary.name}, by visit",
@@ -85,14 +85,13 @@ def sample_size(trial: Trial, rows: pd.DataFrame) -> Table:
     lines = [Line(label, {"analysis": "sample_size", "variable": trial.primary.name,
                           "arm": "overall", "method": method})
              for method, label in (("normal", "Normal formula"), ("t", "Noncentral t"))]
-    columns = [Column("d", ("d",), lambda d: fmt.number(d, 3)),
+    columns = [Column("d", ("d",), partial(fmt.number, digits=3)),
                Column("Participants per arm", ("n",), fmt.count),
-               Column("Power with that number", ("power",), lambda p: f"{100 * p:.1f}%")]
-    for rule, head, digits in (("divided", "Both arms, n / (1 − dropout)", 0),
-                               ("multiplied", "Both arms, n × (1 + dropout)", 1)):
-        columns.append(Column(
-            head, ("n_with_dropout",), lambda n, digits=digits: fmt.number(n, digits),
-            lambda line, rule=rule: {"method": f"{line.keys['method']}/{rule}"}, rule))
+               Column("Power with that number", ("power",), "{:.1%}".format)]
+    columns += [Column(head, ("n_with_dropout",), partial(fmt.number, digits=digits),
+                       lambda line, rule=rule: {"method": f"{line.keys['method']}/{rule}"}, rule)
+                for rule, head, digits in (("divided", "Both arms, n / (1 − dropout)", 0),
+                                           ("multiplied", "Both arms, n × (1 + dropout)", 1))]
     return pivot(rows, lines, columns, name="sample_size", head="Formula",
                  title="Planned sample size",
                  notes=("Two-sided, equal arms. The first way to allow for dropout rounds up in "
@@ -152,22 +151,18 @@ def outcomes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
                        {"analysis": section, "variable": name, "time": visit},
                        label + (f", {variable.unit}" if variable.unit else ""))
                   for visit in variable.visits]
-    columns = []
-    for arm in trial.arms:
-        keys = {"arm": arm, "method": "described"}
-        columns += [Column(f"{arm}, n", ("n",), fmt.count, keys),
-                    Column(f"{arm}, mean (SD)", ("mean", "sd"), fmt.mean_sd, keys)]
+    columns = [Column(f"{arm}, {head}", statistics, show, {"arm": arm, "method": "described"})
+               for arm in trial.arms for head, statistics, show in (
+                   ("n", ("n",), fmt.count), ("mean (SD)", ("mean", "sd"), fmt.mean_sd))]
     columns.append(Column("d", ("d",), fmt.number, DIFFERENCE | {"method": "d_ppc2"}))
     z = trial.analysis.inference == "z"
-    for head, statistics, show in (
+    columns += [Column(head, statistics, show, lambda line: DIFFERENCE | {
+        "method": fitted[line.keys["variable"]]}, "model") for head, statistics, show in (
             (f"B ({_ci(trial)})", ("b", "ci_low", "ci_high"), fmt.estimate),
             ("z", ("z",), fmt.number) if z else ("t (df)", ("t", "df"), lambda t, df:
                                                  f"{fmt.number(t)} ({fmt.number(df, 1)})"),
             ("p", ("p",), fmt.p_value), ("q", ("q",), partial(fmt.p_value, missing="")),
-            ("n (scores)", ("n", "n_rows"), SIZES)):
-        columns.append(Column(
-            head, statistics, show,
-            lambda line: DIFFERENCE | {"method": fitted[line.keys["variable"]]}, "model"))
+            ("n (scores)", ("n", "n_rows"), SIZES))]
     return pivot(rows, lines, columns, name=section, head="Visit",
                  title=f"{section.capitalize()}: means and Group x Time contrasts",
                  notes=_notes(trial, section, fitted))

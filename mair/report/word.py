@@ -79,9 +79,8 @@ def _styles(document):
     margins = "".join(f'<w:{side} w:w="{width}" w:type="dxa"/>' for side, width in
                       (("top", 28), ("left", 70), ("bottom", 28), ("right", 70)))
     style.element.append(parse_xml(
-        f"<w:tblPr {nsdecls('w')}><w:tblBorders>{RULE.format('top', 8)}"
-        f"{RULE.format('bottom', 8)}</w:tblBorders><w:tblCellMar>{margins}</w:tblCellMar></w:tblPr>"
-    ))
+        f"<w:tblPr {nsdecls('w')}><w:tblBorders>{RULE.format('top', 8)}{RULE.format('bottom', 8)}"
+        f"</w:tblBorders><w:tblCellMar>{margins}</w:tblCellMar></w:tblPr>"))
 
 
 def _widths(section, table) -> list[int]:
@@ -119,12 +118,10 @@ def _grid(table, widths) -> str:
             rows.append(_row([_cell(group, sum(widths), "left", True, span=len(widths))]))
         rows += [row(cells[position]) for position in positions]
     columns = "".join(f'<w:gridCol w:w="{width}"/>' for width in widths)
-    return (
-        f'<w:tbl {nsdecls("w")}><w:tblPr><w:tblStyle w:val="{STYLE.replace(" ", "")}"/>'
-        f'<w:tblW w:w="{sum(widths)}" w:type="dxa"/><w:tblLayout w:type="fixed"/>'
-        f'<w:tblCaption w:val={quoteattr(table.title)}/></w:tblPr>'
-        f'<w:tblGrid>{columns}</w:tblGrid>{"".join(rows)}</w:tbl>'
-    )
+    return (f'<w:tbl {nsdecls("w")}><w:tblPr><w:tblStyle w:val="{STYLE.replace(" ", "")}"/>'
+            f'<w:tblW w:w="{sum(widths)}" w:type="dxa"/><w:tblLayout w:type="fixed"/>'
+            f'<w:tblCaption w:val={quoteattr(table.title)}/></w:tblPr>'
+            f'<w:tblGrid>{columns}</w:tblGrid>{"".join(rows)}</w:tbl>')
 
 
 def _spanners(table, widths) -> str:
@@ -150,11 +147,9 @@ def _cell(text, width, side, bold, span=1, rule=False) -> str:
     under = f"<w:tcBorders>{RULE.format('bottom', 4)}</w:tcBorders>" if rule else ""
     kept = "<w:keepNext/>" if bold else ""  # with the row below
     weight = "<w:rPr><w:b/></w:rPr>" if bold else ""
-    return (
-        f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{over}{under}</w:tcPr>'
-        f'<w:p><w:pPr>{kept}<w:jc w:val="{side}"/></w:pPr>'
-        f'<w:r>{weight}<w:t xml:space="preserve">{escape(text)}</w:t></w:r></w:p></w:tc>'
-    )
+    return (f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{over}{under}</w:tcPr>'
+            f'<w:p><w:pPr>{kept}<w:jc w:val="{side}"/></w:pPr>'
+            f'<w:r>{weight}<w:t xml:space="preserve">{escape(text)}</w:t></w:r></w:p></w:tc>')
 
 
 def _mark(run):

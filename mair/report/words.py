@@ -35,17 +35,13 @@ def opening(trial, section="") -> None:
     section : str
         Whose ``remarks`` of the trial file are shown, as the trial's and not as Markdown.
     """
-    sizes = " and ".join(
-        f"{trial.n(arm)} to {trial.labels[arm]}" + (f" ({arm})" if trial.labels[arm] != arm else "")
-        for arm in trial.arms
-    )
+    sizes = " and ".join(f"{trial.n(arm)} to {label}" + (f" ({arm})" if label != arm else "")
+                         for arm, label in trial.labels.items())
     say(f"**{trial.title}**: {trial.n()} participants, {sizes}." if trial.has_data else
         f"**{trial.title}**: published numbers, no data.")
     if trial.synthetic:
-        say(
-            "**SYNTHETIC.** The data are generated so that they agree with published summaries. "
-            "They are one of many data sets that would; nothing here is about real patients."
-        )
+        say("**SYNTHETIC.** The data are generated so that they agree with published summaries. "
+            "They are one of many data sets that would; nothing here is about real patients.")
     bullets(*trial.notices)
     own = (trial.sections.get("remarks") or {}).get(section)
     if own:

@@ -40,9 +40,9 @@ def assemble(plan, parts: dict[str, Path], whole: Path) -> None:
         for file in plan.made[name]["files"]:
             if file in owner:
                 problems.append(f"{file} is written by notebook {name} and by {owner[file]}")
-                continue
-            owner[file] = name
-            place(folder / file, whole / file)
+            else:
+                owner[file] = name
+                place(folder / file, whole / file)
     if problems:
         raise RunFailed(problems)
     _merge([whole / "rows" / f"{name}.csv" for name in parts], whole / "results.csv")
@@ -110,11 +110,8 @@ def _manifest(plan) -> dict:
         code = {**made["opened"], **code}
     return {
         "title": trial.title,
-        "parameters": {
-            "trial": plan.label(trial.path),
-            "analysis": trial.analysis.model_dump(),
-            "injected": plan.parameters,
-        },
+        "parameters": {"trial": plan.label(trial.path), "injected": plan.parameters,
+                       "analysis": trial.analysis.model_dump()},
         "seed": trial.analysis.seed,
         "python": platform.python_version(),
         "packages": packages(),

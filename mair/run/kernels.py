@@ -24,13 +24,8 @@ from unittest.mock import patch
 from mair.run.kernel import RECORD
 from mair.trial.errors import HANDED
 
-ENV = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-}
+ENV = {**dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+       "PYTHONHASHSEED": "0", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 # What a reader's JupyterLab knows the interpreter of an executed notebook by.
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LONGEST_SOCKET = 95  # characters of a path; the system takes 104 or more
@@ -47,8 +42,7 @@ class Server:
         if hasattr(os, "fork"):
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "mair.run.kernel"], text=True, stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, env={**os.environ, **ENV},
-            )  # fmt: skip
+                stdout=subprocess.PIPE, env={**os.environ, **ENV})
 
     def fork(self, arguments: list[str], env: dict, cwd: str) -> int:
         """The process id of a new kernel."""
@@ -236,6 +230,7 @@ def _execute(plan, name: str, out: Path, folder: Path, sockets: str, progress: P
 def _executed(plan, name: str, out: Path, folder: Path, sockets: str):
     import logging
 
+    import nbformat
     import papermill
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
@@ -253,33 +248,20 @@ def _executed(plan, name: str, out: Path, folder: Path, sockets: str):
             # Papermill reads braces in a path as fields; the scratch name has none to read.
             str(scratch).replace("{", "{{").replace("}", "}}"),
             parameters={"trial": str(plan.trial.path), "out": str(out), **plan.parameters[name]},
-            kernel_name=f"mair-{name}",
-            language="python",
-            progress_bar=False,
-            request_save_on_cell_execute=False,
-            record_timing=False,
-            shutdown_kernel="immediate",
-            config=Config({"AsyncKernelManager": manager, "KernelManager": manager}),
-        )
+            kernel_name=f"mair-{name}", language="python", shutdown_kernel="immediate",
+            progress_bar=False, record_timing=False, request_save_on_cell_execute=False,
+            config=Config({"AsyncKernelManager": manager, "KernelManager": manager}))
     except Exception as error:
         if isinstance(error, PapermillExecutionError):
             lines = f"{error.ename}: {error.evalue}".strip().splitlines()
         else:  # a kernel that died, or would not start
             lines = [f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1]}"]
         said = lines[0] if len(lines) == 1 else f"{lines[0]} … {lines[-1]}"
-        return Failure(name, said, _tidy(scratch, name, plan.shown))
+        if scratch.is_file():  # as Papermill left it
+            nbformat.write(scrub(nbformat.read(scratch, 4), name, plan.shown), scratch)
+        return Failure(name, said, scratch if scratch.is_file() else None)
     record = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     return name, scrub(node, name, plan.shown), record
-
-
-def _tidy(path: Path, name: str, shown: str) -> Path | None:
-    """Scrub a notebook that Papermill left on failing."""
-    import nbformat
-
-    if not path.is_file():
-        return None
-    nbformat.write(scrub(nbformat.read(path, as_version=4), name, shown), path)
-    return path
 
 
 def scrub(node, name: str, trial: str):
@@ -304,6 +286,5 @@ def scrub(node, name: str, trial: str):
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.source = "\n".join(
                 next((said for start, said in shown.items() if line.startswith(start)), line)
-                for line in cell.source.splitlines()
-            )
+                for line in cell.source.splitlines())
     return node

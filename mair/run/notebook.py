@@ -63,9 +63,8 @@ def read(path: Path, defaults: dict) -> Source:
         if name not in defaults:
             problems.append(f"parameter `{name}` is neither trial, out nor an `analysis` key")
         elif value is not None and json.dumps(value) != json.dumps(defaults[name]):
-            problems.append(
-                f"parameter `{name}` is {value!r}; the schema's default is {defaults[name]!r}"
-            )
+            problems.append(f"parameter `{name}` is {value!r}; the schema's default is "
+                            f"{defaults[name]!r}")
     where = f"{path.parent.name}/{path.name}"
     return Source(node, declared, [f"{where}: {problem}" for problem in problems])
 
@@ -87,10 +86,8 @@ def _check(node) -> tuple[dict | None, list[str]]:
             declared, found = _literals(tree)
             problems += found
         else:
-            problems += [
-                f"cell {index} assigns the parameter `{name}` again; the injected value would "
-                "be lost" for name in sorted(bound & declared.keys())
-            ]
+            problems += [f"cell {index} assigns the parameter `{name}` again; the injected value "
+                         "would be lost" for name in sorted(bound & declared.keys())]
     if tagged != 1:
         return None, [*problems, f"{tagged} cells tagged `parameters`; expected one"]
     return declared, problems
@@ -119,9 +116,8 @@ def _literals(tree: ast.Module) -> tuple[dict, list[str]]:
         except (ValueError, TypeError):
             plain = False
         if not plain:
-            problems.append(
-                f"`{shown}` is not a literal of text, number, true/false, None, list or dict"
-            )
+            problems.append(f"`{shown}` is not a literal of text, number, true/false, None, list "
+                            "or dict")
         elif name in values:
             problems.append(f"the parameters cell assigns `{name}` twice")
         else:

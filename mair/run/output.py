@@ -92,11 +92,8 @@ class Build:
     @property
     def intact(self) -> frozenset[str]:
         """Outputs of the earlier run that are still what it wrote."""
-        return frozenset(
-            name
-            for name, claimed in self.manifest.get("outputs", {}).items()
-            if (self.out / name).is_file() and sha256(self.out / name) == claimed
-        )
+        return frozenset(name for name, claimed in self.manifest.get("outputs", {}).items()
+                         if (self.out / name).is_file() and sha256(self.out / name) == claimed)
 
     @property
     def whole(self) -> bool:

@@ -128,21 +128,14 @@ class Plan:
 
     def stands(self, name: str, made: dict) -> bool:
         """Whether a notebook would come out as it did in an earlier run."""
-        return (
-            made.get("key") == self.keys[name]
-            and self.digest(made["asked"]) == made["asked_digest"]
-            and _as_claimed(made["opened"], self.trial.path.parent)
-        )
+        return (made.get("key") == self.keys[name]
+                and self.digest(made["asked"]) == made["asked_digest"]
+                and _as_claimed(made["opened"], self.trial.path.parent))
 
 
-def run(
-    params: Path | str,
-    out: Path | str | None = None,
-    *,
-    notebooks: Path = ROOT / "notebooks",
-    table: dict[str, Notebook] = NOTEBOOKS,
-    echo: Callable[[str], None] = print,
-) -> Path:
+def run(params: Path | str, out: Path | str | None = None, *,
+        notebooks: Path = ROOT / "notebooks", table: dict[str, Notebook] = NOTEBOOKS,
+        echo: Callable[[str], None] = print) -> Path:
     """Run a trial file into a directory.
 
     Parameters
@@ -182,8 +175,7 @@ def run(
                     _make(found, build, server, echo)
     index = build.out / "index.html"
     echo(display(index))
-    counted = build.manifest.get("published")
-    if counted:
+    if counted := build.manifest.get("published"):
         echo(published_line(**counted))
     return index
 
@@ -218,11 +210,9 @@ def _label(path: Path, folder: Path) -> str:
 
 def _as_claimed(claims: dict[str, str | None], folder: Path) -> bool:
     """Whether files hold what they did; None claims that there is none."""
-    for label, claimed in claims.items():
-        file = folder / label if label.startswith("./") else ROOT / label
-        if (sha256(file) if file.is_file() else None) != claimed:
-            return False
-    return True
+    named = ((folder / label if label.startswith("./") else ROOT / label, claimed)
+             for label, claimed in claims.items())
+    return all((sha256(file) if file.is_file() else None) == claimed for file, claimed in named)
 
 
 def _unchanged(build: Build, path: Path, notebooks: Path) -> bool:
@@ -233,13 +223,10 @@ def _unchanged(build: Build, path: Path, notebooks: Path) -> bool:
     """
     made, folder = build.manifest, path.parent
     return bool(
-        made
-        and made["parameters"]["trial"] == _label(path, folder)
+        made and made["parameters"]["trial"] == _label(path, folder)
         and made["python"] == platform.python_version()
         and made["notebook_folder"] == _label(notebooks.resolve(), folder)
-        and _as_claimed({**made["inputs"], **made["code"]}, folder)
-        and build.whole
-    )
+        and _as_claimed({**made["inputs"], **made["code"]}, folder) and build.whole)
 
 
 def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS) -> Plan:
@@ -363,14 +350,10 @@ def _execute(plan: Plan, build: Build, parts: dict, scratch: Path, server) -> No
     names = sorted(plan.keys.keys() - plan.made.keys(),
                    key=lambda name: (-NOTEBOOKS.get(name, Notebook(None)).long, name))
     executed, failures = kernels.run(plan, names, parts, scratch, server)
-    lines = []
-    for failure in failures:
-        line = f"notebook {failure.name} failed: {failure.error}"
-        if failure.notebook:
-            line += f"; kept at {display(build.keep_failed(failure.notebook))}"
-        lines.append(line)
-    if lines:
-        raise RunFailed(lines)
+    if failures:
+        raise RunFailed([f"notebook {one.name} failed: {one.error}" + (
+            f"; kept at {display(build.keep_failed(one.notebook))}" if one.notebook else "")
+            for one in failures])
     for name, (node, record) in executed.items():
         target = parts[name] / "notebooks" / f"{name}.ipynb"
         target.parent.mkdir(exist_ok=True)
@@ -384,10 +367,6 @@ def _used(plan: Plan, name: str, record: dict) -> dict:
         if plan.inputs.get(Path(file), sha) != sha:
             raise RunFailed([f"{display(file)}: edited while the run read it; run again"])
     asked = ["/".join(quote(str(key), safe=" ") for key in part) for part in record["parts"]]
-    return {
-        "key": plan.keys[name],
-        "opened": {plan.label(Path(file)): record["files"][file]
-                   for file in sorted(record["files"])},
-        "asked": asked,
-        "asked_digest": plan.digest(asked),
-    }
+    opened = {plan.label(Path(file)): sha for file, sha in sorted(record["files"].items())}
+    return {"key": plan.keys[name], "opened": opened, "asked": asked,
+            "asked_digest": plan.digest(asked)}
