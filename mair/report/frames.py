@@ -44,7 +44,7 @@ def forest(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame
                 low, high = sorted((sign * one.ci_low, sign * one.ci_high))
                 found.append((name, trial.visit_labels[one.time], sign * one.d, low, high,
                               fmt.estimate(sign * one.d, low, high), fmt.p_value(p[one.time]),
-                              name == trial.primary.name))
+                              section == "outcomes" and name == trial.primary.name))
     return pd.DataFrame(found, columns=["label", "visit", "estimate", "low", "high", "text",
                                         "p_text", "primary"])
 
