@@ -34,14 +34,13 @@ def table(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
     declared = trial.sections.get("estimand") or {}
     population = declared.get("population", "all randomised")
     strategy = "; ".join(f"{e['event']}: {e['strategy']}"
-                         for e in declared.get("intercurrent") or []) or "none declared"
+                         for e in declared.get("intercurrent", [])) or "none declared"
     own = frame[frame["analysis"].isin(SUMMARIES) & (frame["arm"] == "difference")
                 & frame["statistic"].isin(["b", "d", "arr", "mean", "chi2", "f"])]
     out = []
     for key in own[KEYS[:5]].drop_duplicates().itertuples(index=False):
-        found = {**key._asdict(), "population": population, "strategy": strategy,
-                 "summary": _summary(trial, key)}
-        used = _used(trial, key)
+        found, used = key._asdict(), _used(trial, key)
+        found |= {"population": population, "strategy": strategy, "summary": _summary(trial, key)}
         for arm in trial.arms:
             of_arm = used[trial.arm == arm]
             found |= {f"n_randomised_{arm}": trial.n(arm),

@@ -46,12 +46,12 @@ def _count(out: Rows, trial: Trial, variable: str, who: pd.Series, arms, time=""
 def _recruited(trial: Trial, out: Rows) -> None:
     """Assessed, excluded, enrolled, randomised; the trial file's sums were checked on reading."""
     flow = trial.sections.get("flow") or {}
-    assessed, others = flow.get("assessed"), flow.get("other_arms") or {}
-    sizes = {**{arm: trial.n(arm) for arm in trial.arms}, **others}
+    assessed = flow.get("assessed")
+    sizes = {**{arm: trial.n(arm) for arm in trial.arms}, **flow.get("other_arms", {})}
     enrolled = sum(sizes.values())
     if assessed is not None:
         out.add("assessed", "overall", n=assessed, percent=100.0)
-        for reason, n in (flow.get("excluded") or {}).items():
+        for reason, n in flow.get("excluded", {}).items():
             out.add(f"excluded: {reason}", "overall", n=n, percent=_percent(n, assessed))
     out.add("enrolled", "overall", n=enrolled, percent=_percent(enrolled, assessed))
     for arm, n in {"overall": trial.n(), **sizes}.items():

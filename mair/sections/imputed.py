@@ -81,9 +81,8 @@ def analysis(arm, covariates, visit: int, covariance: str, inference: str):
 
 def contrast(pooled, confidence: float) -> Contrast:
     """A pooled estimate as a contrast: t on Barnard and Rubin's df."""
-    low, high = pooled.interval(confidence)
-    return Contrast(float(pooled.estimate), float(pooled.se), float(pooled.df), NAN,
-                    float(pooled.t), float(pooled.p), float(low), float(high))
+    return Contrast(*map(float, (pooled.estimate, pooled.se, pooled.df, NAN, pooled.t, pooled.p,
+                                 *pooled.interval(confidence))))
 
 
 def analyse(trial: Trial, name: str, observed: Estimate, rule: str, *, covariance: str,
@@ -210,9 +209,9 @@ def tipping_table(trial: Trial, name: str, visit: str, deltas) -> tuple[pd.DataF
         return pd.DataFrame(), None
     imputed, arm, at, run = found
     sign = 1.0 if variable.better == "lower" else -1.0
-    rows = [{"delta": delta, **contrast(
-        pooling.rubin(*run(shifts.shifted(imputed, arm, at, sign * delta))),
-        confidence)._asdict()} for delta in deltas]
+    shifted = {delta: run(shifts.shifted(imputed, arm, at, sign * delta)) for delta in deltas}
+    rows = [{"delta": delta, **contrast(pooling.rubin(*one), confidence)._asdict()}
+            for delta, one in shifted.items()]
     tip = shifts.tipping_point(
         *found, scale=variable.range, better=variable.better, confidence=confidence,
         limit=None if variable.range else 4 * float(np.nanstd(imputed.values)))

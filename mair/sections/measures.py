@@ -131,13 +131,13 @@ def _effect_sizes(trial: Trial, name: str, fitted: Estimate, out: Rows) -> None:
                 for arm in (trial.treatment, trial.control)]
         scale = np.log if trial.variable(name).transform == "log" else np.asarray
         before = [tests.describe(scale(arm[:, 0])) for arm in arms]
-        found = {method: effects.d_ppc2(*arms, corrected=corrected,
-                                        confidence=trial.analysis.confidence)
-                 for method, corrected in (("d_ppc2", True), ("d_ppc2-uncorrected", False))}
+        sd = effects.pooled_sd(*(value for arm in before for value in (arm.n, arm.sd)))
         b, low, high = (getattr(fitted.contrasts.get(visit), field, np.nan)
                         for field in ("b", "low", "high"))
-        found["b_over_sd"] = effects.b_over_sd(b, low, high, effects.pooled_sd(
-            *(value for arm in before for value in (arm.n, arm.sd))))
+        found = {method: effects.d_ppc2(*arms, corrected=method == "d_ppc2",
+                                        confidence=trial.analysis.confidence)
+                 for method in ("d_ppc2", "d_ppc2-uncorrected")}
+        found["b_over_sd"] = effects.b_over_sd(b, low, high, sd)
         for method, d in found.items():
             out.add(name, "difference", visit, method, n=len(pairs), d=d.estimate, ci_low=d.low,
                     ci_high=d.high)

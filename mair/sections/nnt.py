@@ -88,9 +88,8 @@ def rows(trial: Trial) -> pd.DataFrame:
 
 def _counts(trial: Trial, response: pd.Series, arm: str, rule: str) -> tuple[int, int]:
     """Responders and denominator of an arm under a missing-data rule."""
-    own = response[trial.arm == arm]
-    return risk.counts(int((own == 1).sum()), int(own.isna().sum()), len(own), rule,
-                       "treatment" if arm == trial.treatment else "control")
+    own, name = response[trial.arm == arm], "treatment" if arm == trial.treatment else "control"
+    return risk.counts(int((own == 1).sum()), int(own.isna().sum()), len(own), rule, name)
 
 
 def _differences(trial, name, visit, rule, counts, out: Rows) -> None:
@@ -100,8 +99,7 @@ def _differences(trial, name, visit, rule, counts, out: Rows) -> None:
         kwargs = {"interval": interval, "confidence": trial.analysis.confidence}
         ratio = risk.risk_ratio(responders, n, **kwargs)
         _add(out, name, visit, f"{rule}/{interval}", sum(n),
-             risk.risk_difference(responders, n, **kwargs),
-             (ratio.estimate, ratio.low, ratio.high))
+             risk.risk_difference(responders, n, **kwargs), (ratio.estimate, ratio.low, ratio.high))
 
 
 def _imputed(trial: Trial, name: str, visit: str, threshold: float, out: Rows) -> None:
@@ -150,11 +148,10 @@ def curve(trial: Trial) -> tuple[pd.DataFrame, pd.DataFrame]:
     points = risk.responder_curve(by_arm[trial.treatment], by_arm[trial.control],
                                   confidence=trial.analysis.confidence)
     threshold = 100 * points.thresholds
-    percents = pd.concat([
-        pd.DataFrame({"arm": arm, "threshold": threshold, "percent": 100 * k / n})
-        for arm, k, n in ((trial.control, points.control, points.n_control),
-                          (trial.treatment, points.treatment, points.n_treatment))
-    ], ignore_index=True)
+    arms = ((trial.control, points.control, points.n_control),
+            (trial.treatment, points.treatment, points.n_treatment))
+    percents = pd.concat([pd.DataFrame({"arm": arm, "threshold": threshold, "percent": 100 * k / n})
+                          for arm, k, n in arms], ignore_index=True)
     band = pd.DataFrame({"threshold": threshold, "arr": 100 * points.estimate,
                          "low": 100 * points.low, "high": 100 * points.high})
     return percents, band
