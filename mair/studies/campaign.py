@@ -33,18 +33,16 @@ ALARM = SEVERITY["within rounding"] + 0.5
 # A screen rules values out without saying which is right; every other check computes the
 # number, or its possible neighbours, from others.
 SCREENS = {
-    "none", "grimmer", "dropouts", "scale of mean", "scale of sd", "scale",
-    "quartiles", "sign", "se ratio", "denominator", "direction", "significance", "word for d",
-    "larger effect", "fdr", "effect sizes together", "mean changes", "retention test",
-    "nnt unit", "randomised denominators",
-}
+    "none", "grimmer", "dropouts", "scale of mean", "scale of sd", "scale", "quartiles", "sign",
+    "se ratio", "denominator", "direction", "significance", "word for d", "larger effect", "fdr",
+    "effect sizes together", "mean changes", "retention test", "nnt unit",
+    "randomised denominators"}
 OPEN = "finer classes than shown"
 KINDS = {
     "n": "count", "responders": "count", "percent": "percent", "mean": "mean", "sd": "sd",
     "p": "p", "d": "d", "b": "b", "z": "z", "range_low": "scale", "range_high": "scale",
     "ci_low": "limit", "ci_high": "limit", "arr": "risk", "nnt": "risk", "nnt_ci_low": "risk",
-    "nnt_ci_high": "risk", "median": "quartile", "q1": "quartile", "q3": "quartile",
-}
+    "nnt_ci_high": "risk", "median": "quartile", "q1": "quartile", "q3": "quartile"}
 
 
 def changed(printed: str, change: str, up: bool) -> str:
@@ -61,8 +59,7 @@ def changed(printed: str, change: str, up: bool) -> str:
     value = Decimal(printed.lstrip("<>"))
     unit = Decimal(1).scaleb(value.as_tuple().exponent)
     size = max(unit, (abs(value) / 10).quantize(unit)) if change == "ten percent" else unit
-    away = up or value == 0
-    new = abs(value) + size if away else abs(value) - size
+    new = abs(value) + (size if up or value == 0 else -size)
     return f"{sign}{'-' if value < 0 and new else ''}{new}"
 
 
@@ -88,11 +85,9 @@ def _judged(frame: pd.DataFrame):
 
 def caught(before: dict, after: dict) -> bool:
     """Whether a row after the change is an alarm that was not there before."""
-    for key, (severity, names) in after.items():
-        old, old_names = before.get(key, (0, set()))
-        if severity >= ALARM and (old < severity or not names & old_names):
-            return True
-    return False
+    pairs = ((before.get(key, (0, set())), found) for key, found in after.items())
+    return any(new >= ALARM and (old < new or not names & old_names)
+               for (old, old_names), (new, names) in pairs)
 
 
 def roles(frame: pd.DataFrame, size: int) -> list[str]:
@@ -140,60 +135,49 @@ def faults(published, sections=None, claims=None, places=None, processes=-1) -> 
     frame = pd.DataFrame(sorted(row for rows in done for row in rows),
                          columns=["place", "change", "up", "caught"])
     role = roles(consistency(published, sections, claims), len(published))
-    own = published.iloc[frame["place"]].reset_index(drop=True)
+    own = published.assign(role=role).iloc[frame["place"]].reset_index(drop=True)
     # an inequality is a statement, not a number: a changed bound mostly still holds
     bound = own["printed"].str.startswith(("<", ">"))
     kind = own["statistic"].map(KINDS).fillna("other") + bound.map({True: " bound", False: ""})
-    role = frame["place"].map(dict(enumerate(role))).mask(bound, "bound")
-    return frame.assign(kind=kind, role=role)
+    return frame.assign(kind=kind, role=own["role"].mask(bound, "bound"))
 
 
-def alarms(seed: int, trials: int, processes: int = -1) -> tuple[pd.DataFrame, int]:
+def alarms(trials: int, processes: int = -1) -> tuple[pd.DataFrame, int]:
     """False alarms of invented trials, and how many rows were judged."""
-    found, judged = zip(*pool.each(_alarms, [(seed, k) for k in range(trials)], processes),
-                        strict=True)
+    found, judged = zip(*pool.each(_alarms, [(k,) for k in range(trials)], processes), strict=True)
     return pd.concat(found, ignore_index=True), sum(judged)
 
 
-def _alarms(seed, number):
-    frame = consistency(*trial(pool.stream(seed, number)))
+def _alarms(number):
+    frame = consistency(*trial(pool.stream(SEED, number)))
     wrong = (frame["verdict"].isin(["impossible", "other convention"])
              | frame["convention"].isin(ODD))
     return frame[wrong].assign(trial=number), int((frame["verdict"] != "not checkable").sum())
 
 
-def summary(results: pd.DataFrame, false: pd.DataFrame, judged: int, trials: int,
-            seed: int) -> pd.DataFrame:
+def summary(results: pd.DataFrame, false: pd.DataFrame, judged: int, trials: int) -> pd.DataFrame:
     """The committed table: counts and shares by change, role and kind, and false alarms."""
-    rows = []
-    for change in CHANGES:
-        own = results[results["change"] == change]
-        checkable = own["role"] == "checkable"
-        parts = [("all", "all", own)]
-        parts += [(role, "all", own[own["role"] == role]) for role in
-                  ("checkable", "input", "screened", "flagged", "bound", "unlinked")]
-        for kind in sorted(own["kind"].unique()):
-            alike = own["kind"] == kind
-            parts += [("checkable", kind, own[alike & checkable]), ("all", kind, own[alike])]
-        rows += [("faults", change, role, kind, part["place"].nunique(), len(part),
-                  int(part["caught"].sum()), round(part["caught"].mean(), 4))
-                 for role, kind, part in parts if len(part)]
-    for verdict in ("impossible", "other convention", "within rounding"):
-        count = int((false["verdict"] == verdict).sum())
-        rows.append(("correct trials", verdict, "all", "all", trials, judged, count,
-                     round(count / max(1, judged), 6)))
-    frame = pd.DataFrame(rows, columns=["part", "change", "role", "kind", "numbers", "tried",
-                                        "caught", "share"])
-    return frame.assign(seed=seed)
+    parts = pd.concat([results, results.assign(kind="all")])
+    parts = pd.concat([parts, parts.assign(role="all")])
+    parts = parts[(parts["kind"] == "all") | parts["role"].isin(["all", "checkable"])]
+    faulty = parts.groupby(["change", "role", "kind"], as_index=False).agg(
+        numbers=("place", "nunique"), tried=("place", "size"), caught=("caught", "sum"),
+        share=("caught", "mean")).round({"share": 4})
+    faulty.insert(0, "part", "faults")
+    count = false["verdict"].value_counts().reindex(
+        ["impossible", "other convention", "within rounding"], fill_value=0)
+    correct = pd.DataFrame({"part": "correct trials", "change": count.index, "role": "all",
+                            "kind": "all", "numbers": trials, "tried": judged,
+                            "caught": count.to_numpy(),
+                            "share": (count / max(1, judged)).round(6).to_numpy()})
+    return pd.concat([faulty, correct], ignore_index=True).assign(seed=SEED)
 
 
-def main(out: Path | str = PATH, *, path="params/mair.yaml", processes: int = -1) -> Path:
-    """Run the campaign over a trial's paper and write the table (`make campaign`)."""
-    published = numbers.read()
-    results = faults(published, load(path).sections, claims_beside(numbers.PATH),
-                     processes=processes)
-    false, judged = alarms(SEED, TRIALS, processes)
-    table = summary(results, false, judged, TRIALS, SEED)
-    table.to_csv(out, index=False, lineterminator="\n")
+def main() -> Path:
+    """Run the campaign over the default trial's paper and write the table (`make campaign`)."""
+    results = faults(numbers.read(), load("params/mair.yaml").sections,
+                     claims_beside(numbers.PATH))
+    table = summary(results, *alarms(TRIALS), TRIALS)
+    table.to_csv(PATH, index=False, lineterminator="\n")
     print(table.to_string(index=False))
-    return Path(out)
+    return PATH

@@ -23,7 +23,7 @@ def test_a_part_of_the_committed_campaign_again():
     kind = published["statistic"].map(campaign.KINDS)
     places = np.flatnonzero(kind.isin(["z", "quartile", "scale"]))
     found = campaign.faults(published, sections, claims_beside(numbers.PATH), places, processes=1)
-    table = campaign.summary(found, pd.DataFrame({"verdict": []}), 0, 0, campaign.SEED)
+    table = campaign.summary(found, pd.DataFrame({"verdict": []}), 0, 0)
     own = table[table["kind"] != "all"].set_index(["part", "change", "role", "kind"])
     committed = pd.read_csv(campaign.PATH).set_index(["part", "change", "role", "kind"])
     assert set(found["kind"]) == {"z", "quartile", "scale"} and len(own) >= 6
@@ -42,7 +42,7 @@ def test_the_same_changes_on_two_processes():
 
 
 def test_correct_trials_raise_no_alarm():
-    false, judged = campaign.alarms(campaign.SEED, 6, processes=1)
+    false, judged = campaign.alarms(6, processes=1)
     assert false.empty and judged > 1000
 
 
