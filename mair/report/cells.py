@@ -182,9 +182,8 @@ def _output(output, markdown) -> str:
         return _html(data["text/html"])
     if "text/markdown" in data:
         return f'<div class="prose">{markdown.render(data["text/markdown"])}</div>'
-    for kind in IMAGES:
-        if kind in data:
-            return _image(kind, data[kind], output.metadata)
+    if kind := next((kind for kind in IMAGES if kind in data), None):
+        return _image(kind, data[kind], output.metadata)
     return f'<pre class="out">{escape(data["text/plain"])}</pre>' if "text/plain" in data else ""
 
 

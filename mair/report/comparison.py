@@ -71,8 +71,7 @@ def estimands(frame: pd.DataFrame, arms) -> Table:
         for r in rows.to_dict("records")])
     notes = [f"{title}: {'; '.join(dict.fromkeys(frame[column]))}." for column, title in
              (("population", "Population"), ("strategy", "Intercurrent events"))]
-    return Table("estimands", "Estimands", display, frame, notes=tuple(notes),
-                 groups=rows["analysis"])
+    return Table("estimands", "Estimands", display, frame, tuple(notes), rows["analysis"])
 
 
 def _together(frame, key) -> pd.DataFrame:

@@ -59,9 +59,7 @@ def p_value(p, *, missing=NOT_ESTIMABLE) -> str:
         return missing
     if not 0 <= p <= 1:
         raise ValueError(f"a p value lies between 0 and 1, not {p!r}")
-    if p < 0.001:
-        return "<0.001"
-    return ">0.999" if 0.9995 <= p < 1 else f"{p:.3f}"
+    return "<0.001" if p < 0.001 else ">0.999" if 0.9995 <= p < 1 else f"{p:.3f}"
 
 
 def p(value) -> str:

@@ -99,7 +99,7 @@ def axes(trial: Trial, section="outcomes") -> dict[str, str]:
     """What each variable's axis says: its name with unit or range."""
     labels = {}
     for name, variable in measures.variables(trial, section).items():
-        span = f"{variable.range[0]:g} to {variable.range[1]:g}" if variable.range else ""
+        span = "{:g} to {:g}".format(*variable.range) if variable.range else ""
         detail = variable.unit or span
         labels[name] = f"{name} ({detail})" if detail else name
     return labels

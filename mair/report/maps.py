@@ -8,15 +8,10 @@ from mair.report.style import BLUE, GREEN, INK, MUTED, ORANGE, styled, subplots
 
 RED, GREY = "#B2182B", "#BDBDBD"
 # Colour and shape both tell: worst last, drawn on top.
-LOOKS = {
-    "not checkable": (GREY, ".", 3.0),
-    "exact": (GREEN, "o", 4.2),
-    "reproduced": (GREEN, "o", 4.2),
-    "within rounding": (ORANGE, "^", 4.6),
-    "other convention": (BLUE, "s", 4.2),
-    "impossible": (RED, "X", 5.6),
-    "not reproduced": (RED, "X", 5.6),
-}
+LOOKS = {"not checkable": (GREY, ".", 3.0),
+         "exact": (GREEN, "o", 4.2), "reproduced": (GREEN, "o", 4.2),
+         "within rounding": (ORANGE, "^", 4.6), "other convention": (BLUE, "s", 4.2),
+         "impossible": (RED, "X", 5.6), "not reproduced": (RED, "X", 5.6)}
 SHORT = {"ci_low": "low", "ci_high": "high", "percent": "%", "responders": "x",
          "range_low": "min", "range_high": "max", "nnt_ci_low": "nnt low",
          "nnt_ci_high": "nnt high"}

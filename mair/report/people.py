@@ -130,9 +130,8 @@ def _value_axis(ax, log):
     """Plain numbers; on a log axis 1, 2, 5 and their tens."""
     if log:
         ax.set_yscale("log")
-        ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
         ax.yaxis.set_minor_locator(NullLocator())
-    else:
-        ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)) if log
+                               else MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     ax.yaxis.set_major_formatter("{x:g}")
     ax.grid(axis="y")

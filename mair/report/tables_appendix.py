@@ -34,12 +34,10 @@ MECHANISMS = dict(zip(study.MECHANISMS, (
     "Skewed residuals"), strict=True))
 DROPOUTS = dict(zip(study.DROPOUTS, (
     "no dropout", "dropout on the last score", "dropout by arm"), strict=True))
-STUDIED = {
-    "type1": ("null", "Type I error", "no difference between the arms"),
-    "power": ("planned", "Power", "the planning difference at every later visit"),
-    "coverage": ("planned", "Coverage of the interval",
-                 "the planning difference at every later visit"),
-}
+PLANNED = "the planning difference at every later visit"
+STUDIED = {"type1": ("null", "Type I error", "no difference between the arms"),
+           "power": ("planned", "Power", PLANNED),
+           "coverage": ("planned", "Coverage of the interval", PLANNED)}
 
 
 def nnt(trial, rows) -> Table:
@@ -256,9 +254,9 @@ def consistency(checked) -> Table:
     odd = checked[checked["verdict"].isin(["within rounding", "other convention", "impossible"])]
     odd = odd.sort_values("verdict", kind="stable",
                           key=lambda verdict: -verdict.map(SEVERITY).astype(float))
-    ends = [("" if low != low else fmt.number(low, 3) if f"{low:.3f}" == f"{high:.3f}"
-             else fmt.ci(low, high, 3))
-            for low, high in zip(odd["computed_low"], odd["computed_high"], strict=True)]
+    ends = ["" if low != low else fmt.number(low, 3) if f"{low:.3f}" == f"{high:.3f}"
+            else fmt.ci(low, high, 3)
+            for low, high in odd[["computed_low", "computed_high"]].itertuples(index=False)]
     keys = odd[["variable", "arm", "time", "statistic"]].itertuples(index=False)
     display = pd.DataFrame({
         "Check": odd["check"], "Number": [" ".join(filter(None, key)) for key in keys],

@@ -13,10 +13,8 @@ from mair.run.output import Build, RunFailed, files
 
 LOCK = ROOT / "requirements.lock"
 # What the run itself writes; a notebook that writes one of these is refused.
-OWN = (
-    "index.html", "results.csv", "tables/estimands.csv", "tables/estimands.docx",
-    "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx",
-)  # fmt: skip
+OWN = ("index.html", "results.csv", "tables/estimands.csv", "tables/estimands.docx",
+       "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx")
 
 
 def place(source: Path, target: Path) -> None:

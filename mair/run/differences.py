@@ -57,8 +57,7 @@ def main(one: Path | str, other: Path | str) -> None:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         "<style>body{font-family:sans-serif}td,th{padding:.2em .6em;text-align:left}</style>"
         f"<h1>{title}</h1>{table.to_html(index=False, na_rep='no such row', border=0)}</html>\n",
-        encoding="utf-8",
-    )
+        encoding="utf-8")
     for row in table.head(_SHOWN).fillna("no such row").itertuples(index=False):
         print(f"{','.join(row[:6])}: {row.A or 'empty'} | {row.B or 'empty'}")
     print(f"{len(table)} rows differ; all of them: {display(path)}")

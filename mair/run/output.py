@@ -77,10 +77,9 @@ class Build:
             raise TrialError([f"{self.shown}: is the root of a file system, which cannot be "
                               "replaced as a whole; expected a directory below it"])
         if self.out.is_dir() and any(self.out.iterdir()) and _manifest(self.out) is None:
-            raise TrialError([
-                f"{self.shown}: is not empty and holds no {MANIFEST} of ours; "
-                "expected a new or empty directory, or one that an earlier run wrote"
-            ])
+            raise TrialError([f"{self.shown}: is not empty and holds no {MANIFEST} of ours; "
+                              "expected a new or empty directory, or one that an earlier run "
+                              "wrote"])
 
     @property
     def manifest(self) -> dict:
@@ -122,10 +121,9 @@ class Build:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             handle = _locked(lock, lambda: echo(f"{self.shown}: waiting for another run into it"))
         except OSError as error:
-            raise TrialError([
-                f"{self.out.parent}: {error.strerror}; a run is assembled beside its target, "
-                "so this directory must be writable (name another with OUT=)"
-            ]) from None
+            raise TrialError([f"{self.out.parent}: {error.strerror}; a run is assembled beside its "
+                              "target, so this directory must be writable (name another with OUT=)"
+                              ]) from None
         try:
             prefix = f".{self.out.name}.staging-"
             for folder in self.out.parent.iterdir():
