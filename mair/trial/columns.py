@@ -220,8 +220,8 @@ def arms(people: People) -> pd.Series:
     held = {text: codes.get(text, text) for text in column.texts if text is not None}
     absent = {*wanted} - {*held.values()}
     few = ", ".join(sorted(held)[:8] + ["…"] * (len(held) > 8))
-    for key in ("control", "treatment"):
-        if (value := getattr(arm, key)) in absent:
+    for key, value in zip(("control", "treatment"), wanted, strict=True):
+        if value in absent:
             people.tell(arm.column, f"{shown(value)} (arm.{key}) is nobody's value, expected one "
                         f"of {few}")
     if absent:  # one misspelt in the trial file is one problem, not one a participant

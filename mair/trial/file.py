@@ -104,11 +104,9 @@ class Source:
 
     def stating(self, location: tuple) -> tuple[str, Path]:
         """Name and path of the file that states a key, or else the nearest key above it."""
-        for end in range(len(location), 0, -1):
-            for name, path, content in self.files:
-                if _get(content, location[:end]) is not None:
-                    return name, path
-        return self.files[0][:2]
+        stated = ((name, path) for end in range(len(location), 0, -1) for name, path, keys in
+                  self.files if _get(keys, location[:end]) is not None)
+        return next(stated, self.files[0][:2])
 
     def relative(self, key: str) -> Path | None:
         """The file that a top-level key names, relative to the file that states it."""
@@ -134,12 +132,10 @@ class Source:
 
 
 def _get(content, location: tuple):
-    for part in location:
-        try:
-            content = content[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return content
+    try:
+        return reduce(lambda inside, part: inside[part], location, content)
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def _merged(below: dict, above: dict, nulls: bool = False) -> dict:

@@ -68,8 +68,7 @@ class Column:
     @cached_property
     def labelled(self) -> bool:
         """Whether every code that occurs has a label (a scale may label its ends only)."""
-        codes = {text_of(cell) for cell in self.cells} - {None}
-        return bool(codes) and bool(self.labels) and codes <= set(self.labels)
+        return set() < {*map(text_of, self.cells)} - {None} <= set(self.labels)
 
     @cached_property
     def texts(self) -> list[str | None]:
