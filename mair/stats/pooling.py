@@ -213,9 +213,8 @@ def responders(met, arm):
                          "a difference needs both")
     p1, p0 = (met[:, arm == a].mean(1) for a in (1, 0))
     difference = rubin(p1 - p0, p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0)
-    ratio = None
-    if p1.min() > 0 and p0.min() > 0:
-        ratio = rubin(np.log(p1 / p0), (1 - p1) / (n1 * p1) + (1 - p0) / (n0 * p0))
+    ratio = rubin(np.log(p1 / p0), (1 - p1) / (n1 * p1) + (1 - p0) / (n0 * p0)) if (
+        min(p1.min(), p0.min()) > 0) else None
     return Responders(n1, n0, float(p1.mean()), float(p0.mean()), difference, ratio)
 
 
@@ -263,8 +262,7 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
                      for a in (1, 0))
         return one - zero
 
-    size = max(1, CHUNK // np.size(y))
-    blocks = [np.arange(at, min(at + size, n)) for at in range(0, n, size)]
+    blocks = np.array_split(np.arange(n), min(n, 1 + n * np.size(y) // CHUNK))
     try:
         estimate = float(contrast(np.ones((1, n), bool))[0])
     except NotEstimable as error:
