@@ -24,7 +24,8 @@ from mair.published import numbers
 from mair.studies import pool
 from mair.studies.cohort import biomarkers, characteristics, targets
 from mair.studies.cohort.allocation import Allocation, allocate
-from mair.studies.cohort.scores import levels, scores
+from mair.studies.cohort.integers import normal, shuffled
+from mair.studies.cohort.scores import scores
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 PATH = DATA / "mair_synthetic.csv"
@@ -32,12 +33,10 @@ SPECIFICATION = DATA / "cohort.yaml"
 SEED = 2020
 HIGHEST = 0.95  # correlation of a biomarker, where the printed numbers imply more
 
-__all__ = ["PATH", "SEED", "allocation_of", "generate", "main", "many", "specification", "write"]
 
-
-def specification(path: Path | str | None = None) -> dict:
-    """Read what the generator needs beside the published numbers."""
-    return yaml.safe_load(Path(path or SPECIFICATION).read_text(encoding="utf-8"))
+def specification() -> dict:
+    """What the generator needs beside the published numbers: ``mair/data/cohort.yaml``."""
+    return yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))
 
 
 def allocation_of(published: pd.DataFrame, spec: dict) -> Allocation:
@@ -74,11 +73,10 @@ def generate(published: pd.DataFrame, spec: dict | None = None, seed: int = SEED
     look = numbers.Lookup(published)
     people = allocation_of(published, spec) if people is None else people
     rng = np.random.default_rng([seed, 0])
-    mixed = [(*(m[i] for i in rng.permutation(arm.seen).tolist()), *m[arm.seen :])
-             for arm, m in zip(people.arms, people.m, strict=True)]  # completers in random order
-    people = Allocation(people.arms, tuple(mixed))
+    people = Allocation(people.arms, tuple((*shuffled(rng, m[: arm.seen]), *m[arm.seen :])
+                                           for arm, m in zip(people.arms, people.m, strict=True)))
     frames = characteristics.describe(rng, look, spec, people)
-    level = levels(rng, people)
+    level = [[normal(rng) for _ in range(arm.n)] for arm in people.arms]
 
     def stream(name):  # a variable's own: what else is generated does not change it
         return np.random.default_rng([seed, zlib.crc32(name.encode())])
@@ -86,8 +84,8 @@ def generate(published: pd.DataFrame, spec: dict | None = None, seed: int = SEED
     for name, own in spec["outcomes"].items():
         found = scores(stream(name), look, spec, name, people, level)
         for frame, rows in zip(frames, found, strict=True):
-            values = np.array(rows, dtype=float) / round(1 / own["step"])
-            frame[[f"{own['column']}_{visit}" for visit in spec["visits"]]] = values
+            frame[[f"{own['column']}_{visit}" for visit in spec["visits"]]] = (
+                np.array(rows, dtype=float) / round(1 / own["step"]))
     for name, own in spec.get("biomarkers", {}).items():
         marker = _marker(look, spec, name, people)
         found = biomarkers.biomarker(stream(name), marker)
@@ -102,16 +100,14 @@ def generate(published: pd.DataFrame, spec: dict | None = None, seed: int = SEED
 
 def _marker(look, spec: dict, name: str, people: Allocation) -> biomarkers.Marker:
     own, visits = spec["biomarkers"][name], spec["visits"][:2]
-    described = tuple(
-        tuple(targets.allowed(*targets.moments(look, "biomarkers", name, arm.name, visit),
-                              arm.seen + arm.late, 100) for visit in visits)
-        for arm in people.arms)
-    d = ("biomarkers", name, "difference", visits[1], "d_ppc2")
+    described = [[targets.allowed(look, arm.seen + arm.late, 100, "biomarkers", name, arm.name,
+                                  visit) for visit in visits] for arm in people.arms]
     return biomarkers.Marker(
         name, own.get("log", False), min(own["r"], HIGHEST), described,
         targets.window(look, "biomarkers", name, visits[1]),
         targets.slope_window(look, "biomarkers", name, spec["covariate"]), people.m,
-        look(*d, statistic="d") if (*d, "d") in look else None)
+        targets.printed(look, "biomarkers", name, "difference", visits[1], "d_ppc2",
+                        statistic="d"))
 
 
 def write(frame: pd.DataFrame, path: Path | str, spec: dict | None = None) -> Path:
@@ -126,15 +122,10 @@ def write(frame: pd.DataFrame, path: Path | str, spec: dict | None = None) -> Pa
         As ``mair/data/cohort.yaml`` holds it, which is the default.
     """
     spec = specification() if spec is None else spec
-    places = {own["column"]: 0 if own["step"] == 1 else 2 for own in spec["outcomes"].values()}
-    places |= {own["column"]: 2 for own in spec.get("biomarkers", {}).values()}
-    out = frame.copy()
-    for column in out:
-        digits = places.get(column.rpartition("_")[0])
-        if digits is not None:
-            out[column] = ["" if value != value else f"{value:.{digits}f}"
-                           for value in frame[column]]
-    out.to_csv(path, index=False, lineterminator="\n")
+    whole = [f"{own['column']}_{visit}" for own in spec["outcomes"].values()
+             if own["step"] == 1 for visit in spec["visits"]]
+    frame.astype(dict.fromkeys(whole, "Int64")).to_csv(
+        path, index=False, lineterminator="\n", float_format="%.2f")
     return Path(path)
 
 
@@ -143,16 +134,16 @@ def main(out: Path | str | None = None, seed: int = SEED) -> Path:
     return write(generate(numbers.read(), seed=seed), PATH if out is None else out)
 
 
-def _one(seed: int, published, spec, people, folder: Path) -> Path:
-    path = folder / f"mair_synthetic_{seed:03d}.csv"
-    return write(generate(published, spec, seed, people), path, spec)
-
-
 def many(n: int, folder: Path | str) -> list[Path]:
     """Write cohorts of seeds 1 to ``n`` into a folder, created when missing."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     published, spec = numbers.read(), specification()
     people = allocation_of(published, spec)
-    return list(pool.each(_one, [(seed, published, spec, people, folder)
-                                 for seed in range(1, n + 1)]))
+    return list(pool.each(_one, [
+        (folder / f"mair_synthetic_{seed:03d}.csv", published, spec, seed, people)
+        for seed in range(1, n + 1)]))
+
+
+def _one(path: Path, published, spec, *own) -> Path:
+    return write(generate(published, spec, *own), path, spec)

@@ -80,8 +80,7 @@ def candidates(look: Lookup, spec: dict, arms) -> list[tuple[tuple[int, ...], ..
     """
     options = []
     for arm in arms:
-        own = targets.allowed(*targets.moments(look, "baseline", spec["covariate"], arm.name),
-                              arm.n)
+        own = targets.allowed(look, arm.n, 1, "baseline", spec["covariate"], arm.name)
         (total, squares), k = own.pairs()[0], arm.n - arm.seen
         mean, variance = total / arm.n, float(targets.sd_of(total, squares, arm.n)) ** 2
         options.append([])
@@ -114,32 +113,27 @@ def outcome(look: Lookup, spec: dict, name: str, people: Allocation, away=()) ->
         Completers of an arm who miss a visit of this outcome (``unseen``).
     """
     own, visits = spec["outcomes"][name], spec["visits"]
-    per, unseen = round(1 / own["step"]), own.get("unseen") or {"arm": None, "visit": None}
+    per, unseen = round(1 / own["step"]), own.get("unseen", {})
     low, high = targets.scale(look, name, spec["source"])
+    there = tuple(t for t, v in enumerate(visits) if v != unseen.get("visit"))
     described, whole, others, m = [], [], [], []
-    for a, arm in enumerate(people.arms):
-        mine, gone = people.m[a][: arm.seen], away if unseen["arm"] == arm.name else ()
-        described.append(tuple(
-            targets.allowed(*targets.moments(look, "outcomes", name, arm.name, v),
-                            arm.seen - len(gone), per) for v in visits))
-        whole.append(targets.allowed(*targets.moments(look, "baseline", name, arm.name), arm.n,
-                                     per))
-        others += [Other(a, v, (0, 1)) for v in people.m[a][arm.seen : arm.seen + arm.late]]
-        others += [Other(a, v, (0,)) for v in people.m[a][arm.seen + arm.late :]]
-        there = tuple(t for t, v in enumerate(visits) if v != unseen["visit"])
+    for a, (arm, mine) in enumerate(zip(people.arms, people.m, strict=True)):
+        gone = away if unseen.get("arm") == arm.name else ()
+        described.append([targets.allowed(look, arm.seen - len(gone), per, "outcomes", name,
+                                          arm.name, v) for v in visits])
+        whole.append(targets.allowed(look, arm.n, per, "baseline", name, arm.name))
+        others += [Other(a, v, (0, 1) if k < arm.late else (0,))
+                   for k, v in enumerate(mine[arm.seen :])]
         others += [Other(a, mine[i], there) for i in gone]
-        m.append(tuple(v for i, v in enumerate(mine) if i not in gone))
-    overall = None
-    if ("baseline", name, "overall", "", "", "mean") in look:
-        overall = targets.moments(look, "baseline", name, "overall")
-    effects = tuple(
-        look(*key, statistic="d") if (*key, "d") in look else None
-        for key in (("outcomes", name, "difference", v, "d_ppc2") for v in visits[1:]))
+        m.append([v for i, v in enumerate(mine[: arm.seen]) if i not in gone])
     return Outcome(
-        name, per, round(low * per), round(high * per), own["worse"], own["r"], tuple(described),
-        tuple(whole), tuple(targets.window(look, "outcomes", name, v) for v in visits[1:]),
-        targets.slope_window(look, "outcomes", name, spec["covariate"]), tuple(others), tuple(m),
-        overall, effects)
+        per, round(low * per), round(high * per), own["worse"], own["r"], described, whole,
+        [targets.window(look, "outcomes", name, v) for v in visits[1:]],
+        targets.slope_window(look, "outcomes", name, spec["covariate"]), others, m,
+        [targets.printed(look, "baseline", name, "overall", "", "", statistic=s)
+         for s in ("mean", "sd")],
+        [targets.printed(look, "outcomes", name, "difference", v, "d_ppc2", statistic="d")
+         for v in visits[1:]])
 
 
 def away(people: Allocation, spec: dict, name: str, rng=None) -> list[int]:

@@ -92,9 +92,7 @@ def shape(n: int, cv: float, lean, log: bool) -> list[float]:
 
 
 def _values(rng, own: Allowed, lean, log: bool) -> list[int] | None:
-    total = own.sums[int(rng.integers(len(own.sums)))]
-    choices = own.choices(total)
-    squares = choices[int(rng.integers(len(choices)))]
+    total, squares = own.drawn(rng)
     mean = total / own.n
     sd = math.sqrt((squares - total * mean) / (own.n - 1))
     low, high = max(1, round(mean - 4 * sd), round(0.04 * mean)), round(mean + 6 * sd)

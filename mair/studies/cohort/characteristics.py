@@ -10,7 +10,7 @@ from scipy.stats import mannwhitneyu
 from mair.published.numbers import Lookup
 from mair.studies.cohort import targets
 from mair.studies.cohort.allocation import Allocation
-from mair.studies.cohort.integers import sample
+from mair.studies.cohort.integers import sample, shuffled
 
 TRIES = 1000
 
@@ -26,11 +26,11 @@ def classes(rng, look: Lookup, spec: dict, arm: str, totals) -> dict[str, list[s
     Classes are dealt, the commonest first, to those with most still to come: a yes/no table
     with given margins exists exactly when this deal succeeds (Gale, Ryser).
     """
-    counts = {name: count(look, name, arm) for name in spec["classes"]}
+    counts = {name: count(look, name, arm) for name in spec.get("classes", ())}
     table, left = {name: ["no"] * len(totals) for name in counts}, list(totals)
     for name in sorted(counts, key=lambda m: -counts[m]):
-        shuffled = rng.permutation(len(left)).tolist()
-        for person in sorted(shuffled, key=lambda k: -left[k])[: counts[name]]:
+        order = rng.permutation(len(left)).tolist()
+        for person in sorted(order, key=lambda k: -left[k])[: counts[name]]:
             if left[person] == 0:
                 raise ValueError(f"classes of {arm}: no table has these margins")
             table[name][person] = "yes"
@@ -43,7 +43,7 @@ def shuffled_levels(rng, counts: dict[str, int], n: int) -> list[str]:
     values = [level for level, count in counts.items() for _ in range(count)]
     if len(values) != n:
         raise ValueError(f"{len(values)} of {n} people have a level in {counts}")
-    return [values[k] for k in rng.permutation(n)]
+    return shuffled(rng, values)
 
 
 def quartile_sample(rng, look: Lookup, variable: str, arm, low: int, high: int) -> list[int]:
@@ -78,19 +78,17 @@ def sessions(rng, look: Lookup, spec: dict, people: Allocation) -> list[list[int
     for arm, x in zip(people.arms, drawn, strict=True):
         lost = arm.n - arm.seen
         # of the lost, those seen after treatment came most often
-        out.append([x[lost:][k] for k in rng.permutation(arm.seen)] + x[:lost][::-1])
+        out.append(shuffled(rng, x[lost:]) + x[:lost][::-1])
     return out
 
 
 def age(rng, look: Lookup, spec: dict, arm: str, n: int) -> list[int]:
     """Whole years with the printed mean and SD."""
-    own = targets.allowed(*targets.moments(look, "baseline", spec["age"]["column"], arm), n)
+    own = targets.allowed(look, n, 1, "baseline", spec["age"]["column"], arm)
     for _ in range(TRIES):
-        total = own.sums[int(rng.integers(len(own.sums)))]
-        squares = own.choices(total)[int(rng.integers(len(own.choices(total))))]
-        found = sample(rng, n, total, squares, *spec["age"]["range"])
+        found = sample(rng, n, *own.drawn(rng), *spec["age"]["range"])
         if found is not None:
-            return [found[k] for k in rng.permutation(n)]
+            return shuffled(rng, found)
     raise ValueError(f"no ages in {spec['age']['range']} have the printed mean and SD of {arm}")
 
 
@@ -119,8 +117,7 @@ def describe(rng, look: Lookup, spec: dict, people: Allocation) -> list[pd.DataF
         for name, levels in spec.get("categorical", {}).items():
             frame[name] = shuffled_levels(rng, {
                 level: count(look, f"{name}: {level}", arm.name) for level in levels}, arm.n)
-        if "classes" in spec:
-            frame |= classes(rng, look, spec, arm.name, people.m[a])
+        frame |= classes(rng, look, spec, arm.name, people.m[a])
         frame[spec["covariate"]] = list(people.m[a])
         lost = arm.n - arm.seen
         frame["completed_post"] = ["yes"] * (arm.seen + arm.late) + ["no"] * (lost - arm.late)
@@ -141,6 +138,6 @@ def _opinions(rng, look: Lookup, spec: dict, arm) -> dict[str, list]:
             levels[own["others"][k % len(own["others"])]] += 1
         out[own["column"]] = shuffled_levels(rng, levels, arm.n)
     if own := spec.get("credibility"):
-        rated = quartile_sample(rng, look, own["column"], arm, *own["range"])
-        out[own["column"]] = [rated[k] for k in rng.permutation(arm.n)]
+        out[own["column"]] = shuffled(
+            rng, quartile_sample(rng, look, own["column"], arm, *own["range"]))
     return out

@@ -17,6 +17,11 @@ def normal(rng) -> float:
     return sum(rng.random(12).tolist(), -6.0)
 
 
+def shuffled(rng, values) -> list:
+    """The values in random order."""
+    return [values[k] for k in rng.permutation(len(values)).tolist()]
+
+
 @cache
 def quantiles(n: int) -> tuple[float, ...]:
     """Normal quantiles at (i - 1/2) / n."""

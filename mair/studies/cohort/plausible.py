@@ -11,7 +11,7 @@ from scipy.special import chdtri
 from scipy.stats import skew
 
 from mair.published.numbers import Lookup
-from mair.published.rounding import Interval, image
+from mair.published.rounding import image, span
 from mair.results import Rows
 from mair.sections import measures
 from mair.sections import model as models
@@ -122,7 +122,7 @@ def _changes(trial: Trial, name: str) -> dict:
 def _allowed(look: Lookup, spec: dict, section: str, name: str, arm: str, visit: str, n: int):
     """The sums that a printed mean and SD of the described allow, and the instrument's steps."""
     per = round(1 / spec["outcomes"].get(name, {"step": 0.01})["step"])
-    return targets.allowed(*targets.moments(look, section, name, arm, visit), n, per), per
+    return targets.allowed(look, n, per, section, name, arm, visit), per
 
 
 def impossible_sds(look: Lookup, spec: dict) -> pd.DataFrame:
@@ -151,7 +151,7 @@ def impossible_sds(look: Lookup, spec: dict) -> pd.DataFrame:
         n -= unseen.get("n", 0) if unseen.get("arm") == arm else 0
         allowed, per = _allowed(look, spec, "outcomes", name, arm, visit, n)
         if allowed.nearest is not None:
-            sd, total = targets.moments(look, "outcomes", name, arm, visit)[1], allowed.sums[0]
+            sd, total = targets.moments(look, "outcomes", name, arm, visit)[1], min(allowed.squares)
             sds = [float(targets.sd_of(total, allowed.nearest + k, n)) / per for k in (-2, 0, 2)]
             found.append((name, arm, visit, sd.printed, total,
                           max((s for s in sds if s < sd.value), default=math.nan),
@@ -184,21 +184,20 @@ def d_bounds(look: Lookup, trial: Trial, spec: dict) -> pd.DataFrame:
     for section in measures.SECTIONS:
         for name, visit in [(one, visit) for one in measures.variables(trial, section)
                             for visit in measures.later(trial, one)]:
-            key = (section, name, "difference", visit, "d_ppc2")
-            if (*key, "d") not in look:
+            printed = targets.printed(look, section, name, "difference", visit, "d_ppc2",
+                                      statistic="d")
+            if printed is None:
                 continue
             box, n = [], []
             for arm in reversed(trial.arms):
                 n.append(int(trial.described(name)[trial.arm == arm].sum()))
                 before, after = (_allowed(look, spec, section, name, arm, v, n[-1])[0]
                                  for v in (trial.reference, visit))
-                sds = [float(targets.sd_of(*pair, n[-1])) for pair in before.pairs()]
-                box += [Interval(before.sums[0] / n[-1], before.sums[-1] / n[-1]),
-                        Interval(min(sds), max(sds)),
-                        Interval(after.sums[0] / n[-1], after.sums[-1] / n[-1])]
+                box += [span([total / n[-1] for total in before.squares]),
+                        span([targets.sd_of(*pair, n[-1]) for pair in before.pairs()]),
+                        span([total / n[-1] for total in after.squares])]
             bounds = image(lambda *six, n=n: d_ppc2_of((n[0], *six[:3]), (n[1], *six[3:])).estimate,
                            *box)
-            printed = look(*key, statistic="d")
             if not bounds.meets(printed.values):
                 found.append((name, visit, printed.printed, bounds.low, bounds.high))
     return pd.DataFrame(found, columns=["variable", "time", "printed", "low", "high"])

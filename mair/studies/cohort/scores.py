@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy as np
 from mair.published.numbers import Lookup, Number
 from mair.stats.normality import lilliefors
 from mair.stats.tests import levene_switched
+from mair.studies.cohort import targets
 from mair.studies.cohort.allocation import Allocation, away, outcome
-from mair.studies.cohort.integers import counts, normal, sample
+from mair.studies.cohort.integers import counts, sample
 from mair.studies.cohort.pairing import Responders, correlations, search, started
 from mair.studies.cohort.undescribed import Outcome, Plan, plans
 
@@ -41,25 +42,13 @@ def responders(look: Lookup, spec: dict, name: str, own: Outcome, plan: Plan):
     return replace(rule, counts=tuple(map(tuple, left.tolist())))
 
 
-@dataclass(frozen=True)
-class Goal:
-    """What is asked of a draw of values: the printed p of Table 2, under the Levene switch.
+def values_of(rng, own: Outcome, plan: Plan, p: Number | None, strict: bool):
+    """Values of the completers by arm and visit: the most plausible of some draws.
 
-    ``strict``: a plan that cannot give it is given up.
+    ``p`` is the printed one of Table 2, under the Levene switch; None when no values are found,
+    or, if ``strict``, none that print it.
     """
-
-    p: Number | None
-    strict: bool = True
-
-    def met(self, treated, control) -> bool:
-        """Whether the test prints so."""
-        return self.p is None or self.p.met(
-            float(levene_switched(np.array(treated, float), np.array(control, float)).p))
-
-
-def values_of(rng, own: Outcome, plan: Plan, goal: Goal) -> list[list[list[int]]] | None:
-    """Values of the completers by arm and visit: the most plausible of some draws."""
-    chosen = [[None] * own.visits for _ in own.described]
+    chosen = []
     for t in range(own.visits):
         rest = [[s[o.visits.index(t)] for o, s in zip(own.others, plan.scores, strict=True)
                  if o.arm == a and t in o.visits] for a in (0, 1)]
@@ -70,17 +59,17 @@ def values_of(rng, own: Outcome, plan: Plan, goal: Goal) -> list[list[list[int]]
             if any(x is None for x in drawn):
                 continue
             key = _oddness(own, drawn, rest)
-            if t == 0 and not goal.met(drawn[1] + rest[1], drawn[0] + rest[0]):
+            if t == 0 and p is not None and not p.met(levene_switched(*(
+                    np.array(drawn[a] + rest[a], float) for a in (1, 0))).p):
                 key += MISSED
             if best is None or key < best[0]:
                 best = (key, drawn)
             if key == 0:
                 break
-        if best is None or (goal.strict and best[0] >= MISSED):
+        if best is None or (strict and best[0] >= MISSED):
             return None
-        for a in (0, 1):
-            chosen[a][t] = best[1][a]
-    return chosen
+        chosen.append(best[1])
+    return list(zip(*chosen, strict=True))
 
 
 @cache
@@ -139,33 +128,31 @@ def scores(rng, look: Lookup, spec: dict, name: str, people: Allocation, level):
     ValueError
         When no draw meets the printed rows.
     """
-    key = ("baseline", name, "difference", "", "student")
-    p = look(*key, statistic="p") if (*key, "p") in look else None
+    p = targets.printed(look, "baseline", name, "difference", "", "student", statistic="p")
     for k in range(ROUNDS):
-        goal = Goal(p, strict=k < ROUNDS - LENIENT)
         gone = away(people, spec, name, rng)
         own = outcome(look, spec, name, people, gone)
         there = [[i for i in range(arm.seen) if len(m) == arm.seen or i not in gone]
                  for arm, m in zip(people.arms, own.m, strict=True)]
         for plan in plans(rng, own, DRAWS, own.worse):
             levels = [[mine[i] for i in seen] for mine, seen in zip(level, there, strict=True)]
-            found = _paired(rng, own, plan, levels, goal, spec["outcomes"][name].get("pre_post"),
-                            responders(look, spec, name, own, plan))
+            found = _paired(rng, own, plan, levels, spec["outcomes"][name].get("pre_post"),
+                            responders(look, spec, name, own, plan), p, k < ROUNDS - LENIENT)
             if found is not None:
                 return _everyone(own, plan, people, there, found)
     raise ValueError(f"{name}: no draw prints every row")
 
 
-def _paired(rng, own, plan, level, goal, special, rule):
+def _paired(rng, own, plan, level, special, rule, *goal):
     """Scores of the completers by arm, visit and person, or None."""
-    targets = correlations(own, plan, special)
+    wanted = correlations(own, plan, special)
     for _ in range(ATTEMPTS):
-        values = values_of(rng, own, plan, goal)
+        values = values_of(rng, own, plan, *goal)
         if values is None:
             return None
         rows = [started(rng, own, values[a], own.m[a], level[a], max(0.05, min(
-            0.95, sum(targets[a].values()) / len(targets[a])))) for a in (0, 1)]
-        found = search(rng, own, plan, rows, rule, targets)
+            0.95, sum(wanted[a].values()) / len(wanted[a])))) for a in (0, 1)]
+        found = search(rng, own, plan, rows, rule, wanted)
         if found is not None:
             return found
     return None
@@ -185,8 +172,3 @@ def _everyone(own: Outcome, plan: Plan, people: Allocation, there, found):
                 rows[i][t] = value
         out.append(rows)
     return out
-
-
-def levels(rng, people: Allocation) -> list[list[float]]:
-    """A severity a person, shared by all outcomes."""
-    return [[normal(rng) for _ in range(arm.n)] for arm in people.arms]

@@ -20,41 +20,45 @@ LONG = 64  # sums of squares kept of a long list, evenly spaced
 class Allowed:
     """Sums and sums of squares of ``n`` scores, in steps, that print as a mean and an SD.
 
-    ``squares`` by sum is empty when no integers have the printed SD; ``nearest`` is then the sum
-    of squares whose SD comes closest, else None.
+    ``squares`` are given by sum. When no integers have the printed SD, ``nearest`` is the sum of
+    squares whose SD comes closest, and the only one of each sum; else it is None.
     """
 
     n: int
-    sums: tuple[int, ...]
     squares: dict[int, tuple[int, ...]]
     nearest: int | None = None
 
-    def choices(self, total: int) -> tuple[int, ...]:
-        """Sums of squares to choose from for one of ``sums``."""
-        return self.squares[total] or (self.nearest,)
-
     def pairs(self) -> list[tuple[int, int]]:
         """Every (sum, sum of squares) to choose from."""
-        return [(total, square) for total in self.sums for square in self.choices(total)]
+        return [(total, square) for total, own in self.squares.items() for square in own]
+
+    def drawn(self, rng) -> tuple[int, int]:
+        """A sum, and one of its sums of squares, at random."""
+        total, own = list(self.squares.items())[int(rng.integers(len(self.squares)))]
+        return total, own[int(rng.integers(len(own)))]
 
 
-def allowed(mean: Number, sd: Number, n: int, per: int = 1) -> Allowed:
+def allowed(look: Lookup, n: int, per: int, *key: str) -> Allowed:
     """The integers that a printed mean and SD leave room for.
 
     Parameters
     ----------
-    mean, sd : Number
+    look : Lookup
+        The published numbers.
     n : int
         People.
     per : int
         Steps of the instrument in one unit.
+    *key : str
+        Section, variable, arm and visit, as `moments` takes them.
 
     Raises
     ------
     ValueError
         No sum gives the mean (the GRIM test).
     """
-    sums = tuple(granularity.sums(mean.values, n, 1 / per))
+    mean, sd = moments(look, *key)
+    sums = (granularity.sums(mean.values, n, 1 / per))
     if not sums:
         raise ValueError(f"no {n} values in steps of 1/{per} have mean {mean.printed}")
     found = {total: granularity.squares(sd.values, total, n, 1 / per) for total in sums}
@@ -64,8 +68,8 @@ def allowed(mean: Number, sd: Number, n: int, per: int = 1) -> Allowed:
         middle = 2 * round((square - sums[0] % 2) / 2) + sums[0] % 2  # of the sum's parity
         nearest = min((middle - 2, middle, middle + 2),
                       key=lambda q: abs(sd_of(sums[0], q, n) - sd.value * per))
-    return Allowed(n, sums, {total: tuple(squares[:: max(1, len(squares) // LONG)])
-                             for total, squares in found.items()}, nearest)
+    return Allowed(n, {total: tuple(own[:: max(1, len(own) // LONG)]) or (nearest,)
+                       for total, own in found.items()}, nearest)
 
 
 def sd_of(total, squares, n: int):
@@ -164,6 +168,11 @@ def moments(look: Lookup, section: str, name: str, arm: str, visit: str = "") ->
     """Printed mean and SD of an arm: of Table 2 (``baseline``), or of those described."""
     method = "" if section == "baseline" else "described"
     return tuple(look(section, name, arm, visit, method, statistic=s) for s in ("mean", "sd"))
+
+
+def printed(look: Lookup, *key: str, statistic: str) -> Number | None:
+    """A number that need not be printed."""
+    return look(*key, statistic=statistic) if (*key, statistic) in look else None
 
 
 def scale(look: Lookup, name: str, source: str) -> tuple[float, float]:

@@ -46,7 +46,6 @@ class Outcome:
 
     Attributes
     ----------
-    name : str
     per : int
         Steps in one unit; every score below is in steps.
     low, high : int
@@ -55,37 +54,36 @@ class Outcome:
         1 when higher is worse, else -1.
     r : float
         Correlation between visits that the printed standard errors imply.
-    described : tuple of tuple of Allowed
+    described : list of list of Allowed
         Of the completers, by arm and visit.
-    whole : tuple of Allowed
+    whole : list of Allowed
         Of everyone at the first visit, by arm.
-    windows : tuple of Window
+    windows : list of Window
         By later visit.
     slope : tuple of float
         |z| of the covariate's slope.
-    others : tuple of Other
-    m : tuple of tuple of int
+    others : list of Other
+    m : list of list of int
         Covariate of the completers, by arm.
-    overall : pair of Number, optional
+    overall : list of Number or None
         Mean and SD of both arms together at the first visit, where they are printed.
-    effects : tuple of Number or None
+    effects : list of Number or None
         Printed d by later visit.
     """
 
-    name: str
     per: int
     low: int
     high: int
     worse: int
     r: float
-    described: tuple
-    whole: tuple
-    windows: tuple[Window, ...]
+    described: list[list[Allowed]]
+    whole: list[Allowed]
+    windows: list[Window]
     slope: tuple[float, float]
-    others: tuple[Other, ...]
-    m: tuple
-    overall: tuple[Number, Number] | None = None
-    effects: tuple = ()
+    others: list[Other]
+    m: list[list[int]]
+    overall: list[Number | None]
+    effects: list[Number | None]
 
     @property
     def visits(self) -> int:
@@ -111,12 +109,11 @@ class Outcome:
             found = d_ppc2_of(*((k, mean[0], sd, mean[t]) for k, mean, sd in (treated, control)))
             if d is not None and not d.met(float(found.estimate)):
                 return False
-        if self.overall is None:
-            return True
         first, everyone = np.array([own[0] for own in scores]), sum(arm.n for arm in self.whole)
         total, square = sums[:, 0].sum() + first.sum(), squares[:, 0].sum() + first @ first
-        return (self.overall[0].met(total / everyone / self.per)
-                and self.overall[1].met(sd_of(total, square, everyone) / self.per))
+        found = total / everyone / self.per, sd_of(total, square, everyone) / self.per
+        return all(printed is None or printed.met(value)
+                   for printed, value in zip(self.overall, found, strict=True))
 
 
 @dataclass(frozen=True)
@@ -152,8 +149,8 @@ def pool(rng, own: Allowed, whole: Allowed, k: int, low: int, high: int) -> list
         elif len(found) < POOL:
             values = _nearly(rng, k, t - s, u - q, low, high)
             # the squares need not be met exactly where many print the same SD
-            if values and whole.choices(t)[0] <= q + sum(v * v for v in values) <= (
-                    whole.choices(t)[-1]):
+            if values and whole.squares[t][0] <= q + sum(v * v for v in values) <= (
+                    whole.squares[t][-1]):
                 found.append((s, q, tuple(values)))
     if not found:
         raise ValueError("no values are left for those not described")
