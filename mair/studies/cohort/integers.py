@@ -88,8 +88,10 @@ def _finished(x, gap, low, high):
 
 def tuples(k: int, total: int, squares: int, low: int, high: int) -> list[tuple[int, ...]]:
     """Every nondecreasing ``k``-tuple of integers in [low, high] with these two sums."""
-    if k == 1:
-        return [(total,)] if low <= total <= high and total * total == squares else []
+    if k < 2:
+        fits = (k * total, k * total * total) == (total, squares) and (
+            k == 0 or low <= total <= high)
+        return [(total,) * k] if fits else []
     found = []
     for first in range(low, min(high, total // k) + 1):
         rest, left = total - first, squares - first * first

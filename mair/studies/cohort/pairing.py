@@ -88,10 +88,10 @@ class State:
         self.cross = [{(t, u): int(arm[t] @ arm[u]) for t, u in self.pairs} for arm in arms]
         self.scale = []  # n, product of the sums and of the root sums of squares
         for arm in arms:
-            n, s = arm.shape[1], arm.sum(1).tolist()
-            ss = [math.sqrt(n * int(row @ row) - total**2)
-                  for row, total in zip(arm, s, strict=True)]
-            self.scale.append({(t, u): (n, s[t] * s[u], ss[t] * ss[u]) for t, u in self.pairs})
+            n, s = arm.shape[1], arm.sum(1)
+            ss = np.sqrt(n * (arm * arm).sum(1) - s * s).tolist()
+            self.scale.append({(t, u): (n, int(s[t] * s[u]), ss[t] * ss[u])
+                               for t, u in self.pairs})
         self.hits = [self._hits(a) for a in range(2)]
         self.size = max(1, round(math.sqrt(sum(s[2] / s[0] for s in self.scale[0].values()))))
 
@@ -102,61 +102,42 @@ class State:
             self.rows[arm][0], self.rows[arm][self.responders.visit], strict=True)]
         return tuple(map(sum, zip(*found, strict=True)))
 
-    def loss(self, q, c, arm, cross, hits):
-        """Distance of the two sums from the plan, correlations and responders from theirs."""
-        dq, dc = abs(q - self.plan.totals2), abs(c - self.plan.mt)
+    def off(self) -> tuple[int, int]:
+        """Distances of the two sums from the plan's."""
+        return abs(self.q - self.plan.totals2), abs(self.c - self.plan.mt)
+
+    def loss(self, dq: int, dc: int) -> float:
+        """These distances, and those of correlations and responders from their targets."""
         total = dq / (dq + 4.0 * self.size * self.size) + dc / (dc + 2.0 * self.size)
-        for a in range(2):
-            own, got = (cross, hits) if a == arm else (self.cross[a], self.hits[a])
+        for a, (cross, hits) in enumerate(zip(self.cross, self.hits, strict=True)):
             for p in self.pairs:
                 n, product, scale = self.scale[a][p]
-                off = abs((n * own[p] - product) / scale - self.targets[a][p]) - TOLERANCE
+                off = abs((n * cross[p] - product) / scale - self.targets[a][p]) - TOLERANCE
                 total += 2.0 * off if off > 0 else 0.0
-            for by_arm, count in zip(self.responders.counts, got, strict=True) if got else ():
+            for by_arm, count in zip(self.responders.counts, hits, strict=True) if hits else ():
                 total += 0.3 * abs(count - by_arm[a])
         return total
 
-    def now(self):
-        """The sums, and one arm's, as `loss` takes them."""
-        return self.q, self.c, 0, self.cross[0], self.hits[0]
-
-    def swap(self, arm: int, t: int, i: int, j: int):
-        """Swap two people at one visit; the scores alone."""
-        row = self.rows[arm][t]
-        row[i], row[j] = row[j], row[i]
-
-    def proposal(self, arm: int, t: int, i: int, j: int):
-        """What `loss` takes after a swap; None when nothing changes."""
+    def swap(self, arm: int, t: int, i: int, j: int) -> None:
+        """Swap two people at one visit; the same again undoes it, exactly."""
         rows, totals, m = self.rows[arm], self.totals[arm], self.outcome.m[arm]
         d = rows[t][j] - rows[t][i]
-        if d == 0:
-            return None
-        cross, hits = dict(self.cross[arm]), self.hits[arm]
+        self.q += 2 * d * (totals[i] - totals[j] + d)
+        self.c += d * (m[i] - m[j])
         for p in self.pairs:
             if t in p:
                 other = rows[p[0] if p[1] == t else p[1]]
-                cross[p] += d * (other[i] - other[j])
+                self.cross[arm][p] += d * (other[i] - other[j])
+        for own in (rows[t], totals):
+            own[i] += d
+            own[j] -= d
         if self.responders is not None and t in (0, self.responders.visit):
-            self.swap(arm, t, i, j)
-            hits = self._hits(arm)
-            self.swap(arm, t, i, j)
-        return (self.q + 2 * d * (totals[i] - totals[j] + d), self.c + d * (m[i] - m[j]), arm,
-                cross, hits)
-
-    def accept(self, arm, t, i, j, proposal):
-        """Make the swap."""
-        d = self.rows[arm][t][j] - self.rows[arm][t][i]
-        self.q, self.c, _, self.cross[arm], self.hits[arm] = proposal
-        self.swap(arm, t, i, j)
-        self.totals[arm][i] += d
-        self.totals[arm][j] -= d
+            self.hits[arm] = self._hits(arm)
 
     def close(self) -> bool:
         """Whether both sums are within twice their reach, and all else is as it should be."""
-        plan = self.plan
-        return (abs(self.c - plan.mt) <= 2 * plan.reach[1] + 2
-                and abs(self.q - plan.totals2) <= 2 * plan.reach[0] + 4
-                and self.loss(plan.totals2, plan.mt, *self.now()[2:]) < 0.02)
+        (dq, dc), reach = self.off(), self.plan.reach
+        return dc <= 2 * reach[1] + 2 and dq <= 2 * reach[0] + 4 and self.loss(0, 0) < 0.02
 
 
 def search(rng, outcome: Outcome, plan: Plan, rows, responders, targets):
@@ -168,7 +149,7 @@ def search(rng, outcome: Outcome, plan: Plan, rows, responders, targets):
     outcome : Outcome
     plan : Plan
     rows : list of list of list of int
-        Scores by arm, visit and person, as `started` gives them.
+        Scores by arm, visit and person, as `started` gives them; changed in place.
     responders : Responders or None
     targets : list of dict
         As `correlations` gives them.
@@ -178,7 +159,7 @@ def search(rng, outcome: Outcome, plan: Plan, rows, responders, targets):
     list of list of list of int, or None
     """
     state, checked = State(outcome, plan, rows, responders, targets), {}
-    now, sizes = state.loss(*state.now()), [len(m) for m in outcome.m]
+    now, sizes = state.loss(*state.off()), [len(m) for m in outcome.m]
     for block in range(SWAPS // 1000):
         warmth = 0.12 * max(0.0, 1 - block / 30) * (0.3 + 0.7 * (block % 10 == 0))
         draws = zip(rng.integers(2, size=1000).tolist(),
@@ -186,16 +167,18 @@ def search(rng, outcome: Outcome, plan: Plan, rows, responders, targets):
                     rng.random((1000, 2)).tolist(), rng.random(1000).tolist(), strict=True)
         for arm, t, (x, y), chance in draws:
             i, j = int(x * sizes[arm]), int(y * sizes[arm])
-            proposal = state.proposal(arm, t, i, j) if i != j else None
-            if proposal is None or (new := state.loss(*proposal)) > now + warmth * chance:
+            if rows[arm][t][i] == rows[arm][t][j]:
                 continue
-            state.accept(arm, t, i, j, proposal)
+            state.swap(arm, t, i, j)
+            if (new := state.loss(*state.off())) > now + warmth * chance:
+                state.swap(arm, t, i, j)
+                continue
             now, sums = new, (state.q, state.c)
             if state.close():
                 if sums not in checked:
                     checked[sums] = plan.check(outcome, *sums) <= MARGIN + 0.02
                 if checked[sums]:
-                    return state.rows
+                    return rows
     return None
 
 

@@ -138,19 +138,15 @@ def pool(rng, own: Allowed, whole: Allowed, k: int, low: int, high: int) -> list
     found, choices = [], [(*a, *b) for a in own.pairs() for b in whole.pairs()]
     if len(choices) > 4 * POOL:
         choices = [choices[i] for i in rng.choice(len(choices), 4 * POOL, replace=False).tolist()]
+    few = k == 0 or high - low <= FEW
     for s, q, t, u in choices:
-        if k == 0:
-            found += [(s, q, ())] if (s, q) == (t, u) else []
-        elif k <= 4 and high - low <= FEW:
+        if k <= 4 and few:
             found += [(s, q, values) for values in tuples(k, t - s, u - q, low, high)]
-        elif len(found) < POOL and high - low <= FEW:
-            values = sample(rng, k, t - s, u - q, low, high)
-            found += [(s, q, tuple(values))] if values else []
         elif len(found) < POOL:
-            values = _nearly(rng, k, t - s, u - q, low, high)
+            values = (sample if few else _nearly)(rng, k, t - s, u - q, low, high)
             # the squares need not be met exactly where many print the same SD
-            if values and whole.squares[t][0] <= q + sum(v * v for v in values) <= (
-                    whole.squares[t][-1]):
+            printing, square = whole.squares[t], q + sum(v * v for v in values or ())
+            if values and printing[0] <= square <= printing[-1]:
                 found.append((s, q, tuple(values)))
     if not found:
         raise ValueError("no values are left for those not described")
