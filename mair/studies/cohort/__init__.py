@@ -84,8 +84,8 @@ def generate(published: pd.DataFrame, spec: dict | None = None, seed: int = SEED
     for name, own in spec["outcomes"].items():
         found = scores(stream(name), look, spec, name, people, level)
         for frame, rows in zip(frames, found, strict=True):
-            frame[[f"{own['column']}_{visit}" for visit in spec["visits"]]] = (
-                np.array(rows, dtype=float) / round(1 / own["step"]))
+            columns = [f"{own['column']}_{visit}" for visit in spec["visits"]]
+            frame[columns] = rows / round(1 / own["step"])
     for name, own in spec.get("biomarkers", {}).items():
         marker = _marker(look, spec, name, people)
         found = biomarkers.biomarker(stream(name), marker)

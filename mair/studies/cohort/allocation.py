@@ -116,20 +116,21 @@ def outcome(look: Lookup, spec: dict, name: str, people: Allocation, away=()) ->
     per, unseen = round(1 / own["step"]), own.get("unseen", {})
     low, high = targets.scale(look, name, spec["source"])
     there = tuple(t for t, v in enumerate(visits) if v != unseen.get("visit"))
-    described, whole, others, m = [], [], [], []
+    described, whole, others, seen = [], [], [], []
     for a, (arm, mine) in enumerate(zip(people.arms, people.m, strict=True)):
         gone = away if unseen.get("arm") == arm.name else ()
         described.append([targets.allowed(look, arm.seen - len(gone), per, "outcomes", name,
                                           arm.name, v) for v in visits])
         whole.append(targets.allowed(look, arm.n, per, "baseline", name, arm.name))
-        others += [Other(a, v, (0, 1) if k < arm.late else (0,))
-                   for k, v in enumerate(mine[arm.seen :])]
-        others += [Other(a, mine[i], there) for i in gone]
-        m.append([v for i, v in enumerate(mine[: arm.seen]) if i not in gone])
+        others += [Other(a, i, mine[i], (0, 1) if i < arm.seen + arm.late else (0,))
+                   for i in range(arm.seen, arm.n)]
+        others += [Other(a, i, mine[i], there) for i in gone]
+        seen.append([i for i in range(arm.seen) if i not in gone])
     return Outcome(
         per, round(low * per), round(high * per), own["worse"], own["r"], described, whole,
         [targets.window(look, "outcomes", name, v) for v in visits[1:]],
-        targets.slope_window(look, "outcomes", name, spec["covariate"]), others, m,
+        targets.slope_window(look, "outcomes", name, spec["covariate"]), others, seen,
+        [[m[i] for i in places] for m, places in zip(people.m, seen, strict=True)],
         [targets.printed(look, "baseline", name, "overall", "", "", statistic=s)
          for s in ("mean", "sd")],
         [targets.printed(look, "outcomes", name, "difference", v, "d_ppc2", statistic="d")
@@ -197,4 +198,4 @@ def allocate(look: Lookup, spec: dict) -> Allocation:
 
 def _possible(look, spec, name, people, draws, **margin) -> bool:
     own = outcome(look, spec, name, people, away(people, spec, name))
-    return bool(plans(np.random.default_rng(1), own, draws, own.worse, most=1, **margin))
+    return bool(plans(np.random.default_rng(1), own, draws, most=1, **margin))

@@ -103,7 +103,7 @@ def _oddness(own: Outcome, drawn, rest) -> float:
 
 
 def scores(rng, look: Lookup, spec: dict, name: str, people: Allocation, level):
-    """Scores of both arms, by person (the allocation's order) and visit, None where missing.
+    """Scores of both arms, by person (the allocation's order) and visit, nan where missing.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def scores(rng, look: Lookup, spec: dict, name: str, people: Allocation, level):
 
     Returns
     -------
-    list of list of list
+    list of array (people, visits)
         In steps of the instrument.
 
     Raises
@@ -130,16 +130,13 @@ def scores(rng, look: Lookup, spec: dict, name: str, people: Allocation, level):
     """
     p = targets.printed(look, "baseline", name, "difference", "", "student", statistic="p")
     for k in range(ROUNDS):
-        gone = away(people, spec, name, rng)
-        own = outcome(look, spec, name, people, gone)
-        there = [[i for i in range(arm.seen) if len(m) == arm.seen or i not in gone]
-                 for arm, m in zip(people.arms, own.m, strict=True)]
-        for plan in plans(rng, own, DRAWS, own.worse):
-            levels = [[mine[i] for i in seen] for mine, seen in zip(level, there, strict=True)]
+        own = outcome(look, spec, name, people, away(people, spec, name, rng))
+        levels = [[mine[i] for i in seen] for mine, seen in zip(level, own.seen, strict=True)]
+        for plan in plans(rng, own, DRAWS):
             found = _paired(rng, own, plan, levels, spec["outcomes"][name].get("pre_post"),
                             responders(look, spec, name, own, plan), p, k < ROUNDS - LENIENT)
             if found is not None:
-                return _everyone(own, plan, people, there, found)
+                return _everyone(own, plan, people, found)
     raise ValueError(f"{name}: no draw prints every row")
 
 
@@ -158,17 +155,11 @@ def _paired(rng, own, plan, level, special, rule, *goal):
     return None
 
 
-def _everyone(own: Outcome, plan: Plan, people: Allocation, there, found):
+def _everyone(own: Outcome, plan: Plan, people: Allocation, found) -> list[np.ndarray]:
     """Everyone's scores in the allocation's order."""
-    out = []
-    for a, arm in enumerate(people.arms):
-        rows = [[None] * own.visits for _ in range(arm.n)]
-        for k, i in enumerate(there[a]):
-            rows[i] = [visit[k] for visit in found[a]]
-        gone = [i for i in range(arm.seen) if i not in there[a]]
-        others = [(o, s) for o, s in zip(own.others, plan.scores, strict=True) if o.arm == a]
-        for i, (o, s) in zip([*range(arm.seen, arm.n), *gone], others, strict=True):
-            for t, value in zip(o.visits, s, strict=True):
-                rows[i][t] = value
-        out.append(rows)
+    out = [np.full((arm.n, own.visits), np.nan) for arm in people.arms]
+    for values, seen, rows in zip(out, own.seen, found, strict=True):
+        values[seen] = np.transpose(rows)
+    for other, values in zip(own.others, plan.scores, strict=True):
+        out[other.arm][other.place, list(other.visits)] = values
     return out

@@ -33,9 +33,11 @@ MARGIN = 0.97  # of half a last digit: clear of a rounding boundary
 
 @dataclass(frozen=True)
 class Other:
-    """Someone who misses a visit: arm (0 control, 1 treatment), covariate, visits seen."""
+    """Someone who misses a visit: arm (0 control, 1 treatment), place in the arm's allocation,
+    covariate, visits seen."""
 
     arm: int
+    place: int
     m: int
     visits: tuple[int, ...]
 
@@ -63,8 +65,8 @@ class Outcome:
     slope : tuple of float
         |z| of the covariate's slope.
     others : list of Other
-    m : list of list of int
-        Covariate of the completers, by arm.
+    seen, m : list of list of int
+        Places and covariate of the completers, by arm.
     overall : list of Number or None
         Mean and SD of both arms together at the first visit, where they are printed.
     effects : list of Number or None
@@ -81,6 +83,7 @@ class Outcome:
     windows: list[Window]
     slope: tuple[float, float]
     others: list[Other]
+    seen: list[list[int]]
     m: list[list[int]]
     overall: list[Number | None]
     effects: list[Number | None]
@@ -179,22 +182,15 @@ def draw(rng, outcome: Outcome, n: int) -> Draws:
         for t, later in enumerate(arm[1:], 1):
             options = np.array(later.pairs(), float)
             sums[a, t], squares[a, t] = options[rng.integers(len(options), size=n)].T
-        for i in own:
-            odd += _free(rng, outcome, i, sums[a], squares[a], scores[i])
+        people = np.array([described.n for described in arm])[:, None]
+        mean, sd = sums[a] / people, sd_of(sums[a], squares[a], people)
+        for i in own:  # later scores around what the baseline predicts
+            for k, t in list(enumerate(outcome.others[i].visits))[1:]:
+                expected = mean[t] + outcome.r * sd[t] / sd[0] * (scores[i][0] - mean[0])
+                noise = 2.4 * (rng.random(n) + rng.random(n) - 1)
+                scores[i][k] = np.clip(np.rint(expected + sd[t] * noise), outcome.low, outcome.high)
+                odd += ((scores[i][k] - expected) / sd[t]) ** 2
     return Draws(sums, squares, scores, odd)
-
-
-def _free(rng, outcome: Outcome, i: int, sums, squares, scores) -> np.ndarray:
-    """Draw one person's later scores around what the baseline predicts; how odd they are."""
-    odd, n = 0.0, [own.n for own in outcome.described[outcome.others[i].arm]]
-    for place, t in list(enumerate(outcome.others[i].visits))[1:]:
-        (before, after), (sd_before, sd_after) = zip(
-            *((sums[u] / n[u], sd_of(sums[u], squares[u], n[u])) for u in (0, t)), strict=True)
-        expected = after + outcome.r * sd_after / sd_before * (scores[0] - before)
-        noise = 2.4 * (rng.random(len(before)) + rng.random(len(before)) - 1)
-        scores[place] = np.clip(np.rint(expected + sd_after * noise), outcome.low, outcome.high)
-        odd = odd + ((scores[place] - expected) / sd_after) ** 2
-    return odd
 
 
 def groups(outcome: Outcome, draws: Draws, rows=slice(None)) -> list[list[Group]]:
@@ -227,8 +223,8 @@ def _slope_violation(outcome: Outcome, z):
     return np.where(over > 0, 1 + over / 0.002, 0.0)
 
 
-def ratio_for(outcome: Outcome, sums: Sums, slope):
-    """The variance ratio at which the standard errors are in the middle of what was printed."""
+def at_slope(outcome: Outcome, sums: Sums, slope) -> Fit:
+    """The fit with this slope and the standard errors in the middle of what was printed."""
     def gap(ratio):
         fit = implied(sums, ratio, slope)
         total = sum((se / outcome.per - middle) / half for se, (middle, half) in
@@ -246,23 +242,25 @@ def ratio_for(outcome: Outcome, sums: Sums, slope):
         low = np.where(a - b > 1e-9, low + (high - low) * a / np.maximum(a - b, 1e-9), low)
         low = np.clip(low, *RATIOS)
         high = low * (1 + 1e-4)
-    return low
+    return implied(sums, low, slope)
 
 
-def at_slope(outcome: Outcome, sums: Sums, slope) -> Fit:
-    """The fit with this slope and the standard errors in the middle of what was printed."""
-    return implied(sums, ratio_for(outcome, sums, slope), slope)
+def _just_significant(outcome: Outcome, draws: Draws) -> tuple[Fit, float]:
+    """The fit of a first draw with such a slope; its standard error towards worse health."""
+    one, slope = sums_of(outcome, draws.first(1)), np.zeros(1)
+    for _ in range(4):  # the error depends on the slope, a little
+        fit = at_slope(outcome, one, slope)
+        slope = outcome.worse * outcome.slope[0] * fit.slope_se
+    return fit, outcome.worse * fit.slope_se
 
 
-def solve(outcome: Outcome, draws: Draws, sign: int):
+def solve(outcome: Outcome, draws: Draws):
     """For each draw the slope and ratio that print the rows best, and the violation left.
 
     Parameters
     ----------
     outcome : Outcome
     draws : Draws
-    sign : int
-        Of the slope.
 
     Returns
     -------
@@ -271,7 +269,7 @@ def solve(outcome: Outcome, draws: Draws, sign: int):
     (low, high), sums = outcome.slope, sums_of(outcome, draws)
     exact = high < LARGEST_Z
     nodes = np.linspace(0.9 * low, 1.1 * high, 5) if exact else np.linspace(low, LARGEST_Z, 7)
-    unit = sign * _unit(outcome, sums_of(outcome, draws.first(1)), sign)[0]
+    _, unit = _just_significant(outcome, draws)
     slope = unit * _best(outcome, at_slope(outcome, sums, unit * nodes[:, None]), nodes)
     step, offsets = (nodes[1] - nodes[0]) / FINE, np.array([-2.0, 0.0, 2.0])
     for _ in range(2):
@@ -295,17 +293,15 @@ def _best(outcome: Outcome, fit: Fit, nodes):
     return between(nodes[:, None])[np.argmin(np.where(np.isnan(worst), np.inf, worst), axis=0), 0]
 
 
-def steered(rng, outcome: Outcome, draws: Draws, sign: int) -> Draws:
+def steered(rng, outcome: Outcome, draws: Draws) -> Draws:
     """Draws with the free scores moved, as little as possible, towards the printed B.
 
     B is linear in a score once ratio and slope are given. Rounding is at random, so that
     neighbouring whole numbers are tried too.
     """
-    n, low, high = len(draws.odd), outcome.slope[0], outcome.slope[1]
-    one = sums_of(outcome, draws.first(1))
-    unit, at = _unit(outcome, one, sign)
-    ratio = ratio_for(outcome, one, at)
-    slopes = sign * unit * (low + (min(high, 1.8 * low) - low) * rng.random(n))
+    n, (low, high) = len(draws.odd), outcome.slope
+    first, unit = _just_significant(outcome, draws)
+    slopes = unit * (low + (min(high, 1.8 * low) - low) * rng.random(n))
     fit = at_slope(outcome, sums_of(outcome, draws), slopes)
     gaps = np.array([w.middle[0] * outcome.per - b
                      for w, b in zip(outcome.windows, fit.b, strict=True)])
@@ -313,7 +309,7 @@ def steered(rng, outcome: Outcome, draws: Draws, sign: int) -> Draws:
     moved = draws.first(len(free))
     for row, (i, k) in enumerate(free):
         moved.scores[i][k, row] += 1
-    weights = (implied(sums_of(outcome, moved), ratio, at).b - implied(one, ratio, at).b).T
+    weights = (implied(sums_of(outcome, moved), first.ratio, first.slope).b - first.b).T
     square = weights.T @ weights
     damp = 1e-3 * np.diag(square).max() + 1e-12
     left = np.linalg.solve(square + damp * np.eye(len(gaps)), gaps)
@@ -325,15 +321,6 @@ def steered(rng, outcome: Outcome, draws: Draws, sign: int) -> Draws:
         own = outcome.described[outcome.others[i].arm][outcome.others[i].visits[k]]
         odd += ((scores[i][k] - draws.scores[i][k]) / sd_of(*own.pairs()[0], own.n)) ** 2
     return Draws(draws.sums, draws.squares, scores, odd)
-
-
-def _unit(outcome: Outcome, one: Sums, sign: int):
-    """Standard error of the slope, and a slope just significant, for a first draw."""
-    unit = np.zeros(1)
-    for _ in range(4):  # the error depends on the slope, a little
-        at = sign * outcome.slope[0] * unit
-        unit = at_slope(outcome, one, at).slope_se
-    return unit, at
 
 
 @dataclass(frozen=True)
@@ -394,8 +381,7 @@ def _reach(outcome: Outcome, plan: Plan, dq: int, dc: int) -> int:
     return far // 2
 
 
-def plans(rng, outcome: Outcome, n: int, sign: int, most: int = 3,
-          margin: float = MARGIN) -> list[Plan]:
+def plans(rng, outcome: Outcome, n: int, most: int = 3, margin: float = MARGIN) -> list[Plan]:
     """Plans that print every row, the least odd first; [] when none was drawn.
 
     Parameters
@@ -404,15 +390,13 @@ def plans(rng, outcome: Outcome, n: int, sign: int, most: int = 3,
     outcome : Outcome
     n : int
         Draws.
-    sign : int
-        Of the covariate's slope.
     most : int
         So many plans at most.
     margin : float
         Violation allowed, in halves of a last digit.
     """
-    draws = steered(rng, outcome, draw(rng, outcome, n), sign)
-    slope, ratio, left = solve(outcome, draws, sign)
+    draws = steered(rng, outcome, draw(rng, outcome, n))
+    slope, ratio, left = solve(outcome, draws)
     close = np.flatnonzero(np.round(left, 6) < max(POLISHED, 2 * margin))
     # a margin of a tenth of half a digit is worth one squared SD of an odd score
     rank = np.round(draws.odd[close] + 10 * np.maximum(left[close] - 0.8, 0), 6)
