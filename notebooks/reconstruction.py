@@ -124,7 +124,7 @@ say(f"{len(missed)} printed means, SDs, effect sizes and model numbers are misse
 bullets(*[f"**{one.variable}, {one.arm}, {one.time}: SD {one.printed}.** The mean fixes the sum at "
           f"{one.total}; sums of squares have its parity, so the nearest SDs of whole numbers are "
           f"{one.below:.4f} and {one.above:.4f}. None prints {one.printed}."
-          for one in plausible.impossible_sds(look, spec).itertuples()],
+          for one in plausible.impossible_sds(look, t, spec).itertuples()],
         *[f"**{one.variable}, {one.time}: d {one.printed}.** Scores with the printed means and SDs "
           f"have d from {one.low:.4f} to {one.high:.4f}, by the correction that other rows follow."
           for one in plausible.d_bounds(look, t, spec).itertuples()])

@@ -114,7 +114,8 @@ def outcome(look: Lookup, spec: dict, name: str, people: Allocation, away=()) ->
     """
     own, visits = spec["outcomes"][name], spec["visits"]
     per, unseen = round(1 / own["step"]), own.get("unseen", {})
-    low, high = targets.scale(look, name, spec["source"])
+    ends = (round(per * look("outcomes", name, "overall", "", "declared", statistic=s,
+                             source=spec["source"]).value) for s in ("range_low", "range_high"))
     there = tuple(t for t, v in enumerate(visits) if v != unseen.get("visit"))
     described, whole, others, seen = [], [], [], []
     for a, (arm, mine) in enumerate(zip(people.arms, people.m, strict=True)):
@@ -127,7 +128,7 @@ def outcome(look: Lookup, spec: dict, name: str, people: Allocation, away=()) ->
         others += [Other(a, i, mine[i], there) for i in gone]
         seen.append([i for i in range(arm.seen) if i not in gone])
     return Outcome(
-        per, round(low * per), round(high * per), own["worse"], own["r"], described, whole,
+        per, *ends, own["worse"], own["r"], described, whole,
         [targets.window(look, "outcomes", name, v) for v in visits[1:]],
         targets.slope_window(look, "outcomes", name, spec["covariate"]), others, seen,
         [[m[i] for i in places] for m, places in zip(people.m, seen, strict=True)],

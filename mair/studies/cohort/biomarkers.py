@@ -158,6 +158,10 @@ def _swapped(rng, marker: Marker, described, others, target: float) -> float:
                                 for y, more in zip(scaled, rest, strict=True)])
         return round(abs(se - target) / target + 0.02 * sum(max(0.0, f - FAR) for f in far), 9)
 
+    def swap(arm, both, back):
+        for values in (described[arm], scaled[arm]):
+            values[both, 1] = values[back, 1]
+
     now = loss()
     for k, (u, v, w) in enumerate(rng.random((SWAPS, 3)).tolist()):
         arm = int(2 * u)
@@ -165,14 +169,11 @@ def _swapped(rng, marker: Marker, described, others, target: float) -> float:
                       for s in (1, -1))
         if both == back:
             continue
-        for values in (described[arm], scaled[arm]):
-            values[both, 1] = values[back, 1]
-        new = loss()
-        if new <= now + (0.004 if k % 40 == 0 else 0.0):
+        swap(arm, both, back)
+        if (new := loss()) <= now + (0.004 if k % 40 == 0 else 0.0):
             now = new
         else:
-            for values in (described[arm], scaled[arm]):
-                values[both, 1] = values[back, 1]
+            swap(arm, both, back)
         if now <= 3e-4 or (k == SWAPS // 4 and now > 0.1):
             break
     return now

@@ -38,12 +38,9 @@ def classes(rng, look: Lookup, spec: dict, arm: str, totals) -> dict[str, list[s
     return table
 
 
-def shuffled_levels(rng, counts: dict[str, int], n: int) -> list[str]:
-    """Levels repeated as counted, in random order; the counts must fill ``n``."""
-    values = [level for level, count in counts.items() for _ in range(count)]
-    if len(values) != n:
-        raise ValueError(f"{len(values)} of {n} people have a level in {counts}")
-    return shuffled(rng, values)
+def shuffled_levels(rng, counts: dict[str, int]) -> list[str]:
+    """Levels repeated as counted, in random order."""
+    return shuffled(rng, [level for level, count in counts.items() for _ in range(count)])
 
 
 def quartile_sample(rng, look: Lookup, variable: str, arm, low: int, high: int) -> list[int]:
@@ -113,10 +110,10 @@ def describe(rng, look: Lookup, spec: dict, people: Allocation) -> list[pd.DataF
             frame[spec["age"]["column"]] = age(rng, look, spec, arm.name, arm.n)
         for name in spec.get("binary", ()):
             yes = count(look, name, arm.name)
-            frame[name] = shuffled_levels(rng, {"yes": yes, "no": arm.n - yes}, arm.n)
+            frame[name] = shuffled_levels(rng, {"yes": yes, "no": arm.n - yes})
         for name, levels in spec.get("categorical", {}).items():
             frame[name] = shuffled_levels(rng, {
-                level: count(look, f"{name}: {level}", arm.name) for level in levels}, arm.n)
+                level: count(look, f"{name}: {level}", arm.name) for level in levels})
         frame |= classes(rng, look, spec, arm.name, people.m[a])
         frame[spec["covariate"]] = list(people.m[a])
         lost = arm.n - arm.seen
@@ -136,7 +133,7 @@ def _opinions(rng, look: Lookup, spec: dict, arm) -> dict[str, list]:
                                         "flow"), **dict.fromkeys(own["others"], 0)}
         for k in range(arm.n - levels[own["counted"]]):
             levels[own["others"][k % len(own["others"])]] += 1
-        out[own["column"]] = shuffled_levels(rng, levels, arm.n)
+        out[own["column"]] = shuffled_levels(rng, levels)
     if own := spec.get("credibility"):
         out[own["column"]] = shuffled(
             rng, quartile_sample(rng, look, own["column"], arm, *own["range"]))

@@ -74,16 +74,15 @@ class Sums:
         self.people = np.zeros((v, *self.rows.shape))
         for a, groups in enumerate(arms):
             for g in groups:
-                k, rows = len(g.visits), self.rows[..., a, :, :]
+                seen, k = list(g.visits), len(g.visits)
+                rows, people = self.rows[..., a, :, :], self.people[k - 1][..., a, :, :]
                 self.n[k - 1] += g.n
-                people = self.people[k - 1][..., a, :, :]
-                for t, own in zip(g.visits, g.sums, strict=True):
-                    rows[..., t, t] += g.n
-                    rows[..., t, v] += own
-                    rows[..., t, v + 1] += g.m
-                    people[..., t, list(g.visits)] += g.n
-                    people[..., t, v] += sum(g.sums)
-                    people[..., t, v + 1] += k * g.m
+                rows[..., seen, seen] += g.n
+                rows[..., seen, v] += np.stack(g.sums, -1)
+                rows[..., seen, v + 1] += g.m
+                people[..., np.array(seen)[:, None], seen] += g.n
+                people[..., seen, v] += np.expand_dims(sum(g.sums), -1)
+                people[..., seen, v + 1] += k * g.m
                 rows[..., v, v] += g.squares
                 rows[..., v, v + 1] += g.mt
                 rows[..., v + 1, v + 1] += k * g.m2

@@ -87,16 +87,15 @@ def rows(trial: Trial, spec: dict) -> pd.DataFrame:
         out.add(name, "overall", "", "generated", r_min=r["r"].min(), r_max=r["r"].max(),
                 arms_apart=gaps.max(), heaped=heaped(trial, name),
                 distance=max(distance(people) for people in _complete(trial, name).values()),
-                p_normal_min=_normal(trial, name)[0], p_normal_max=_normal(trial, name)[1],
-                **_slope(trial, name, own), **_changes(trial, name))
+                **_normal(trial, name), **_slope(trial, name, own), **_changes(trial, name))
     return out.frame()
 
 
-def _normal(trial: Trial, name: str) -> tuple[float, float]:
+def _normal(trial: Trial, name: str) -> dict:
     """Smallest and largest Lilliefors p of the measured scores, by visit, both arms together."""
     people = trial.scores(name)
     p = [normality.lilliefors(people[visit].dropna().to_numpy(float)).p for visit in people]
-    return min(p), max(p)
+    return {"p_normal_min": min(p), "p_normal_max": max(p)}
 
 
 def _slope(trial: Trial, name: str, own: dict) -> dict:
@@ -119,13 +118,14 @@ def _changes(trial: Trial, name: str) -> dict:
             "skewness": max(float(np.abs(skew(p)).max()) for p in (*people, pd.concat(people)))}
 
 
-def _allowed(look: Lookup, spec: dict, section: str, name: str, arm: str, visit: str, n: int):
+def _allowed(look: Lookup, trial: Trial, spec: dict, section: str, name: str, arm: str, visit: str):
     """The sums that a printed mean and SD of the described allow, and the instrument's steps."""
     per = round(1 / spec["outcomes"].get(name, {"step": 0.01})["step"])
+    n = int(trial.described(name)[trial.arm == arm].sum())
     return targets.allowed(look, n, per, section, name, arm, visit), per
 
 
-def impossible_sds(look: Lookup, spec: dict) -> pd.DataFrame:
+def impossible_sds(look: Lookup, trial: Trial, spec: dict) -> pd.DataFrame:
     """Printed SDs that no integers have, with the nearest ones that some have.
 
     With ``n`` and the sum given by the mean, the sum of squares is an integer of the sum's
@@ -135,6 +135,8 @@ def impossible_sds(look: Lookup, spec: dict) -> pd.DataFrame:
     ----------
     look : Lookup
         The published numbers.
+    trial : Trial
+        Whose numbers of people are taken.
     spec : dict
         As ``cohort.yaml``.
 
@@ -144,15 +146,12 @@ def impossible_sds(look: Lookup, spec: dict) -> pd.DataFrame:
         ``variable, arm, time, printed, total, below, above``: the neighbouring SDs.
     """
     found = []
-    for (name, own), arm, visit in product(spec["outcomes"].items(), spec["arms"], spec["visits"]):
-        n = int(look("outcomes", spec["described"], arm, spec["visits"][0], "described",
-                     statistic="n").value)
-        unseen = own.get("unseen", {})
-        n -= unseen.get("n", 0) if unseen.get("arm") == arm else 0
-        allowed, per = _allowed(look, spec, "outcomes", name, arm, visit, n)
+    for name, arm, visit in product(spec["outcomes"], spec["arms"], spec["visits"]):
+        allowed, per = _allowed(look, trial, spec, "outcomes", name, arm, visit)
         if allowed.nearest is not None:
             sd, total = targets.moments(look, "outcomes", name, arm, visit)[1], min(allowed.squares)
-            sds = [float(targets.sd_of(total, allowed.nearest + k, n)) / per for k in (-2, 0, 2)]
+            sds = [float(targets.sd_of(total, allowed.nearest + k, allowed.n)) / per
+                   for k in (-2, 0, 2)]
             found.append((name, arm, visit, sd.printed, total,
                           max((s for s in sds if s < sd.value), default=math.nan),
                           min((s for s in sds if s > sd.value), default=math.nan)))
@@ -190,9 +189,9 @@ def d_bounds(look: Lookup, trial: Trial, spec: dict) -> pd.DataFrame:
                 continue
             box, n = [], []
             for arm in reversed(trial.arms):
-                n.append(int(trial.described(name)[trial.arm == arm].sum()))
-                before, after = (_allowed(look, spec, section, name, arm, v, n[-1])[0]
+                before, after = (_allowed(look, trial, spec, section, name, arm, v)[0]
                                  for v in (trial.reference, visit))
+                n.append(before.n)
                 box += [span([total / n[-1] for total in before.squares]),
                         span([targets.sd_of(*pair, n[-1]) for pair in before.pairs()]),
                         span([total / n[-1] for total in after.squares])]

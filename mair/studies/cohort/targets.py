@@ -173,9 +173,3 @@ def moments(look: Lookup, section: str, name: str, arm: str, visit: str = "") ->
 def printed(look: Lookup, *key: str, statistic: str) -> Number | None:
     """A number that need not be printed."""
     return look(*key, statistic=statistic) if (*key, statistic) in look else None
-
-
-def scale(look: Lookup, name: str, source: str) -> tuple[float, float]:
-    """Printed ends of an outcome's scale."""
-    return tuple(look("outcomes", name, "overall", "", "declared", statistic=s,
-                      source=source).value for s in ("range_low", "range_high"))

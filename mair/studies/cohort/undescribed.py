@@ -267,8 +267,7 @@ def solve(outcome: Outcome, draws: Draws):
     slope, ratio, violation : arrays (n,)
     """
     (low, high), sums = outcome.slope, sums_of(outcome, draws)
-    exact = high < LARGEST_Z
-    nodes = np.linspace(0.9 * low, 1.1 * high, 5) if exact else np.linspace(low, LARGEST_Z, 7)
+    nodes = np.linspace(*((0.9 * low, 1.1 * high, 5) if high < LARGEST_Z else (low, LARGEST_Z, 7)))
     _, unit = _just_significant(outcome, draws)
     slope = unit * _best(outcome, at_slope(outcome, sums, unit * nodes[:, None]), nodes)
     step, offsets = (nodes[1] - nodes[0]) / FINE, np.array([-2.0, 0.0, 2.0])
@@ -403,7 +402,7 @@ def plans(rng, outcome: Outcome, n: int, most: int = 3, margin: float = MARGIN) 
     found, seen = [], set()
     for i in close[np.lexsort((close, rank))].tolist():
         scores = [own[:, i] for own in draws.scores]
-        key = tuple(float(v) for own in scores for v in own)
+        key = tuple(v for own in scores for v in own.tolist())
         if key in seen or len(seen) >= TRIES or not outcome.prints(
                 draws.sums[..., i], draws.squares[..., i], scores):
             continue
