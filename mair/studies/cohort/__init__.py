@@ -39,11 +39,6 @@ def specification() -> dict:
     return yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))
 
 
-def allocation_of(published: pd.DataFrame, spec: dict) -> Allocation:
-    """Arms with everyone's covariate: the same for every seed, so many cohorts share it."""
-    return allocate(numbers.Lookup(published), spec)
-
-
 def generate(published: pd.DataFrame, spec: dict | None = None, seed: int = SEED,
              people: Allocation | None = None) -> pd.DataFrame:
     """People of a two-arm trial who agree with its printed numbers.
@@ -56,7 +51,7 @@ def generate(published: pd.DataFrame, spec: dict | None = None, seed: int = SEED
         As ``mair/data/cohort.yaml`` holds it, which is the default.
     seed : int
     people : Allocation, optional
-        As `allocation_of` gives it, where the caller has it already.
+        As `allocate` gives it, where the caller has it already: it is the same for every seed.
 
     Returns
     -------
@@ -71,7 +66,7 @@ def generate(published: pd.DataFrame, spec: dict | None = None, seed: int = SEED
     """
     spec = specification() if spec is None else spec
     look = numbers.Lookup(published)
-    people = allocation_of(published, spec) if people is None else people
+    people = allocate(look, spec) if people is None else people
     rng = np.random.default_rng([seed, 0])
     people = Allocation(people.arms, tuple((*shuffled(rng, m[: arm.seen]), *m[arm.seen :])
                                            for arm, m in zip(people.arms, people.m, strict=True)))
@@ -139,7 +134,7 @@ def many(n: int, folder: Path | str) -> list[Path]:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     published, spec = numbers.read(), specification()
-    people = allocation_of(published, spec)
+    people = allocate(numbers.Lookup(published), spec)
     return list(pool.each(_one, [
         (folder / f"mair_synthetic_{seed:03d}.csv", published, spec, seed, people)
         for seed in range(1, n + 1)]))

@@ -86,6 +86,18 @@ def _finished(x, gap, low, high):
     return None
 
 
+def nearly(rng, k: int, total: int, squares: int, low: int, high: int) -> list[int] | None:
+    """Integers with this sum and nearly this sum of squares; None outside the scale."""
+    left = squares - total * total / k
+    if left < 0 or k < 2:
+        return [total] if k == 1 and low <= total <= high else None
+    z = np.array([normal(rng) for _ in range(k)])
+    z -= z.mean()
+    values = np.rint(total / k + math.sqrt(left / (z @ z)) * z).astype(int).tolist()
+    values[int(rng.integers(k))] += total - sum(values)
+    return sorted(values) if low <= min(values) and max(values) <= high else None
+
+
 def tuples(k: int, total: int, squares: int, low: int, high: int) -> list[tuple[int, ...]]:
     """Every nondecreasing ``k``-tuple of integers in [low, high] with these two sums."""
     if k < 2:

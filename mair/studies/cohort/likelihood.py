@@ -96,7 +96,7 @@ class At:
     """The likelihood at some ratios of variances, with derivatives by the ratio.
 
     With the means by arm and visit eliminated, ``cross`` (..., 2, 2) holds the products of score
-    and covariate left; the residual sum of squares at a slope follows from them.
+    and covariate left; the best ``slope`` and the residual sum of squares at any follow from them.
     """
 
     def __init__(self, sums: Sums, ratio):
@@ -111,16 +111,12 @@ class At:
         across = np.swapaxes(means, -1, -2)
         moved = across @ change[..., :v, v:]
         self.cross = (whole[..., v:, v:] - across @ whole[..., :v, v:]).sum(-3)
+        self.slope = self.cross[..., 0, 1] / self.cross[..., 1, 1]
         self.change = (change[..., v:, v:] - moved - np.swapaxes(moved, -1, -2)
                        + across @ change[..., :v, :v] @ means).sum(-3)
         self.fixed = (np.einsum("...aij,...aji->...", self.inverse, change[..., :v, :v])
                       + self.change[..., 1, 1] / self.cross[..., 1, 1]
                       + _added(free, k * sums.n, 0))
-
-    @property
-    def slope(self):
-        """The best slope."""
-        return self.cross[..., 0, 1] / self.cross[..., 1, 1]
 
     def residual(self, slope):
         """Residual sum of squares at a slope, and its derivative."""

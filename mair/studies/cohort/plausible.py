@@ -71,11 +71,9 @@ def rows(trial: Trial, spec: dict) -> pd.DataFrame:
         As ``cohort.yaml``: implied correlation ``r`` and ``band`` of each outcome.
     """
     out = Rows("reconstruction")
-    for name in [*trial.outcomes, *trial.biomarkers]:
-        own = (spec["outcomes"] | spec.get("biomarkers", {})).get(name)
-        if own is None:
-            continue
-        r = correlations(trial, name)
+    known = spec["outcomes"] | spec.get("biomarkers", {})
+    for name in [name for name in (*trial.outcomes, *trial.biomarkers) if name in known]:
+        own, r = known[name], correlations(trial, name)
         for row in r.itertuples():
             out.add(name, row.arm, row.pair, "pearson", r=row.r)
         z = r.assign(z=np.arctanh(r["r"])).pivot(index="pair", columns="arm", values="z")

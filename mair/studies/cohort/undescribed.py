@@ -8,14 +8,13 @@ best are solved for, and with them the two sums that the completers have to meet
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mair.published.numbers import Number
 from mair.stats.effects import d_ppc2_of
-from mair.studies.cohort.integers import normal, sample, tuples
+from mair.studies.cohort.integers import nearly, sample, tuples
 from mair.studies.cohort.likelihood import Fit, Group, Sums, fitted, implied
 from mair.studies.cohort.targets import Allowed, Window, sd_of
 
@@ -146,7 +145,7 @@ def pool(rng, own: Allowed, whole: Allowed, k: int, low: int, high: int) -> list
         if k <= 4 and few:
             found += [(s, q, values) for values in tuples(k, t - s, u - q, low, high)]
         elif len(found) < POOL:
-            values = (sample if few else _nearly)(rng, k, t - s, u - q, low, high)
+            values = (sample if few else nearly)(rng, k, t - s, u - q, low, high)
             # the squares need not be met exactly where many print the same SD
             printing, square = whole.squares[t], q + sum(v * v for v in values or ())
             if values and printing[0] <= square <= printing[-1]:
@@ -154,18 +153,6 @@ def pool(rng, own: Allowed, whole: Allowed, k: int, low: int, high: int) -> list
     if not found:
         raise ValueError("no values are left for those not described")
     return found
-
-
-def _nearly(rng, k: int, total: int, squares: int, low: int, high: int) -> list[int] | None:
-    """Integers with this sum and nearly this sum of squares; None outside the scale."""
-    left = squares - total * total / k
-    if left < 0 or k < 2:
-        return [total] if k == 1 and low <= total <= high else None
-    z = np.array([normal(rng) for _ in range(k)])
-    z -= z.mean()
-    values = np.rint(total / k + math.sqrt(left / (z @ z)) * z).astype(int).tolist()
-    values[int(rng.integers(k))] += total - sum(values)
-    return sorted(values) if low <= min(values) and max(values) <= high else None
 
 
 def draw(rng, outcome: Outcome, n: int) -> Draws:
@@ -387,10 +374,8 @@ def plans(rng, outcome: Outcome, n: int, most: int = 3, margin: float = MARGIN) 
     ----------
     rng : numpy Generator
     outcome : Outcome
-    n : int
-        Draws.
-    most : int
-        So many plans at most.
+    n, most : int
+        Draws, and plans at most.
     margin : float
         Violation allowed, in halves of a last digit.
     """
