@@ -109,8 +109,7 @@ def contrast(fit, L, inference="z", *, confidence=0.95, information="expected"):
         df = np.full(variance.shape, np.inf)
     else:
         info, scaled = _information(fit, inference, information), rows @ fit.rows.back
-        variance = np.einsum("bmi,bij,bmj->bm", scaled, info.adjusted, scaled)
-        variance = variance * fit.rows.scale[:, None] ** 2
+        variance = ((scaled @ info.adjusted) * scaled).sum(2) * fit.rows.scale[:, None] ** 2
         df = _degrees(fit, scaled, info, inference)
     se, df = (np.where(x > 0, x, np.nan).reshape(np.shape(estimate)) for x in (variance, df))
     se = np.sqrt(se)
@@ -187,8 +186,10 @@ def _moments(fit, scaled, info):
 
 def _degrees(fit, scaled, info, inference):
     """2 v^2 / (g' A g) of each row, (B, m)."""
-    v = np.einsum("bmi,bij,bmj->bm", scaled, info.phi, scaled)
-    g = np.einsum("bmi,bqij,bmj->bmq", scaled, info.phi[:, None] @ info.slopes, scaled)
+    along = scaled @ info.phi
+    v = (along * scaled).sum(2)
+    outer = (along[..., None] * scaled[..., None, :]).reshape(*v.shape, -1)
+    g = outer @ info.slopes.reshape(*info.slopes.shape[:2], -1).swapaxes(1, 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         df = 2 * v * v / ((g @ info.weights) * g).sum(-1)
     if inference == "satterthwaite":
@@ -216,9 +217,14 @@ def _information(fit, inference, information):
         slopes, adjusted = bare @ phi[:, None], phi
         if adjust:
             # sum_ij W_ij (Q_ij - P_i Phi P_j), the sum over j inside the cross products
-            weighted = np.einsum("bij,bjpxy->bipxy", weights, point.wgw)
+            weighted = _mixed(weights, point.wgw)
             q = rows.total((point.wg @ weighted).sum(1)[:, None])[..., :-1, :-1]
-            turned = np.einsum("bij,bjxy->bixy", weights, bare)
+            turned = _mixed(weights, bare)
             adjusted = phi + 2 * phi @ (rows.joined(q)[:, 0] - (slopes @ turned).sum(1)) @ phi
         fit.cache[key] = _Information(phi, adjusted, slopes, weights)
     return fit.cache[key]
+
+
+def _mixed(weights, x):
+    """Sums over j of weights (B, q, q) times x (B, q, ...)."""
+    return (weights @ x.reshape(*x.shape[:2], -1)).reshape(x.shape)
