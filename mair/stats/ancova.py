@@ -66,7 +66,9 @@ def ancova(y, baseline, arm, covariates=None, *, confidence=0.95) -> Ancova:
     n, p = len(y), X.shape[1] - len(dropped)
     if 1 in dropped or n <= p:
         raise ValueError(f"{n} people with every value cannot estimate {p} columns and a variance")
-    found = OLS(y - y.mean(), np.delete(X, dropped, axis=1)).fit()
+    X = np.delete(X, dropped, axis=1)
+    X[:, 2:] /= np.linalg.norm(X[:, 2:], axis=0)  # of any unit: statsmodels drops the smallest
+    found = OLS(y - y.mean(), X).fit()
     if not found.bse[1] > 1e-14 * np.abs(y).max():
         raise ValueError("arm, baseline and covariates determine the score")
     low, high = found.conf_int(1 - confidence)[1]
