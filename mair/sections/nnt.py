@@ -10,7 +10,6 @@ from mair.sections import imputed
 from mair.stats import risk
 from mair.trial import Trial
 
-RULES = risk.RULES
 INTERVALS = ("wald", "newcombe", "miettinen-nurminen", "skewness-corrected")
 
 
@@ -73,7 +72,7 @@ def rows(trial: Trial) -> pd.DataFrame:
     out = Rows("nnt")
     visit, found = responses(trial)
     for name, response in found.items():
-        for rule in RULES:
+        for rule in risk.RULES:
             counts = {arm: _counts(trial, response, arm, rule) for arm in trial.arms}
             for arm, (k, n) in counts.items():
                 out.add(name, arm, visit, rule, n=n, responders=k,
