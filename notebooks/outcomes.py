@@ -67,8 +67,8 @@ words.estimand(t, "difference between arms in mean change from baseline, at each
 # %% [markdown]
 # ## The primary analysis in the open
 #
-# These are the first rows that the model of the primary outcome sees: one a score, with the
-# covariates of the person beside it.
+# The model of the primary outcome sees one row a score, with the covariates of the person beside
+# it. Of invented people the first rows are shown, of real ones a summary of all.
 
 # %%
 data = model.observations(t, t.primary.name)
@@ -78,7 +78,8 @@ data = data.assign(**{c.name: data["participant"].map(c.values) for c in t.covar
 mark = f"**{MARK}.** " if t.synthetic else ""
 words.say(f"{mark}{len(data)} scores of {data['participant'].nunique()} people on "
           f"{t.primary.name}:")
-data.head()
+data.head() if t.synthetic else data.groupby(["arm", "time"], observed=True)["y"].agg(
+    ["size", "mean", "std"])
 
 # %% [markdown]
 # First the model by `statsmodels`, from its formula: arm by visit, the covariates, and a random

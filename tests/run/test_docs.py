@@ -3,6 +3,7 @@
 import ast
 import doctest
 import importlib
+import os
 import pkgutil
 import re
 import shutil
@@ -107,7 +108,8 @@ def _make(folder: Path, *arguments: str):
     python = folder / ".venv" / "bin" / "python"
     python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')  # says what it is given
     python.chmod(0o755)
-    return subprocess.run(["make", "-o", "setup", *arguments], cwd=folder, text=True,
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(["make", "-o", "setup", *arguments], cwd=folder, text=True, env=env,
                           capture_output=True, check=False)
 
 

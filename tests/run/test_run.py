@@ -289,8 +289,9 @@ def test_an_interrupted_run_ends_its_kernels_and_leaves_the_output(copy, out, nu
     before, told = _state(out), copy / "pid"
     _edit(copy / "notebooks" / "first.py", "t.n()\n", "import os, time\n"
           f"Path({str(told)!r}).write_text(str(os.getpid())); time.sleep(60)\n")
-    process = subprocess.Popen([sys.executable, "-c", RUN, copy, out], text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(  # a background job's children are born deaf to SIGINT: not this
+        [sys.executable, "-c", RUN, copy, out], text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     while not told.is_file() or not told.read_text():
         assert process.poll() is None
         time.sleep(0.05)
