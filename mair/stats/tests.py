@@ -117,7 +117,7 @@ def _t_test(method, least, treatment, control, confidence) -> TTest:
     if not max(np.ptp(x), np.ptp(y)) > 20 * np.finfo(float).eps * size:
         return TTest(method, reason="constant")  # but for rounding
     with warnings.catch_warnings():  # of an arm that is constant beside one that is not
-        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)
         found = scipy.stats.ttest_ind(x, y, equal_var=method == "student")
     low, high = found.confidence_interval(confidence)
     se = (high - low) / 2 / special.stdtrit(found.df, (1 + confidence) / 2)
