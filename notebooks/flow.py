@@ -21,6 +21,7 @@
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
+# Values are the schema's defaults; None: as the trial file declares.
 confidence = 0.95  # two-sided coverage of every interval, between 0 and 1
 
 # %%

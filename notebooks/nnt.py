@@ -22,8 +22,9 @@
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
-responder_missing = "completers"  # | nonresponder | worst-case | mi-mar: those not seen
-risk_interval = "newcombe"  # | wald | miettinen-nurminen | skewness-corrected: prose, table
+# The choices are the schema's defaults, made for small trials; None: as the trial file declares.
+responder_missing = "nonresponder"  # | completers | worst-case | mi-mar: those not seen
+risk_interval = "miettinen-nurminen"  # | newcombe | wald | skewness-corrected: prose, table
 confidence = 0.95  # two-sided coverage of every interval, between 0 and 1
 seed = 2020  # of the imputations, 0 or more
 draws = 10000  # one imputation for every fifty, at least 20

@@ -29,8 +29,9 @@
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
-covariance = "random-intercept"  # or "compound-symmetry", "unstructured"
-inference = "z"  # or "satterthwaite", "kenward-roger"
+# The choices are the schema's defaults, made for small trials; None: as the trial file declares.
+covariance = "unstructured"  # or "random-intercept", "compound-symmetry"
+inference = "kenward-roger"  # or "satterthwaite", "z"
 estimator = "difference"  # Group x Time against baseline; or "clda", "ancova"
 missing = "observed"  # rows the model uses; or imputed: "mi-mar", "mi-j2r", "mi-cr"
 confidence = 0.95  # two-sided coverage of every interval, between 0 and 1

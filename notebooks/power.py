@@ -24,6 +24,7 @@
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
+# Values are the schema's defaults; None: as the trial file declares.
 confidence = 0.95  # second level of the SD's upper limit, between 0 and 1
 seed = 2020  # of every random stream, 0 or more
 draws = 10000  # simulated trials a sample size, 1 or more

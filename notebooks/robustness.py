@@ -23,8 +23,9 @@
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
-covariance = "random-intercept"  # | compound-symmetry | unstructured: the choice marked
-inference = "z"  # | satterthwaite | kenward-roger: its reference distribution
+# The choices are the schema's defaults, made for small trials; None: as the trial file declares.
+covariance = "unstructured"  # | random-intercept | compound-symmetry: the choice marked
+inference = "kenward-roger"  # | satterthwaite | z: its reference distribution
 estimator = "difference"  # | clda | ancova: its estimator
 missing = "observed"  # | mi-mar | mi-j2r | mi-cr: its missing-data rule
 confidence = 0.95  # two-sided coverage of every interval, between 0 and 1

@@ -194,7 +194,7 @@ def read(path: Path, by_hand: dict | None = None) -> tuple[TrialFile, Source, li
     TrialFile
     Source
     list of str
-        One line for each value given by hand that differs from the file's.
+        Where values given by hand differ from the file's: one line that names them all.
 
     Raises
     ------
@@ -206,9 +206,11 @@ def read(path: Path, by_hand: dict | None = None) -> tuple[TrialFile, Source, li
     stated = spec.analysis.model_dump()
     spec = _validated(Source([(BY_HAND, path, {"analysis": by_hand or {}}), *source.files]), [])
     used = spec.analysis.model_dump()
+    other = [key for key in by_hand or {} if used[key] != stated[key]]
+    here, there = (", ".join(f"{key} {of[key]}" for key in other) for of in (used, stated))
     return spec, source, [
-        f"analysis.{key}: {used[key]} is used here, {stated[key]} stands in {display(path)}"
-        for key in by_hand or {} if used[key] != stated[key]]
+        f"Analysed here with {here}; {display(path)} declares {there}. A parameter that is None "
+        "follows the trial file."] if other else []
 
 
 def _validated(source: Source, problems: list[str]) -> TrialFile:

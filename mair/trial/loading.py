@@ -28,8 +28,8 @@ def load(path: Path | str, **analysis) -> Trial:
         A trial file; a relative path is looked up from the working directory, then from the
         root of the repository.
     **analysis
-        Keys of `analysis` whose values go before the file's; None: as the file says. Each
-        that differs is said in one line of ``Trial.notices``.
+        Keys of `analysis` whose values go before the file's; None: as the file says. Those
+        that differ are said in one line of ``Trial.notices``.
 
     Returns
     -------

@@ -173,15 +173,15 @@ class Families(Section):
 class Analysis(Section):
     """Every choice of the analysis, each with a default that suits a small trial."""
 
-    covariance: Literal["random-intercept", "compound-symmetry",
-                        "unstructured"] = "random-intercept"
-    inference: Literal["z", "satterthwaite", "kenward-roger"] = "z"
+    covariance: Literal["unstructured", "random-intercept",
+                        "compound-symmetry"] = "unstructured"
+    inference: Literal["kenward-roger", "satterthwaite", "z"] = "kenward-roger"
     estimator: Literal["difference", "clda", "ancova"] = "difference"
     missing: Literal["observed", "mi-mar", "mi-j2r", "mi-cr"] = "observed"
     responder_missing: Literal[
-        "completers", "nonresponder", "worst-case", "mi-mar"] = "completers"
-    risk_interval: Literal[
-        "wald", "newcombe", "miettinen-nurminen", "skewness-corrected"] = "newcombe"
+        "nonresponder", "completers", "worst-case", "mi-mar"] = "nonresponder"
+    risk_interval: Literal["miettinen-nurminen", "newcombe", "wald",
+                           "skewness-corrected"] = "miettinen-nurminen"
     confidence: Fraction = 0.95
     fdr_families: Annotated[Families, BeforeValidator(  # null: neither section is corrected
         lambda value: {"outcomes": None, "biomarkers": None} if value is None else value,

@@ -15,6 +15,7 @@ import pytest
 from mair.run import kernels as execute
 from mair.run import plan as run
 from mair.trial.errors import ROOT
+from mair.trial.schema import Analysis
 
 FOLDER = ROOT / "notebooks"
 NAMES = list(run.NOTEBOOKS)
@@ -96,6 +97,8 @@ def test_its_parameters_reach_the_trial(node):
     declared = _parameters(node)
     assert declared.pop("trial") == "params/mair.yaml" and declared.pop("out") is None
     assert given == {key: key for key in declared}
+    schema = Analysis().model_dump()
+    assert declared == {key: schema[key] for key in declared}
 
 
 def test_it_uses_what_it_declares(node):

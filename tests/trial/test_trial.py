@@ -253,8 +253,10 @@ def test_overrides_are_used_and_said(tmp_path):
     path = make(tmp_path, analysis={"confidence": 0.9})
     trial = load(path, confidence=0.95, seed=2020, draws=10)
     assert (trial.analysis.confidence, trial.analysis.draws) == (0.95, 10)
-    assert trial.notices == [f"analysis.confidence: 0.95 is used here, 0.9 stands in {path}",
-                             f"analysis.draws: 10 is used here, 10000 stands in {path}"]
+    assert trial.notices == [
+        f"Analysed here with confidence 0.95, draws 10; {path} declares confidence 0.9, draws "
+        "10000. A parameter that is None follows the trial file."]
+    assert load(path, confidence=None).notices == []
     assert load(path).notices == []
 
 
