@@ -23,6 +23,7 @@
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
+# Values are the schema's defaults; None: as the trial file declares.
 confidence = 0.95  # two-sided coverage of every interval, between 0 and 1
 
 # %%
@@ -63,28 +64,32 @@ words.say(
 # ## How large is large?
 #
 # A standardised difference is judged against what chance gives at these arm sizes, not
-# against one of the usual fixed cut-offs, which small trials miss nearly always. Look for
-# points outside the shaded band.
+# against one of the usual fixed cut-offs, which small trials exceed nearly always. A
+# characteristic with several levels has a distance between the arms, which is never negative and
+# by chance larger. Look for points outside the shaded band.
 
 # %%
 chance = effects.chance_smd(t.n(t.treatment), t.n(t.control))
 found = frames.smd(t, rows)
 ends = [f"{fmt.number(row.smd)} ({row.label})" for row in found.sort_values("smd").itertuples()]
 alt = (f"Standardised mean differences at baseline, {t.treatment} minus {t.control}, from "
-       f"{ends[0]} to {ends[-1]}, with the band of plus or minus {chance.bound:.2f} that chance "
-       "alone gives.") if ends else ""
+       f"{ends[0]} to {ends[-1]}, each with the band that chance alone gives, plus or minus "
+       f"{chance.bound:.2f} where there are no more than two levels.") if ends else ""
 
 # %%
 if len(found):
-    show(forest.smd_plot(found, chance=chance.bound), "baseline_smd", alt=alt)
+    show(forest.smd_plot(found), "baseline_smd", alt=alt)
 
 # %%
-beyond = list(found.loc[found["smd"].abs() > chance.bound, "label"])
+beyond = list(found.loc[found["smd"].abs() > found["chance"], "label"])
+several = dict(found.loc[found["levels"] > 2, ["levels", "chance"]].to_numpy())
 words.say(
     f"With {t.n(t.control)} and {t.n(t.treatment)} people, chance alone gives an average absolute "
-    f"difference of {chance.expected:.2f} SD and exceeds {chance.bound:.2f} once in twenty times. "
-    f"Beyond that: {', '.join(beyond) or 'none'} ({len(beyond)} of {len(found)} estimable "
-    "characteristics).")
+    f"difference of {chance.expected:.2f} SD, and one above {chance.bound:.2f} about once in "
+    "twenty times"
+    + "".join(f"; with {k:.0f} levels above {bound:.2f}" for k, bound in several.items())
+    + f". Outside the band: {', '.join(beyond) or 'none'} ({len(beyond)} of the {len(found)} "
+    "characteristics that can be estimated).")
 
 # %% [markdown]
 # The band is meant for one difference at a time, so of many rows some may lie outside it. A

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from mair.report import fmt, style
+from mair.report import style
 from mair.results import records
 
 ROW = 0.235  # inches a line takes
@@ -112,23 +112,23 @@ def _label(ax, text, place, offset, *, bold=False, ha="left"):
 
 
 @style.styled
-def smd_plot(rows, *, chance):
+def smd_plot(rows):
     """Baseline differences (a love plot), with what chance alone gives as a band.
 
     Parameters
     ----------
     rows : DataFrame
-        ``label``, ``smd``, ``low``, ``high``, in drawing order from the top.
-    chance : float
-        The shaded band goes from minus to plus this difference.
+        ``label``, ``smd``, ``low``, ``high``, in drawing order from the top; each line is shaded
+        from minus to plus its ``chance``.
 
     Returns
     -------
     Axes
     """
     _, ax = style.subplots(height=ROW * len(rows) + 0.95)
-    ax.axvspan(-chance, chance, color=style.SHADE, linewidth=0, zorder=0)
-    ax.annotate(f"shaded: chance alone, {fmt.ci(-chance, chance)}", (1, 1), (0, 4), size=8,
+    ax.barh(range(len(rows)), 2 * rows["chance"], 1, -rows["chance"], color=style.SHADE,
+            linewidth=0, zorder=0)
+    ax.annotate("shaded: where chance alone puts 19 of 20 differences", (1, 1), (0, 4), size=8,
                 xycoords="axes fraction", textcoords="offset points", ha="right", color=style.MUTED)
     ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1)
     smd, low, high = (rows[column].astype(float) for column in ("smd", "low", "high"))

@@ -9,19 +9,24 @@ from scipy.special import ndtri
 from mair import results
 from mair.report import fmt
 from mair.sections import measures
+from mair.stats import effects
 from mair.trial import Trial
 
 
 def smd(trial: Trial, rows: pd.DataFrame) -> pd.DataFrame:
-    """Baseline differences for a love plot: ``label``, ``smd``, ``low``, ``high``.
+    """Baseline differences for a love plot: ``label``, ``smd``, ``low``, ``high``, ``levels``.
 
-    Estimable ones only, treatment minus control, in the order of the trial file.
+    Estimable ones only, treatment minus control, in the order of the trial file; ``chance`` is
+    what chance alone exceeds once in twenty times.
     """
     found = {one.variable: one for one in results.records(rows, analysis="baseline", method="smd")}
+    sizes = [trial.n(arm) for arm in trial.arms]
     return pd.DataFrame(
-        [(feature.label, one.smd, one.ci_low, one.ci_high) for feature in trial.baseline
-         if (one := found[feature.name]).smd == one.smd],
-        columns=["label", "smd", "low", "high"])
+        [(feature.label, one.smd, one.ci_low, one.ci_high, levels,
+          effects.chance_smd(*sizes, levels).bound) for feature in trial.baseline
+         if (one := found[feature.name]).smd == one.smd
+         for levels in [max(2, len(feature.levels))]],
+        columns=["label", "smd", "low", "high", "levels", "chance"])
 
 
 def forest(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame:

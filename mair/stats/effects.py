@@ -111,8 +111,9 @@ def smd_levels(treatment, control, *, confidence=0.95) -> Interval:
     treatment, control : array_like of int, shape (levels,)
         Counts, levels in the same order. Levels that nobody has are left out.
     confidence : float
-        As for `smd_continuous`. The lower limit of that formula can fall below 0, which a
-        distance cannot; it is given as the formula has it.
+        Of the interval, which is that of `smd_continuous` with the root of the chi-square
+        quantile at (levels - 1) df for z: the distances of a joint region of all shares
+        (Scheffe), so it covers at least as often as said. It ends at 0, as a distance does.
 
     Returns
     -------
@@ -139,29 +140,36 @@ def smd_levels(treatment, control, *, confidence=0.95) -> Interval:
     if np.linalg.matrix_rank(covariance, tol=1e-12) < gap.size:
         return Interval(reason="the arms share too few levels")
     distance = math.sqrt(max(float(gap @ np.linalg.solve(covariance, gap)), 0.0))
-    return _smd(n1, n2, distance, 1.0, confidence)
+    found = _smd(n1, n2, distance, 1.0, confidence, df=gap.size)
+    return found._replace(low=max(found.low, 0.0))
 
 
-def _smd(n1, n2, difference, sd, confidence, least=0.0) -> Interval:
+def _smd(n1, n2, difference, sd, confidence, *, least=0.0, df=1) -> Interval:
     if not sd > least:
         return Interval(reason="constant")
     smd = difference / sd
-    half = float(special.ndtri((1 + confidence) / 2)) * math.sqrt(
-        (n1 + n2) / (n1 * n2) + smd**2 / (2 * (n1 + n2)))
+    half = math.sqrt(special.chdtri(df, 1 - confidence) * (
+        (n1 + n2) / (n1 * n2) + smd**2 / (2 * (n1 + n2))))
     return Interval(smd, smd - half, smd + half)
 
 
-def chance_smd(n_treatment, n_control) -> ChanceSMD:
+def chance_smd(n_treatment, n_control, levels=2) -> ChanceSMD:
     """What randomisation alone gives as absolute SMD.
 
     For a normal variable with one distribution in both arms. SMD / sqrt(1/n1 + 1/n2) is then
     close to Student's t with 4 / (1/(n1 - 1) + 1/(n2 - 1)) degrees of freedom (Satterthwaite,
-    for the mean of two variances; exact when the arms are equal). nan below 2 an arm.
+    for the mean of two variances; exact when the arms are equal). With more than two `levels`,
+    for `smd_levels`, it is the root of a chi-square with (levels - 1) degrees of freedom in large
+    arms; in small ones somewhat more. nan below 2 an arm.
     """
     if min(n_treatment, n_control) < 2:
         return ChanceSMD(NAN, NAN)
     df = 4 / (1 / (n_treatment - 1) + 1 / (n_control - 1))
     scale = math.sqrt(1 / n_treatment + 1 / n_control)
+    if levels > 2:
+        mean = math.exp(special.gammaln(levels / 2) - special.gammaln((levels - 1) / 2))
+        return ChanceSMD(scale * math.sqrt(2) * mean,
+                         scale * math.sqrt(special.chdtri(levels - 1, 0.05)))
     ratio = math.exp(special.gammaln((df + 1) / 2) - special.gammaln(df / 2))
     return ChanceSMD(scale * 2 * math.sqrt(df / math.pi) * ratio / (df - 1),
                      scale * float(special.stdtrit(df, 0.975)))

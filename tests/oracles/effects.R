@@ -4,7 +4,7 @@
 # stats::mahalanobis, d_ppc2 from a regression of change on arm.
 library(jsonlite)
 set.seed(20203)
-limits <- function(d, n1, n2) d + c(-1, 1) * qnorm(.975) * sqrt(1 / n1 + 1 / n2 + d^2 / 2 / (n1 + n2))
+limits <- function(d, n1, n2, df = 1) d + c(-1, 1) * sqrt(qchisq(.95, df) * (1 / n1 + 1 / n2 + d^2 / 2 / (n1 + n2)))
 
 continuous <- lapply(1:20, function(i) {
   x <- round(rnorm(sample(2:30, 1), 5, 3), 2); y <- round(rnorm(sample(2:30, 1), 6, 1), 2)
@@ -17,7 +17,7 @@ levels_case <- function(a, b) {
   A <- arm(a); B <- arm(b); n1 <- nrow(A); n2 <- nrow(B)
   S <- (cov(A) * (n1 - 1) / n1 + cov(B) * (n2 - 1) / n2) / 2
   d <- sqrt(mahalanobis(colMeans(A), colMeans(B), S))
-  list(treatment = a, control = b, d = d, limits = limits(d, n1, n2))
+  list(treatment = a, control = b, d = d, limits = pmax(limits(d, n1, n2, k - 1), 0))
 }
 levels <- c(list(levels_case(c(7, 8, 7), c(4, 8, 7)), levels_case(c(3, 8, 11), c(5, 8, 6)),
                  levels_case(c(12, 10), c(13, 6))),

@@ -103,9 +103,8 @@ def residuals():
 
 def differences():
     labels = ["Age, years", "Sex, female", "Marital status, stable relationship"]
-    frame = pd.DataFrame({"label": labels, "smd": [0.2, 0.0, -0.4]})
-    return forest.smd_plot(frame.assign(low=frame["smd"] - 0.6, high=frame["smd"] + 0.6),
-                           chance=0.61)
+    frame = pd.DataFrame({"label": labels, "smd": [0.2, 0.0, -0.4], "chance": [0.61, 0.61, 0.77]})
+    return forest.smd_plot(frame.assign(low=frame["smd"] - 0.6, high=frame["smd"] + 0.6))
 
 
 def courses(arms=ARMS, visits=VISITS, n=(19, 22), outcomes=9):

@@ -117,6 +117,20 @@ def test_smd_by_chance_by_formula_and_too_few():
     assert math.isnan(effects.chance_smd(1, 5).expected)
 
 
+def test_smd_of_levels_by_chance():
+    # Three levels: the root of a chi-square with 2 df, mean sqrt(pi / 2), 95 % point sqrt(5.991).
+    ours = effects.chance_smd(22, 19, levels=3)
+    assert ours.bound == pytest.approx(math.sqrt(5.991465 * (1 / 19 + 1 / 22)), rel=1e-6)
+    assert (f"{ours.bound:.2f}", f"{effects.chance_smd(22, 19).bound:.2f}") == ("0.77", "0.63")
+    assert ours.expected == pytest.approx(math.sqrt(math.pi / 2 * (1 / 19 + 1 / 22)))
+    arms = np.random.default_rng(1).multinomial(400, [0.2, 0.3, 0.5], (4000, 2))
+    found = [effects.smd_levels(a, b) for a, b in arms]
+    large = effects.chance_smd(400, 400, levels=3)
+    assert np.quantile([one.estimate for one in found], 0.95) == pytest.approx(large.bound, rel=0.03)
+    assert min(one.low for one in found) == 0  # a distance ends there
+    assert 0.94 < np.mean([one.low == 0 for one in found]) < 0.96  # zero is covered as often as said
+
+
 # --- d_ppc2 ------------------------------------------------------------------------------
 
 
