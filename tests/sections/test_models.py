@@ -75,7 +75,8 @@ def invented(tmp_path, frame, **keys):
     spec = {"trial": "invented", "data": "x.csv", "participant": "id",
             "arm": {"column": "arm", "control": "c", "treatment": "t"},
             "visits": ["v0", "v1", "v2"],
-            "outcomes": {"Y": {"columns": ["y0", "y1", "y2"]}}, **keys}
+            "outcomes": {"Y": {"columns": ["y0", "y1", "y2"]}},
+            "analysis": {"covariance": "random-intercept", "inference": "z"}, **keys}
     (tmp_path / "x.yaml").write_text(json.dumps(spec))
     return load(tmp_path / "x.yaml")
 
