@@ -125,10 +125,10 @@ def test_smd_of_levels_by_chance():
     assert ours.expected == pytest.approx(math.sqrt(math.pi / 2 * (1 / 19 + 1 / 22)))
     arms = np.random.default_rng(1).multinomial(400, [0.2, 0.3, 0.5], (4000, 2))
     found = [effects.smd_levels(a, b) for a, b in arms]
-    large = effects.chance_smd(400, 400, levels=3)
-    assert np.quantile([one.estimate for one in found], 0.95) == pytest.approx(large.bound, rel=0.03)
+    bound = np.quantile([one.estimate for one in found], 0.95)
+    assert bound == pytest.approx(effects.chance_smd(400, 400, 3).bound, rel=0.03)
     assert min(one.low for one in found) == 0  # a distance ends there
-    assert 0.94 < np.mean([one.low == 0 for one in found]) < 0.96  # zero is covered as often as said
+    assert 0.94 < np.mean([one.low == 0 for one in found]) < 0.96  # covered as often as said
 
 
 # --- d_ppc2 ------------------------------------------------------------------------------
