@@ -70,13 +70,14 @@ def text(value) -> str:
     return repr(value)
 
 
-def write(frame: pd.DataFrame, path: Path | str) -> None:
-    """Write rows as UTF-8 with full precision; the keys must be unique."""
+def write(frame: pd.DataFrame, path: Path | str, numbers=("value",)) -> None:
+    """Write rows as UTF-8, `numbers` in full precision; the keys must be unique."""
     doubled = frame[frame.duplicated(KEYS)]
     if len(doubled):
         raise ValueError(f"two values for {tuple(doubled.iloc[0][KEYS])}")
-    out = frame[COLUMNS].copy()
-    out["value"] = [text(value) for value in out["value"]]
+    out = frame[COLUMNS].copy() if numbers == ("value",) else frame.copy()
+    for name in numbers:
+        out[name] = [text(value) for value in out[name]]
     out.to_csv(path, index=False, lineterminator="\n")
 
 

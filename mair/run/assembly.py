@@ -14,7 +14,8 @@ from mair.run.output import Build, RunFailed, files
 LOCK = ROOT / "requirements.lock"
 # What the run itself writes; a notebook that writes one of these is refused.
 OWN = ("index.html", "results.csv", "tables/estimands.csv", "tables/estimands.docx",
-       "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx")
+       "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx",
+       "tables/provenance.csv")
 
 
 def place(source: Path, target: Path) -> None:
@@ -81,12 +82,15 @@ def report(plan, whole: Path) -> str:
         if len(estimated):
             show.write(comparison.estimands(estimated, trial.arms), whole, trial.synthetic)
     if plan.published is not None:
-        from mair.published import compare
+        from mair.published import compare, provenance
 
         compared = compare.compare(plan.published, frame)
         counted = dict(zip(("reproduced", "checkable", "printed"), compare.counts(compared),
                            strict=True))
         show.write(comparison.published(compared), whole, trial.synthetic)
+        if provenance.has(trial):
+            results.write(provenance.table(trial, frame), whole / "tables" / "provenance.csv",
+                          numbers=("low", "high"))
     manifest = _manifest(plan)
     if counted:
         manifest["published"] = counted

@@ -39,6 +39,7 @@ class Notebook:
     long: int = 0
 
 
+BESIDE = ("claims.csv", "provenance.csv")  # of the published numbers
 COHORT = PACKAGE / "data" / "mair_synthetic.csv"  # what `reconstruction` is about
 NOTEBOOKS = {
     "audit": Notebook("published", long=3),
@@ -289,13 +290,13 @@ def _read(path: Path) -> Plan:
 
 
 def _named(path: Path) -> list[Path]:
-    """A trial file, those it extends, data, published numbers and the claims beside them."""
+    """A trial file, those it extends, data, published numbers, what is kept beside them."""
     from mair.trial.file import chain
 
     source, _ = chain(path)
     named = [file.resolve() for key in ("data", "published") if (file := source.relative(key))]
-    claims = [file.with_name("claims.csv") for file in named[-1:]]
-    return [*(stated for _, stated, _ in source.files), *named, *claims]
+    beside = [file.with_name(name) for name in BESIDE for file in named[-1:]]
+    return [*(stated for _, stated, _ in source.files), *named, *beside]
 
 
 def _package() -> list[Path]:

@@ -1,0 +1,195 @@
+"""Where a synthetic trial's number comes from: printed, implied, or the generator's choice.
+
+*printed*: the publication prints it, or it is a function of printed numbers alone, by the rules
+of ``mair/data/provenance.yaml``. *implied*: a search for its extremes over cohorts that agree with
+every printed number (`mair.studies.ranges`, kept beside the cohort) moved it by less than the
+tolerances there. *invented*: everything else. A real trial has none of the three.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from fnmatch import translate
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import yaml
+
+from mair.published import numbers
+from mair.published.rounding import rule_of
+from mair.results import KEYS
+from mair.trial import Trial, remembered
+
+SECTIONS = ("outcomes", "biomarkers")
+FILE = "provenance.csv"  # beside the published numbers; of the cohort made from them
+DECLARED = Path(__file__).resolve().parent.parent / "data" / "provenance.yaml"
+
+
+class Origin(NamedTuple):
+    """``kind`` and the extremes found over agreeing cohorts, the trial's own value among them;
+    nan where it has none."""
+
+    kind: str
+    low: float
+    high: float
+
+
+@functools.cache
+def declared() -> dict:
+    """The rules, tolerances and the plan of the search: ``mair/data/provenance.yaml``."""
+    return yaml.safe_load(DECLARED.read_text(encoding="utf-8"))
+
+
+@remembered
+def stored(trial: Trial) -> dict[tuple, tuple]:
+    """The search's result, where the trial's data are its cohort: (low, high, searched) by key."""
+    file = trial.published.with_name(FILE)
+    if not file.is_file() or trial.data_path.parent != trial.published.parent:
+        return {}
+    frame = pd.read_csv(file, dtype=dict.fromkeys(KEYS, str), keep_default_na=False)
+    values = zip(frame["low"], frame["high"], frame["searched"], strict=True)
+    return dict(zip(frame[KEYS].itertuples(index=False, name=None), values, strict=True))
+
+
+def has(trial: Trial) -> bool:
+    """Whether a trial's numbers have a provenance: a cohort made from published numbers."""
+    return bool(trial.synthetic and trial.has_data and trial.published)
+
+
+def kinds(trial: Trial, rows: pd.DataFrame) -> dict[tuple, Origin]:
+    """The origin of each of some rows, by their six keys.
+
+    Parameters
+    ----------
+    trial : Trial
+    rows : DataFrame
+        Columns of ``results.csv``; all of a section, so that a rule finds the values it compares.
+
+    Returns
+    -------
+    dict
+        Empty where `has` is not.
+    """
+    if not has(trial):
+        return {}
+    rules, ranges = _rules(trial), stored(trial)
+    values = {tuple(key): math.nan if value is None else float(value)
+              for *key, value in rows[[*KEYS, "value"]].itertuples(index=False, name=None)}
+    found = {}
+    for key, value in values.items():
+        low, high, searched = ranges.get(key, (value, value, 0))
+        low, high = (v if math.isnan(o) else f(v, o) for f, v, o in
+                     ((min, value, low), (max, value, high)))
+        if rules.prints(key, value):
+            bounds = [rules.printed[key][0].values] if key in rules.printed else []
+            found[key] = Origin("printed", min([low, *(b.low for b in bounds)]),
+                                max([high, *(b.high for b in bounds)]))
+        elif rules.follows(key, values):
+            found[key] = Origin("printed", low, high)
+        else:
+            scale = values.get((*key[:-1], "se"), math.nan)
+            implied = searched and high - low <= tolerance(key[-1], scale)
+            found[key] = Origin("implied" if implied else "invented", low, high)
+    return found
+
+
+def table(trial: Trial, rows: pd.DataFrame) -> pd.DataFrame:
+    """``tables/provenance.csv``: the six keys, ``kind``, ``low``, ``high``, one row a row."""
+    found = kinds(trial, rows)
+    return pd.DataFrame([(*key, *origin) for key, origin in found.items()],
+                        columns=[*KEYS, "kind", "low", "high"])
+
+
+def tolerance(statistic: str, se: float) -> float:
+    """How far apart the extremes of an implied statistic may be; nan, for none, never."""
+    share, unit = (declared()["tolerances"][name] for name in ("share", "unit"))
+    return unit.get(statistic, share.get(statistic, math.nan) * se)
+
+
+@remembered
+def _rules(trial: Trial) -> Rules:
+    return Rules(trial, numbers.read(trial.published))
+
+
+class Rules:
+    """What follows from printed numbers alone, of one trial.
+
+    Parameters
+    ----------
+    trial : Trial
+        For the names of arms, visits, levels and families.
+    published : DataFrame
+        As `mair.published.numbers.read` gives it.
+    """
+
+    def __init__(self, trial: Trial, published: pd.DataFrame):
+        self.trial, self.printed, self.memo = trial, {}, {}
+        for *key, text in published[[*KEYS, "printed"]].itertuples(index=False, name=None):
+            self.printed.setdefault(tuple(key), []).append(numbers.Number(text))
+        self.kind = {f.name: f.kind for f in trial.baseline}
+        self.levels = {f.name: [f"{f.name}: {level}" for level in f.levels or ()]
+                       for f in trial.baseline}
+        self.words = {"each arm": list(trial.arms), "reference": [trial.reference],
+                      "each later visit": list(trial.visits[1:])}
+        self.transform = {name: one.transform for section in SECTIONS
+                          for name, one in getattr(trial, section).items()}
+        self.compiled = [(self._compiled(rule["rows"]), rule) for rule in declared()["rules"]]
+
+    def prints(self, key: tuple, value: float) -> bool:
+        """Whether a row is printed and its value prints so, rounded or cut off; an inequality
+        tells no value but that of a p too small to print."""
+        return any(rule_of(value, one.printed) and one.printed[0] != ">" and (
+            not one.relation or one.printed == "<0.001") for one in self.printed.get(key, ()))
+
+    def follows(self, key: tuple, values: dict | None = None) -> bool:
+        """Whether a rule gives a row from printed ones.
+
+        Parameters
+        ----------
+        key : tuple of str
+        values : dict, optional
+            Values by key, for rules that hold only where two are alike.
+        """
+        if key not in self.memo:
+            self.memo[key] = False  # a rule may not lean on itself
+            stem = key[1].partition(":")[0]
+            own = dict(zip(KEYS, key, strict=True), kind=self.kind.get(stem, ""),
+                       transform=self.transform.get(stem) or "none")
+            self.memo[key] = any(
+                all(pattern.fullmatch(own[name]) for name, pattern in rows.items())
+                and self._holds(rule, key, values or {}) for rows, rule in self.compiled)
+        return self.memo[key]
+
+    def _compiled(self, wanted: dict) -> dict[str, re.Pattern]:
+        return {name: re.compile("|".join(translate(pattern) for one in _list(patterns)
+                                          for pattern in self.words.get(one, [one])))
+                for name, patterns in wanted.items()}
+
+    def _holds(self, rule: dict, key: tuple, values: dict) -> bool:
+        sources = [source for wanted in rule["from"] for source in self._sources(wanted, key)]
+        if rule.get("alike") and any(values.get(source) != values.get(key) for source in sources):
+            return False
+        return all(any(not one.relation for one in self.printed.get(source, ()))
+                   or self.follows(source, values) for source in sources)
+
+    def _sources(self, wanted: dict, key: tuple) -> list[tuple]:
+        families = self.trial.analysis.fdr_families
+        family = getattr(families, key[0], None)
+        words = self.words | {"each level": self.levels.get(key[1], []),
+                              "first": [*getattr(self.trial, key[0], ["", ""])][:1],
+                              "each of family": [
+            name for other in SECTIONS if getattr(families, other) == family
+            for name in getattr(self.trial, other)]}
+        fields = []
+        for name, own in zip(KEYS, key, strict=True):
+            named = [own if one == "same" else one for one in _list(wanted.get(name, "same"))]
+            fields.append([value for one in named for value in words.get(one, [one])])
+        return list(product(*fields))
+
+
+def _list(one) -> list[str]:
+    return one if isinstance(one, list) else [one]
