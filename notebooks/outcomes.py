@@ -31,6 +31,7 @@ trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
 # The choices are the schema's defaults, made for small trials; None: as the trial file declares.
 covariance = "unstructured"  # or "random-intercept", "compound-symmetry"
+variance = "common"  # of both arms; or "by-arm", each its own
 inference = "kenward-roger"  # or "satterthwaite", "z"
 estimator = "difference"  # Group x Time against baseline; or "clda", "ancova"
 missing = "observed"  # rows the model uses; or imputed: "mi-mar", "mi-j2r", "mi-cr"
@@ -54,8 +55,9 @@ from mair.stats import mixed
 from mair.trial import load
 
 # %%
-t = load(trial, covariance=covariance, inference=inference, estimator=estimator,
-         missing=missing, confidence=confidence, seed=seed, draws=draws, fdr_families=fdr_families)
+t = load(trial, covariance=covariance, variance=variance, inference=inference,
+         estimator=estimator, missing=missing, confidence=confidence, seed=seed, draws=draws,
+         fdr_families=fdr_families)
 show = Show(t, out)
 words.opening(t, "outcomes")
 

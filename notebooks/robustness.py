@@ -25,6 +25,7 @@ trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
 # The choices are the schema's defaults, made for small trials; None: as the trial file declares.
 covariance = "unstructured"  # | random-intercept | compound-symmetry: the choice marked
+variance = "common"  # | by-arm: whether each arm has its own
 inference = "kenward-roger"  # | satterthwaite | z: its reference distribution
 estimator = "difference"  # | clda | ancova: its estimator
 missing = "observed"  # | mi-mar | mi-j2r | mi-cr: its missing-data rule
@@ -43,8 +44,9 @@ from mair.sections import analysis, robustness
 from mair.trial import load
 
 # %%
-t = load(trial, covariance=covariance, inference=inference, estimator=estimator,
-         missing=missing, confidence=confidence, group_size=group_size, seed=seed, draws=draws)
+t = load(trial, covariance=covariance, variance=variance, inference=inference,
+         estimator=estimator, missing=missing, confidence=confidence, group_size=group_size,
+         seed=seed, draws=draws)
 show = Show(t, out)
 opening(t, "robustness")
 

@@ -50,13 +50,22 @@ def simulated(seed, n=30, k=4, missing=0.3, correlation=None):
     return scores[seen], design(when, arm[who]), who, when
 
 
-def dense(fit, y, X, who, when):
-    """Second implementation: N x N matrices. Functions of theta: V, -2 log REML, Phi."""
+def dense(fit, y, X, who, when, arms=None):
+    """Second implementation: N x N matrices. Functions of theta: V, -2 log REML, Phi.
+
+    With ``arms`` the first half of theta is the control's.
+    """
     k = len(fit.visits)
     same = who[:, None] == who[None]
     at = np.searchsorted(fit.visits, when)
 
     def V(theta):
+        if arms is not None:
+            control, treatment = (one_sigma(half) for half in np.split(theta, 2))
+            return np.where(arms[:, None] & arms, treatment, control)
+        return one_sigma(theta)
+
+    def one_sigma(theta):
         if len(theta) == 2:
             sigma = theta[0] + theta[1] * np.eye(k)
         else:

@@ -84,8 +84,7 @@ COVARIANCES = {
                         "one residual variance",
     "compound-symmetry": "all visits of a person as equally correlated, perhaps negatively, with "
                          "one variance",
-    "unstructured": "nothing of how a person's visits vary and correlate, but that both arms do so "
-                    "alike",
+    "unstructured": "nothing of how a person's visits vary and correlate",
 }
 INFERENCES = {
     "z": "The z reference treats the variances as known, which flatters small samples.",
@@ -116,10 +115,12 @@ def method(name: str) -> str:
 def assumptions(trial) -> str:
     """What the declared analysis takes for granted, in a few sentences."""
     chosen = trial.analysis
+    one, alike = {"common": ("one residual variance", ", alike in both arms"), "by-arm": (
+        "a residual variance in each arm", ", each arm by itself")}[chosen.variance]
     model = (
         "Each visit's scores are regressed on arm, baseline and covariates by least squares, with "
-        "one residual variance, in those seen at both." if chosen.estimator == "ancova" else
-        f"The model takes residuals as normal and {COVARIANCES[chosen.covariance]}.")
+        f"{one}, in those seen at both." if chosen.estimator == "ancova" else
+        f"The model takes residuals as normal and {COVARIANCES[chosen.covariance]}{alike}.")
     shared = ("Both arms share one mean at baseline, as randomisation makes them in expectation."
               if chosen.estimator == "clda" else "")
     return " ".join(part for part in (model, shared, MISSING[chosen.missing],

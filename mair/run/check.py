@@ -37,7 +37,8 @@ def lines(trial: Trial) -> list[str]:
     if trial.declares("responders"):
         said.append(f"missing responders: {chosen.responder_missing}, "
                     f"interval {chosen.risk_interval}")
-    said.append(f"model: {chosen.estimator}, {chosen.covariance}/{chosen.inference}, "
+    said.append(f"model: {chosen.estimator}, {chosen.covariance}, {chosen.variance} variance, "
+                f"{chosen.inference}, "
                 f"{100 * chosen.confidence:g} % intervals")
     return said
 

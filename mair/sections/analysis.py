@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
 
 from mair.sections import model as models
 from mair.stats import covariance as structures
@@ -20,7 +19,7 @@ from mair.stats.ancova import ancova
 from mair.trial import Trial
 from mair.trial.trial import remembered
 
-NAN = float("nan")
+NAN, BY_ARM = float("nan"), ",by-arm"
 
 
 class Contrast(NamedTuple):
@@ -79,17 +78,16 @@ class Estimate:
     extra: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def analyse(trial: Trial, name: str, *, covariance=None, inference=None, estimator=None,
-            missing=None, reml=True) -> Estimate:
+def analyse(trial: Trial, name: str, *, covariance=None, variance=None, inference=None,
+            estimator=None, missing=None, reml=True) -> Estimate:
     """Analyse one variable.
 
     Parameters
     ----------
     trial : Trial
     name : str
-    covariance, inference, estimator, missing : str, optional
-        Default: the trial's ``analysis``. Imputed data are analysed by their Group x Time
-        contrast, whatever the estimator.
+    covariance, variance, inference, estimator, missing : str, optional
+        Default: the trial's ``analysis``.
     reml : bool
         False for maximum likelihood, which adds ``/ml`` to the method.
 
@@ -98,16 +96,17 @@ def analyse(trial: Trial, name: str, *, covariance=None, inference=None, estimat
     Estimate
     """
     chosen = trial.analysis
-    return _analyse(trial, name, covariance or chosen.covariance, inference or chosen.inference,
+    return _analyse(trial, name, covariance or chosen.covariance,
+                    (variance or chosen.variance) == "by-arm", inference or chosen.inference,
                     estimator or chosen.estimator, missing or chosen.missing, reml)
 
 
 @remembered
-def _analyse(trial, name, covariance, inference, estimator, missing, reml) -> Estimate:
+def _analyse(trial, name, covariance, by_arm, inference, estimator, missing, reml) -> Estimate:
     clda = estimator == "clda"
-    found = _mixed(trial, name, covariance, inference, clda, reml)
+    found = _mixed(trial, name, covariance, by_arm, inference, clda, reml)
     if found.overall["boundary"]:
-        beside = _mixed(trial, name, "compound-symmetry", inference, clda, reml)
+        beside = _mixed(trial, name, "compound-symmetry", by_arm, inference, clda, reml)
         if beside.method != found.method:  # where it falls back, too
             found = replace(found, beside=beside)
     if missing != "observed":
@@ -116,29 +115,31 @@ def _analyse(trial, name, covariance, inference, estimator, missing, reml) -> Es
         return imputation.analyse(trial, name, found, missing, covariance=covariance,
                                   inference=inference)
     if estimator == "ancova":
-        return _ancova(trial, name, found, f"ancova:{covariance}/{inference}", inference)
+        return _ancova(trial, name, found, by_arm, inference)
     return found
 
 
 @remembered
-def fit(trial: Trial, name: str, covariance: str, clda: bool = False, reml: bool = True):
+def fit(trial: Trial, name: str, covariance: str, clda: bool = False, reml: bool = True,
+        by_arm: bool = False):
     """The mixed model of ``name``, whatever is then inferred: `mair.stats.covariance.Fit`."""
     design = models.build(trial, name, clda)
     return structures.fit(design.y, design.X, design.groups, design.visits, covariance, reml=reml,
+                          arms=design.treated if by_arm else None,
                           labels=trial.variable(name).visits)
 
 
-def _mixed(trial, name, covariance, inference, clda, reml) -> Estimate:
+def _mixed(trial, name, covariance, by_arm, inference, clda, reml) -> Estimate:
     """Everything read from one fitted mixed model."""
     design, before, after = models.build(trial, name, clda), "clda:" * clda, "/ml" * (not reml)
     size = (len(np.unique(design.groups)), len(design.rows))
     try:
-        result = fit(trial, name, covariance, clda, reml)
+        result = fit(trial, name, covariance, clda, reml, by_arm)
         reason = "" if result.converged else result.fallback
     except ValueError as error:
         reason = str(error)
     if reason:
-        return nothing(f"{before}{covariance}/{inference}{after}", reason, size)
+        return nothing(f"{before}{covariance}{BY_ARM * by_arm}/{inference}{after}", reason, size)
 
     def infer(weights):
         return _contrast(smallsample.contrast(result, weights, inference,
@@ -155,12 +156,13 @@ def _mixed(trial, name, covariance, inference, clda, reml) -> Estimate:
         "left out, determined by others: " + ", ".join(design.redundant): bool(design.redundant),
     }
     return Estimate(
-        method=f"{before}{result.structure}/{inference}{after}",
+        method=f"{before}{result.structure}{BY_ARM * result.by_arm}/{inference}{after}",
         sizes=dict.fromkeys(design.contrasts, size),
         contrasts=contrasts,
         whole=_whole(result, inference, design.contrasts),
-        overall=overall(*size, float(result.var_participant), float(result.var_residual),
-                         float(result.criterion), 1, int(boundary), int(bool(result.fallback))),
+        overall=overall(*size, *(NAN if result.by_arm else float(variance) for variance in (
+            result.var_participant, result.var_residual)), float(result.criterion), 1,
+            int(boundary), int(bool(result.fallback))),
         covariates={label: infer(np.eye(len(design.names))[column])
                     for label, column in design.covariates.items()},
         means={key: infer(row) for key, row in models.marginal_means(design, trial, name).items()},
@@ -199,19 +201,21 @@ def _whole(result, inference, contrasts) -> dict[str, float]:
 
 
 def _residuals(design, result, inference) -> pd.DataFrame:
-    found = structures.residuals(result, design.y, design.X, design.groups, design.visits)
+    found = structures.residuals(result, design.y, design.X, design.groups, design.visits,
+                                 design.treated)
     fitted, residual = found.fitted, found.standardised
-    if result.structure == "random-intercept" and inference == "z":
+    if result.structure == "random-intercept" and inference == "z" and not result.by_arm:
         fitted, residual = found.fitted + found.modes, found.marginal - found.modes
     return pd.DataFrame({"arm": [*design.rows["arm"]], "fitted": fitted, "residual": residual})
 
 
-def _ancova(trial: Trial, name: str, model: Estimate, method: str, inference: str) -> Estimate:
+def _ancova(trial: Trial, name: str, model: Estimate, by_arm: bool, inference: str) -> Estimate:
     """ANCOVA per later visit: the score on arm, baseline and covariates, by least squares.
 
-    The mixed model stands beside it: ANCOVA has no marginal means at the reference visit.
+    By arm each has a residual variance of its own. The mixed model stands beside it: ANCOVA has
+    no marginal means at the reference visit.
     """
-    wide = models.wide(trial, name)
+    wide, method = models.wide(trial, name), f"ancova{BY_ARM * by_arm}/{inference}"
     names = [column for column in wide if column.startswith("covariate ")]
     contrasts, sizes, states = {}, {}, {}
     for visit in trial.variable(name).visits[1:]:
@@ -219,14 +223,11 @@ def _ancova(trial: Trial, name: str, model: Estimate, method: str, inference: st
         try:
             found = ancova(seen[visit], seen[trial.reference], seen["arm"],
                            seen[names].to_numpy(float) if names else None,
+                           inference=inference, by_arm=by_arm,
                            confidence=trial.analysis.confidence)
         except ValueError as error:
             states[f"{visit} not estimable: {error}"] = None
             continue
-        if inference == "z":  # the exact t read as normal
-            half = ndtri((1 + trial.analysis.confidence) / 2) * found.se
-            found = found._replace(p=2 * ndtr(-abs(found.t)), low=found.estimate - half,
-                                   high=found.estimate + half)
         contrasts[visit], sizes[visit] = _contrast(found, inference), (found.n, found.n)
         for label in (["arm", "baseline", *names][i - 1] for i in found.dropped):
             states[f"{visit}: {label} left out, determined by others"] = None

@@ -74,6 +74,6 @@ def _used(trial: Trial, key) -> pd.DataFrame:
     if "mi-" in key.method:  # every missing value is imputed
         return (seen | True).mul(complete, axis=0)
     seen = seen.mul(complete, axis=0)
-    if key.method.startswith("ancova:") and key.time:
+    if key.method.startswith("ancova") and key.time:
         return seen[[key.time]].mul(seen[trial.reference], axis=0)
     return seen

@@ -40,6 +40,8 @@ class Design:
         Visit of each row, numbered from 0 in the variable's order.
     dropped : dict of str to ndarray, shape (p,)
         Columns left out, as combinations of those of ``X``.
+    treated : ndarray, shape (n_rows,)
+        1 on rows of the treatment arm, else 0.
     """
 
     rows: pd.DataFrame
@@ -51,6 +53,7 @@ class Design:
     covariates: dict[str, int]
     visits: np.ndarray
     dropped: dict[str, np.ndarray]
+    treated: np.ndarray
 
     def weights(self, wanted: dict[str, float]) -> np.ndarray | None:
         """Weights (p,) on ``X`` of a combination of all columns; None if it is not estimable.
@@ -145,7 +148,7 @@ def build(trial: Trial, name: str, clda: bool = False) -> Design:
         covariates={label: kept.index(f"covariate {label}") for label in covariates
                     if f"covariate {label}" in kept},
         visits=rows["time"].map({v: i for i, v in enumerate(labels)}).to_numpy(int),
-        dropped={names[i]: coordinates(whole[:, i], X) for i in dropped},
+        dropped={names[i]: coordinates(whole[:, i], X) for i in dropped}, treated=treated,
     )
     weights = {visit: design.weights({f"arm x {visit}": 1.0}) for visit in later}
     return replace(design, contrasts={v: w for v, w in weights.items() if w is not None})

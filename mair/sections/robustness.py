@@ -17,7 +17,7 @@ from mair.trial import Trial, remembered
 
 COVARIANCES = ("random-intercept", "compound-symmetry", "unstructured")
 INFERENCES = ("z", "satterthwaite", "kenward-roger")
-CHOICES = ("estimator", "covariance", "inference", "missing", "reml")
+CHOICES = ("estimator", "covariance", "inference", "missing", "reml", "variance")
 REFERENCE = "rerandomisation/random-intercept"
 RHO = (0.0, 0.01, 0.02, 0.05, 0.10)
 INVERTED = 2000  # allocations behind an interval: a root search refits them some ten times
@@ -65,7 +65,8 @@ def incomplete(trial: Trial, name: str) -> bool:
 
 
 def grid(trial: Trial, name: str) -> list[estimates.Estimate]:
-    """Covariance x inference x estimator on observed rows, then the missing-data rules.
+    """Covariance x inference x estimator on observed rows, the missing-data rules, and each arm
+    with variances of its own.
 
     Analyses that fall back to one already there are left out; ANCOVA has no covariance and
     stands once an inference.
@@ -76,6 +77,9 @@ def grid(trial: Trial, name: str) -> list[estimates.Estimate]:
     if incomplete(trial, name):
         choices += [("difference", covariance, INFERENCES[2], rule, True)
                     for rule, covariance in product(imputed.RULES, COVARIANCES[::2])]
+    choices = [*((*one, "common") for one in choices), *(
+        (*one, INFERENCES[2], "observed", True, "by-arm") for one in (
+            *product(("difference",), COVARIANCES[::2]), ("ancova", COVARIANCES[0])))]
     found: dict[str, estimates.Estimate] = {}
     for choice in choices:
         one = estimates.analyse(trial, name, **dict(zip(CHOICES, choice, strict=True)))
@@ -86,8 +90,9 @@ def grid(trial: Trial, name: str) -> list[estimates.Estimate]:
 def _rerandomised(trial: Trial, name: str, out: Rows) -> None:
     """The model's contrast under the allocations that could have been."""
     design = models.build(trial, name)
-    base = estimates.analyse(trial, name, covariance="random-intercept", inference="z",
-                             estimator="difference", missing="observed").contrasts
+    base = estimates.analyse(trial, name, covariance="random-intercept", variance="common",
+                             inference="z", estimator="difference",
+                             missing="observed").contrasts
     rows = design.rows["time"].isin([trial.reference, *base]).to_numpy()
     if not base:
         return

@@ -8,17 +8,20 @@ i was seen at. Three structures, each linear in its parameters:
   correlation of -1/(n - 1), n the most rows a participant has (R's ``corCompSymm``);
 * ``unstructured``: every variance and covariance free (MMRM).
 
+With ``arms`` each arm has a matrix of its own (mmrm's grouped covariance, ``GROUP=`` of SAS).
 Where a structure cannot be fitted the one before it is, and the result says so.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 
 from . import mixed
-from .likelihood import Point, Rows, exchangeable, newton, triangle
+from .columns import dependent_columns
+from .likelihood import Point, Rows, by_group, exchangeable, newton, triangle
 
 __all__ = ["STRUCTURES", "Fit", "Residuals", "fit", "residuals", "unstructured"]
 
@@ -42,16 +45,19 @@ class Fit:
     visits : ndarray (k,)
         Labels of Sigma's rows, sorted.
     theta : ndarray (q,)
-        (covariance, residual variance), or Sigma's upper triangle row by row.
+        (covariance, residual variance), or Sigma's upper triangle row by row; by arm those of
+        the control, then of the treatment (without what none of its visits needs).
     criterion : float
         -2 log (restricted) likelihood by lme4's convention.
     converged : bool
         False where there is no estimate (y fitted exactly, or no optimum found); numbers nan.
     boundary : bool
-        random-intercept: the participants' variance is exactly 0.
+        random-intercept: the participants' variance (by arm, one of them) is exactly 0.
     reml : bool
     rows : Rows
         The reduced data, in scaled units, for `mair.stats.smallsample`.
+    by_arm : bool
+        Each arm has a Sigma of its own; else there is one.
     cache : dict
         What has been computed of this fit: its `point`, and small-sample matrices.
     """
@@ -68,6 +74,7 @@ class Fit:
     boundary: np.ndarray
     reml: bool
     rows: Rows = field(repr=False)
+    by_arm: bool = False
     cache: dict = field(repr=False, default_factory=dict)
 
     @property
@@ -77,24 +84,31 @@ class Fit:
 
     @property
     def basis(self):
-        """Matrices (q, k, k) that Sigma is a sum of."""
+        """Matrices (q, k, k) that Sigma is a sum of; by arm (q, 2, k, k)."""
         k = len(self.visits)
-        return triangle(k) if self.structure == "unstructured" else exchangeable(k)
+        basis = triangle(k) if self.structure == "unstructured" else exchangeable(k)
+        return by_group(basis, self.rows) if self.by_arm else basis
 
     @property
     def sigma(self):
-        """Covariance (k, k) of a participant's scores, units of y squared."""
+        """Covariance (k, k) of a participant's scores, units of y squared; by arm (2, k, k)."""
         return np.tensordot(self.theta, self.basis, 1)
 
     @property
     def var_participant(self):
-        """Between-participant variance (compound symmetry: covariance); nan if unstructured."""
-        return np.nan if self.structure == "unstructured" else self.theta[..., 0]
+        """Between-participant variance (compound symmetry: covariance), by arm (2,); nan if
+        unstructured.
+        """
+        return np.nan if self.structure == "unstructured" else self._variances[..., 0]
 
     @property
     def var_residual(self):
-        """Within-participant variance; nan if unstructured."""
-        return np.nan if self.structure == "unstructured" else self.theta[..., 1]
+        """Within-participant variance, by arm (2,); nan if unstructured."""
+        return np.nan if self.structure == "unstructured" else self._variances[..., 1]
+
+    @property
+    def _variances(self):
+        return self.theta.reshape(2, 2) if self.by_arm else self.theta
 
     @property
     def n_rows(self):
@@ -127,7 +141,7 @@ class Residuals:
     modes: np.ndarray
 
 
-def fit(y, X, participants, visits, structure, *, reml=True, labels=None):
+def fit(y, X, participants, visits, structure, *, arms=None, reml=True, labels=None):
     """Fit by REML or maximum likelihood.
 
     Parameters
@@ -139,6 +153,8 @@ def fit(y, X, participants, visits, structure, *, reml=True, labels=None):
     participants, visits : array (N,)
         Labels; a participant has at most one row a visit. Rows in any order.
     structure : {"random-intercept", "compound-symmetry", "unstructured"}
+    arms : array (N,), optional
+        0 control, 1 treatment: each has covariance parameters of its own. Default: in common.
     reml : bool
     labels : sequence of str, optional
         What ``fallback`` calls the visits, in the order of their sorted labels.
@@ -151,7 +167,8 @@ def fit(y, X, participants, visits, structure, *, reml=True, labels=None):
         variances and covariances, and where Newton's method (`likelihood.newton`) converges
         from neither start, the pairwise covariances or their diagonal; the better of two optima.
         ``compound-symmetry`` falls back to ``random-intercept`` where the criterion has no
-        minimum above the correlation -1/(n - 1).
+        minimum above the correlation -1/(n - 1). By arm each must be one that either arm's rows
+        alone can be fitted by; where none is, the arms share the structure asked for.
 
     Raises
     ------
@@ -163,9 +180,17 @@ def fit(y, X, participants, visits, structure, *, reml=True, labels=None):
     if structure not in STRUCTURES:
         raise ValueError(f"structure: {structure!r} is none of {', '.join(STRUCTURES)}")
     rows, seen = Rows.of(y, X, participants, visits)
-    requested, why = structure, ""
+    requested, why, labels = structure, "", seen if labels is None else labels
+    if arms is not None:
+        for simpler in STRUCTURES[STRUCTURES.index(structure)::-1]:
+            found, reason = _by_arm(y, X, participants, visits, simpler, arms, reml, labels)
+            if found is not None:
+                return replace(found, requested=requested, fallback=why)
+            why = why or reason
+        found = fit(y, X, participants, visits, structure, reml=reml, labels=labels)
+        return replace(found, fallback="; ".join(filter(None, (why, found.fallback))))
     if structure == "unstructured":
-        found, why = _unstructured(rows.completed(), seen, seen if labels is None else labels, reml)
+        found, why = _unstructured(rows.completed(), seen, labels, reml)
         if not why:
             return found
         structure = "compound-symmetry"
@@ -187,13 +212,59 @@ def fit(y, X, participants, visits, structure, *, reml=True, labels=None):
                found.converged, found.boundary & (structure == "random-intercept"), reml, rows)
 
 
-def residuals(fit, y, X, participants, visits):
+def _by_arm(y, X, participants, visits, structure, arms, reml, labels):
+    """A fit with a Sigma for each arm, or None and the reason: from the arms fitted apart, which
+    is the answer where they share no column of X, on to the optimum of the whole.
+    """
+    y, X, arms = np.asarray(y, float), np.asarray(X, float), np.asarray(arms)
+    seen, theta = np.unique(visits), []
+    for arm, name in enumerate(("control", "treatment")):
+        own = arms == arm
+        if not own.any():
+            return None, f"the {name} arm has no rows"
+        here = np.isin(seen, np.asarray(visits)[own])
+        columns = np.delete(X[own], dependent_columns(X[own]), axis=1)
+        try:
+            one = fit(y[own], columns, np.asarray(participants)[own], np.asarray(visits)[own],
+                      structure, reml=reml, labels=np.asarray(labels)[here])
+        except ValueError as error:
+            return None, f"the {name} arm alone: {error}"
+        if one.fallback:
+            return None, f"the {name} arm alone: {one.fallback}"
+        theta.append(one.theta)
+    rows = Rows.of(y, X, participants, visits, arms)[0]
+    start, basis = np.concatenate(theta)[None] / rows.scale**2, exchangeable(len(seen))
+    if structure == "unstructured":
+        rows, basis = rows.completed(), triangle(len(seen))
+    theta, why = _optimum(rows, start, by_group(basis, rows), reml,
+                          [0, 2] if structure == "random-intercept" else [])
+    return (None, why) if why else (
+        _single(fitted(rows, theta, structure, seen, reml, (theta == 0).any(1), by_arm=True)), "")
+
+
+def _optimum(rows, start, basis, reml, variances):
+    """Minimum from ``start`` (1, q) with theta at 0 or above at the indices ``variances``."""
+    why = ""
+    ways = product(*((at == 0, at != 0) for at in start[0, variances]))
+    for zero in ways:  # as the arms alone have it, first
+        free = np.ones(len(basis), bool)
+        free[variances] = ~np.array(zero, bool)
+        theta = np.where(start == 0, start.mean() / 20, start) * free
+        theta[:, free], _, (reason,) = newton(rows, theta[:, free], basis[free], reml)
+        why = why or reason
+        if not reason and (theta[:, variances] >= 0).all() and (
+                Point.at(rows, theta, basis, reml).gradient[:, ~free] >= 0).all():
+            return theta, ""
+    return start, why or "no optimum with variances of 0 or more"
+
+
+def residuals(fit, y, X, participants, visits, arms=None):
     """Residuals of a fit on its own rows.
 
     Parameters
     ----------
     fit : Fit
-    y, X, participants, visits
+    y, X, participants, visits, arms
         As the fit was given them.
 
     Returns
@@ -206,14 +277,15 @@ def residuals(fit, y, X, participants, visits):
     marginal, standardised = y - fitted, np.full(len(y), np.nan)
     who = np.unique(participants, return_inverse=True)[1].reshape(-1)
     when = np.searchsorted(fit.visits, visits)
-    order = np.lexsort((when, who))
+    order, sigma = np.lexsort((when, who)), np.reshape(fit.sigma, (-1, *[len(fit.visits)] * 2))
+    arms = np.asarray(arms, int) if fit.by_arm else np.zeros(len(y), int)
     for rows in np.split(order, np.flatnonzero(np.diff(who[order])) + 1):
         if fit.converged:
-            factor = np.linalg.cholesky(fit.sigma[np.ix_(when[rows], when[rows])])
+            factor = np.linalg.cholesky(sigma[arms[rows[0]]][np.ix_(when[rows], when[rows])])
             standardised[rows] = np.linalg.solve(factor, marginal[rows])
-    ratio = fit.var_participant / fit.var_residual
-    modes = ratio / (1 + np.bincount(who) * ratio) * np.bincount(who, weights=marginal)
-    return Residuals(fitted, marginal, standardised, modes[who])
+    ratio = np.broadcast_to(fit.var_participant / fit.var_residual, len(sigma))[arms]
+    modes = ratio / (1 + np.bincount(who)[who] * ratio) * np.bincount(who, weights=marginal)[who]
+    return Residuals(fitted, marginal, standardised, modes)
 
 
 def unstructured(rows, visits, *, reml=True, both=False):
@@ -248,17 +320,23 @@ def unstructured(rows, visits, *, reml=True, both=False):
     return fitted(rows, theta, "unstructured", visits, reml), why
 
 
-def fitted(rows, theta, structure, visits, reml=True, boundary=False):
+def fitted(rows, theta, structure, visits, reml=True, boundary=False, by_arm=False):
     """A batch of fits at theta (B, q), in the scaled units of ``rows``, nan where there is none."""
     scale, converged = rows.scale[:, None], np.isfinite(theta).all(1)
-    basis = triangle(len(visits)) if structure == "unstructured" else exchangeable(len(visits))
-    point = Point.at(rows, theta, basis, reml)
+    found = Fit(structure, structure, "", None, None, np.asarray(visits), theta * scale**2, None,
+                converged, boundary & converged, reml, rows, by_arm)
+    point = found.point
     gamma = point.gamma.reshape(rows.start.shape) * scale + rows.start
     phi = rows.joined(point.phi[:, :, None])[:, 0]
-    return Fit(structure, structure, "", (rows.back @ gamma[..., None])[..., 0],
-               scale[:, None] ** 2 * rows.back @ phi @ rows.back.swapaxes(1, 2),
-               np.asarray(visits), theta * scale**2, point.value + rows.constants(reml),
-               converged, boundary & converged, reml, rows, {"point": point})
+    return replace(found, beta=(rows.back @ gamma[..., None])[..., 0],
+                   cov=scale[:, None] ** 2 * rows.back @ phi @ rows.back.swapaxes(1, 2),
+                   criterion=point.value + rows.constants(reml))
+
+
+def _single(found):
+    """A batch of one without its axis."""
+    names = ("beta", "cov", "theta", "criterion", "converged", "boundary")
+    return replace(found, **{name: getattr(found, name)[0] for name in names})
 
 
 def _unstructured(rows, visits, labels, reml):
@@ -274,9 +352,7 @@ def _unstructured(rows, visits, labels, reml):
         return None, (f"visits {labels[i]} and {labels[j]} are seen together in "
                       f"{together[i, j]:.0f} participants")
     found, why = unstructured(rows, visits, reml=reml, both=True)
-    one = {name: getattr(found, name)[0]
-           for name in ("beta", "cov", "theta", "criterion", "converged", "boundary")}
-    return replace(found, **one), "" if found.converged[0] else why[0]
+    return _single(found), "" if found.converged[0] else why[0]
 
 
 def _positive(sigma, least=0.05):

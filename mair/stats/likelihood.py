@@ -2,9 +2,10 @@
 
 Participants seen at the same visits share V = S' Sigma S and hence one sum of cross products of
 their rows, so that a likelihood, its derivatives and Kenward-Roger's matrices cost the same for
-4,000 participants as for 40. Sigma is linear in its parameters: Sigma = sum theta_j G_j. Every
-array has the batch of problems in front; fixed effects may fall apart into blocks (arms that
-share Sigma and nothing else), whose matrices are then kept apart.
+4,000 participants as for 40. Sigma is linear in its parameters: Sigma = sum theta_j G_j; where
+each arm has a Sigma of its own, patterns are kept apart by arm and G_j is zero in the other one.
+Every array has the batch of problems in front; fixed effects may fall apart into blocks (arms
+that share Sigma and nothing else), whose matrices are then kept apart.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from .columns import orthonormal
 
-__all__ = ["Point", "Rows", "exchangeable", "inverse", "newton", "triangle"]
+__all__ = ["Point", "Rows", "by_group", "exchangeable", "inverse", "newton", "triangle"]
 
 SINGULAR = 1e-4  # share of a visit's variance that the visits before it must leave
 STEPS, HALVINGS = 100, 40
@@ -34,6 +35,19 @@ def triangle(k):
     return basis
 
 
+def by_group(basis, rows):
+    """Basis (r, 2, k, k) with the parameters of ``basis`` (q, k, k) in either group of patterns,
+    but for those of visits at which nobody of a group was seen.
+    """
+    out = []
+    for group in (0, 1):
+        seen = rows.seen[0, rows.group[0] == group].any(0)
+        for one in basis[(basis[:, seen][..., seen] != 0).any((1, 2))]:
+            out.append(np.zeros((2, *one.shape)))
+            out[-1][group] = one
+    return np.array(out)
+
+
 def _taken(batch, which):
     """Some problems of a dataclass whose arrays have the problem on the first axis."""
     return {f.name: getattr(batch, f.name)[which] for f in fields(batch)}
@@ -48,7 +62,8 @@ class Rows:
 
     ``counts`` (B, G, P) participants by block and pattern; ``cross`` (B, G, P k k, a a) sums of
     z_s z_t', z = [columns, residual], a = p + 1; ``back`` (B, G p, G p); ``start`` (B, G p);
-    ``scale``, ``n_rows`` (B,); ``seen`` (B, P, k), visits of each pattern.
+    ``scale``, ``n_rows`` (B,); ``seen`` (B, P, k), visits of each pattern; ``group`` (B, P),
+    whose Sigma it has, the same in all problems (zeros, where it is everybody's).
     """
 
     counts: np.ndarray
@@ -58,9 +73,10 @@ class Rows:
     scale: np.ndarray
     n_rows: np.ndarray
     seen: np.ndarray
+    group: np.ndarray
 
     @classmethod
-    def of(cls, y, X, participants, visits):
+    def of(cls, y, X, participants, visits, groups=None):
         """One problem, and the labels of its visits.
 
         Parameters
@@ -68,6 +84,8 @@ class Rows:
         y, X : array (N,), (N, p)
         participants, visits : array (N,)
             Labels.
+        groups : array (N,), optional
+            0 or 1, one a participant: whose patterns are kept apart.
 
         Raises
         ------
@@ -99,18 +117,23 @@ class Rows:
         scale = 0.0 if scale <= 1e-12 * np.abs(y).max(initial=0) else scale
         z = np.zeros((len(people), len(labels), X.shape[1] + 1))
         z[who, when] = np.c_[q, rest / scale if scale else np.zeros(n)]
-        seen, counts, cross = _by_pattern(z, who, when)
+        own = np.zeros(len(people), bool)
+        own[who] = 0 if groups is None else groups
+        group, seen, counts, cross = _by_pattern(z, who, when, own)
         return cls(counts[None, None], cross[None, None], (T @ A)[None], start[None],
-                   np.array([scale]), np.array([n]), seen[None]), labels
+                   np.array([scale]), np.array([n]), seen[None], group[None]), labels
 
     def completed(self):
-        """With a pattern of nobody seen at every visit, so that Sigma itself must be positive."""
-        b, g, _ = self.counts.shape
-        k, a2 = self.seen.shape[-1], self.cross.shape[-1]
-        return Rows(np.concatenate([self.counts, np.zeros((b, g, 1))], 2),
-                    np.concatenate([self.cross, np.zeros((b, g, k * k, a2))], 2), self.back,
+        """With a pattern of nobody seen at every visit, so that each Sigma must be positive."""
+        (b, g, _), (k, a2) = self.counts.shape, (self.seen.shape[-1], self.cross.shape[-1])
+        group = np.unique(self.group)
+        own = (self.group == group[:, None, None])[..., None] & self.seen
+        m = len(group)
+        return Rows(np.concatenate([self.counts, np.zeros((b, g, m))], 2),
+                    np.concatenate([self.cross, np.zeros((b, g, m * k * k, a2))], 2), self.back,
                     self.start, self.scale, self.n_rows,
-                    np.concatenate([self.seen, np.ones((b, 1, k), bool)], 1))
+                    np.concatenate([self.seen, own.any(2).swapaxes(0, 1)], 1),
+                    np.concatenate([self.group, np.tile(group, (b, 1))], 1))
 
     def taken(self, which):
         """Some of the problems."""
@@ -151,11 +174,13 @@ class Rows:
         return self.moved(residual).sum(1) / np.maximum(together, 1), together
 
 
-def _by_pattern(z, who, when):
-    """Distinct patterns, their participants, and sums of cross products of z (m, k, a)."""
+def _by_pattern(z, who, when, group):
+    """Groups (P,) and visits (P, k) of distinct patterns, how many people each has, and sums of
+    cross products of z (m, k, a).
+    """
     m, k, a = z.shape
-    mask = np.zeros((m, k), bool)
-    mask[who, when] = True
+    mask = np.zeros((m, k + 1), bool)
+    mask[who, when], mask[:, k] = True, group
     order = np.lexsort(mask.T)
     new = np.r_[True, (np.diff(mask[order].astype(int), axis=0) != 0).any(1)]
     starts = np.flatnonzero(new)
@@ -163,8 +188,8 @@ def _by_pattern(z, who, when):
     for out, people in zip(cross, np.split(order, starts[1:]), strict=True):
         rows = z[people].reshape(len(people), k * a)
         out[:] = (rows.T @ rows).reshape(k, a, k, a).transpose(0, 2, 1, 3)
-    counts = np.diff(np.r_[starts, m]).astype(float)
-    return mask[order[starts]], counts, cross.reshape(-1, a * a)
+    counts, mask = np.diff(np.r_[starts, m]).astype(float), mask[order[starts]]
+    return mask[:, k].astype(int), mask[:, :k], counts, cross.reshape(-1, a * a)
 
 
 @dataclass(frozen=True)
@@ -192,13 +217,16 @@ class Point:
 
     @classmethod
     def at(cls, rows, theta, basis, reml=True):
-        """Everything at theta, of sigma = sum theta_j basis_j, basis (q, k, k)."""
+        """Everything at theta, of sigma = sum theta_j basis_j, basis (q, k, k) or of each group
+        (q, 2, k, k).
+        """
+        basis = basis[:, None] if basis.ndim == 3 else basis[:, rows.group[0]]
         both = rows.seen[:, :, :, None] & rows.seen[:, :, None]
-        v = np.where(both, np.tensordot(theta, basis, 1)[:, None], np.eye(basis.shape[-1]))
+        v = np.where(both, np.tensordot(theta, basis, 1), np.eye(basis.shape[-1]))
         root = _inverse_root(v)
         left = np.diagonal(root, axis1=-2, axis2=-1)
         w = np.where(both, root.swapaxes(-1, -2) @ root, 0.0)
-        wg = w[:, None] @ basis[:, None]
+        wg = w[:, None] @ basis
         wgw = wg @ w[:, None]
         n = rows.counts.sum(1)
         a, t = rows.total(w[:, None])[:, :, 0], rows.total(wgw)

@@ -7,9 +7,9 @@ Cholesky factors for parameters, another number; its ``vcov = "Kenward-Roger-Lin
 (``information="observed"`` here), where Kenward and Roger, and pbkrtest, have the expected.
 
 At a zero variance of the random intercept (``fit.boundary``) neither df can be trusted:
-Satterthwaite takes the residual variance for the only parameter, which gives N - p as lmerTest
-does; Kenward-Roger evaluates its formulas there, as pbkrtest does. Both theories expand around
-an interior point.
+Satterthwaite takes the other variances for the only parameters, which gives N - p as lmerTest
+does (where there is one other); Kenward-Roger evaluates its formulas there, as pbkrtest does.
+Both theories expand around an interior point.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from scipy.special import chdtrc, fdtrc, stdtr, stdtrit
 
 from .likelihood import inverse
 
-__all__ = ["INFERENCES", "Contrast", "Joint", "contrast", "joint", "kenward_roger_cov"]
+__all__ = ["INFERENCES", "Contrast", "Joint", "contrast", "difference", "joint",
+           "kenward_roger_cov"]
 
 INFERENCES = ("z", "satterthwaite", "kenward-roger")
 
@@ -110,9 +111,25 @@ def contrast(fit, L, inference="z", *, confidence=0.95, information="expected"):
     else:
         info, scaled = _information(fit, inference, information), rows @ fit.rows.back
         variance = ((scaled @ info.adjusted) * scaled).sum(2) * fit.rows.scale[:, None] ** 2
-        df = _degrees(fit, scaled, info, inference)
+        df = _degrees(scaled, info)
     se, df = (np.where(x > 0, x, np.nan).reshape(np.shape(estimate)) for x in (variance, df))
-    se = np.sqrt(se)
+    return _tested(estimate, np.sqrt(se), df, confidence)
+
+
+def difference(control, treatment, L, inference="z", *, confidence=0.95):
+    """A contrast L (p,) of either arm, fitted apart: treatment's less control's, a `Contrast`.
+
+    As of one model in which the arms share neither columns nor variances, where both df formulas
+    come to Welch and Satterthwaite's, (u + v)^2 / (u^2 / df_u + v^2 / df_v), u and v GLS variances.
+    """
+    one, other = (contrast(fit, L, inference) for fit in (control, treatment))
+    u, v = (contrast(fit, L).se ** 2 for fit in (control, treatment))
+    with np.errstate(divide="ignore"):  # under z it is infinite
+        df = 1 / ((u / (u + v)) ** 2 / one.df + (v / (u + v)) ** 2 / other.df)
+    return _tested(other.estimate - one.estimate, np.hypot(one.se, other.se), df, confidence)
+
+
+def _tested(estimate, se, df, confidence):
     t = estimate / se
     half = stdtrit(df, (1 + confidence) / 2) * se
     return Contrast(estimate, se, df, t, 2 * stdtr(df, -np.abs(t)), estimate - half,
@@ -147,12 +164,12 @@ def joint(fit, L, inference="z", *, information="expected"):
     info, scaled = _information(fit, inference, information), L @ fit.rows.back
     if inference == "satterthwaite":
         vectors = np.linalg.eigh(scaled[0] @ info.phi[0] @ scaled[0].T)[1]
-        df = _degrees(fit, vectors.T @ scaled, info, inference)[0]
+        df = _degrees(vectors.T @ scaled, info)[0]
         mean = (df / (df - 2)).sum()
         df2 = (df.mean() if m == 1 or np.ptp(df) < 1e-8 else
                2.0 if (df <= 2).any() else 2 * mean / (mean - m))
     else:
-        df2, scaling = _moments(fit, scaled, info)
+        df2, scaling = _moments(scaled, info)
         f = scaling * f if m == 1 or df2 > 2 else np.nan
     return Joint(f, m, float(df2), float(fdtrc(m, df2, f)), scaling)
 
@@ -166,11 +183,11 @@ def kenward_roger_cov(fit, information="expected"):
 
 
 @np.errstate(divide="ignore", invalid="ignore")
-def _moments(fit, scaled, info):
+def _moments(scaled, info):
     """Denominator df and lambda of Kenward-Roger's F test."""
     m = scaled.shape[1]
     if m == 1:
-        return float(_degrees(fit, scaled, info, "kenward-roger")[0, 0]), 1.0
+        return float(_degrees(scaled, info)[0, 0]), 1.0
     L, phi, weights = scaled[0], info.phi[0], info.weights[0]
     u = L.T @ np.linalg.solve(L @ phi @ L.T, L) @ phi @ info.slopes[0]
     traces = np.einsum("ixx->i", u)
@@ -184,18 +201,14 @@ def _moments(fit, scaled, info):
     return float(df2), float(df2 * (1 - a2 / m) / (df2 - 2))
 
 
-def _degrees(fit, scaled, info, inference):
+def _degrees(scaled, info):
     """2 v^2 / (g' A g) of each row, (B, m)."""
     along = scaled @ info.phi
     v = (along * scaled).sum(2)
     outer = (along[..., None] * scaled[..., None, :]).reshape(*v.shape, -1)
     g = outer @ info.slopes.reshape(*info.slopes.shape[:2], -1).swapaxes(1, 2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        df = 2 * v * v / ((g @ info.weights) * g).sum(-1)
-    if inference == "satterthwaite":
-        simple = fit.rows.n_rows - fit.rows.start.shape[1] * fit.reml
-        df = np.where(np.atleast_1d(fit.boundary)[:, None], simple[:, None], df)
-    return df
+        return 2 * v * v / ((g @ info.weights) * g).sum(-1)
 
 
 def _information(fit, inference, information):
@@ -212,7 +225,11 @@ def _information(fit, inference, information):
         point, rows = fit.point, fit.rows
         expected = adjust and information == "expected"
         # the covariance of theta is twice the inverse Hessian of -2 log likelihood
-        weights = 2 * inverse(point.expected if expected else point.hessian)
+        held = ~adjust & np.atleast_1d(fit.boundary)[:, None] & (point.theta == 0)
+        held = held[:, None] | held[..., None]
+        weights = np.where(held, np.eye(len(held[0])),
+                           point.expected if expected else point.hessian)
+        weights = np.where(held, 0, 2 * inverse(weights))
         phi, bare = rows.joined(point.phi[:, :, None])[:, 0], rows.joined(point.slopes)
         slopes, adjusted = bare @ phi[:, None], phi
         if adjust:

@@ -31,7 +31,7 @@ def headline(trial: Trial) -> pd.DataFrame:
     found = []
     for name in (*trial.outcomes, *trial.biomarkers):
         for covariance in ("random-intercept", "unstructured"):
-            one = estimates.analyse(trial, name, covariance=covariance,
+            one = estimates.analyse(trial, name, covariance=covariance, variance="common",
                                     inference="kenward-roger", missing="observed")
             found += [(trial.variable(name).section, name, visit, one.method, s, value)
                       for visit, c in one.contrasts.items()

@@ -175,6 +175,7 @@ class Analysis(Section):
 
     covariance: Literal["unstructured", "random-intercept",
                         "compound-symmetry"] = "unstructured"
+    variance: Literal["common", "by-arm"] = "common"
     inference: Literal["kenward-roger", "satterthwaite", "z"] = "kenward-roger"
     estimator: Literal["difference", "clda", "ancova"] = "difference"
     missing: Literal["observed", "mi-mar", "mi-j2r", "mi-cr"] = "observed"

@@ -177,8 +177,8 @@ def test_axes_and_residuals(trial):
 
 
 def test_methods_and_assumptions_in_words(trial):
-    assert words.method("ancova:unstructured/satterthwaite") == (
-        "analysis of covariance, unstructured covariance, Satterthwaite")
+    assert words.method("ancova,by-arm/satterthwaite") == (
+        "analysis of covariance, a variance in each arm, Satterthwaite")
     said = words.assumptions(trial)
     assert "equally (and not negatively) correlated" in said and "The z reference" in said
     said = words.assumptions(tiny.trial(analysis={

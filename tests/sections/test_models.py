@@ -198,16 +198,18 @@ def test_kenward_roger_in_the_contracts_form():
 @pytest.mark.parametrize("covariance", ["random-intercept", "compound-symmetry", "unstructured"])
 @pytest.mark.parametrize("inference", ["z", "satterthwaite", "kenward-roger"])
 @pytest.mark.parametrize("estimator", ["difference", "clda", "ancova"])
-def test_every_choice_runs_and_names_itself(tmp_path, covariance, inference, estimator):
+@pytest.mark.parametrize("variance", ["common", "by-arm"])
+def test_every_choice_runs_and_names_itself(tmp_path, covariance, inference, estimator, variance):
     frame = people()
     frame.loc[[1, 4, 8], "y2"] = np.nan
     trial = invented(tmp_path, frame, covariates=["age"], analysis={
-        "covariance": covariance, "inference": inference, "estimator": estimator})
+        "covariance": covariance, "inference": inference, "estimator": estimator,
+        "variance": variance})
     rows = outcomes.rows(trial)
     value = Lookup(rows)
-    prefix = "" if estimator == "difference" else f"{estimator}:"
+    fitted = {"difference": covariance, "clda": f"clda:{covariance}", "ancova": "ancova"}
     method = measures.method(rows, "outcomes", "Y")
-    assert method == f"{prefix}{covariance}/{inference}"
+    assert method == f"{fitted[estimator]}{',by-arm' * (variance == 'by-arm')}/{inference}"
     key = ("outcomes", "Y", "difference", "v2", method)
     b, se, p, low, high = (value(*key, statistic=s) for s in ("b", "se", "p", "ci_low", "ci_high"))
     assert low < b < high

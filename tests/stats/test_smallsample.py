@@ -125,15 +125,22 @@ def test_complete_data_unstructured_is_exact_theory(n, q):
     assert_allclose(whole.p, stats.f.sf(whole.f, q, n - 1 - q))
 
 
-@pytest.mark.parametrize("structure, seed", [(UN, 0), (UN, 3), (CS, 1), (CS, 2)])
-def test_brute_force(structure, seed):
+@pytest.mark.parametrize("structure, seed, by_arm", [
+    (UN, 0, False), (UN, 3, False), (CS, 1, False), (CS, 2, False), (CS, 5, True), (UN, 6, True)])
+def test_brute_force(structure, seed, by_arm):
     """Numerical derivatives of N x N matrices: Phi_A = Phi - sum W_ij d2 Phi / (di dj)."""
     sample = simulated(seed, k=3, n=26, missing=0.25, correlation=0.6 if structure == CS else None)
-    found = fit(*sample, structure)
-    assert found.structure == structure
+    arms = sample[1][:, 1] > 0 if by_arm else None
+    if by_arm:  # a covariate, so that the arms share a column
+        covariate = np.random.default_rng(seed).normal(size=26)[sample[2]]
+        sample = (sample[0] * (1 + arms), np.insert(sample[1], 4, covariate, 1), *sample[2:])
+    found = fit(*sample, structure, arms=arms)
+    assert (found.structure, found.by_arm) == (structure, by_arm)
     _, X, _, _ = sample
-    V, criterion, phi = dense(found, *sample)
-    theta, h = found.theta, 0.003 * np.linalg.eigvalsh(found.sigma)[0]
+    V, criterion, phi = dense(found, *sample, arms)
+    theta, h = found.theta, (0.01 if by_arm else 0.003) * np.linalg.eigvalsh(found.sigma).min()
+    assert_allclose(criterion(theta), found.criterion, rtol=1e-10)
+    assert_allclose(first(criterion, theta, h), 0, atol=1e-5 / h)
     gradient, slopes = first(phi, theta, h), first(V, theta, h)
     curvature = second(phi, theta, h)
     w = np.linalg.inv(V(theta))
