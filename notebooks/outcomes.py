@@ -38,8 +38,7 @@ missing = "observed"  # rows the model uses; or imputed: "mi-mar", "mi-j2r", "mi
 confidence = 0.95  # two-sided coverage of every interval, between 0 and 1
 seed = 2020  # of imputations, where `missing` asks for them; 0 or more
 draws = 10000  # one imputation for every fifty; 1 or more
-# sections of one name share one correction; {"outcomes": None, "biomarkers": None} for none
-fdr_families = {"outcomes": "outcomes", "biomarkers": "biomarkers"}
+fdr_families = {"outcomes": "outcomes", "biomarkers": "biomarkers"}  # None: no correction
 
 # %%
 import numpy as np
