@@ -42,7 +42,7 @@ def opening(trial, section="") -> None:
     if trial.synthetic:
         say("**SYNTHETIC.** The data are generated so that they agree with published summaries. "
             "They are one of many data sets that would; nothing here is about real patients.")
-    bullets(*trial.notices)
+    bullets(*(trial.notices if section == "flow" else []), *trial.overrides)
     own = (trial.sections.get("remarks") or {}).get(section)
     if own:
         text = escape(own.strip()).replace("$", "&#36;")

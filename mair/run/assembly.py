@@ -122,6 +122,7 @@ def _manifest(plan) -> dict:
         "notebook_folder": plan.label(plan.folder),
         "notebooks": {name: plan.made[name] for name in plan.keys},
         "left_out": plan.left_out,
+        "notices": list(trial.notices),
     }
 
 

@@ -21,7 +21,7 @@ def lines(trial: Trial) -> list[str]:
         and the model.
     """
     chosen = trial.analysis
-    said = [f"notice: {notice}" for notice in trial.notices]
+    said = [f"notice: {notice}" for notice in trial.told]
     said.append(f"trial: {trial.title}" + (" (SYNTHETIC)" if trial.synthetic else ""))
     said += [f"arm: {arm}, {trial.labels[arm]}, n = {trial.n(arm)}" for arm in trial.arms]
     for name in (*trial.outcomes, *trial.biomarkers):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -171,6 +172,8 @@ def run(params: Path | str, out: Path | str | None = None, *,
 
         with closing(Server()) as server:
             found = plan(path, notebooks, table)
+            for notice in found.trial.told:
+                print(f"notice: {notice}", file=sys.stderr, flush=True)
             with build.alone(echo):
                 if not _unchanged(build, path, notebooks):
                     _make(found, build, server, echo)

@@ -47,12 +47,15 @@ def _recruited(trial: Trial, out: Rows) -> None:
     """Assessed, excluded, enrolled, randomised; the trial file's sums were checked on reading."""
     flow = trial.sections.get("flow") or {}
     assessed = flow.get("assessed")
-    sizes = {**{arm: trial.n(arm) for arm in trial.arms}, **flow.get("other_arms", {})}
+    sizes = {**{arm: trial.n(arm) for arm in trial.arms}, **trial.other_arms,
+             **flow.get("other_arms", {})}
     enrolled = sum(sizes.values())
     if assessed is not None:
         out.add("assessed", "overall", n=assessed, percent=100.0)
         for reason, n in flow.get("excluded", {}).items():
             out.add(f"excluded: {reason}", "overall", n=n, percent=_percent(n, assessed))
+    for what, n in trial.ignored.items():
+        out.add(what, "overall", n=n)
     out.add("enrolled", "overall", n=enrolled, percent=_percent(enrolled, assessed))
     for arm, n in {"overall": trial.n(), **sizes}.items():
         out.add("randomised", arm, n=n, percent=_percent(n, enrolled))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import unicodedata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,9 +56,32 @@ def shown(value) -> str:
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
+def regular(path: Path, most: int, expected: str) -> None:
+    """Refuse, in one line, what is no ordinary file (a device, a pipe), or far too large."""
+    name = display(path)
+    if not os.path.exists(path):
+        raise TrialError(f"{name}: no such file, expected {expected}")
+    if not path.is_file():
+        raise TrialError(f"{name}: not an ordinary file, expected {expected}")
+    if (size := path.stat().st_size) > most:
+        raise TrialError(f"{name}: {size} bytes, expected {expected} of {most} or fewer")
+
+
+def written(text: str) -> bool:
+    """Whether text holds no control character, half of a pair or the like, which no file shows."""
+    return not any(c in "\ufffe\uffff" or (unicodedata.category(c) in ("Cc", "Cs")
+                                           and c not in "\t\n\r") for c in text)
+
+
+def folded(name: str) -> str:
+    """A name without case, accents and blanks."""
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(c for c in plain if not unicodedata.combining(c) and not c.isspace())
+
+
 def likeness(one: str, other: str) -> float:
-    """How alike two names are, ignoring case: 1 the same, 0 nothing in common."""
-    return difflib.SequenceMatcher(None, one.casefold(), other.casefold()).ratio()
+    """How alike two names are, whatever case and accents: 1 the same, 0 nothing in common."""
+    return difflib.SequenceMatcher(None, folded(one), folded(other)).ratio()
 
 
 def nearest(name, known) -> str | None:

@@ -12,11 +12,11 @@ import yaml
 from pydantic import ValidationError
 
 from mair.trial import checks
-from mair.trial.errors import TrialError, display, likeness, nearest, shown
+from mair.trial.errors import TrialError, display, likeness, nearest, regular, shown, written
 from mair.trial.schema import TrialFile, known_keys
 from mair.trial.tables import text_of
 
-MOST_VALUES = 100_000
+MOST_VALUES, MOST_BYTES, DEEPEST = 100_000, 5_000_000, 40
 A_FILE = "a trial file (YAML in UTF-8)"
 BY_HAND = "given by hand"
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the faster one where it was built
@@ -51,17 +51,32 @@ def read_yaml(path: Path, expected: str = A_FILE) -> tuple[dict, list[str]]:
     """
     name, problems = display(path), []
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=_LOADER)
+        regular(path, MOST_BYTES, expected)
+        text = path.read_text(encoding="utf-8-sig")
+        _shallow(text)
+        node = yaml.compose(text, Loader=_LOADER)
         content = None if node is None else _plain(node, problems, itertools.count())
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
-        what = getattr(error, "strerror", None) or getattr(error, "problem", None) or str(error)
+        what = getattr(error, "strerror", None) or getattr(error, "problem", None) or (
+            "an anchor stands within itself" if isinstance(error, RecursionError) else str(error))
         raise TrialError(f"{name}: {line}{what.splitlines()[0]}, expected {expected}") from error
     if not isinstance(content, dict):
         held = "the file is empty" if content is None else f"{shown(content)} stands there"
         raise TrialError(f"{name}: {held}, expected keys of a trial file such as arm:")
     return content, [f"{name}: {problem}" for problem in problems]
+
+
+def _shallow(text: str) -> None:
+    """Refuse what is nested so deeply that reading it may overflow the parser's stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            line = event.start_mark.line + 1
+            raise yaml.YAMLError(f"line {line}: nested more than {DEEPEST} deep")
 
 
 def _plain(node, problems: list[str], count) -> dict | list | str | None:
@@ -74,6 +89,9 @@ def _plain(node, problems: list[str], count) -> dict | list | str | None:
     if node.id == "sequence":
         return [_plain(inside, problems, count) for inside in node.value]
     if node.id == "scalar":
+        if not written(node.value):
+            problems.append(f"{line}: {shown(node.value)}, expected text without control "
+                            "characters")
         if node.style:  # quoted, or a block of text
             return node.value
         return None if node.value in ("", "~", "null", "Null", "NULL") else text_of(node.value)

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from mair.trial import columns, file, tables
+from mair.trial import columns, file, notices, readers
 from mair.trial.checks import SECTIONS
-from mair.trial.columns import Feature, People
-from mair.trial.errors import ROOT, TrialError, display
-from mair.trial.schema import BaselineEntry, TrialFile, Variable
+from mair.trial.columns import Feature
+from mair.trial.errors import ROOT, TrialError, regular
+from mair.trial.people import People
+from mair.trial.schema import BaselineEntry, Scale, TrialFile, Variable
 from mair.trial.trial import _LEFT_OUT, FLOW_NUMBERS, FLOW_TEXTS, Trial, handed
 
 
@@ -47,23 +48,27 @@ def load(path: Path | str, **analysis) -> Trial:
     by_hand = {key: value for key, value in analysis.items() if value is not None}
     if (given := handed(path := path.absolute(), by_hand)) is not None:
         return given
-    spec, source, notices = file.read(path, by_hand)
+    spec, source, overrides = file.read(path, by_hand)
     data, published = source.relative("data"), source.relative("published")
     nobody = pd.Series(index=pd.Index([], dtype="str", name="participant"), dtype="str")
-    problems, parts = [], {"arm": nobody, "baseline": (), "covariates": (), **_variables(spec, {})}
-    if published is not None and not published.is_file():
-        problems.append(f"{display(published)}: no such file, expected published numbers")
-    if data is not None:
-        try:
-            people = People(tables.read(data), spec, source)
+    parts = {"arm": nobody, "baseline": (), "covariates": (), **_variables(spec, {})}
+    problems, said = [], []
+    try:
+        if published is not None:
+            regular(published, file.MOST_BYTES, "published numbers")
+    except TrialError as error:
+        problems += error.problems
+    try:
+        if data is not None:
+            people = People(readers.read(data, spec.read), spec, source)
             parts |= _read(people)
             problems += people.problems
-        except TrialError as error:
-            problems += error.problems
+            said = people.notices
+    except TrialError as error:
+        problems += error.problems
     if problems:
         raise TrialError(problems)
     arms = (spec.arm.control, spec.arm.treatment)
-    answers = columns.taken_as_answers([*parts["baseline"], *parts["covariates"]])
     return Trial(
         path=path, title=spec.trial or path.stem, about=dict(spec.about), synthetic=spec.synthetic,
         control=arms[0], treatment=arms[1], visits=tuple(spec.visits), analysis=spec.analysis,
@@ -71,7 +76,8 @@ def load(path: Path | str, **analysis) -> Trial:
         visit_labels={visit: spec.visit_labels.get(visit, visit) for visit in spec.visits},
         sections=spec.model_dump(mode="json", exclude_none=True, exclude=_LEFT_OUT),
         published=published and published.resolve(), data_path=data and data.resolve(),
-        notices=[*notices, *(f"{display(data)}: {answer}" for answer in answers)], **parts)
+        overrides=overrides, told=list(dict.fromkeys(named for _, named in said)),
+        notices=list(dict.fromkeys(line[spec.synthetic] for line in said)), **parts)
 
 
 def _variables(spec: TrialFile, scores: dict[str, pd.DataFrame]) -> dict[str, dict]:
@@ -80,7 +86,8 @@ def _variables(spec: TrialFile, scores: dict[str, pd.DataFrame]) -> dict[str, di
     for (section, name), measure in spec.measures().items():
         held = zip(spec.visits, measure.columns or spec.visits, strict=True)
         visits = scores[name] if scores else [visit for visit, column in held if column]
-        scale = measure.model_dump(exclude={"columns", "column"}) | {"label": measure.label or name}
+        scale = measure.model_dump(include={*Scale.model_fields})
+        scale["label"] = measure.label or name
         found[section][name] = Variable(name=name, section=section, visits=tuple(visits), **scale)
     return found
 
@@ -97,8 +104,9 @@ def _read(people: People) -> dict:
     roles = _columns(people)
     if not people.problems:
         _agree(people, scores)
-    return {"arm": arm, "censored": censored, "_scores": scores, "_columns": roles, **variables,
-            **features}
+        notices.note(people, arm, scores, features)
+    return {"arm": arm, "censored": censored, "_scores": scores, "_columns": roles,
+            "ignored": people.ignored, "other_arms": people.other_arms, **variables, **features}
 
 
 def _agree(people: People, scores: dict[str, pd.DataFrame]) -> None:
@@ -108,8 +116,13 @@ def _agree(people: People, scores: dict[str, pd.DataFrame]) -> None:
         column = next(measure.column for (_, name), measure in spec.measures().items()
                       if name == chosen.outcome)  # of a long file: a wide one's are declared
         people.tell(column, f"no value at {chosen.visit}, expected scores for responders")
+    for other, n in people.other_arms.items():
+        if flow and flow.other_arms.get(other, n) != n:
+            people.problems.append(people.source.line(("flow", "other_arms", other), (
+                f"{flow.other_arms[other]}, expected {n}, as in the data")))
     if flow and flow.assessed is not None:
-        excluded, others = sum(flow.excluded.values()), sum(flow.other_arms.values())
+        excluded = sum(flow.excluded.values())
+        others = sum((flow.other_arms | people.other_arms).values())
         left, n = flow.assessed - excluded, len(people.rows)
         if left != n + others:
             people.problems.append(people.source.line(("flow", "assessed"), (

@@ -38,6 +38,9 @@ TrueFalse = Annotated[
 Range = Annotated[tuple[float, ...], AfterValidator(_range)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
+Values = Annotated[list[Text], BeforeValidator(  # or a single one
+    lambda value: [value] if isinstance(value, str) else value,
+    json_schema_input_type=Text | list[Text])]
 Count = Annotated[int, Field(ge=0)]
 PositiveCount = Annotated[int, Field(ge=1)]
 
@@ -56,6 +59,24 @@ class Arm(Section):
     control: Text = Field(description="value of the control arm: a label, or else a code")
     treatment: Text = Field(description="value of the treatment arm: a label, or else a code")
     labels: dict[str, Text] = Field({}, description="arm -> its name for reading")
+
+
+class Read(Section):
+    """How the data file is read, where it does not say so itself."""
+
+    sheet: Text | None = Field(None, description=".xlsx: name or number of the sheet")
+    header: PositiveCount = Field(1, description="rows of column names, one above the other")
+    encoding: Text | None = Field(None, description="of text, such as cp1252")
+    decimal: Literal[",", "."] | None = Field(None, description="the mark before the fraction")
+    missing: list[Text] = Field([], description="codes that mean missing, in every column")
+
+
+class Ignore(Section):
+    """Rows left out; they are counted in the flow."""
+
+    arms: list[Text] = Field([], description="further arms of the column, with their people")
+    visits: list[Text] = Field([], description="further values of the visit's column")
+    where: dict[str, Values] = Field({}, description="column -> value, or a list of values")
 
 
 class Allocation(Section):
@@ -83,6 +104,8 @@ class Measure(Scale):
     columns: list[Text | None] | None = Field(
         None, description="wide file: one column a visit, null where it was not measured")
     column: Text | None = Field(None, description="long file: the column of its values")
+    baseline_column: Text | None = Field(
+        None, description="long file: the column of its value at the first visit")
 
 
 class Variable(Scale):
@@ -109,6 +132,8 @@ class BaselineEntry(Section):
     kind: Literal["continuous", "binary", "categorical"] | None = Field(
         None, description="inferred from the values when not given")
     level: Text | None = Field(None, description="binary: the value that is counted")
+    levels: list[Text] | Literal["labels"] | None = Field(
+        None, description="order of the values; labels: as the file's value labels have it")
 
 
 class Responders(Section):
@@ -119,7 +144,7 @@ class Responders(Section):
     reductions: list[Fraction] | None = Field(
         None, description="improvement from baseline as a fraction of it")
     column: Text | None = Field(None, description="a yes/no column instead of an outcome")
-    better: Literal["yes", "no"] | None = Field(
+    better: Text | None = Field(
         None, description="the good value of the column; default yes")
 
 
@@ -210,7 +235,9 @@ class TrialFile(Section):
     about: dict[str, Any] = Field({}, description="registration, citation, licence, …")
     synthetic: TrueFalse = Field(False, description="true: SYNTHETIC on every page, table, figure")
     extends: FileName | None = Field(None, description="another trial file to start from")
-    data: FileName | None = Field(None, description=".csv .xlsx .sav .dta .parquet")
+    data: FileName | None = Field(None, description=".csv .tsv .xlsx .sav .dta .parquet")
+    read: Read = Read()
+    ignore: Ignore = Ignore()
     published: FileName | None = Field(None, description="published numbers, for the audit")
     participant: Text | None = Field(None, description="column of participants' ids")
     visit: Text | None = Field(None, description="long file: column of the visit")

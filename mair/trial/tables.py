@@ -1,27 +1,28 @@
-"""Data files of five formats as one kind of table: cells, and labels of codes.
+"""A data file as one kind of table, whatever its format: cells, and labels of codes.
 
 A cell is None (missing), text, a number or a bool. Text is trimmed; empty and
-whitespace-only text is missing. ``NA``, ``NaN`` and ``.`` are missing in columns of
-numbers and answers in columns of text, so nothing is converted before a column's use
-is known.
+whitespace-only text is missing; a date is its ISO text. ``NA``, ``NaN`` and ``.`` are
+missing in columns of numbers and answers in columns of text, so nothing is converted
+before a column's use is known.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
-import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import zip_longest
 from pathlib import Path
 
-from mair.trial.errors import NUMBER, TrialError, display, listed
+from mair.trial.errors import NUMBER
 
 NOT_A_NUMBER = frozenset({"na", "nan", "."})
 _WHOLE = re.compile(r"(-?\d+)\.0+")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:.*)?|\d{1,2}([./-])\d{1,2}\2(\d{4}|\d\d)")
+# Both decimal marks, with the other one between thousands: 41,5 and 1.234,5; 41.5 and 1,234.5
+_MARKED = {",": re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+"),
+           ".": re.compile(r"[-+]?(\d*|\d{1,3}(,\d{3})+)\.\d+")}
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")
 
 
 def text_of(cell) -> str | None:
@@ -44,6 +45,13 @@ def number_of(cell) -> float:
     return value
 
 
+def _is_number(cell) -> bool:
+    try:
+        return number_of(cell) is not None
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True)
 class Column:
     """One column: its cells, and the labels of its codes (by the code's text)."""
@@ -59,6 +67,49 @@ class Column:
         except ValueError:
             return []
         return values if any(value == value for value in values) else []
+
+    @cached_property
+    def strays(self) -> list[int]:
+        """Rows that hold no number, where most of those that hold anything do."""
+        wrong = [row for row, cell in enumerate(self.cells) if not _is_number(cell)]
+        held = sum(text_of(cell) is not None for cell in self.cells)
+        return wrong if 0 < len(wrong) < held / 2 and not self.labels else []
+
+    @cached_property
+    def dates(self) -> bool:
+        """Whether most cells that hold anything hold dates."""
+        texts = [cell for cell in self.cells if cell is not None]
+        return sum(bool(_DATE.fullmatch(str(cell))) for cell in texts) > len(texts) / 2
+
+    @cached_property
+    def marks(self) -> dict[str, int]:
+        """Decimal marks of a column of text that are numbers, each with a row that has it."""
+        found: dict[str, int] = {}
+        for row, cell in enumerate(self.cells):
+            mark = next((m for m, form in _MARKED.items() if form.fullmatch(str(cell))), None)
+            if mark is None and not _is_number(cell):
+                return {}
+            if mark and (isinstance(cell, str) or not float(cell).is_integer()):
+                found.setdefault(mark, row)
+        return found
+
+    @property
+    def thousands(self) -> bool:
+        """Whether each comma may stand between thousands as well."""
+        return all(_THOUSANDS.fullmatch(str(cell)) for cell in self.cells if "," in str(cell))
+
+    def read_with(self, mark: str) -> Column:
+        """The column with its numbers read by this decimal mark, the other one left out."""
+        other = "," if mark == "." else "."
+        return replace(self, cells=[
+            float(cell.replace(other, "").replace(",", ".")) if isinstance(cell, str)
+            and (_MARKED[mark].fullmatch(cell) or (mark == "." and _THOUSANDS.fullmatch(cell)))
+            else cell for cell in self.cells])
+
+    def without(self, codes: list[str]) -> Column:
+        """The column with these codes missing."""
+        return replace(self, cells=[None if text_of(cell) in codes else cell
+                                    for cell in self.cells])
 
     @cached_property
     def codes(self) -> dict[str, str]:
@@ -84,132 +135,4 @@ class Table:
     path: Path
     columns: dict[str, Column]
     rows: list[int]  # each row's number as the file's own programme shows it
-
-
-def read(path: Path) -> Table:
-    """Read a data file.
-
-    Parameters
-    ----------
-    path : Path
-        Ending in .csv, .xlsx (first sheet), .sav, .dta or .parquet.
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    TrialError
-        No such file, another format, a file that cannot be read, no row, or a column
-        name that stands twice.
-    """
-    name, kind = display(path), path.suffix.lower()
-    if kind not in _READERS:
-        raise TrialError(f"{name}: {kind or 'no ending'}, expected {listed(_READERS)}")
-    if not path.is_file():
-        raise TrialError(f"{name}: no such file, expected the trial's data")
-    try:
-        table = _READERS[kind](path)
-    except TrialError:
-        raise
-    except Exception as error:  # parsers raise anything at all on a broken file
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrialError(f"{name}: cannot be read as {kind} ({why})") from error
-    if not table.rows:
-        raise TrialError(f"{name}: no row below the column names, expected participants")
-    return table
-
-
-def _clean(cell):
-    """A cell of any reader as None, text, a number or a bool; dates are ISO text."""
-    if isinstance(cell, float):
-        return None if math.isnan(cell) else cell
-    if cell is None or isinstance(cell, (bool, int)):
-        return cell
-    if not isinstance(cell, str):
-        try:  # decimals, numpy's and Arrow's numbers
-            return _clean(float(cell))
-        except (TypeError, ValueError):
-            cell = str(cell).removesuffix(" 00:00:00")
-    return cell.strip() or None
-
-
-def _table(path: Path, names: list, columns: list[list], rows: list[int], labels=None) -> Table:
-    """A table of clean cells; columns without a name are left out."""
-    names = [text_of(_clean(name)) for name in names]
-    if twice := [name for i, name in enumerate(names) if name and name in names[:i]]:
-        raise TrialError([f"{display(path)}: column {name} stands twice, expected each name once"
-                          for name in twice])
-    found = {name: Column(cells, (labels or {}).get(name, {}))
-             for name, cells in zip(names, columns, strict=True) if name}
-    return Table(path, found, rows)
-
-
-def _grid(path: Path, lines: list[tuple[int, list]]) -> Table:
-    """A table from numbered lines of cells, the names in the first; empty lines are left out."""
-    lines = [(row, [_clean(cell) for cell in cells]) for row, cells in lines]
-    lines = [(row, cells) for row, cells in lines if any(cell is not None for cell in cells)]
-    if not lines:
-        raise TrialError(f"{display(path)}: the file is empty, expected column names and rows")
-    (_, header), *body = lines
-    width = len(header)
-    if long := [f"{display(path)}: row {row}: {len(cells)} cells, expected {width}"
-                for row, cells in body if {*cells[width:]} - {None}]:
-        raise TrialError(long)
-    columns = [list(cells) for _, *cells in zip_longest(header, *(c[:width] for _, c in body))]
-    return _table(path, header, columns, [row for row, _ in body])
-
-
-def _csv(path: Path) -> Table:
-    text = path.read_text(encoding="utf-8-sig")
-    if "\0" in text:
-        raise TrialError(f"{display(path)}: holds binary data, expected comma-separated text")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    lines = [(reader.line_num, cells) for cells in reader]
-    head = text.strip().partition("\n")[0]
-    mark = max(";\t|", key=head.count)
-    if head.count(mark) > head.count(","):
-        raise TrialError(f"{display(path)}: columns are separated by {mark!r}, expected commas")
-    return _grid(path, lines)
-
-
-def _xlsx(path: Path) -> Table:
-    import openpyxl
-
-    with warnings.catch_warnings(record=True):  # styles and validations, which hold no values
-        book = openpyxl.load_workbook(path, data_only=True)
-    lines = [(i, list(cells)) for i, cells in enumerate(book.worksheets[0].values, 1)]
-    book.close()
-    return _grid(path, lines)
-
-
-def _labelled(path: Path) -> Table:
-    """SPSS and Stata: codes stay codes, labels stand beside them, user-missing is missing."""
-    import pyreadstat
-
-    reader = pyreadstat.read_sav if path.suffix.lower() == ".sav" else pyreadstat.read_dta
-    data, meta = reader(str(path), output_format="dict", disable_datetime_conversion=True)
-    labels = {
-        name.strip(): {text_of(_clean(code)): label.strip() for code, label in labels.items()}
-        for name, labels in meta.variable_value_labels.items()}
-    columns = [[_clean(cell) for cell in data[name]] for name in meta.column_names]
-    rows = list(range(1, len(columns[0]) + 1)) if columns else []
-    return _table(path, meta.column_names, columns, rows, labels)
-
-
-def _parquet(path: Path) -> Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    columns = [[_clean(cell) for cell in values.to_pylist()] for values in table.columns]
-    labels = {
-        name.strip(): {text: text for text in map(text_of, cells) if text is not None}
-        for name, cells, values in zip(table.column_names, columns, table.columns, strict=True)
-        if pa.types.is_dictionary(values.type)}
-    return _table(path, table.column_names, columns, list(range(1, table.num_rows + 1)), labels)
-
-
-_READERS = {".csv": _csv, ".xlsx": _xlsx, ".sav": _labelled, ".dta": _labelled,
-            ".parquet": _parquet}
+    notices: list[str] = field(default_factory=list)  # what was inferred of the file

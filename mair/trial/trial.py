@@ -18,8 +18,8 @@ from mair.trial.schema import Analysis, Variable
 
 FLOW_NUMBERS = ("sessions", "credibility")
 FLOW_TEXTS = ("lost", "preference")
-_LEFT_OUT = {"extends", "data", "published", "analysis"}
-_NOT_NOTED = {"path", "_memo", "_parts"}
+_LEFT_OUT = {"extends", "data", "published", "analysis", "read", "ignore"}
+_NOT_NOTED = {"path", "told", "_memo", "_parts"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,10 @@ class Trial:
     Participants are indexed by their id as text, in the order in which the data file first
     names them. Scores are on the measured scale. Without `data` (only published numbers)
     there are no participants and ``has_data`` is False.
+
+    ``overrides`` are choices given by hand; ``notices`` what of the data may be meant otherwise,
+    in which no participant is named unless the trial is synthetic, as in ``told``, which the
+    terminal shows. ``ignored`` counts rows left out, ``other_arms`` people of ignored arms.
 
     What is asked of a trial is noted part by part (`mair.trial.noted`), which is how a run
     knows what a notebook depends on. Callers do not change what they get.
@@ -52,7 +56,11 @@ class Trial:
     analysis: Analysis
     published: Path | None = None
     data_path: Path | None = None
+    overrides: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list, repr=False)
+    ignored: dict[str, int] = field(default_factory=dict)
+    other_arms: dict[str, int] = field(default_factory=dict)
     censored: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _scores: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _columns: dict[str, pd.Series | None] = field(default_factory=dict, repr=False)

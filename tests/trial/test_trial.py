@@ -15,9 +15,8 @@ import pytest
 import yaml
 from trials.shapes import FORMATS, LABELS, declare, make, people, save, to_long, with_labels
 
-from mair.trial import TrialError, load, schema
+from mair.trial import TrialError, load, readers, schema
 from mair.trial import file as trialfile
-from mair.trial import tables as readers
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIALS = ROOT / "tests" / "trials"
@@ -138,14 +137,15 @@ def test_none_and_na_survive_as_answers_and_are_told(tmp_path):
     assert education.values.isna().tolist() == [False, False, True] + [False] * 38
     assert trial.baseline[0].values.isna().sum() == 3
     assert trial.notices == [
-        f"{tmp_path}/x.csv: column education: 'NA' is read as an answer (1 participants); "
-        "leave a cell empty where the answer is missing"]
+        "x.csv: column education: 'NA' is read as an answer (1 participants); where "
+        "it means missing, say read: {missing: [NA]}"]
 
 
 def test_kinds_are_inferred_as_the_contract_says(tmp_path):
     frame = with_labels(people()).assign(two=["1", "2"] * 20 + ["1"], constant="female",
                                          said="Yes", only=3, codes=[10, 9, 8] * 13 + [10, 9])
-    names = ["two", "constant", "said", "only", {"name": "codes", "kind": "categorical"}]
+    names = [{"name": "2", "column": "two", "level": 1}, "constant", "said", "only",
+             {"name": "codes", "kind": "categorical"}]
     trial = loaded(tmp_path, frame, baseline=names, covariates=["two", "codes", "said"])
     assert [(f.kind, f.level, f.levels) for f in trial.baseline] == [
         ("binary", "1", ("1", "2")),
@@ -212,11 +212,12 @@ def test_yaml_that_is_not_plain(tmp_path, text, line):
 
 
 @pytest.mark.parametrize(("text", "line"), [
-    ("a: &x [*x]\n", "maximum recursion depth exceeded"),
+    ("a: &x [*x]\n", "an anchor stands within itself"),
     ("a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 40)),
      "line 1: more than 100000 values, expected "),
     ('a: "\0"\n', "unacceptable character"),
-    ("[" * 5000, "line 2: did not find expected node content, expected "),
+    ("[" * 5000, "line 1: nested more than 40 deep, expected "),
+    ("a: " + "{a: " * 100_000 + "}" * 100_000, "line 1: nested more than 40 deep, expected "),
 ])
 def test_yaml_bombs_are_one_line(tmp_path, text, line):
     with pytest.raises(TrialError) as refused:
@@ -253,11 +254,11 @@ def test_overrides_are_used_and_said(tmp_path):
     path = make(tmp_path, analysis={"confidence": 0.9})
     trial = load(path, confidence=0.95, seed=2020, draws=10)
     assert (trial.analysis.confidence, trial.analysis.draws) == (0.95, 10)
-    assert trial.notices == [
+    assert trial.overrides == [
         f"Analysed here with confidence 0.95, draws 10; {path} declares confidence 0.9, draws "
         "10000. A parameter that is None follows the trial file."]
-    assert load(path, confidence=None).notices == []
-    assert load(path).notices == []
+    assert load(path, confidence=None).overrides == []
+    assert load(path).overrides == []
 
 
 def test_published_alone_is_a_trial_without_participants(tmp_path):

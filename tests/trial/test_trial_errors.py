@@ -45,6 +45,7 @@ def test_wrong(group, name):
 
 def test_a_path_that_is_no_file_name_and_a_row_with_too_many_cells():
     assert problems(merged(SPEC, {"data": "a\0b.csv", "published": "x" * 300}), table()) == [
+        "trial.yaml: line 1: 'a\\x00b.csv', expected text without control characters",
         "trial.yaml: data: 'a\\x00b.csv', expected a file name",
         f"trial.yaml: published: '{'x' * 58}…, expected a file name"]
     cells = table()
@@ -81,7 +82,7 @@ def test_a_column_of_words_is_one_line():
 
 def test_missing_and_unreadable_trial_files(tmp_path):
     for name, content, line in (
-        ("absent.yaml", None, "No such file or directory, expected a trial file (YAML in UTF-8)"),
+        ("absent.yaml", None, "no such file, expected a trial file (YAML in UTF-8)"),
         ("empty.yaml", b"", "the file is empty, expected keys of a trial file such as arm:"),
         ("list.yaml", b"- a", "['a'] stands there, expected keys of a trial file such as arm:"),
         ("bytes.yaml", b"\xff\xfea", None),
@@ -115,7 +116,7 @@ def test_extends_in_a_circle_and_to_nothing(tmp_path):
         "trial file that does not extend this one"]
     (tmp_path / "b.yaml").write_text("extends: c.yaml\n")
     assert refused("a.yaml") == [
-        "c.yaml: No such file or directory, expected the trial file that b.yaml extends"]
+        "c.yaml: no such file, expected the trial file that b.yaml extends"]
 
 
 def test_a_problem_names_the_file_that_states_the_key(tmp_path):
@@ -138,12 +139,12 @@ def test_wrong_values_by_keyword_are_told_as_such():
 
 @pytest.mark.parametrize(("name", "content", "line"), [
     ("absent.csv", None, "no such file, expected the trial's data"),
-    ("x.txt", b"id", ".txt, expected .csv, .xlsx, .sav, .dta or .parquet"),
+    ("x.txt", b"id", ".txt, expected .csv, .tsv, .xlsx, .sav, .dta or .parquet"),
     ("x.csv", b"", "the file is empty, expected column names and rows"),
     ("x.csv", b"\n \n", "the file is empty, expected column names and rows"),
-    ("x.csv", b"id;arm\n1;RT\n", "columns are separated by ';', expected commas"),
-    ("x.csv", b"id;arm;pain, now\n1;RT;3,5\n", "columns are separated by ';', expected commas"),
-    ("x.csv", b"id,\xe9\n", "cannot be read as .csv ("),
+    ("x.csv", b"id,\x81\n", "cannot be read as text in UTF-8 or cp1252, expected its encoding "
+     "(read: {encoding: \u2026})"),
+    ("x.csv", b"id,arm,a\n1,RT,2\n2,RT\n3,RT,4\n", "row 3: 2 cells, expected 3"),
     ("x.csv", b"PK\x03\x04\0", "holds binary data, expected comma-separated text"),
     ("x.xlsx", b"id,arm\n", "cannot be read as .xlsx ("),
     ("x.sav", b"id,arm\n", "cannot be read as .sav ("),

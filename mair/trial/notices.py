@@ -1,0 +1,137 @@
+"""What of sound data may be meant otherwise: one line a thing, never a reason to stop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mair.trial.columns import Feature
+from mair.trial.errors import folded, listed, shown
+from mair.trial.people import People
+from mair.trial.tables import NOT_A_NUMBER
+
+CODES = {float(sign + digit * n) for sign in ("", "-") for digit in "789" for n in (1, 2, 3, 4)}
+FAR = 10  # interquartile ranges from the quartiles of the rest
+FEW = 8  # seen of an arm, under which z misleads
+
+
+def note(people: People, arm: pd.Series, scores: dict, features: dict) -> None:
+    """Note what scores, baseline entries and covariates hold.
+
+    Parameters
+    ----------
+    people : People
+        Takes the notices.
+    arm : Series
+        By participant.
+    scores : dict of str to DataFrame
+        By variable; participants by visits.
+    features : dict of str to tuple of Feature
+        ``baseline`` and ``covariates``.
+    """
+    for (_, name), measure in people.spec.measures().items():
+        _variable(people, arm, name, measure, scores[name])
+    seen = {}
+    for feature in (*features["baseline"], *features["covariates"]):
+        if feature.column not in seen and feature.column in people.table.columns:
+            seen[feature.column] = feature
+            _feature(people, feature)
+    for feature in features["covariates"]:
+        _covariate(people, arm, feature)
+    _say_alike(people, [one for one in features["covariates"] if one.kind == "continuous"])
+
+
+def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.DataFrame) -> None:
+    held = dict(zip(people.spec.visits, measure.columns or [], strict=False))
+    column, y = held.get(people.spec.visits[0]) or measure.column, scores.to_numpy()
+    arms = [people.spec.arm.control, people.spec.arm.treatment]
+    seen = np.array([(~np.isnan(y[arm.to_numpy() == one])).sum(axis=0) for one in arms])
+    for visit, of, n in zip(scores, y.T, seen.T, strict=True):
+        _codes(people, held.get(visit) or measure.column, of)
+        if 0 in n:
+            people.note(held.get(visit) or measure.column, f"{name} at {visit} is seen in arm "
+                        f"{arms[n.argmax()]} only")
+    few = seen.min(axis=1)
+    if people.spec.analysis.inference == "z" and few.min() < FEW:
+        people.note(column, f"{name} is seen in {few.min()} people of arm {arms[few.argmin()]} at "
+                    "a visit: inference: z gives p values and intervals that are far too small; "
+                    "kenward-roger allows for it")
+    values = np.unique(y[~np.isnan(y)])
+    if len(values) == 1:
+        people.note(column, f"every score of {name} is {values[0]:g}: not estimable")
+    elif len(values) == 2:
+        people.note(column, f"{name} has two values ({values[0]:g} and {values[1]:g}) in a model "
+                    "for continuous scores; a yes/no result belongs under responders")
+    chosen = people.spec.responders
+    if chosen and chosen.outcome == name and (low := y[:, 0] <= 0).any():
+        people.note(column, f"{low.sum()} of {len(low)} baselines are 0 or below: a reduction in "
+                    "percent is not estimable for them", _rows(people, low))
+
+
+def _rows(people: People, which: np.ndarray) -> list[int]:
+    """The first row of each participant of whom it is true."""
+    return [rows[0] for rows, is_so in zip(people.rows.values(), which, strict=True) if is_so]
+
+
+def _codes(people: People, column: str, of: np.ndarray) -> None:
+    """Values such as -99 and 999 that lie far outside all others."""
+    for code in sorted(CODES.intersection(of.tolist())):
+        rest = of[(of != code) & ~np.isnan(of)]
+        low, high = np.quantile(rest, [0.25, 0.75]) if len(rest) > 3 else (0, 0)
+        if high > low and max(low - code, code - high) > FAR * (high - low):
+            rows = _rows(people, of == code)
+            people.note(column, f"{code:g} in {len(rows)} cells lies far outside the rest; where "
+                        f"it means missing, say read: {{missing: [{code:g}]}}", rows)
+
+
+def _feature(people: People, feature: Feature) -> None:
+    values, column = feature.values, feature.column
+    if feature.kind == "continuous":
+        return _codes(people, column, values.to_numpy())
+    counts = values.value_counts()
+    for level in feature.levels:
+        if level.casefold() in NOT_A_NUMBER:
+            people.note(column, f"{shown(level)} is read as an answer ({counts[level]} "
+                        f"participants); where it means missing, say read: {{missing: [{level}]}}")
+    for i, one in enumerate(feature.levels):
+        like = [other for other in feature.levels[i + 1:] if _alike(one, other)]
+        if like:
+            people.note(column, f"{listed(map(shown, [one, *like]))} are {len(like) + 1} values; "
+                        "spell alike what is meant alike")
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two values differ in case, blanks or accents, or one abbreviates the other."""
+    a, b = sorted((folded(one), folded(other)), key=len)
+    return a == b or (len(a) == 1 and a.isalpha() and b.startswith(a))
+
+
+def _covariate(people: People, arm: pd.Series, feature: Feature) -> None:
+    values, column = feature.values, feature.column
+    known, where = values.notna().groupby(arm).sum(), ("covariates",)
+    if column not in people.table.columns:
+        return
+    if 0 in known.values:
+        people.tell(column, f"no value in arm {known.idxmin()}, expected a covariate of both arms "
+                    f"({people.source.key(where)})")
+    counts, name = values.value_counts(), f"covariate {feature.name}"
+    if len(counts) and counts.iloc[0] >= counts.sum() - 1:
+        people.note(column, f"{name} is the same in all people but {len(values) - counts.iloc[0]}")
+    elif values.groupby(arm).nunique().max() == 1:
+        people.note(column, f"{name} says the same as the arm: the two cannot be told apart")
+    elif feature.levels and len(feature.levels) > len(values) / 4:
+        people.note(column, f"{name} has {len(feature.levels)} levels for {len(values)} people")
+    elif feature.kind == "continuous" and 2 < len(counts) <= 6 and set(counts.index) <= set(
+            range(1, 10)):
+        people.note(column, f"{name}: whole numbers {values.min():g} to {values.max():g} are taken "
+                    f"as linear; for levels say baseline: [{{name: {feature.name}, kind: "
+                    "categorical}]")
+
+
+def _say_alike(people: People, numbers: list[Feature]) -> None:
+    """Covariates of which one follows from another."""
+    for i, one in enumerate(numbers):
+        for other in numbers[i + 1:]:
+            if abs(one.values.corr(other.values)) > 1 - 1e-9:
+                people.note(other.column, f"covariate {other.name} follows from {one.name}: the "
+                            "two cannot be told apart")

@@ -1,0 +1,303 @@
+"""Who stands in which row of the data, and a column by participant, wide or long alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pandas as pd
+
+from mair.trial.errors import display, folded, listed, nearest, shown, written
+from mair.trial.file import Source
+from mair.trial.schema import TrialFile
+from mair.trial.tables import Column, Table, number_of, text_of
+
+MOST_LINES = 10  # of one column; more wrong cells are one line with their number
+YES_NO = dict.fromkeys(("yes", "y", "true", "1"), True) | dict.fromkeys(
+    ("no", "n", "false", "0"), False)
+_NO_ANSWER = re.compile(r"missing|unknown|refus|no answer|don.?t know|not (done|asked|known|appl)"
+                        r"|^n/?a$", re.IGNORECASE)
+
+
+def few(texts) -> str:
+    """A few of a column's values, sorted."""
+    held = sorted({*texts} - {None})
+    return ", ".join(held[:8] + ["…"] * (len(held) > 8))
+
+
+class People:
+    """Who stands in which row of the data; what is wrong with a column is noted on the way.
+
+    Parameters
+    ----------
+    table : Table
+    spec : TrialFile
+    source : Source
+        Names the trial file and its keys in problems.
+
+    Attributes
+    ----------
+    rows : dict of str to list of int
+        Each participant's rows, in the order in which the file first names them.
+    visited : dict of (str, str or None) to int
+        The row of a participant at a visit; None in a wide file.
+    problems : list of str
+    notices : list of (str, str)
+        What may be meant otherwise, without and with participants' ids.
+    ignored, other_arms : dict of str to int
+        Rows left out by what they hold; people of arms that are not compared.
+    """
+
+    def __init__(self, table: Table, spec: TrialFile, source: Source):
+        self.table, self.spec, self.source = table, spec, source
+        self.problems: list[str] = []
+        self.notices = [(f"{table.path.name}: {said}",) * 2 for said in table.notices]
+        self.ignored: dict[str, int] = {}
+        self.other_arms: dict[str, int] = {}
+        self._asked: dict[tuple, Column] = {}
+        self._ambiguous: set[str] = set()
+        self.rows: dict[str, list[int]] = {}
+        self.visited: dict[tuple, int] = {}
+        ids = self.column(spec.participant, ("participant",))
+        visits = self.column(spec.visit, ("visit",)) if spec.visit else None
+        self.who = [text_of(cell) for cell in ids.cells] if ids else []
+        if visits or not spec.visit:
+            self._place(visits)
+
+    def _place(self, visits: Column | None) -> None:
+        """Who stands in which row: at each visit once, in a wide file (visits: None) once."""
+        known, expected = (self.spec.visits, "each visit once") if visits else (
+            [None], "one row a participant (a long file has visit: <column>)")
+        empty, wrong, again = [], [], []
+        skipped = self._ignored()
+        for row, who in enumerate(self.who):
+            if row in skipped:
+                continue
+            label = visits.texts[row] if visits else None
+            visit = label if label in known else text_of(visits.cells[row])
+            first = self.visited.setdefault((who, visit), row)
+            if who is None:
+                empty.append(((row,), "empty"))
+            elif visit not in known:
+                wrong.append(((row,), shown(label)))
+            elif first != row:
+                at = f"{visit} stands" if visits else "stands"
+                again.append(((row,), f"{at} in row {self.table.rows[first]} too"))
+            else:
+                self.rows.setdefault(who, []).append(row)
+        self.tell_cells(self.spec.participant, "a participant's id", empty)
+        self.tell_cells(self.spec.visit, (
+            f"{listed(known)} (ignore: {{visits: […]}} leaves rows out)"), wrong)
+        self.tell_cells(self.spec.visit or self.spec.participant, expected, again)
+
+        self._spelled_alike()
+
+    def _ignored(self) -> set[int]:
+        """Rows that the trial file leaves out; of an arm that is left out, all of its people's."""
+        asked, spec, out = self.spec.ignore, self.spec, set()
+        for key, name, values in (
+                (("ignore", "arms"), spec.arm.column, asked.arms),
+                (("ignore", "visits"), spec.visit, asked.visits),
+                *((("ignore", "where", name), name, v) for name, v in asked.where.items())):
+            column = self.column(name, key) if values and name else None
+            for value in values if column else ():
+                rows = {row for row, (text, cell) in enumerate(zip(
+                    column.texts, column.cells, strict=True)) if value in (text, text_of(cell))}
+                if not rows:
+                    self.tell(name, f"{shown(value)} ({self.source.key(key)}) stands nowhere, "
+                              f"expected one of {few(column.texts)}")
+                elif key[1] == "arms":
+                    people = {self.who[row] for row in rows}
+                    rows = {row for row, who in enumerate(self.who) if who in people}
+                    self.other_arms[value] = len(people)
+                else:
+                    self.ignored[f"ignored: {name} {value}"] = len(rows - out)
+                self.note(name, f"{len(rows)} rows with {shown(value)} are left out "
+                          f"({self.source.key(key)})")
+                out |= rows
+        return out
+
+    def _spelled_alike(self) -> None:
+        """Ids that differ in case, blanks or leading zeros only: one person, or a notice."""
+        alike: dict[str, list[str]] = {}
+        for who in self.rows:
+            alike.setdefault(re.sub(r"0*(\d+)", r"\1", folded(who)), []).append(who)
+        wrong, apart = [], []
+        for first, *others in alike.values():
+            for other in others:
+                visits = {(visit, who) for who, visit in self.visited if who in (first, other)}
+                one = self.spec.visit and len({v for v, _ in visits}) == len(visits)
+                (wrong if one else apart).append((
+                    (self.rows[first][0], self.rows[other][0]),
+                    f"{shown(first)} and {shown(other)} differ in case, blanks or leading zeros "
+                    "only"))
+        self.tell_cells(self.spec.participant, "one spelling a participant", wrong)
+        if apart:
+            self.note(self.spec.participant, f"{len(apart)} pairs of ids differ in case, blanks or "
+                      "leading zeros only", [row for pair, _ in apart for row in pair])
+
+    @property
+    def index(self) -> pd.Index:
+        """The participants' ids."""
+        return pd.Index(list(self.rows), dtype="str", name="participant")
+
+    def column(self, name: str, where: tuple, numeric: bool = False) -> Column | None:
+        """A column; None, with a problem naming the key that asks for it, where there is none.
+
+        ``numeric``: it is to hold numbers, so decimal commas are read.
+        """
+        if name not in self.table.columns:
+            self.tell(name, f"not in the file, expected by {self.source.key(where)}; did you mean "
+                      f"{nearest(name, self.table.columns)}?")
+            return None
+        if (name, numeric) not in self._asked:
+            plain = self._plain(name) if not numeric else self.column(name, where)
+            self._asked[name, numeric] = self._numeric(name, plain) if numeric else plain
+        return self._asked[name, numeric]
+
+    def _plain(self, name: str) -> Column:
+        """A column with its codes for missing taken out, and only text that can be shown."""
+        column, codes = self.table.columns[name], self.spec.read.missing
+        texts = [(row, cell) for row, cell in enumerate(column.cells) if isinstance(cell, str)]
+        self.tell_cells(name, "text without control characters", [
+            ((row,), shown(cell)) for row, cell in texts if not written(cell)])
+        if self.table.path.suffix.lower() == ".xlsx":
+            self.tell_cells(name, "a stored value (formulas are not calculated: open and save the "
+                            "file where it was made)", [
+                ((row,), f"the formula {shown(cell)}") for row, cell in texts if cell[0] == "="])
+        for code in codes:
+            if rows := [row for row, cell in enumerate(column.cells) if text_of(cell) == code]:
+                self.note(name, f"{code} is read as missing in {len(rows)} cells (read.missing)")
+        return column.without(codes) if codes else column
+
+    def _numeric(self, name: str, column: Column) -> Column:
+        """A column of numbers by its decimal mark: stated, or the only one that occurs."""
+        marks, stated = column.marks, self.spec.read.decimal
+        for code, label in {} if column.labelled else column.labels.items():
+            if _NO_ANSWER.search(label) and (n := [*map(text_of, column.cells)].count(code)):
+                self.tell(name, f"{code} in {n} cells is labelled {shown(label)}, expected numbers "
+                          f"(read: {{missing: [{code}]}} makes it missing)")
+                self._ambiguous.add(name)
+        if stated:
+            return column.read_with(stated)
+        if len(marks) == 2 or (marks.keys() == {","} and column.thousands):
+            held = " beside ".join(f"{shown(text_of(column.cells[row]))} (row "
+                                   f"{self.table.rows[row]})" for row in marks.values())
+            self.tell(name, f"{held}, expected one decimal mark (read: {{decimal: \",\"}} or "
+                      "{decimal: \".\"} says which)")
+            self._ambiguous.add(name)
+        elif marks.keys() == {","}:
+            rows = [row for row, cell in enumerate(column.cells) if "," in str(cell)]
+            self.note(name, f"the comma is read as decimal mark in {len(rows)} cells",
+                      rows if len(rows) <= MOST_LINES else ())
+            return column.read_with(",")
+        return column
+
+    def note(self, name: str, said: str, rows=()) -> None:
+        """Note what may be meant otherwise; participants are named where nothing is kept."""
+        line = f"{self.table.path.name}: column {name}: {said}"
+        few = [str(self.who[row]) for row in rows][:MOST_LINES]
+        more = [f"and {len(rows) - len(few)} more"] * (len(rows) > len(few))
+        named = f" (participants {', '.join([*few, *more])})" if few else ""
+        self.notices.append((line, line + named))
+
+    def tell(self, name: str, message: str, where: str = "") -> None:
+        """Note a problem of a column, unless how to read it is the problem."""
+        if name not in self._ambiguous:
+            self.problems.append(f"{display(self.table.path)}: column {name}{where}: {message}")
+
+    def tell_cells(self, name: str, expected: str, wrong: list[tuple[tuple, str]]) -> None:
+        """Note cells of a column, each as its rows and what stands there; many in one line."""
+        if len(wrong) <= MOST_LINES:
+            for rows, said in wrong:
+                self.tell(name, f"{said}, expected {expected}", f", {self._at(rows)}")
+            return
+        first = {said: rows for rows, said in reversed(wrong)}
+        few = sorted((rows, f"{said} at {self._at(rows)}") for said, rows in first.items())
+        some = ", ".join([said for _, said in few[:3]] + ["…"] * (len(few) > 3))
+        self.tell(name, f"{some}, expected {expected}", f", {len(wrong)} cells")
+
+    def _at(self, rows: tuple) -> str:
+        numbers, who = " and ".join(str(self.table.rows[row]) for row in rows), self.who[rows[0]]
+        where = f"row{'s' if len(rows) > 1 else ''} {numbers}"
+        return where if who is None else f"participant {who} ({where})"
+
+    def values(self, name: str, where: tuple, parser: Callable, expected: str, some: str = "",
+               cells: bool = False, dtype="str") -> pd.Series:
+        """A column that does not change in a participant, by participant.
+
+        In a long file a value may stand in any of the participant's rows, but only as one.
+
+        Parameters
+        ----------
+        name, where : str, tuple
+            The column, and the key that names it; all is missing where there is no such column.
+        parser, expected, some
+            As in `parse`.
+        cells : bool
+            Whether the parser takes the cell, else its text: a label for a code.
+        dtype
+            Of the values.
+        """
+        if (column := self.column(name, where, cells)) is None:
+            return pd.Series(None, self.index, dtype=dtype, name=name)
+        texts, held, wrong = column.texts, [], []
+        same = column.numbers or texts
+        for rows in self.rows.values():
+            given = [row for row in rows if texts[row] is not None] or rows[:1]
+            other = next((row for row in given[1:] if same[row] != same[given[0]]), None)
+            if other is not None:
+                pair = given[0], other
+                wrong.append((pair, " and ".join(shown(texts[row]) for row in pair)))
+            held.append((given[0], (column.cells if cells else texts)[given[0]]))
+        self.tell_cells(name, "one value a participant", wrong)
+        read = self.parse(name, held, parser, expected, some)
+        return pd.Series(read, self.index, dtype=dtype, name=name)
+
+    def parse(self, name: str, held: list, parser: Callable, expected: str, some: str = "") -> list:
+        """Values of cells; one that the parser refuses is a problem, and None.
+
+        Parameters
+        ----------
+        name : str
+            The column.
+        held : list of (int, cell)
+            Rows and their cells.
+        parser : callable
+            A cell to its value; None or nan where it is missing, ValueError or KeyError where
+            it is not what the column may hold.
+        expected : str
+            What a cell is to be.
+        some : str
+            What the column is to hold, where a column without any value is a problem.
+        """
+        values, wrong = [], []
+        for row, cell in held:
+            try:
+                values.append(parser(cell))
+            except (KeyError, ValueError):
+                values.append(None)
+                wrong.append(((row,), shown(cell)))
+        self.tell_cells(name, expected, wrong)
+        if some and held and not wrong and all(v is None or v != v for v in values):
+            self.tell(name, f"no value at all, expected {some}")
+        return values
+
+    def numbers(self, name: str, where: tuple, some: str = "") -> pd.Series:
+        """A column of numbers by participant; anything else is a problem."""
+        return self.values(name, where, number_of, "a number", some, cells=True, dtype=float)
+
+    def texts(self, name: str, where: tuple, some: str = "") -> pd.Series:
+        """A column of text or labels by participant; nan where it is missing."""
+        return self.values(name, where, lambda text: text, "text", some)
+
+    def yes_no(self, name: str, where: tuple, complete: bool) -> pd.Series:
+        """A yes/no column by participant: True, False, or None where it is empty.
+
+        ``complete`` says whether an empty cell is a problem.
+        """
+        known = {} if complete else {None: None}
+        if column := self._asked.get((name, False)) or self.table.columns.get(name):
+            known |= {text: YES_NO[answer] for text in {*column.texts} - {None} for answer in
+                      map(str.casefold, (column.codes.get(text, text), text)) if answer in YES_NO}
+        return self.values(name, where, known.__getitem__, "yes or no", "yes or no", dtype=object)

@@ -1,0 +1,248 @@
+"""The readers of data files, one a format, and what each infers of a file where `read` is silent.
+
+A file is read once, as bytes; what is far larger than the data of a trial is refused before it
+is unpacked.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+import warnings
+import zipfile
+from pathlib import Path
+
+from mair.trial.errors import TrialError, display, listed, regular, shown
+from mair.trial.schema import Read
+from mair.trial.tables import Column, Table, text_of
+
+MOST_BYTES = 200_000_000  # of a data file, packed and unpacked
+MOST_CELLS = 20_000_000
+_MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+def read(path: Path, how: Read | None = None) -> Table:
+    """Read a data file.
+
+    Parameters
+    ----------
+    path : Path
+        Ending in .csv, .tsv, .xlsx, .sav, .dta or .parquet.
+    how : Read, optional
+        What the trial file says of it: ``sheet``, ``header`` and ``encoding`` are used here.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    TrialError
+        No such file, another format, a file that cannot be read, no row, or a column
+        name that stands twice.
+    """
+    name, kind = display(path), path.suffix.lower()
+    if kind not in _READERS:
+        raise TrialError(f"{name}: {kind or 'no ending'}, expected {listed(_READERS)}")
+    regular(path, MOST_BYTES, "the trial's data")
+    try:
+        table = _READERS[kind](path, how or Read())
+    except TrialError:
+        raise
+    except Exception as error:  # parsers raise anything at all on a broken file
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrialError(f"{name}: cannot be read as {kind} ({why})") from error
+    if not table.rows:
+        raise TrialError(f"{name}: no row below the column names, expected participants")
+    return table
+
+
+def _clean(cell):
+    """A cell of any reader as None, text, a number or a bool; dates are ISO text."""
+    if isinstance(cell, float):
+        return None if math.isnan(cell) else cell
+    if cell is None or isinstance(cell, (bool, int)):
+        return cell
+    if not isinstance(cell, str):
+        try:  # decimals, numpy's and Arrow's numbers
+            return _clean(float(cell))
+        except (TypeError, ValueError):
+            cell = str(cell).removesuffix(" 00:00:00")
+    return cell.strip() or None
+
+
+def _table(path: Path, names: list, columns: list[list], rows: list[int], labels=None,
+           notices=()) -> Table:
+    """A table of clean cells; columns without a name are left out."""
+    names = [text_of(_clean(name)) for name in names]
+    if twice := [name for i, name in enumerate(names) if name and name in names[:i]]:
+        raise TrialError([f"{display(path)}: column {name} stands twice, expected each name once"
+                          for name in twice])
+    found = {name: Column(cells, (labels or {}).get(name, {}))
+             for name, cells in zip(names, columns, strict=True) if name}
+    return Table(path, found, rows, list(notices))
+
+
+def _grid(path: Path, lines: list[tuple[int, list]], how: Read, notices: list[str],
+          whole: bool = False) -> Table:
+    """A table from numbered lines of cells, the names in the first below a title.
+
+    Empty lines, titles above, footnotes below and the two further heads of Qualtrics are left
+    out. ``whole``: each line has as many cells as the head.
+    """
+    lines = [(row, [_clean(cell) for cell in cells]) for row, cells in lines]
+    lines = [(row, cells) for row, cells in lines if any(cell is not None for cell in cells)]
+    if not lines:
+        raise TrialError(f"{display(path)}: the file is empty, expected column names and rows")
+    most = max(_held(cells) for _, cells in lines)
+    while most > 2 and _held(lines[0][1]) == 1:
+        notices.append(_left_out(lines.pop(0), "a title"))
+    while most > 2 and _held(lines[-1][1]) == 1 and " " in str(_first(lines[-1][1])):
+        notices.append(_left_out(lines.pop(), "a footnote"))
+    header = _joined([cells for _, cells in lines[:how.header]])
+    body = lines[how.header:]
+    if len(body) > 1 and str(body[1][1][0]).startswith('{"ImportId"'):
+        notices.append(f"rows {body[0][0]} and {body[1][0]} are taken as Qualtrics' further heads")
+        body = body[2:]
+    width = len(header)
+    least = max((i for i, name in enumerate(header, 1) if name), default=0)
+    if wrong := [f"{display(path)}: row {row}: {len(cells)} cells, expected {width}"
+                 for row, cells in body if {*cells[width:]} - {None}
+                 or (whole and len(cells) < least)]:
+        raise TrialError([*wrong[:10], *([f"{display(path)}: {len(wrong)} such rows in all"]
+                                         if len(wrong) > 10 else [])])
+    full = [[*cells[:width], *[None] * (width - len(cells))] for _, cells in body]
+    columns = [list(cells) for cells in zip(*full, strict=True)] or [[] for _ in header]
+    return _table(path, header, columns, [row for row, _ in body], notices=notices)
+
+
+def _held(cells: list) -> int:
+    return sum(cell is not None for cell in cells)
+
+
+def _first(cells: list):
+    return next(cell for cell in cells if cell is not None)
+
+
+def _left_out(line: tuple[int, list], what: str) -> str:
+    return f"row {line[0]} ({shown(text_of(_first(line[1])))}) is taken as {what}"
+
+
+def _joined(heads: list[list]) -> list:
+    """Column names from heads one above the other; an upper name reaches over empty cells."""
+    width, names = max(map(len, heads)), []
+    for level, head in enumerate(heads):
+        row = [*map(text_of, head), *[None] * (width - len(head))]
+        for i in range(1, width) if level < len(heads) - 1 else ():
+            row[i] = row[i] or row[i - 1]
+        names.append(row)
+    return [" ".join(filter(None, parts)) or None for parts in zip(*names, strict=True)]
+
+
+def _text(path: Path, encoding: str | None) -> tuple[str, list[str]]:
+    """A text file decoded, and a notice where its encoding was inferred."""
+    content = path.read_bytes()
+    known = encoding or next((e for bom, e in _BOMS.items() if content.startswith(bom)), "utf-8")
+    for name in dict.fromkeys((known, encoding or "cp1252")):
+        try:
+            text = content.decode(name)
+        except (UnicodeDecodeError, LookupError):
+            continue
+        return text, [f"read as {name}"] * (encoding is None and name in ("cp1252", "utf-16"))
+    raise TrialError(f"{display(path)}: cannot be read as text in {encoding or 'UTF-8 or cp1252'}, "
+                     "expected its encoding (read: {encoding: …})")
+
+
+def _csv(path: Path, how: Read) -> Table:
+    text, notices = _text(path, how.encoding)
+    if "\0" in text:
+        raise TrialError(f"{display(path)}: holds binary data, expected comma-separated text")
+    lines, mark = text.splitlines()[:200], ","
+    if path.suffix.lower() == ".tsv":
+        mark = "\t"
+    elif lines:
+        mark = max(_MARKS, key=lambda one: _evenness(lines, one))
+        notices += [f"columns are separated by {_MARKS[mark]}"] * (mark != ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+    return _grid(path, [(reader.line_num, cells) for cells in reader], how, notices, whole=True)
+
+
+def _evenness(lines: list[str], mark: str) -> tuple[float, int]:
+    """How even a separator makes the lines: the share of the commonest width, and that width."""
+    widths = [len(cells) for cells in csv.reader(lines, delimiter=mark)]
+    common = max(set(widths), key=lambda width: (widths.count(width), width))
+    return (widths.count(common) / len(widths), common) if common > 1 else (0, 1)
+
+
+def _xlsx(path: Path, how: Read) -> Table:
+    import openpyxl
+
+    with zipfile.ZipFile(path) as packed:
+        if sum(one.file_size for one in packed.infolist()) > MOST_BYTES:
+            raise TrialError(f"{display(path)}: more than {MOST_BYTES // 10**6} MB when unpacked")
+        formulas = any(re.search(rb"<f[ >/]", packed.read(one)) for one in packed.namelist()
+                       if one.startswith("xl/worksheets/"))
+    with warnings.catch_warnings(record=True):  # styles and validations, which hold no values
+        sheets = [_sheet(path, openpyxl.load_workbook(path, data_only=values), how)
+                  for values in ([True, False] if formulas else [True])]
+    held = sheets[0]
+    for place, formula in sheets[-1].items():  # where no value was stored, the formula's text
+        held.setdefault(place, str(getattr(formula, "text", formula)))
+    width = max((column for _, column in held), default=0)
+    lines: dict[int, list] = {row: [] for row, _ in sorted(held)}
+    if len(lines) * width > MOST_CELLS:
+        raise TrialError(f"{display(path)}: {len(lines)} rows of up to {width} columns, expected "
+                         f"{MOST_CELLS} cells or fewer")
+    for row, cells in lines.items():
+        cells += [held.get((row, column)) for column in range(1, width + 1)]
+    return _grid(path, list(lines.items()), how, [])
+
+
+def _sheet(path: Path, book, how: Read) -> dict[tuple[int, int], object]:
+    """The cells of the sheet that hold a value, by row and column, both from 1."""
+    names, asked = book.sheetnames, how.sheet
+    if asked is not None and asked not in names and not (
+            asked.isdecimal() and 0 < int(asked) <= len(names)):
+        raise TrialError(f"{display(path)}: no sheet {shown(asked)} (read.sheet), expected "
+                         f"{listed(names)}, or a number from 1 to {len(names)}")
+    sheet = book[asked] if asked in names else book[names[int(asked or 1) - 1]]
+    # Only cells that the file holds: a coloured last row does not make a million of them.
+    return {place: cell.value for place, cell in getattr(sheet, "_cells", {}).items()
+            if cell.value is not None}
+
+
+def _labelled(path: Path, how: Read) -> Table:
+    """SPSS and Stata: codes stay codes, labels stand beside them, user-missing is missing."""
+    import pyreadstat
+
+    reader = pyreadstat.read_sav if path.suffix.lower() == ".sav" else pyreadstat.read_dta
+    data, meta = reader(str(path), output_format="dict", encoding=how.encoding)
+    labels = {
+        name.strip(): {text_of(_clean(code)): label.strip() for code, label in labels.items()}
+        for name, labels in meta.variable_value_labels.items()}
+    columns = [[_clean(cell) for cell in data[name]] for name in meta.column_names]
+    rows = list(range(1, len(columns[0]) + 1)) if columns else []
+    return _table(path, meta.column_names, columns, rows, labels)
+
+
+def _parquet(path: Path, how: Read) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if sum(pq.read_metadata(path).row_group(i).total_byte_size
+           for i in range(pq.read_metadata(path).num_row_groups)) > MOST_BYTES:
+        raise TrialError(f"{display(path)}: more than {MOST_BYTES // 10**6} MB when unpacked")
+    table = pq.read_table(path)
+    columns = [[_clean(cell) for cell in values.to_pylist()] for values in table.columns]
+    labels = {
+        name.strip(): {text: text for text in map(text_of, cells) if text is not None}
+        for name, cells, values in zip(table.column_names, columns, table.columns, strict=True)
+        if pa.types.is_dictionary(values.type)}
+    return _table(path, table.column_names, columns, list(range(1, table.num_rows + 1)), labels)
+
+
+_READERS = {".csv": _csv, ".tsv": _csv, ".xlsx": _xlsx, ".sav": _labelled, ".dta": _labelled,
+            ".parquet": _parquet}
