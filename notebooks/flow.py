@@ -56,10 +56,10 @@ assert assessed is None or assessed - excluded == enrolled, "assessed minus excl
 sums = f"{enrolled} enrolled = " + " + ".join(f"{k} {arm}" for arm, k in arms.items())
 if assessed is not None:
     sums = f"{assessed} assessed − {excluded} excluded = {enrolled}; {sums}"
-gone = {c.label: list(c.values.index[c.values.isna()]) for c in t.covariates}
+gone = {c.label: int(c.values.isna().sum()) for c in t.covariates}
 words.say(f"The boxes add up: {sums}.", *(
-    f"Left out of the mixed models, because {name} is missing: {', '.join(who)}."
-    for name, who in gone.items() if who))
+    f"Left out of the mixed models, because {name} is missing: {k} of {t.n()} people."
+    for name, k in gone.items() if k))
 
 # %%
 seen = {(one.arm, one.time): one

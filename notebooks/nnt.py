@@ -138,7 +138,7 @@ say(f"Over criteria, rules and intervals, {len(holding)} of {len(every)} interva
 
 # %%
 if nnt.has_curve(t) and (who := nnt.zero_baselines(t)):
-    say(f"Not estimable, because the baseline is zero: {', '.join(who)}.")
+    say(f"Not estimable in {len(who)} of {t.n()} people, because their baseline is zero or below.")
 
 # %% [markdown]
 # ## Every threshold at once

@@ -20,7 +20,7 @@ def improvements(trial: Trial) -> pd.Series:
     -------
     Series
         (baseline - score) / baseline, reversed where higher is better; nan where a score is
-        missing or the baseline is zero.
+        missing or the baseline is zero or below.
     """
     declared = trial.sections["responders"]
     variable = trial.variable(declared["outcome"])
@@ -30,11 +30,11 @@ def improvements(trial: Trial) -> pd.Series:
 
 
 def zero_baselines(trial: Trial) -> list[str]:
-    """Participants whose baseline is zero: no relative improvement can be computed."""
+    """Participants whose baseline is zero or below: no relative improvement can be computed."""
     if not has_curve(trial):
         return []
     scores = trial.scores(trial.sections["responders"]["outcome"])[trial.reference]
-    return scores.index[scores == 0].tolist()
+    return scores.index[scores <= 0].tolist()
 
 
 def responses(trial: Trial) -> tuple[str, dict[str, pd.Series]]:

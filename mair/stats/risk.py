@@ -211,7 +211,7 @@ def improvement(baseline, score, better="lower"):
     -------
     ndarray
         A proportion of baseline, negative where a participant got worse; nan where either score
-        is missing or the baseline is 0, of which no proportion exists.
+        is missing or the baseline is 0 or below, of which no proportion exists.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def improvement(baseline, score, better="lower"):
         raise ValueError(f"better is {better!r}; expected lower or higher")
     baseline, score = np.asarray(baseline, float), np.asarray(score, float)
     change = baseline - score if better == "lower" else score - baseline
-    return change / np.where(baseline == 0, np.nan, baseline)
+    return change / np.where(baseline > 0, baseline, np.nan)
 
 
 def meets(improvement, threshold):

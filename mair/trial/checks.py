@@ -6,6 +6,7 @@ another type than expected is as good as absent here, pydantic says what is wron
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -51,6 +52,14 @@ def _declared(raw: dict) -> list[tuple[str, str]]:
     return [(section, name) for section in SECTIONS for name in _at(raw, section, kind=dict)]
 
 
+def _number(stated) -> float:
+    """A number as stated; nan, of which no rule is broken, where pydantic refuses it."""
+    try:
+        return float(stated)
+    except (TypeError, ValueError):
+        return math.nan
+
+
 def _twice(where: tuple, values: list[str], each: str) -> Iterator[Rule]:
     for value, n in Counter(values).items():
         yield n > 1, where, f"{shown(value)} stands {n} times, expected each {each} once"
@@ -64,11 +73,26 @@ def _arms(raw: dict) -> Iterator[Rule]:
            f"{MISSING}: the column of participants' ids")
     yield (arms[0] == arms[1] != None, ("arm", "treatment"),  # noqa: E711
            f"{shown(arms[1])} is the control too, expected two different arms")
-    for key, name in zip(("control", "treatment"), arms, strict=True):
-        yield (name in ("overall", "difference"), ("arm", key),
+    others = _at(raw, "flow", "other_arms", kind=dict)
+    for where, name in ((("arm", "control"), arms[0]), (("arm", "treatment"), arms[1]),
+                        *((("flow", "other_arms", name), name) for name in others)):
+        yield (name in ("overall", "difference"), where,
                f"{shown(name)} is a word of results.csv, expected another name")
+        yield (name in arms and where[0] == "flow", where,
+               f"is an arm of the trial, expected another than {listed(arms)}")
     for label in _at(raw, "arm", "labels", kind=dict):
         yield label not in arms, ("arm", "labels", label), f"unknown arm, expected {listed(arms)}"
+    for key, names in (("arm", arms), ("visit", _texts(raw, "visits"))):
+        labels = _at(raw, "arm", "labels", kind=dict) if key == "arm" else _at(
+            raw, "visit_labels", kind=dict)
+        where = ("arm", "labels") if key == "arm" else ("visit_labels",)
+        yield from _twice(where, [str(labels.get(name, name)) for name in dict.fromkeys(names)],
+                          "label")
+    for key, inside in (("interventions", dict), ("not_reported", str)):
+        stated = _at(raw, "about", kind=dict).get(key)
+        yield (stated is not None and not (isinstance(stated, list) and all(
+            isinstance(one, inside) for one in stated)), ("about", key),
+            f"{shown(stated)}, expected a list" + " of keys with values" * (inside is dict))
 
 
 def _visits(raw: dict) -> Iterator[Rule]:
@@ -129,6 +153,14 @@ def _features(raw: dict) -> Iterator[Rule]:
     names = [name for _, name in _declared(raw)]
     yield from _twice(("baseline",), [e["name"] for e in entries if _at(e, "name")], "name")
     yield from _twice(("covariates",), _texts(raw, "covariates"), "covariate")
+    columns = {_at(e, "name"): _at(e, "column") or _at(e, "name") for e in entries}
+    taken = {_at(raw, *where): ".".join(where) for where in (
+        ("arm", "column"), ("participant",), ("visit",))}
+    for where, name in [*((("baseline", i), _at(e, "name")) for i, e in enumerate(entries)),
+                        *((("covariates",), name) for name in _texts(raw, "covariates"))]:
+        column = columns.get(name, name)
+        yield (column is not None and column in taken, where, f"{shown(column)} is the column of "
+               f"{taken.get(column)}, expected another column")
     for i, entry in enumerate(entries):
         level, kind = entry.get("level"), entry.get("kind")
         yield (level and kind and kind != "binary", ("baseline", i, "level"),
@@ -176,6 +208,13 @@ def _choices(raw: dict) -> Iterator[Rule]:
            f"{MISSING}: mean and relative_difference")
     yield (size and not (mean or relative or "difference" in size), ("sample_size", "difference"),
            f"{MISSING} (or mean with relative_difference)")
+    alpha, power, sd, difference = (_number(size.get(key, default)) for key, default in (
+        ("alpha", 0.05), ("power", 0.8), ("sd", None), ("difference", None)))
+    yield (power <= alpha, ("sample_size", "power"),
+           f"{power:g}, expected a number above alpha ({alpha:g})")
+    yield (not 0.01 <= (ratio := difference / sd if sd else 1) <= 10 and ratio > 0,
+           ("sample_size", "difference"),
+           f"{difference:g} is {ratio:.2g} standard deviations, expected 0.01 to 10")
     chosen = _at(raw, "analysis", kind=dict)
     rule, estimator = chosen.get("missing", "observed"), chosen.get("estimator", "difference")
     yield (rule != "observed" and estimator != "difference", ("analysis", "missing"),

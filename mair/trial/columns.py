@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from mair.trial.errors import NUMBER, listed, nearest, shown
+from mair.trial.errors import NUMBER, counted, listed, nearest, shown
 from mair.trial.people import YES_NO, People, few
 from mair.trial.schema import BaselineEntry, Measure
 from mair.trial.tables import NOT_A_NUMBER, Column, number_of
@@ -61,7 +61,7 @@ def arms(people: People) -> pd.Series:
     for text in sorted(held.keys() - known.keys()):
         who = {people.who[row] for row, other in enumerate(column.texts) if other == text}
         if n := len(who & people.rows.keys()):
-            people.tell(arm.column, f"{n} participant{'s' * (n > 1)} in {shown(text)}, expected "
+            people.tell(arm.column, f"{counted(n, 'participant')} in {shown(text)}, expected "
                         f"{listed(wanted)} (ignore: {{arms: [{text}]}} leaves them out)")
         known[text] = None
     read = people.values(arm.column, where, known.__getitem__, listed(wanted))
@@ -86,8 +86,8 @@ def _leave_out_screened(people: People, arm: Column) -> None:
             del people.rows[who]
             people.ignored["not randomised"] = people.ignored.get("not randomised", 0) + 1
     if n := people.ignored.get("not randomised"):
-        people.note(people.spec.arm.column, f"{n} people have neither an arm nor a score after "
-                    f"{first}: they are counted as not randomised")
+        people.note(people.spec.arm.column, f"{counted(n, 'participant')} with neither an arm nor "
+                    f"a score after {first}: counted as not randomised")
 
 
 def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -121,7 +121,7 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
         if name is None or (column := people.column(name, where, True)) is None:
             continue
         words = {text for text in column.texts if text and text.casefold() not in NOT_A_NUMBER}
-        if words and not any(map(NUMBER.fullmatch, words)) and len(words) < len(people.rows) / 2:
+        if words and not any(map(NUMBER.fullmatch, words)) and len(words) <= len(people.rows) / 2:
             people.tell(name, f"words ({few(words)}), expected {expected}; a yes/no result belongs "
                         "under responders: {column: …}")
             continue

@@ -93,3 +93,8 @@ def listed(names) -> str:
     """Names as a sentence lists them, quoted by nothing: ``a, b or c``."""
     *head, last = [str(name) for name in names] or ["none"]
     return f"{', '.join(head)} or {last}" if head else last
+
+
+def counted(n: int, what: str) -> str:
+    """A number and what it counts: ``1 row``, ``2 rows``."""
+    return f"{n} {what}{'' if n == 1 else 's'}"

@@ -26,6 +26,7 @@ _EXPECTED = {
     "list": "a list", "dict": "keys with values", "model": "keys with values",
     "finite": "a finite number", "greater_than": "a number above {gt}",
     "greater_than_equal": "a number, {ge} or more", "less_than": "a number below {lt}",
+    "less_than_equal": "a number, {le} or less",
     "literal": "{expected}", "value": "{error}"}
 
 

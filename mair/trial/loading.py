@@ -30,7 +30,7 @@ def load(path: Path | str, **analysis) -> Trial:
         root of the repository.
     **analysis
         Keys of `analysis` whose values go before the file's; None: as the file says. Those
-        that differ are said in one line of ``Trial.notices``.
+        that differ are said in one line of ``Trial.overrides``.
 
     Returns
     -------

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mair.trial.columns import Feature
-from mair.trial.errors import folded, listed, shown
+from mair.trial.errors import counted, folded, listed, shown
 from mair.trial.people import People
 from mair.trial.tables import NOT_A_NUMBER
 
@@ -53,9 +53,9 @@ def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.Dat
                         f"{arms[n.argmax()]} only")
     few = seen.min(axis=1)
     if people.spec.analysis.inference == "z" and few.min() < FEW:
-        people.note(column, f"{name} is seen in {few.min()} people of arm {arms[few.argmin()]} at "
-                    "a visit: inference: z gives p values and intervals that are far too small; "
-                    "kenward-roger allows for it")
+        people.note(column, f"{name} is seen in {counted(few.min(), 'participant')} of arm "
+                    f"{arms[few.argmin()]} at a visit: inference: z gives p values and intervals "
+                    "that are far too small; kenward-roger allows for it")
     values = np.unique(y[~np.isnan(y)])
     if len(values) == 1:
         people.note(column, f"every score of {name} is {values[0]:g}: not estimable")
@@ -64,8 +64,8 @@ def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.Dat
                     "for continuous scores; a yes/no result belongs under responders")
     chosen = people.spec.responders
     if chosen and chosen.outcome == name and (low := y[:, 0] <= 0).any():
-        people.note(column, f"{low.sum()} of {len(low)} baselines are 0 or below: a reduction in "
-                    "percent is not estimable for them", _rows(people, low))
+        people.note(column, f"{low.sum()} of {len(low)} baselines 0 or below: a reduction in "
+                    "percent is not estimable there", _rows(people, low))
 
 
 def _rows(people: People, which: np.ndarray) -> list[int]:
@@ -80,8 +80,8 @@ def _codes(people: People, column: str, of: np.ndarray) -> None:
         low, high = np.quantile(rest, [0.25, 0.75]) if len(rest) > 3 else (0, 0)
         if high > low and max(low - code, code - high) > FAR * (high - low):
             rows = _rows(people, of == code)
-            people.note(column, f"{code:g} in {len(rows)} cells lies far outside the rest; where "
-                        f"it means missing, say read: {{missing: [{code:g}]}}", rows)
+            people.note(column, f"{code:g} in {counted(len(rows), 'cell')} lies far outside the "
+                        f"rest; where it means missing, say read: {{missing: [{code:g}]}}", rows)
 
 
 def _feature(people: People, feature: Feature) -> None:
@@ -91,11 +91,14 @@ def _feature(people: People, feature: Feature) -> None:
     counts = values.value_counts()
     for level in feature.levels:
         if level.casefold() in NOT_A_NUMBER:
-            people.note(column, f"{shown(level)} is read as an answer ({counts[level]} "
-                        f"participants); where it means missing, say read: {{missing: [{level}]}}")
-    for i, one in enumerate(feature.levels):
-        like = [other for other in feature.levels[i + 1:] if _alike(one, other)]
-        if like:
+            people.note(column, f"{shown(level)} is read as an answer "
+                        f"({counted(counts[level], 'participant')}); where it means missing, say "
+                        f"read: {{missing: [{level}]}}")
+    said: set[str] = set()
+    for one in feature.levels:
+        like = [other for other in feature.levels if other != one and _alike(one, other)]
+        if like and one not in said:
+            said |= {*like}
             people.note(column, f"{listed(map(shown, [one, *like]))} are {len(like) + 1} values; "
                         "spell alike what is meant alike")
 
@@ -116,11 +119,13 @@ def _covariate(people: People, arm: pd.Series, feature: Feature) -> None:
                     f"({people.source.key(where)})")
     counts, name = values.value_counts(), f"covariate {feature.name}"
     if len(counts) and counts.iloc[0] >= counts.sum() - 1:
-        people.note(column, f"{name} is the same in all people but {len(values) - counts.iloc[0]}")
+        people.note(column, f"{name} is the same in all but "
+                    f"{counted(len(values) - counts.iloc[0], 'participant')}")
     elif values.groupby(arm).nunique().max() == 1:
         people.note(column, f"{name} says the same as the arm: the two cannot be told apart")
     elif feature.levels and len(feature.levels) > len(values) / 4:
-        people.note(column, f"{name} has {len(feature.levels)} levels for {len(values)} people")
+        people.note(column, f"{name} has {len(feature.levels)} levels for {len(values)} "
+                    "participants")
     elif feature.kind == "continuous" and 2 < len(counts) <= 6 and set(counts.index) <= set(
             range(1, 10)):
         people.note(column, f"{name}: whole numbers {values.min():g} to {values.max():g} are taken "

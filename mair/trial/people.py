@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from mair.trial.errors import display, folded, listed, nearest, shown, written
+from mair.trial.errors import counted, display, folded, listed, nearest, shown, written
 from mair.trial.file import Source
 from mair.trial.schema import TrialFile
 from mair.trial.tables import Column, Table, number_of, text_of
@@ -112,7 +112,7 @@ class People:
                     self.other_arms[value] = len(people)
                 else:
                     self.ignored[f"ignored: {name} {value}"] = len(rows - out)
-                self.note(name, f"{len(rows)} rows with {shown(value)} are left out "
+                self.note(name, f"{counted(len(rows), 'row')} with {shown(value)} left out "
                           f"({self.source.key(key)})")
                 out |= rows
         return out
@@ -133,8 +133,8 @@ class People:
                     "only"))
         self.tell_cells(self.spec.participant, "one spelling a participant", wrong)
         if apart:
-            self.note(self.spec.participant, f"{len(apart)} pairs of ids differ in case, blanks or "
-                      "leading zeros only", [row for pair, _ in apart for row in pair])
+            self.note(self.spec.participant, "ids that differ in case, blanks or leading zeros "
+                      f"only: {counted(len(apart), 'pair')}", [row for pair, _ in apart for row in pair])
 
     @property
     def index(self) -> pd.Index:
@@ -167,7 +167,8 @@ class People:
                 ((row,), f"the formula {shown(cell)}") for row, cell in texts if cell[0] == "="])
         for code in codes:
             if rows := [row for row, cell in enumerate(column.cells) if text_of(cell) == code]:
-                self.note(name, f"{code} is read as missing in {len(rows)} cells (read.missing)")
+                self.note(name, f"{code} is read as missing in {counted(len(rows), 'cell')} "
+                          "(read.missing)")
         return column.without(codes) if codes else column
 
     def _numeric(self, name: str, column: Column) -> Column:
@@ -175,8 +176,8 @@ class People:
         marks, stated = column.marks, self.spec.read.decimal
         for code, label in {} if column.labelled else column.labels.items():
             if _NO_ANSWER.search(label) and (n := [*map(text_of, column.cells)].count(code)):
-                self.tell(name, f"{code} in {n} cells is labelled {shown(label)}, expected numbers "
-                          f"(read: {{missing: [{code}]}} makes it missing)")
+                self.tell(name, f"{code} in {counted(n, 'cell')} is labelled {shown(label)}, "
+                          f"expected numbers (read: {{missing: [{code}]}} makes it missing)")
                 self._ambiguous.add(name)
         if stated:
             return column.read_with(stated)
@@ -188,7 +189,7 @@ class People:
             self._ambiguous.add(name)
         elif marks.keys() == {","}:
             rows = [row for row, cell in enumerate(column.cells) if "," in str(cell)]
-            self.note(name, f"the comma is read as decimal mark in {len(rows)} cells",
+            self.note(name, f"the comma is read as decimal mark in {counted(len(rows), 'cell')}",
                       rows if len(rows) <= MOST_LINES else ())
             return column.read_with(",")
         return column

@@ -41,8 +41,8 @@ Positive = Annotated[float, Field(gt=0)]
 Values = Annotated[list[Text], BeforeValidator(  # or a single one
     lambda value: [value] if isinstance(value, str) else value,
     json_schema_input_type=Text | list[Text])]
-Count = Annotated[int, Field(ge=0)]
-PositiveCount = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+PositiveCount = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
 class Section(BaseModel):

@@ -137,7 +137,7 @@ def test_none_and_na_survive_as_answers_and_are_told(tmp_path):
     assert education.values.isna().tolist() == [False, False, True] + [False] * 38
     assert trial.baseline[0].values.isna().sum() == 3
     assert trial.notices == [
-        "x.csv: column education: 'NA' is read as an answer (1 participants); where "
+        "x.csv: column education: 'NA' is read as an answer (1 participant); where "
         "it means missing, say read: {missing: [NA]}"]
 
 

@@ -12,7 +12,8 @@ from trials.small import SPEC, drop, long_spec, long_table, merged, problems, pu
 
 from mair.trial import TrialError, load
 
-WRONG = yaml.safe_load(Path(__file__).with_name("wrong.yaml").read_text("utf-8"))
+WRONG, DIRTY = (yaml.safe_load(Path(__file__).with_name(name).read_text("utf-8"))
+                for name in ("wrong.yaml", "dirty.yaml"))
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +42,22 @@ def test_wrong(group, name):
         put(cells, row, column, value)
     drop(cells, *case.get("drop", ()))
     assert problems(merged(spec, case.get("change", {})), cells) == case["says"].splitlines()
+
+
+@pytest.mark.parametrize(("group", "name"), [(k, name) for k, of in DIRTY.items() for name in of])
+def test_what_is_dirty_is_read_noticed_or_refused(group, name):
+    """Each with its exact lines, the file's name aside; nothing passes in silence."""
+    case, cells = DIRTY[group][name], table()
+    for row, column, value in case.get("cells", ()):
+        put(cells, row, column, value)
+    spec = merged(SPEC, case.get("change", {}))
+    if "says" in case:
+        found = problems(spec, cells)
+    else:
+        write(spec, cells)
+        found = load("trial.yaml").told
+    assert [line.split(": ", 1)[1] for line in found] == (
+        case.get("says") or case.get("notes", "")).splitlines()
 
 
 def test_a_path_that_is_no_file_name_and_a_row_with_too_many_cells():
