@@ -134,7 +134,8 @@ class People:
         self.tell_cells(self.spec.participant, "one spelling a participant", wrong)
         if apart:
             self.note(self.spec.participant, "ids that differ in case, blanks or leading zeros "
-                      f"only: {counted(len(apart), 'pair')}", [row for pair, _ in apart for row in pair])
+                      f"only: {counted(len(apart), 'pair')}",
+                      [row for pair, _ in apart for row in pair])
 
     @property
     def index(self) -> pd.Index:
