@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ ENV = {**dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THRE
        "PYTHONHASHSEED": "0", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 # What a reader's JupyterLab knows the interpreter of an executed notebook by.
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+SOCKETS = "mair-"  # begins the name of a folder of sockets, whose path has to be short
 LONGEST_SOCKET = 95  # characters of a path; the system takes 104 or more
 
 
@@ -126,10 +128,11 @@ def run(plan, names: list[str], parts: dict[str, Path], folder: Path, server: Se
     own = hasattr(os, "sched_getaffinity")  # the cores that are this process's
     cores = len(os.sched_getaffinity(0)) if own else os.cpu_count()
     folder.mkdir()
+    sweep()
     with (folder / "trial.pickle").open("wb") as file:
         pickle.dump(plan.trial, file)
     with (
-        tempfile.TemporaryDirectory(prefix="mair-") as sockets,  # their paths have to be short
+        tempfile.TemporaryDirectory(prefix=f"{SOCKETS}{os.getpid()}-") as sockets,
         patch.dict(os.environ, _jupyter(plan, names, folder, sockets, server)),
         ThreadPoolExecutor(cores) as pool,
     ):
@@ -151,6 +154,14 @@ def run(plan, names: list[str], parts: dict[str, Path], folder: Path, server: Se
             server.close()
             raise
     return executed, failures
+
+
+def sweep() -> None:
+    """Remove the folders of sockets of runs that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SOCKETS}[0-9]*-*"):
+        pid = folder.name.split("-")[1]
+        if os.name != "nt" and pid.isdecimal() and Process(int(pid)).poll() is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _jupyter(plan, names, folder: Path, sockets: str, server: Server) -> dict[str, str]:
@@ -208,6 +219,8 @@ class Process:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return 1
+        except (PermissionError, OverflowError):  # another's
+            return None
         return None
 
     wait = poll

@@ -14,7 +14,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from mair.trial.errors import TrialError
+from mair.trial.errors import TrialError, written
 
 try:
     import fcntl
@@ -23,6 +23,7 @@ except ImportError:  # Windows has no flock; there runs do not wait for one anot
 
 MADE_BY = "mair"
 MANIFEST = "manifest.json"
+LONGEST = 200  # bytes of a name, to which the staging's adds
 
 
 class RunFailed(Exception):
@@ -66,6 +67,10 @@ class Build:
 
     def __init__(self, out: Path):
         self.shown = str(out)
+        if not written(self.shown) or any(
+                len(part.encode()) > LONGEST for part in Path(out).parts):
+            raise TrialError([f"{self.shown!r:.60}: expected a directory's name of {LONGEST} bytes "
+                              "or fewer without control characters"])
         try:
             self.out = Path(out).resolve()
         except (OSError, RuntimeError):

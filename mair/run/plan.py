@@ -197,7 +197,7 @@ def published_line(reproduced: int, checkable: int, printed: int) -> str:
 def find(params) -> Path:
     """The trial file: from the working directory, else from the repository's root."""
     for path in (Path(params), ROOT / params):
-        if path.is_file():
+        if os.path.isfile(path):
             return path.resolve()
     raise TrialError([f"{params}: no such file; expected a trial file (.yaml)"])
 
@@ -284,8 +284,10 @@ def _read(path: Path) -> Plan:
     if trial.published is not None:
         try:
             published = numbers.read(trial.published)
-        except numbers.PublishedError as error:
-            raise TrialError(error.problems) from None
+        except ValueError as error:  # not text in UTF-8, not CSV, or not such rows
+            raise TrialError(getattr(error, "problems", None) or (
+                f"{display(trial.published)}: cannot be read as CSV in UTF-8 ("
+                f"{str(error).splitlines()[0]})")) from None
     for file, was in before.items():
         if not file.is_file() or sha256(file) != was:
             raise TrialError([f"{display(file)}: edited while it was read; run again"])

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -43,7 +44,7 @@ def load(path: Path | str, **analysis) -> Trial:
         each.
     """
     path = Path(path).expanduser()
-    if not path.is_absolute() and not path.exists() and (ROOT / path).exists():
+    if not path.is_absolute() and not os.path.exists(path) and os.path.exists(ROOT / path):
         path = ROOT / path
     by_hand = {key: value for key, value in analysis.items() if value is not None}
     if (given := handed(path := path.absolute(), by_hand)) is not None:

@@ -162,10 +162,11 @@ class People:
         texts = [(row, cell) for row, cell in enumerate(column.cells) if isinstance(cell, str)]
         self.tell_cells(name, "text without control characters", [
             ((row,), shown(cell)) for row, cell in texts if not written(cell)])
-        if self.table.path.suffix.lower() == ".xlsx":
+        if self.table.path.suffix.lower() == ".xlsx" and (formulas := [
+                ((row,), f"the formula {shown(cell)}") for row, cell in texts if cell[0] == "="]):
             self.tell_cells(name, "a stored value (formulas are not calculated: open and save the "
-                            "file where it was made)", [
-                ((row,), f"the formula {shown(cell)}") for row, cell in texts if cell[0] == "="])
+                            "file where it was made)", formulas)
+            self._ambiguous.add(name)
         for code in codes:
             if rows := [row for row, cell in enumerate(column.cells) if text_of(cell) == code]:
                 self.note(name, f"{code} is read as missing in {counted(len(rows), 'cell')} "
