@@ -84,11 +84,23 @@ def estimate(value, low, high, digits=2) -> str:
     """
     if absent(value):
         return NOT_ESTIMABLE
+    digits = _enough(math.nan if absent(low) or absent(high) else high - low, digits)
     return f"{number(value, digits)} ({ci(low, high, digits)})"
+
+
+def _enough(width, digits: int) -> int:
+    """Decimals that tell apart what lies this far apart: more than usual on a fine scale.
+
+    >>> _enough(11.4, 2), _enough(0.0013, 2)
+    (2, 4)
+    """
+    fine = not absent(width) and 0 < width < 10.0 ** -digits
+    return 1 - math.floor(math.log10(width)) if fine else digits
 
 
 def mean_sd(mean, sd, digits=2) -> str:
     """A mean and its standard deviation: ``70.79 (11.36)``."""
+    digits = _enough(sd, digits)
     return MISSING if absent(mean) else f"{number(mean, digits)} ({number(sd, digits)})"
 
 

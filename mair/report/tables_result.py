@@ -22,8 +22,13 @@ SIZES = "{:g} ({:g})".format  # people and their scores
 
 def _arms(trial: Trial, *, overall=False) -> dict[str, str]:
     """Each arm's heading, with its size."""
-    found = {arm: f"{arm} (n = {trial.n(arm)})" for arm in trial.arms}
+    found = {arm: f"{_named(trial, arm)} (n = {trial.n(arm)})" for arm in trial.arms}
     return found | ({"overall": f"Overall (n = {trial.n()})"} if overall else {})
+
+
+def _named(trial: Trial, arm: str) -> str:
+    """An arm as a heading has it: where it is a bare number, its label."""
+    return trial.labels[arm] if arm.isdecimal() else arm
 
 
 def _ci(trial: Trial) -> str:
@@ -107,7 +112,10 @@ def baseline(trial: Trial, rows: pd.DataFrame) -> Table:
     for feature in trial.baseline:
         missing = int(feature.values.isna().sum())
         what = "mean (SD)" if feature.kind == "continuous" else "n (%)"
-        lines.append(Line(f"{feature.label}, {what}" + (f", {missing} unknown" if missing else ""),
+        counted = feature.label  # and which level is counted, where the label does not say so
+        if feature.kind == "binary" and feature.level.casefold() not in f"{counted} yes".casefold():
+            counted += f": {feature.level}"
+        lines.append(Line(f"{counted}, {what}" + (f", {missing} unknown" if missing else ""),
                           {"analysis": "baseline", "variable": feature.name}))
         if feature.kind == "categorical":
             lines += [Line(f"\u2003{level}", {"analysis": "baseline", "variable": variable})
@@ -151,7 +159,8 @@ def outcomes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
                        {"analysis": section, "variable": name, "time": visit},
                        label + (f", {variable.unit}" if variable.unit else ""))
                   for visit in variable.visits]
-    columns = [Column(f"{arm}, {head}", statistics, show, {"arm": arm, "method": "described"})
+    columns = [Column(f"{_named(trial, arm)}, {head}", statistics, show,
+                      {"arm": arm, "method": "described"})
                for arm in trial.arms for head, statistics, show in (
                    ("n", ("n",), fmt.count), ("mean (SD)", ("mean", "sd"), fmt.mean_sd))]
     columns.append(Column("d", ("d",), fmt.number, DIFFERENCE | {"method": "d_ppc2"}))
@@ -173,14 +182,17 @@ def _notes(trial: Trial, section: str, fitted: dict[str, str]) -> tuple[str, str
     column = (trial.sections.get("describe") or {}).get(section)
     whom = f"those with {column}" if column else "everyone seen at every visit of the variable"
     covariates = ", ".join(covariate.name for covariate in trial.covariates)
-    scale = ", on the ln scale where the transform is log" if section == "biomarkers" else ""
+    logs = [name for name, one in measures.variables(trial, section).items()
+            if one.transform == "log"]
+    scale = (f", of {', '.join(logs)} on the ln scale, where exp(B) is a ratio of geometric means"
+             if logs else "")
     return (
         f"Means and SDs describe {whom}; the models use every observed score "
         f"({'; '.join(words.method(how) for how in dict.fromkeys(fitted.values()))}"
         f"{'; covariates: ' + covariates if covariates else ''}"
         f"). d: Morris's d_ppc2 on the measured scale. B: change from "
         f"{trial.visit_labels[trial.reference]}, "
-        f"{trial.treatment} minus {trial.control}{scale}.",
+        f"{_named(trial, trial.treatment)} minus {_named(trial, trial.control)}{scale}.",
         "q: Benjamini-Hochberg within the declared family."
         if getattr(trial.analysis.fdr_families, section)
         else "No correction for multiplicity is declared.")
