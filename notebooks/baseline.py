@@ -57,8 +57,8 @@ show(tables_result.baseline(t, rows))
 unknown = {f.label: int(f.values.isna().sum()) for f in t.baseline if f.values.isna().any()}
 words.say(
     f"The table describes {len(t.baseline)} characteristics of {t.n()} people. " + (
-        "Unknown are: " + ", ".join(f"{label} of {k}" for label, k in unknown.items()) + "."
-        if unknown else "Nothing is unknown of anybody."))
+        "Not known: " + ", ".join(f"{label} of {k} people" for label, k in unknown.items()) + "."
+        if unknown else "No value is missing."))
 
 # %% [markdown]
 # ## How large is large?
@@ -136,9 +136,9 @@ tests = results.records(rows, analysis="baseline", arm="difference",
                         method=[*baseline.CONTINUOUS, *baseline.COUNTS])
 below = {one.variable for one in tests if one.p < 0.05}
 small = [f.label for f in t.baseline if f.name in below]
-words.say(f"A p value below 0.05 in some test: {', '.join(small) or 'none'} "
-          f"({len(small)} of {len(t.baseline)} characteristics); of as many differences due to "
-          f"chance, one test each, {0.05 * len(t.baseline):.1f} are expected.")
+words.say(f"Of {len(t.baseline)} characteristics {len(small) or 'none'} have a p value below 0.05 "
+          f"in some test{': ' * bool(small)}{', '.join(small)}. Where chance alone is at work, "
+          f"{0.05 * len(t.baseline):.1f} of them would be expected to, by one test each.")
 
 # %%
 results.save(rows, out, "baseline")

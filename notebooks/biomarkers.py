@@ -56,8 +56,8 @@ words.opening(t, "biomarkers")
 # ## The estimand
 
 # %%
-words.estimand(t, "difference between arms in mean change from baseline, on the ln scale where "
-                  "the transform is log")
+words.estimand(t, "difference between arms in mean change from baseline, of the logarithm where "
+                  "the trial file says so")
 
 # %% [markdown]
 # ## What the data look like
@@ -78,9 +78,9 @@ show(people.before_after(frames.people(t, "biomarkers"), frames.means(t, rows, "
 
 # %%
 censored = {name: int(frame.to_numpy().sum()) for name, frame in t.censored.items()}
-listed = ", ".join(f"{name} {k}" for name, k in censored.items() if k)
+listed = ", ".join(f"{k} of {name}" for name, k in censored.items() if k)
 words.say(f"Analysed as logarithms: {', '.join(logged) or 'none'}. Values below the detection "
-          f"limit, replaced by limit/sqrt(2): {listed or 'none'}.")
+          f"limit, replaced by the limit over the root of two: {listed or 'none'}.")
 
 # %% [markdown]
 # ## Are they normally distributed?
@@ -95,13 +95,13 @@ show(tables_result.normality(t, rows, "biomarkers"))
 tested = [one for one in results.records(rows, analysis="normality", method="shapiro-wilk")
           if one.variable.endswith(": residuals")]
 low = [one.variable.removesuffix(": residuals") for one in tested if one.p < 0.05]
-words.say(f"Models whose residuals have a p value of Shapiro and Wilk below 0.05: "
-          f"{', '.join(low) or 'none'} ({len(low)} of {len(tested)}).")
+words.say(f"Of {len(tested)} models {len(low) or 'none'} have residuals with p below 0.05 in the "
+          f"test of Shapiro and Wilk{': ' * bool(low)}{', '.join(low)}.")
 
 # %% [markdown]
 # ## The estimates
 #
-# Look at each *B* and its interval; on the ln scale it is read in the table of ratios below.
+# Look at each *B* and its interval; of a logarithm it is read in the table of ratios below.
 
 # %%
 show(tables_result.outcomes(t, rows, "biomarkers"))
@@ -112,19 +112,19 @@ found = [one for name in t.biomarkers for one in results.records(
     method=measures.method(rows, "biomarkers", name))]
 sides = {(one.variable, one.time): frames.side(t, one.variable, one.ci_low, one.ci_high)
          for one in found}
-words.say(f"Of {len(found)} contrasts {sum(map(bool, sides.values()))} have an interval without "
-          "zero.")
+words.say(f"The interval excludes zero in {sum(map(bool, sides.values()))} of {len(found)} "
+          "contrasts.")
 
 # %%
 words.bullets(*(
     f"**{one.variable}, {t.visit_labels[one.time]}**: the contrast is not estimable."
     if fmt.absent(one.b) else
-    f"**{one.variable}, {t.visit_labels[one.time]}**: the data are compatible with a difference in "
-    f"change{' on the ln scale' if one.variable in logged else ''} of "
-    f"{fmt.ci(one.ci_low, one.ci_high)} (estimate {fmt.number(one.b)}, "
-    f"{fmt.p(one.p)}, {one.n} people); "
-    + (f"it rose more, or fell less, in {sides[one.variable, one.time]}."
-       if sides[one.variable, one.time] else "zero lies within the interval.")
+    f"**{one.variable}, {t.visit_labels[one.time]}**: the change from baseline"
+    f"{' of the logarithm' * (one.variable in logged)} differs between the arms by "
+    f"{fmt.number(one.b)} ({ci} {fmt.ci(one.ci_low, one.ci_high)}; {fmt.p(one.p)}; {one.n} "
+    "people); " + (
+        f"it rose more, or fell less, in {sides[one.variable, one.time]}."
+        if sides[one.variable, one.time] else "the interval includes zero.")
     for one in found))
 
 # %% [markdown]
@@ -134,9 +134,10 @@ words.bullets(*(
 show(tables_result.ratios(t, rows))
 
 # %%
-words.say(*(f"{one.variable} ({t.visit_labels[one.time]}) had changed by "
-            f"{fmt.estimate(one.gmr, one.gmr_low, one.gmr_high)} times the factor in {t.treatment} "
-            f"as in {t.control}." for one in found if one.variable in logged))
+words.bullets(*(
+    f"**{one.variable}, {t.visit_labels[one.time]}**: the factor by which it changed in "
+    f"{t.treatment} is {fmt.number(one.gmr)} times ({ci} {fmt.ci(one.gmr_low, one.gmr_high)}) that "
+    f"in {t.control}." for one in found if one.variable in logged))
 
 # %% [markdown]
 # Each *B* over the pooled baseline standard deviation, on its own scale. To the right of zero the
@@ -153,8 +154,8 @@ if len(plotted):
              f"{right}: {listed}.")
 
 # %%
-words.say(f"{len(t.biomarkers)} biomarkers were tried. A difference in one of them is not a "
-          "difference that patients feel, and of several tried some will differ by chance.")
+words.say(f"{len(t.biomarkers)} biomarkers were compared. A difference in one of them is not a "
+          "difference that patients feel, and of several compared some will differ by chance.")
 
 # %% [markdown]
 # ## What was assumed
@@ -174,11 +175,11 @@ fits = [one for name in t.biomarkers for one in results.records(
     rows, analysis="biomarkers", variable=name, arm="overall",
     method=measures.method(rows, "biomarkers", name))]
 odd = [one.variable for one in fits if not one.converged or one.boundary or one.fallback]
-words.say(f"Models that did not converge inside their bounds: {', '.join(odd) or 'none'} "
-          f"({len(odd)} of {len(fits)}).")
+words.say(f"Of {len(fits)} models {len(odd) or 'none'} failed to converge inside their bounds"
+          f"{': ' * bool(odd)}{', '.join(odd)}.")
 
 # %% [markdown]
-# The effect sizes under each convention, those of d_ppc2 on the measured scale throughout.
+# The effect sizes under each convention; those made of means are on the measured scale throughout.
 
 # %%
 show(tables_result.effect_sizes(t, rows, "biomarkers"))
@@ -186,8 +187,9 @@ show(tables_result.effect_sizes(t, rows, "biomarkers"))
 # %%
 whom = results.records(rows, analysis="biomarkers", method="d_ppc2")
 sizes = sorted({one.n for one in whom})
-words.say(f"They describe {' to '.join(str(n) for n in dict.fromkeys((sizes[0], sizes[-1])))} "
-          f"people, the models up to {max(one.n for one in fits)}.")
+words.say("The effect sizes made of means describe "
+          f"{' to '.join(str(n) for n in dict.fromkeys((sizes[0], sizes[-1])))} people; the models "
+          f"analyse up to {max(one.n for one in fits)}.")
 
 # %%
 results.save(rows, out, "biomarkers")

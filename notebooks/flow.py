@@ -40,7 +40,7 @@ words.opening(t, "flow")
 # ## From assessed to analysed
 #
 # The diagram is drawn from counts, and the counts are added up before it is drawn: those
-# excluded, those enrolled and those in each arm have to agree.
+# excluded, those randomised and those in each arm have to agree.
 
 # %%
 rows = flow.rows(t)
@@ -53,11 +53,14 @@ assert sum(arms.values()) == enrolled, "the arms do not add up to those enrolled
 assert assessed is None or assessed - excluded == enrolled, "assessed minus excluded is off"
 
 # %%
-sums = f"{enrolled} enrolled = " + " + ".join(f"{k} {arm}" for arm, k in arms.items())
+others = [f"{k} to {arm}" for arm, k in arms.items() if arm not in t.arms]
+sums = (f"{enrolled} people were randomised: "
+        + " and ".join(f"{arms[arm]} to {arm}" for arm in t.arms)
+        + (f", who are compared here, and {' and '.join(others)}." if others else "."))
 if assessed is not None:
-    sums = f"{assessed} assessed − {excluded} excluded = {enrolled}; {sums}"
+    sums = f"Of {assessed} people assessed {excluded} were excluded. {sums}"
 gone = {c.label: int(c.values.isna().sum()) for c in t.covariates}
-words.say(f"The boxes add up: {sums}.", *(
+words.say(sums, "The counts add up.", *(
     f"Left out of the mixed models, because {name} is missing: {k} of {t.n()} people."
     for name, k in gone.items() if k))
 
@@ -71,15 +74,19 @@ by_arm = [f"{arm}: {t.n(arm)} allocated, "
 
 # %%
 show(consort.consort(rows, arms=t.labels, visits=later, outcome=t.primary.name), "consort",
-     alt=f"CONSORT flow diagram. {sums}. {' '.join(by_arm)}")
+     alt=f"CONSORT flow diagram. {sums} {' '.join(by_arm)}")
 
 # %%
 used = n[f"analysed: {t.primary.name}", "overall"]
+described = {section: sorted({int(t.described(name).sum()) for name in of}) for section, of in
+             (("outcomes", t.outcomes), ("biomarkers", t.biomarkers)) if of}
 words.say(
-    f"Analysed are {used} of the {t.n()} people randomised: those who enter the mixed model of "
-    f"{t.primary.name} with at least one score and every covariate, whether or not they finished "
-    "(intention to treat)."
-    + f" Left out: {t.n() - used or 'nobody'}.")
+    f"**Who is in each analysis.** The mixed model of {t.primary.name} analyses {used} of the "
+    f"{t.n()} people randomised{' to these two arms' * bool(others)}: everybody with at least "
+    "one score and every covariate, whether or not they finished (intention to treat).",
+    "Means, standard deviations and the effect sizes made of them describe " + " and ".join(
+        f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} people in the {section}"
+        for section, counts in described.items()) + ".")
 
 # %% [markdown]
 # ## Who was kept
@@ -91,10 +98,10 @@ show(tables_result.retention(t, rows))
 
 # %%
 words.bullets(*(
-    f"**{label}**: " + " and ".join(
-        f"{seen[arm, visit].n} of {t.n(arm)} in {arm} ({fmt.number(seen[arm, visit].percent, 1)}%)"
-        for arm in t.arms)
-    + f" were seen ({fmt.p(seen['difference', visit].p)}, Fisher)."
+    f"**{label[0].upper()}{label[1:]}:** " + " and ".join(
+        f"{seen[arm, visit].n} of the {t.n(arm)} people in {arm} "
+        f"({fmt.number(seen[arm, visit].percent, 1)}%)" for arm in t.arms)
+    + f" were seen. Fisher's exact test: {fmt.p(seen['difference', visit].p)}."
     for visit, label in later.items()))
 words.say("A large p value here does not show that dropout was alike in both arms: so few people "
           "could hide a difference that matters.")
@@ -110,8 +117,12 @@ show(tables_result.attendance(t, rows))
 
 # %%
 tested = results.records(rows, analysis="flow", method="mann-whitney")
-words.say(*(f"A Mann-Whitney test of {one.variable} between the arms gives {fmt.p(one.p)}."
-            for one in tested))
+asked = {(one.variable, one.arm): one.n for one in
+         results.records(rows, analysis="flow", method="weighted-average")}
+called = {"sessions": "sessions attended", "credibility": "ratings of credibility"}
+words.say(*(f"A Mann-Whitney test of the {called[one.variable]} "
+            f"({' and '.join(f'{asked[one.variable, arm]} people in {arm}' for arm in t.arms)}) "
+            f"gives {fmt.p(one.p)}." for one in tested))
 if not tested:
     words.say("The trial file names no column of sessions or credibility, so neither is compared.")
 
@@ -123,8 +134,8 @@ show(tables_result.interventions(t))
 
 # %%
 outline = t.about.get("interventions") or []
-words.say(f"The trial file outlines {len(outline)} sessions; how faithfully they were held it does "
-          "not say." if outline else "The trial file does not outline what was done in a session.")
+words.say("How faithfully these sessions were held, the outline does not say." if outline else
+          "The trial file does not outline what was done in a session.")
 
 # %% [markdown]
 # ## Was the size planned for?
@@ -140,8 +151,9 @@ if planned:
     show(tables_result.sample_size(t, rows))
     needed = {one.method: one for one in results.records(rows, analysis="sample_size")}
     words.say(
-        f"At d = {fmt.number(needed['declared'].d, 3)} the normal formula asks for "
-        f"{needed['normal'].n} people per arm, the noncentral t for {needed['t'].n}; "
+        f"To find a difference of {fmt.number(needed['declared'].d, 3)} standard deviations, the "
+        f"normal formula asks for {needed['normal'].n} people in each arm and the noncentral t for "
+        f"{needed['t'].n}, before dropout; "
         f"{' and '.join(f'{t.n(arm)} ({arm})' for arm in t.arms)} were randomised.")
 else:
     words.say("The trial file declares no calculation of its size.")
@@ -153,8 +165,8 @@ if planned and None not in map(planned.get, ("difference", "mean", "relative_dif
                                power=planned["power"], method=method) for method in ("normal", "t")]
     if exact != planned["difference"]:
         words.say(f"Rounding matters: {planned['relative_difference']:.0%} of {planned['mean']:g} "
-                  f"is {exact:g}, not {planned['difference']:g}, and needs {sizes[0]} per arm by "
-                  f"the normal formula and {sizes[1]} by the noncentral t.")
+                  f"is {exact:g}, not {planned['difference']:g}, and needs {sizes[0]} people "
+                  f"in each arm by the normal formula and {sizes[1]} by the noncentral t.")
 
 # %% [markdown]
 # ## What is not reported

@@ -134,7 +134,7 @@ if theirs:
 primary = analysis.analyse(t, t.primary.name)
 words.say("The declared analysis of every outcome is "
           + ("this model." if primary.method == "random-intercept/z" else
-             f"another one, {words.method(primary.method)}: what stands above is the "
+             f"another one ({words.method(primary.method)}): what stands above is the "
              "random-intercept model with z, what follows is the declared one."))
 
 # %% [markdown]
@@ -154,13 +154,12 @@ show(people.trajectories(frames.people(t), means, frames.axes(t), arms=t.labels,
          "the table of outcomes.")
 
 # %%
-course = {arm: means[(means["outcome"] == t.primary.name) & (means["arm"] == arm)]
-          for arm in t.arms}
-words.say(f"On {t.primary.name} the model's means go "
-          + " and ".join(f"from {fmt.number(part['mean'].iloc[0])} to "
-                         f"{fmt.number(part['mean'].iloc[-1])} in {arm}"
-                         for arm, part in course.items() if len(part) == len(t.primary.visits))
-          + f", {t.visit_labels[t.reference]} to {t.visit_labels[t.primary.visits[-1]]}.")
+course = {(one.arm, one.visit): fmt.number(one.mean) for one in means.itertuples()
+          if one.outcome == t.primary.name}
+words.say(f"The model's means of {t.primary.name} are "
+          + "; ".join(" and ".join(f"{course[arm, visit]} in {arm}" for arm in t.arms
+                                   if (arm, visit) in course) + f" ({t.visit_labels[visit]})"
+                      for visit in t.primary.visits) + ".")
 
 # %% [markdown]
 # ## The estimates
@@ -178,26 +177,27 @@ found = [one for name in t.outcomes for one in results.records(
     method=measures.method(rows, "outcomes", name))]
 sides = {(one.variable, one.time): frames.side(t, one.variable, one.ci_low, one.ci_high)
          for one in found}
-words.say(f"Of {len(found)} contrasts {list(sides.values()).count(t.treatment)} have an interval "
-          f"on the side of {t.treatment}, {list(sides.values()).count(t.control)} on the side of "
-          f"{t.control}; in {list(sides.values()).count('')} zero lies within it.")
+on = [list(sides.values()).count(arm) for arm in (t.treatment, t.control, "")]
+words.say(f"The {len(t.outcomes)} outcomes give {len(found)} contrasts. The interval lies wholly "
+          f"on the side of {t.treatment} in {on[0]} of them and on that of {t.control} in {on[1]}; "
+          f"in the other {on[2]} it includes zero, so that either arm may have done better.")
 
 # %%
 words.bullets(*(
     f"**{one.variable}, {t.visit_labels[one.time]}**: the contrast is not estimable."
     if fmt.absent(one.b) else
-    f"**{one.variable}, {t.visit_labels[one.time]}**: the data are compatible with a difference in "
-    f"change of {fmt.ci(one.ci_low, one.ci_high)} (estimate {fmt.number(one.b)}, "
-    f"{fmt.p(one.p)}, {one.n} people); "
-    + (f"the interval lies on the side of {sides[one.variable, one.time]}."
-       if sides[one.variable, one.time] else "zero lies within the interval.")
+    f"**{one.variable}, {t.visit_labels[one.time]}**: the change from baseline differs between the "
+    f"arms by {fmt.number(one.b)} ({ci} {fmt.ci(one.ci_low, one.ci_high)}; {fmt.p(one.p)}; "
+    f"{one.n} people), " + (
+        f"in favour of {sides[one.variable, one.time]}." if sides[one.variable, one.time] else
+        "and the interval includes zero: either arm may have done better.")
     for one in found if one.variable == t.primary.name))
 
 # %% [markdown]
 # ## How large, and how sure
 #
 # To set outcomes side by side each *B* is divided by the pooled baseline standard deviation
-# and turned so that the right-hand side favours the treatment arm. An interval that crosses
+# and turned so that the right-hand side favours the treatment arm. An interval that includes
 # zero leaves the direction open.
 
 # %%
@@ -213,9 +213,10 @@ if len(plotted):
 # %%
 largest = plotted.loc[plotted["estimate"].abs().idxmax()] if len(plotted) else None
 words.say("No contrast is estimable, so nothing is drawn." if largest is None else
-          f"The largest is {largest['label']} ({largest['visit']}), {largest['text']} SD. These "
-          f"are differences among {t.n()} people: the intervals say which effects the data are "
-          "compatible with; they do not by themselves show that a treatment works.")
+          f"The largest is that of {largest['label']} ({largest['visit']}): {largest['text']} "
+          f"baseline standard deviations. These are differences among {t.n()} people: the "
+          "intervals say which effects the data are compatible with; they do not by themselves "
+          "show that a treatment works.")
 
 # %% [markdown]
 # Effect sizes have more than one convention. The table shows whether the choice matters.
@@ -229,8 +230,8 @@ d = {(one.variable, one.time, one.method): one.d for one in results.records(
 gaps = pd.Series({(name, visit): abs(value - d[name, visit, "b_over_sd"])
                   for (name, visit, method), value in d.items() if method == "d_ppc2"}, dtype=float)
 words.say("" if gaps.isna().all() else
-          f"d_ppc2 of those described and the model's B over the same SD differ most on "
-          f"{gaps.idxmax()[0]} ({t.visit_labels[gaps.idxmax()[1]]}), by {gaps.max():.2f}.")
+          "The d of the people described and the model's B over the same standard deviation differ "
+          f"most on {gaps.idxmax()[0]} ({t.visit_labels[gaps.idxmax()[1]]}), by {gaps.max():.2f}.")
 
 # %% [markdown]
 # ## What was assumed
@@ -250,8 +251,8 @@ fits = [one for name in t.outcomes for one in results.records(
     rows, analysis="outcomes", variable=name, arm="overall",
     method=measures.method(rows, "outcomes", name))]
 odd = [one.variable for one in fits if not one.converged or one.boundary or one.fallback]
-words.say(f"Models that did not converge inside their bounds: {', '.join(odd) or 'none'} "
-          f"({len(odd)} of {len(fits)}).")
+words.say(f"Of {len(fits)} models {len(odd) or 'none'} failed to converge inside their bounds"
+          f"{': ' * bool(odd)}{', '.join(odd)}.")
 
 # %% [markdown]
 # Residuals against fitted values should form a band without a trend or a funnel, and against
@@ -266,9 +267,10 @@ show(curves.residual_plots(residuals, arms=t.labels, line=(0.0, deviation)), "re
 
 # %%
 by_arm = residuals.groupby("arm")["residual"].std()
-words.say(f"Their SD is {' and '.join(f'{fmt.number(by_arm[arm])} in {arm}' for arm in t.arms)}; "
-          f"the largest lies {fmt.number(residuals['residual'].abs().max() / deviation, 1)} SDs "
-          "from zero.")
+largest = fmt.number(residuals["residual"].abs().max() / deviation, 1)
+words.say(f"The standard deviation of the {len(residuals)} residuals is "
+          f"{' and '.join(f'{fmt.number(by_arm[arm])} in {arm}' for arm in t.arms)}; the largest "
+          f"lies {largest} standard deviations from zero.")
 
 # %% [markdown]
 # With few people a test of normality misses much and proves little; the residuals of the
@@ -281,8 +283,8 @@ show(tables_result.normality(t, rows))
 tested = [one for one in results.records(rows, analysis="normality", method="shapiro-wilk")
           if one.variable.endswith(": residuals")]
 low = [one.variable.removesuffix(": residuals") for one in tested if one.p < 0.05]
-words.say(f"Models whose residuals have a p value of Shapiro and Wilk below 0.05: "
-          f"{', '.join(low) or 'none'} ({len(low)} of {len(tested)}).")
+words.say(f"Of {len(tested)} models {len(low) or 'none'} have residuals with p below 0.05 in the "
+          f"test of Shapiro and Wilk{': ' * bool(low)}{', '.join(low)}.")
 
 # %%
 results.save(rows, out, "outcomes")

@@ -60,18 +60,16 @@ def estimands(frame: pd.DataFrame, arms) -> Table:
     Returns
     -------
     Table
-        Grouped by analysis. Population and strategy, which all rows share, stand in the notes.
+        Grouped by analysis.
     """
     rows = _together(frame, "analysis")
     display = pd.DataFrame([
         {"Variable": _joined(r["variable"], r["time"]), "Method": r["method"],
-         "Summary": r["summary"],
+         "Population": r["population"], "Strategy": r["strategy"], "Summary": r["summary"],
          **{f"{arm}, with data of randomised":
             f"{r[f'n_with_data_{arm}']} of {r[f'n_randomised_{arm}']}" for arm in arms}}
         for r in rows.to_dict("records")])
-    notes = [f"{title}: {'; '.join(dict.fromkeys(frame[column]))}." for column, title in
-             (("population", "Population"), ("strategy", "Intercurrent events"))]
-    return Table("estimands", "Estimands", display, frame, tuple(notes), rows["analysis"])
+    return Table("estimands", "Estimands", display, frame, groups=rows["analysis"])
 
 
 def _together(frame, key) -> pd.DataFrame:

@@ -25,10 +25,10 @@ def consort(rows, *, arms, visits, outcome):
     ----------
     rows : DataFrame
         Columns of ``results.csv``; counts of participants (statistic ``n``) of the analysis
-        ``flow``: ``assessed``, ``excluded: <reason>``, ``enrolled``, ``randomised``,
-        ``retained``, ``lost: <reason>`` (arm, visit), ``analysed: <outcome>``,
-        ``left out: <reason>``. An arm with ``randomised`` that is not among `arms` is named
-        as an arm not compared.
+        ``flow``: ``assessed``, ``excluded: <reason>``, ``randomised``, ``retained``,
+        ``lost: <reason>`` (arm, visit), ``analysed: <outcome>``, ``left out: <reason>``. An arm
+        with ``randomised`` that is not among `arms` was randomised with them, and is named as
+        one not compared.
     arms : dict of arm -> label
         In drawing order.
     visits : dict of visit -> label
@@ -68,17 +68,14 @@ def _above_arms(n, arms) -> list[tuple[bool, list[str]]]:
     """Boxes above the arms, from the top, and whether each stands aside."""
     others = {arm: count for (variable, arm, _), count in n.items()
               if variable == "randomised" and arm not in (*arms, "overall")}
-    assessed, enrolled = (n.get((name, "overall", "")) for name in ("assessed", "enrolled"))
-    randomised = n["randomised", "overall", ""]
+    assessed, compared = n.get(("assessed", "overall", "")), n["randomised", "overall", ""]
     excluded = _reasons(n, "excluded: ", "overall")
-    compared = " to the arms compared here" if others else ""
     boxes = (
         (assessed is not None, False, [f"Assessed for eligibility (n = {assessed})"]),
         (excluded, True, _list("Excluded", excluded)),
-        (enrolled is not None and (others or enrolled != randomised), False,
-         [f"Enrolled (n = {enrolled})"]),
-        (others, True, _list("Allocated to arms not compared here", others)),
-        (True, False, [f"Randomised{compared} (n = {randomised})"]))
+        (True, False, [f"Randomised (n = {compared + sum(others.values())})"]),
+        (others, True, _list("Allocated to another arm", others)),
+        (others, False, [f"Allocated to the arms compared here (n = {compared})"]))
     return [(aside, texts) for there, aside, texts in boxes if there]
 
 
@@ -88,7 +85,7 @@ def _column(n, arm, label, visits, outcome) -> list[list[str]]:
     boxes = [[label, f"Allocated (n = {allocated})"]]
     for visit, name in visits.items():
         lost = _reasons(n, "lost: ", arm, visit)
-        boxes.append([name, f"Retained (n = {n['retained', arm, visit]})",
+        boxes.append([name[:1].upper() + name[1:], f"Retained (n = {n['retained', arm, visit]})",
                       *(_list("Lost", lost) if lost else ())])
     left_out = _reasons(n, "left out: ", arm)
     # One participant may lack several covariates: the reasons need not add up to the total.

@@ -14,6 +14,20 @@ SUMMARIES = dict.fromkeys(("outcomes", "biomarkers", "robustness"),
     "emm": "difference of estimated marginal means",
     "nnt": "difference between arms in the percentage who respond"}
 LN = ", ln scale"
+SEEN = "as others of their arm with the same scores (missing at random)"
+# A part of a method's name: whom it covers of the population, and what it takes for those lost.
+RULES = {
+    "delta=": ("", f"imputed {SEEN}, then made worse by the points that the method names"),
+    "mi-j2r": ("", "the treatment arm's as in the control arm from then on (jump to reference)"),
+    "mi-cr": ("", "the treatment arm's as in the control arm throughout (copy reference)"),
+    "mi-mar": ("", f"imputed {SEEN}"),
+    "completers": (" whose response is known", "left out"),
+    "nonresponder": ("", "counted as not improved"),
+    "worst-case": ("", "counted as failed in the treatment arm, as improved in the control arm"),
+    "best-case": ("", "counted as improved in the treatment arm, as failed in the control arm"),
+    "d_ppc2": (" who are described and were seen at both visits", "left out"),
+    "ancova": (" seen at baseline and at the visit", "left out"),
+}
 
 
 def table(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
@@ -32,19 +46,22 @@ def table(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
         per arm, ``n_randomised``, ``n_with_data``, ``rows``.
     """
     declared = trial.sections.get("estimand") or {}
-    population = declared.get("population", "all randomised")
-    strategy = "; ".join(f"{e['event']}: {e['strategy']}"
-                         for e in declared.get("intercurrent", [])) or "none declared"
+    events = [f"{e['event']}: {e['strategy']}" for e in declared.get("intercurrent", [])]
     own = frame[frame["analysis"].isin(SUMMARIES) & (frame["arm"] == "difference")
                 & frame["statistic"].isin(["b", "d", "arr", "mean", "chi2", "f"])]
     out = []
     for key in own[KEYS[:5]].drop_duplicates().itertuples(index=False):
-        found, used = key._asdict(), _used(trial, key)
-        found |= {"population": population, "strategy": strategy, "summary": _summary(trial, key)}
+        found, (seen, used) = key._asdict(), _used(trial, key)
+        whom, lost = next((rule for part, rule in RULES.items() if part in key.method), ("", SEEN))
+        if whom == "" and key.analysis != "nnt" and not models.complete_covariates(trial).all():
+            whom = " of whom every covariate is known"
+        found |= {"population": declared.get("population", "all randomised") + whom,
+                  "strategy": "; ".join([*events, f"lost to follow-up: {lost}"]),
+                  "summary": _summary(trial, key)}
         for arm in trial.arms:
             of_arm = used[trial.arm == arm]
             found |= {f"n_randomised_{arm}": trial.n(arm),
-                      f"n_with_data_{arm}": int(of_arm.any(axis=1).sum()),
+                      f"n_with_data_{arm}": int((of_arm & seen).any(axis=1).sum()),
                       f"rows_{arm}": int(of_arm.to_numpy().sum())}
         out.append(found)
     return pd.DataFrame(out)
@@ -58,22 +75,24 @@ def _summary(trial: Trial, key) -> str:
     log = trial.variable(key.variable).transform == "log"
     if key.method == "b_over_sd":
         return "B over the baseline SD of those described"
-    return SUMMARIES[key.analysis] + (LN if log else "")
+    if "ancova" in key.method:
+        return "difference between arms in the mean at the visit, given baseline" + LN * log
+    return SUMMARIES[key.analysis] + LN * log
 
 
-def _used(trial: Trial, key) -> pd.DataFrame:
-    """Which scores stand behind a row: bool, participants by visits."""
+def _used(trial: Trial, key) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Which scores were observed, and which stand behind a row: bool, participants by visits."""
     if key.analysis == "nnt":
         known = nnt.responses(trial)[1][key.variable].notna().to_frame()
-        return known if key.method.startswith("completers") else known | True
+        return known, known if key.method.startswith("completers") else known | True
     seen = trial.seen(key.variable)
     if key.method.startswith("d_ppc2"):
         pair = seen[[trial.reference, key.time]]
-        return pair.mul(pair.all(axis=1) & trial.described(key.variable), axis=0)
+        return pair, pair.mul(pair.all(axis=1) & trial.described(key.variable), axis=0)
     complete = models.complete_covariates(trial)
     if "mi-" in key.method:  # every missing value is imputed
-        return (seen | True).mul(complete, axis=0)
-    seen = seen.mul(complete, axis=0)
+        return seen, (seen | True).mul(complete, axis=0)
+    used = seen.mul(complete, axis=0)
     if key.method.startswith("ancova") and key.time:
-        return seen[[key.time]].mul(seen[trial.reference], axis=0)
-    return seen
+        return seen, used[[key.time]].mul(used[trial.reference], axis=0)
+    return seen, used

@@ -305,17 +305,17 @@ def test_flow_says_the_counts_box_by_box():
     text = " ".join(" ".join(words(diagram())).replace("·", "").split())
     for part in (
         "Assessed for eligibility (n = 83) Excluded (n = 19) work schedule (n = 13) declined "
-        "(n = 6) Enrolled (n = 64) Allocated to arms not compared here (n = 23) ABCT (n = 23) "
-        "Randomised to the arms compared here (n = 41)",
+        "(n = 6) Randomised (n = 64) Allocated to another arm (n = 23) ABCT (n = 23) "
+        "Allocated to the arms compared here (n = 41)",
         "Relaxation therapy Allocated (n = 19) Mindfulness plus amygdala and insula retraining "
         "Allocated (n = 22)",
-        "post Retained (n = 16) Lost (n = 2) work schedule (n = 2) post Retained (n = 19)",
-        "followup Retained (n = 16) Lost (n = 0) followup Retained (n = 19) Lost (n = 0)",
+        "Post Retained (n = 16) Lost (n = 2) work schedule (n = 2) Post Retained (n = 19)",
+        "Followup Retained (n = 16) Lost (n = 0) Followup Retained (n = 19) Lost (n = 0)",
         "Analysed (n = 18) Analysed (n = 21) Not analysed (n = 1) no covariate (n = 1)"):
         assert part in text, part
     few = words(diagram(visits=(), enrolment=False))
     assert "Randomised (n = 41)" in few and not any("Assessed" in text for text in few)
-    named = consort.consort(flow(), arms=ARMS, visits={"post": "After treatment"}, outcome="PCS")
+    named = consort.consort(flow(), arms=ARMS, visits={"post": "after treatment"}, outcome="PCS")
     assert {"After treatment", "Analysed (n = 17)"} <= set(words(named))
 
 

@@ -265,4 +265,4 @@ def test_estimands_as_table_name_both_arms():
     assert table.display["Variable"].tolist() == ["a, post", "b", "a, post"]
     assert table.display["B, with data of randomised"].tolist() == ["19 of 22"] * 3
     assert table.groups.tolist() == ["outcomes", "outcomes", "nnt"]
-    assert "Population: all." in table.notes
+    assert table.display["Strategy"].tolist() == ["stopping: treatment policy"] * 3

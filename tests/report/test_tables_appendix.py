@@ -172,7 +172,8 @@ def test_the_study_is_a_table_by_mechanism_dropout_visit_and_method(studied):
              ("exchangeable", "none", effect, "post", "random-intercept/kenward-roger")),
             ("SDs like HADS-A's", "Dropout by arm", "followup", "Re-randomisation",
              ("HADS-A", "differential", effect, "followup", "rerandomisation/random-intercept"))):
-            line = shown.loc[group].set_index(["Dropout", "Visit"]).loc[(dropout, visit)]
+            at = (dropout, studied[0].visit_labels[visit])
+            line = shown.loc[group].set_index(["Dropout", "Visit"]).loc[at]
             rate = f"{100 * committed.loc[key, statistic]:.1f}"
             mark = "*" if statistic == "type1" and method == "Kenward-Roger" else ""
             assert line[method] == rate + mark

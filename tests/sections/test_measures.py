@@ -137,19 +137,25 @@ def test_an_estimand_counts_who_stands_behind_a_row():
              "difference between arms in mean change from baseline, ln scale"),
             (("nnt", "well", "difference", "", "completers/wald"), [3, 3, 4, 4],
              "difference between arms in the percentage who respond"),
-            (("nnt", "well", "difference", "", "nonresponder/wald"), [4, 4, 4, 4],
+            (("nnt", "well", "difference", "", "nonresponder/wald"), [3, 4, 4, 4],
              "difference between arms in the percentage who respond")):
         assert list(found.loc[key, columns]) == counts
         assert found.loc[key, "summary"] == summary
-    assert set(found["strategy"]) == {"stopping: treatment policy"}
+    assert found["strategy"].str.startswith("stopping: treatment policy; lost to follow-up: ").all()
+    assert found.loc[("nnt", "well", "difference", "", "completers/wald"), "population"] == (
+        "all whose response is known")
     assert set(found["n_randomised_C"]) == {4}
 
 
-@pytest.mark.parametrize(("analysis", "counts"), [
-    ({"missing": "mi-mar"}, [4, 12, 4, 12]), ({"estimator": "ancova"}, [3, 3, 4, 4])])
-def test_an_estimand_counts_imputed_scores_and_pairs(analysis, counts):
+@pytest.mark.parametrize(("analysis", "counts", "population", "lost"), [
+    ({"missing": "mi-mar"}, [4, 12, 4, 12], "all randomised", "missing at random"),
+    ({"missing": "mi-j2r"}, [4, 12, 4, 12], "all randomised", "jump to reference"),
+    ({"estimator": "ancova"}, [3, 3, 4, 4], "all randomised seen at baseline and at the visit",
+     "left out")])
+def test_an_estimand_tells_analyses_apart(analysis, counts, population, lost):
     trial = tiny.trial(analysis=tiny.SPEC["analysis"] | analysis | {"draws": 50}, biomarkers=None)
     rows = outcomes.rows(trial)
     found = estimands.table(trial, rows).set_index(results.KEYS[:5])
     key = ("outcomes", "Pain", "difference", "later", measures.method(rows, "outcomes", "Pain"))
     assert list(found.loc[key, ["n_with_data_C", "rows_C", "n_with_data_T", "rows_T"]]) == counts
+    assert found.loc[key, "population"] == population and lost in found.loc[key, "strategy"]
