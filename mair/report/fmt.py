@@ -53,13 +53,13 @@ def p_value(p, *, missing=NOT_ESTIMABLE) -> str:
     Examples
     --------
     >>> p_value(0.0421), p_value(2e-7), p_value(1.0)
-    ('0.042', '<0.001', '1.000')
+    ('0.042', '<0.001', '>0.999')
     """
     if absent(p):
         return missing
     if not 0 <= p <= 1:
         raise ValueError(f"a p value lies between 0 and 1, not {p!r}")
-    return "<0.001" if p < 0.001 else ">0.999" if 0.9995 <= p < 1 else f"{p:.3f}"
+    return "<0.001" if p < 0.001 else ">0.999" if p >= 0.9995 else f"{p:.3f}"
 
 
 def p(value) -> str:
