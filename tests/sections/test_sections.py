@@ -74,7 +74,7 @@ def test_other_names_change_names_only(tmp_path, rows):
     spec = yaml.safe_load(Path("params/mair.yaml").read_text(encoding="utf-8"))
     frame = pd.read_csv("mair/data/mair_synthetic.csv", dtype=str, keep_default_na=False)
     spec, frame, names = renamed(spec, frame)
-    spec.pop("published")
+    spec.pop("published"), spec.pop("visit_labels")
     spec["data"] = "x.csv"
     frame.to_csv(tmp_path / "x.csv", index=False)
     (tmp_path / "x.yaml").write_text(json.dumps(spec))
