@@ -17,7 +17,7 @@ from pathlib import Path
 from mair.trial.errors import NUMBER
 
 NOT_A_NUMBER = frozenset({"na", "nan", "."})
-_WHOLE = re.compile(r"(-?\d+)\.0+")
+_WHOLE = re.compile(r"(-?\d+)(\.0+|,0)")  # 1,000 may be a thousand
 _DATE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:.*)?|\d{1,2}([./-])\d{1,2}\2(\d{4}|\d\d)")
 # Both decimal marks, with the other one between thousands: 41,5 and 1.234,5; 41.5 and 1,234.5
 _MARKED = {",": re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+"),

@@ -7,7 +7,11 @@ import pandas as pd
 import pyreadstat
 import yaml
 
-FORMATS = ["csv", "xlsx", "sav", "dta", "parquet"]
+FORMATS = ["csv", "semicolons.csv", "bars.csv", "utf16.csv", "cp1252.csv", "tsv", "xlsx",
+           "title.xlsx", "sav", "dta", "parquet"]
+TEXTS = {  # how a text file is written, where not with commas in UTF-8
+    "semicolons": {"sep": ";", "decimal": ","}, "bars": {"sep": "|"}, "tsv": {"sep": "\t"},
+    "utf16": {"encoding": "utf-16"}, "cp1252": {"encoding": "cp1252"}}
 
 # One trial of MAIR's shape. Codes stand for the labels; the csv and xlsx hold the labels.
 LABELS = {"arm": {0: "RT", 1: "MAIR"},
@@ -69,10 +73,19 @@ def with_labels(frame: pd.DataFrame) -> pd.DataFrame:
 
 def write(frame: pd.DataFrame, path: Path) -> None:
     """The frame (codes) in the format that the path ends in."""
-    kind = path.suffix[1:]
+    kind = path.suffix[1:]  # the last part of a format: semicolons.csv
     labels = {name: labels for name, labels in LABELS.items() if name in frame}
-    if kind in ("csv", "xlsx"):
-        getattr(with_labels(frame), {"csv": "to_csv", "xlsx": "to_excel"}[kind])(path, index=False)
+    if kind in ("csv", "tsv"):
+        with_labels(frame).assign(note="café").to_csv(path, index=False, **TEXTS.get(
+            path.name.split(".")[1], {}))
+    elif kind == "xlsx" and "title" in path.name:  # on a second sheet, with a title and a footnote
+        with pd.ExcelWriter(path) as book:
+            pd.DataFrame({"About": ["not", "the", "data"]}).to_excel(book, sheet_name="About")
+            with_labels(frame).to_excel(book, sheet_name="Data", index=False, startrow=2)
+            book.sheets["Data"]["A1"] = "What was measured"
+            book.sheets["Data"].cell(len(frame) + 5, 1, "* as of the day of the export")
+    elif kind == "xlsx":
+        with_labels(frame).to_excel(path, index=False)
     elif kind == "parquet":
         out = with_labels(frame)
         for name in ("own_home", "relapse"):
@@ -103,4 +116,6 @@ def make(folder: Path, shape="wide", kind="csv", **changes) -> Path:
     """Data and trial file in a folder; the trial file's path."""
     frame = people() if shape == "wide" else to_long(people())
     write(frame, folder / f"{shape}.{kind}")
+    if "title" in kind:
+        changes["read"] = {"sheet": "Data"}
     return save({**declare(shape, f"{shape}.{kind}"), **changes}, folder / f"{shape}_{kind}.yaml")

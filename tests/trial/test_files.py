@@ -1,0 +1,283 @@
+"""Files as programmes leave them: what is inferred of one is said, what cannot be is refused."""
+
+import csv
+import io
+import os
+import resource
+import time
+
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyreadstat
+import pytest
+from openpyxl.styles import PatternFill
+from trials.small import SPEC, long_spec, long_table, merged, put, table, write
+
+from mair.trial import TrialError, load
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def said(data: str, changes: dict | None = None, spec: dict = SPEC) -> list[str]:
+    """What is said of the small trial with this data file: notices, or problems after a bang."""
+    write(merged(spec, {"data": data, **(changes or {})}), [])
+    try:
+        trial = load("trial.yaml")
+    except TrialError as refused:
+        return ["!", *refused.problems]
+    assert trial.n() == 6
+    return trial.told
+
+
+def frame(cells=None) -> pd.DataFrame:
+    """The small trial, numbers as numbers."""
+    head, *rows = cells or table()
+    of = pd.DataFrame(rows, columns=head).replace("", None)
+    return of.apply(lambda column: pd.to_numeric(column) if column.name in (
+        "id", "age", "sessions") or column.name[-1] in "012" else column)
+
+
+def workbook(change=lambda sheet, book: None) -> str:
+    book = openpyxl.Workbook()
+    for line in [[*frame()], *frame().astype(object).where(frame().notna(), None).values.tolist()]:
+        book.active.append(line)
+    change(book.active, book)
+    book.save("x.xlsx")
+    return "x.xlsx"
+
+
+def text(change=lambda lines: None, encoding="utf-8", **how) -> str:
+    lines, out = table(), io.StringIO()
+    put(lines, 2, "edu", "é")
+    change(lines)
+    csv.writer(out, **how).writerows(lines)
+    with open("x.csv", "w", encoding=encoding, newline="") as file:
+        file.write(out.getvalue())
+    return "x.csv"
+
+
+def titled(sheet, book):
+    sheet.insert_rows(1, 3)
+    sheet["A1"] = "What was measured"
+    sheet["A12"] = "* lost: 2 people"
+
+
+def two_heads(sheet, book):
+    sheet.insert_rows(1)
+    for column, upper, lower in zip("KLMNO", ["fiq", None, None, "crp", None], [0, 1, 2, 0, 1],
+                                    strict=True):
+        sheet[f"{column}1"], sheet[f"{column}2"] = upper, lower
+    sheet.merge_cells("K1:M1")
+
+
+HEADS = {"read": {"header": 2}, "outcomes": {"FIQ": {"columns": ["fiq 0", "fiq 1", "fiq 2"]}},
+         "biomarkers": {"CRP": {"columns": ["crp 0", "crp 1", None]}}}
+
+
+@pytest.mark.parametrize(("change", "changes", "expected"), [
+    (lambda s, b: None, {}, []),
+    (titled, {}, ["x.xlsx: row 1 ('What was measured') is taken as a title",
+                  "x.xlsx: row 12 ('* lost: 2 people') is taken as a footnote"]),
+    (lambda s, b: b.create_sheet("About", 0), {"read": {"sheet": 2}}, []),
+    (lambda s, b: b.create_sheet("About", 0), {"read": {"sheet": "Sheet"}}, []),
+    (lambda s, b: None, {"read": {"sheet": "Data"}}, [
+        "!", "x.xlsx: no sheet 'Data' (read.sheet), expected Sheet, or a number from 1 to 1"]),
+    (two_heads, HEADS, []),
+    (lambda s, b: s.insert_rows(4, 2), {}, []),
+    (lambda s, b: s.__setitem__("K3", "=J3+1"), {}, [
+        "!", "x.xlsx: column fiq_0, participant 8 (row 3): the formula '=J3+1', expected a stored "
+        "value (formulas are not calculated: open and save the file where it was made)"]),
+    (lambda s, b: s.__setitem__("K3", "52.5"), {}, []),  # a number as text
+])
+def test_spreadsheets(change, changes, expected):
+    assert said(workbook(change), changes) == expected
+
+
+def test_a_coloured_cell_at_the_end_of_the_sheet_costs_nothing():
+    def colour(sheet, book):
+        sheet.cell(1_048_576, 16_384).fill = PatternFill("solid", fgColor="FFFF00")
+
+    start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert said(workbook(colour)) == []
+    assert time.monotonic() - start < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
+
+
+def test_what_is_far_too_large_is_refused_before_it_is_read(monkeypatch):
+    monkeypatch.setattr("mair.trial.readers.MOST_BYTES", 3000)
+    assert said(workbook())[1].endswith("bytes, expected the trial's data of 3000 or fewer")
+    monkeypatch.setattr("mair.trial.readers.MOST_BYTES", os.path.getsize("x.xlsx") + 1)
+    assert said("x.xlsx") == ["!", "x.xlsx: more than 0 MB when unpacked"]
+
+
+COMMAS = [f"x.csv: column {name}: the comma is read as decimal mark in {cells}" for name, cells in (
+    ("fiq_0", "1 cell (participants 7)"),
+    ("crp_0", "6 cells (participants 7, 8, 9, 10, 11, 12)"),
+    ("crp_1", "4 cells (participants 7, 8, 10, 11)"))]
+
+
+def commas(lines):
+    for line in lines[1:]:
+        line[9:] = [cell.replace(".", ",") for cell in line[9:]]
+
+
+@pytest.mark.parametrize(("how", "changes", "expected"), [
+    ({}, {}, []),
+    ({"delimiter": ";"}, {}, ["x.csv: columns are separated by semicolons"]),
+    ({"delimiter": "\t"}, {}, ["x.csv: columns are separated by tabs"]),
+    ({"delimiter": "|"}, {}, ["x.csv: columns are separated by bars"]),
+    ({"delimiter": ";", "change": commas}, {},
+     ["x.csv: columns are separated by semicolons", *COMMAS]),
+    ({"change": commas}, {"read": {"decimal": ","}}, []),
+    ({"encoding": "utf-8-sig"}, {}, []),
+    ({"encoding": "utf-16"}, {}, ["x.csv: read as utf-16"]),
+    ({"encoding": "cp1252"}, {}, ["x.csv: read as cp1252"]),
+    ({"encoding": "cp1252"}, {"read": {"encoding": "cp1252"}}, []),
+    ({}, {"read": {"encoding": "klingon"}}, [
+        "!", "x.csv: cannot be read as text in klingon, expected its encoding (read: {encoding: "
+        "…})"]),
+    ({"change": lambda lines: lines.insert(0, ["A title, of the trial"])}, {}, [
+        "x.csv: row 1 ('A title, of the trial') is taken as a title"]),
+    ({"change": lambda lines: lines[3].pop()}, {}, ["!", "x.csv: row 4: 14 cells, expected 15"]),
+    ({"change": lambda lines: lines.__setitem__(slice(1, 1), [
+        ["text"] * 15, ['{"ImportId":"x"}'] * 15])}, {}, [
+        "x.csv: rows 2 and 3 are taken as Qualtrics' further heads"]),
+])
+def test_text(how, changes, expected):
+    assert said(text(**how), changes) == expected
+
+
+def dates(kind: str) -> str:
+    of = frame().assign(born=pd.to_datetime("1960-01-05") + pd.to_timedelta(range(6), "D"))
+    if kind == "csv":
+        of.to_csv("x.csv", index=False)
+    elif kind == "xlsx":
+        of.to_excel("x.xlsx", index=False)
+    elif kind == "sav":
+        pyreadstat.write_sav(of.assign(born=of["born"].dt.date), "x.sav")
+    elif kind == "dta":
+        of.to_stata("x.dta", write_index=False)
+    else:
+        of.to_parquet("x.parquet")
+    return f"x.{kind}"
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "sav", "dta", "parquet"])
+def test_a_date_is_a_date_in_every_format(kind):
+    assert said(dates(kind), {"baseline": ["born"]}) == [
+        "!", f"x.{kind}: column born: a date, expected numbers, text or labels (baseline.born); "
+        "give an age in years instead"]
+
+
+def test_columns_that_differ_by_a_blank_do_not_replace_each_other():
+    of = frame().astype({"age": float})
+    pq.write_table(pa.Table.from_pandas(of.assign(**{"age ": of["age"] + 1})), "x.parquet")
+    assert said("x.parquet") == [
+        "!", "x.parquet: column age stands twice, expected each name once"]
+
+
+def test_a_labelled_code_for_missing_is_refused_until_it_is_declared():
+    of = frame()
+    of.loc[1, "crp_1"] = 999
+    pyreadstat.write_sav(of, "x.sav", variable_value_labels={"crp_1": {999: "Missing"}})
+    assert said("x.sav") == [
+        "!", "x.sav: column crp_1: 999 in 1 cell is labelled 'Missing', expected numbers (read: "
+        "{missing: [999]} makes it missing)"]
+    assert said("x.sav", {"read": {"missing": [999]}}) == [
+        "x.sav: column crp_1: 999 is read as missing in 1 cell (read.missing)"]
+    pyreadstat.write_sav(of, "x.sav", missing_ranges={"crp_1": [999]})
+    assert said("x.sav") == []
+
+
+def test_levels_stand_in_the_order_of_the_labels_where_that_is_asked_for():
+    of = frame().assign(edu=[1, 2, 3, 1, 2, 3])
+    pyreadstat.write_sav(of, "x.sav", variable_value_labels={"edu": {1: "none", 2: "basic",
+                                                                    3: "any"}})
+    for asked, expected in ((None, ("any", "basic", "none")), ("labels", ("none", "basic", "any")),
+                            (["basic", "none", "any"], ("basic", "none", "any"))):
+        assert said("x.sav", {"baseline": [{"name": "edu", "levels": asked}]}) == []
+        assert load("trial.yaml").baseline[0].levels == expected
+
+
+# --- long files -------------------------------------------------------------------------
+
+
+def redcap() -> list[list[str]]:
+    """An export: arm and baseline in the first event, one more event, one repeated instrument."""
+    lines = long_table()
+    lines[0] += ["instrument"]
+    for i, line in enumerate(lines[1:]):
+        line += [""]
+        if i % 3:
+            line[1:10] = [""] * 9
+    start = [lines[0].index(name) for name in ("visit", "instrument")]
+    for visit, instrument in (("unscheduled", ""), ("post", "ae"), ("post", "ae")):
+        extra = ["7", *[""] * (len(lines[0]) - 1)]
+        for place, value in zip(start, (visit, instrument), strict=True):
+            extra[place] = value
+        lines.append(extra)
+    return lines
+
+
+def test_an_export_of_redcap():
+    spec = merged(long_spec(), {"ignore": {"visits": ["unscheduled"],
+                                           "where": {"instrument": "ae"}}})
+    write(spec, redcap())
+    trial = load("trial.yaml")
+    write(long_spec(), long_table())
+    assert trial.scores("FIQ").equals(load("trial.yaml").scores("FIQ"))
+    assert trial.ignored == {"ignored: visit unscheduled": 1, "ignored: instrument ae": 2}
+    assert trial.told == [
+        "trial.csv: column visit: 1 row with 'unscheduled' left out (ignore.visits)",
+        "trial.csv: column instrument: 2 rows with 'ae' left out (ignore.where.instrument)"]
+
+
+def test_a_baseline_in_a_column_of_its_own():
+    lines = long_table()
+    at = lines[0].index("fiq")
+    first = {line[0]: line[at] for line in lines[1:] if line[-3] == "baseline"}
+    kept = [[*lines[0], "fiq_before"], *([*line, first[line[0]]] for line in lines[1:]
+                                         if line[-3] != "baseline")]
+    spec = merged(long_spec(), {"outcomes": {"FIQ": {"baseline_column": "fiq_before"}},
+                                "biomarkers": None, "describe": None})
+    write(spec, kept)
+    trial = load("trial.yaml")
+    write(long_spec(), lines)
+    assert trial.scores("FIQ").equals(load("trial.yaml").scores("FIQ"))
+
+
+def test_ids_that_differ_by_a_slip_would_split_a_person():
+    lines = long_table()
+    for row, slip in ((3, "07"), (6, "8 ")):
+        put(lines, row, "id", slip)
+    lines = [[cell.replace("10", "p10") if i == 0 else cell for i, cell in enumerate(line)]
+             for line in lines]
+    put(lines, 12, "id", "P10")
+    write(long_spec(), lines)
+    with pytest.raises(TrialError) as refused:
+        load("trial.yaml")
+    assert refused.value.problems == [
+        "trial.csv: column id, participant 7 (rows 2 and 3): 7 and 07 differ in case, blanks or "
+        "leading zeros only, expected one spelling a participant",
+        "trial.csv: column id, participant p10 (rows 11 and 12): 'p10' and 'P10' differ in case, "
+        "blanks or leading zeros only, expected one spelling a participant"]
+
+
+# --- notices ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_a_notice_for_outputs_names_nobody_unless_the_trial_is_synthetic(synthetic):
+    lines = table()
+    put(lines, 3, "age", "-99")
+    write(merged(SPEC, {"synthetic": synthetic}), lines)
+    trial = load("trial.yaml")
+    line = ("trial.csv: column age: -99 in 1 cell lies far outside the rest; where it means "
+            "missing, say read: {missing: [-99]}")
+    assert trial.told == [f"{line} (participants 8)"]
+    assert trial.notices == (trial.told if synthetic else [line])
