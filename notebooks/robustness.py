@@ -16,9 +16,9 @@
 # of covariance, reference distribution, estimator and missing-data rule, then through what
 # rests on the allocation alone. Read the column of intervals, not the smallest p.
 #
-# *Reads* the trial file and its data. *Writes* the rows `robustness`, the table `robustness`
-# and, for each later visit, a table `delta_grid_1`, `delta_grid_2` and so on, and a figure
-# `robustness_1`, `robustness_2` and so on.
+# *Reads* the trial file and its data. *Writes* the rows `robustness`, the table `robustness`,
+# for each later visit a table `delta_grid_1`, `delta_grid_2` and so on, and the figures
+# `robustness_1` and so on, two visits in each, and `tipping`.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
@@ -37,7 +37,7 @@ draws = 10000  # allocations and bootstrap samples; one imputation for every fif
 # %%
 from mair import results
 from mair.published import identified as ranges
-from mair.report import fmt, forest, frames_appendix, tables_appendix
+from mair.report import fmt, frames_appendix, robust, tables_appendix
 from mair.report.show import Show
 from mair.report.words import bullets, estimand, method, opening, say
 from mair.sections import analysis, robustness
@@ -59,35 +59,64 @@ estimand(t, "difference between arms in mean change from baseline of the primary
 # %% [markdown]
 # ## The grid
 #
-# Look for intervals that change sides, not for the smallest p. The marked row is the declared
-# choice. Imputation under missingness at random uses what was seen of a person; jump and copy
-# to reference take those lost from the treatment arm as if they had been in the control arm.
-# For these two Rubin's variance is information-anchored, so the jackknife of the conditional
-# mean stands beside it, which is smaller by design.
+# In the figure every column is one analysis, in the order of their estimates, and the dots below
+# say which choices made it; the diamond is the declared one. Look for intervals that change
+# sides, not for the smallest p. Imputation under missingness at random uses what was seen of a
+# person; jump and copy to reference take those lost from the treatment arm as if they had been
+# in the control arm. For these two Rubin's variance is information-anchored, so the jackknife of
+# the conditional mean stands beside it, which is smaller by design.
 
 # %%
 rows = robustness.rows(t)
 name, declared = t.primary.name, analysis.analyse(t, t.primary.name).method
-visits, seen_at = list(dict.fromkeys(rows["time"])), t.visit_labels
+visits, seen_at = list(t.primary.visits[1:]), t.visit_labels
 grid = {visit: frames_appendix.choices(t, rows, visit, declared) for visit in visits}
+good = -1 if t.primary.better == "lower" else 1
+planned = t.sections["sample_size"]["difference"] if t.declares("sample_size") else None
 
 # %%
-for k, visit in enumerate(visits, start=1):
-    low, high = (fmt.number(f(grid[visit]["estimate"])) for f in (min, max))
-    show(forest.forest(grid[visit], xlabel=f"B, {seen_at[visit]}",
-                       text={"text": "B (CI)", "p_text": "p"}),
-         f"robustness_{k}",
-         alt=f"{name}, {seen_at[visit]}: B with its interval under {len(grid[visit])} analyses, "
-             f"from {low} to {high}; the declared choice, {method(declared)}, is marked.")
+spans = {visit: map(fmt.number, frame["estimate"].agg(["min", "max"]))
+         for visit, frame in grid.items()}
+ends = {visit: f"{seen_at[visit]}, {len(grid[visit])} analyses from {' to '.join(span)}"
+        for visit, span in spans.items()}
+
+# %%
+for k in range(0, len(visits), 2):
+    pair = visits[k:k + 2]
+    figure = robust.specification(
+        {seen_at[visit]: grid[visit] for visit in pair}, frames_appendix.GROUPS,
+        ylabel=f"Difference in change of {name},\n{t.treatment} minus {t.control}",
+        planned=planned and (good * planned, f"planned {planned:g}"))
+    show(figure, f"robustness_{k // 2 + 1}",
+         alt=f"{name}, difference in change between arms with its interval: "
+             f"{'; '.join(ends[visit] for visit in pair)}. Marked: {method(declared)}.")
+
+# %% [markdown]
+# Many analyses that go by different names give the same estimate, and some the same interval:
+# what counts is how many different answers there are.
 
 # %%
 for visit, frame in grid.items():
     seen = frame.dropna(subset=["low", "high"])
     with_zero = seen[(seen["low"] <= 0) & (seen["high"] >= 0)]["method"]
-    bullets(f"**{seen_at[visit]}**: {len(seen)} analyses, estimates from "
-            f"{fmt.number(seen['estimate'].min())} to {fmt.number(seen['estimate'].max())}; "
-            f"{len(seen) - len(with_zero)} intervals exclude zero, {len(with_zero)} contain it"
-            + (f" ({'; '.join(map(method, with_zero))})" if 0 < len(with_zero) <= 5 else "") + ".")
+    named = f" ({'; '.join(map(method, with_zero))})" if 0 < len(with_zero) <= 5 else ""
+    bullets(f"**{seen_at[visit]}**: {len(seen)} analyses rest on "
+            f"{robustness.distinct(seen['estimate'])} distinct estimates "
+            f"({robustness.distinct(seen['estimate'], seen['se'])} with their standard errors), "
+            f"from {fmt.number(seen['estimate'].min())} to {fmt.number(seen['estimate'].max())}; "
+            f"the intervals of {len(seen) - len(with_zero)} exclude zero, those of "
+            f"{len(with_zero)} contain it{named}.")
+
+# %% [markdown]
+# Does the answer hang on one person? The declared analysis is repeated without each in turn.
+
+# %%
+for one in results.records(rows, method=f"{declared.partition('/mi-')[0]}/leave-one-out"):
+    few = f" of those farthest from their arm's mean, of {one.n}" * (one.refits < one.n)
+    bullets(f"**{seen_at[one.time]}**: with one of {one.refits} people{few} left out the estimate "
+            f"goes from {fmt.number(one.b_low)} to {fmt.number(one.b_high)}; "
+            + ("whether the interval contains zero never changes." if not one.changed else
+               f"whether the interval contains zero changes without {one.changed} of them."))
 
 # %% [markdown]
 # One cohort can agree with the declared answer or change it by chance of its making. Where the
@@ -127,23 +156,48 @@ if pairs:
 # %% [markdown]
 # ## How wrong must the imputed values be?
 #
-# The tipping point makes the imputed values of the treatment arm worse, step by step and for
-# the same imputations, until the interval first contains zero. Nothing is clipped at the ends
-# of the scale; instead the share of impossible values is said.
+# What was not seen is moved, step by step and for the same imputations, until the interval first
+# contains zero: those lost from the treatment arm did worse than imputed, or those lost from the
+# control arm did better, or both. Nothing is clipped at the ends of the scale; instead the share
+# of impossible values is said.
 
 # %%
-for one in results.records(rows, method="tipping-point"):
+whose = dict(zip(robustness.TIPPING, (
+    f"the unseen of {t.treatment} {{}} points worse than imputed",
+    f"the unseen of {t.control} {{}} points better than imputed",
+    f"those of {t.treatment} {{0}} points worse than imputed and those of {t.control} {{0}} "
+    "points better"), strict=True))
+
+# %%
+for one in results.records(rows, method=list(robustness.TIPPING)):
     reason = ("the interval contains zero already" if one.held_already else
               "no shift within the scale brings zero into the interval")
-    tips = (f"the unseen of {t.treatment} would have to be {fmt.number(one.delta, 1)} points worse "
-            "than imputed for the interval to contain zero; "
-            f"{100 * one.beyond / max(one.imputed, 1):.0f}% of the values so imputed would lie "
+    tips = (f"the interval begins to contain zero with "
+            f"{whose[one.method].format(fmt.number(one.delta, 1))}; "
+            f"{100 * one.beyond / max(one.imputed, 1):.0f}% of the values so moved would lie "
             "beyond the scale")
-    bullets(f"**Tipping point, {seen_at[one.time]}**: {tips if one.tips else reason}.")
+    bullets(f"**{seen_at[one.time]}**: {tips if one.tips else reason}.")
 
 # %% [markdown]
-# In the table both arms are made worse, each by its own step. Look for the border beyond which
-# the interval contains zero: it lies towards a worse treatment arm and a control arm as imputed.
+# The figure shifts both arms at once. The diamond is as imputed; to the right the unseen of the
+# treatment arm did worse, downwards the unseen of the control arm did better. Beyond the thick
+# line, in grey, the interval contains zero; thin lines join equal estimates.
+
+# %%
+shifted = {visit: fine for visit in visits
+           if len(fine := robustness.delta_grid(t, visit, fine=8))}
+far = {visit: (fine["treatment"].max(), -fine["control"].min()) for visit, fine in shifted.items()}
+reaches = [f"{seen_at[visit]}, {t.treatment} worse by 0 to {own:g}, {t.control} better or worse by "
+           f"up to {other:g}" for visit, (own, other) in far.items()]
+
+# %%
+if shifted:
+    show(robust.tipping(
+        {seen_at[visit]: fine for visit, fine in shifted.items()},
+        xlabel=f"Unseen of {t.treatment}: points worse than imputed",
+        ylabel=f"Unseen of {t.control}: points worse (above 0) or better (below 0) than imputed"),
+        "tipping", alt=f"Difference in change of {name} over shifts of either arm's imputed "
+        f"values: {'; '.join(reaches)}. A line marks where the interval begins to contain zero.")
 
 # %%
 for visit in visits:
@@ -151,10 +205,12 @@ for visit in visits:
 
 # %%
 for visit in visits:
-    shifts = results.records(robustness.delta_grid(t, visit))
-    inside = sum(one.ci_low <= 0 <= one.ci_high for one in shifts)
-    bullets(f"**{seen_at[visit]}**: zero lies in {inside} of the {len(shifts)} intervals."
-            if shifts else f"**{seen_at[visit]}**: nothing to shift.")
+    cells = robustness.delta_grid(t, visit)
+    inside = int(((cells["ci_low"] <= 0) & (cells["ci_high"] >= 0)).sum())
+    bullets(f"**{seen_at[visit]}**: zero lies in {inside} of the {len(cells)} intervals of the "
+            f"table, which goes to {far[visit][0]:g} points for {t.treatment} and to "
+            f"{far[visit][1]:g} either way for {t.control}."
+            if len(cells) else f"**{seen_at[visit]}**: nothing to shift.")
 
 # %% [markdown]
 # ## By design alone
@@ -178,17 +234,37 @@ for one in results.records(rows, method="d_ppc2/bca"):
 # ## Therapists and groups
 #
 # Where each arm has its own therapist, therapist and treatment cannot be told apart by any
-# analysis. Correlation within therapy groups cannot be estimated from one trial either; it
-# can only be supposed, and it widens the interval.
+# analysis. Correlation within therapy groups cannot be estimated from one trial either; it can
+# only be supposed, and so can the number of people in a group where nobody has reported it. What
+# is compared are then a few groups: the interval widens with the correlation, and t has as many
+# degrees of freedom as there are groups, less two.
 
 # %%
-for one in results.records(rows, method=f"{declared}/groups of {t.analysis.group_size}"):
-    rho = one.rho_reaching_zero
-    bullets(f"**{seen_at[one.time]}**: " + (
-        "the interval contains zero without any correlation within groups." if rho <= 0 else
-        f"with groups of {t.analysis.group_size} " + (
-            f"the interval reaches zero at a correlation of {rho:.2f} within groups."
-            if rho <= 1 else "no correlation within groups brings zero into the interval.")))
+of_groups = [f"{declared}/groups of {size}" for size in robustness.group_sizes(t)]
+for one in results.records(rows, arm="difference", method=of_groups):
+    rho, size = one.rho_reaching_zero, int(one.method.rpartition(" ")[2])
+    said = ("with so few groups no interval can be given" if one.df < 1 else
+            "no correlation within groups brings zero into the interval" if rho != rho else
+            "the interval contains zero without any correlation within groups" if rho == 0 else
+            "the interval contains zero from a correlation of "
+            f"{fmt.number(rho) if rho >= 0.005 else 'less than 0.01'} within groups on")
+    bullets(f"**{seen_at[one.time]}, {size} people in a group"
+            f"{' (the number assumed)' * (size == t.analysis.group_size)}**: {one.groups} groups, "
+            f"{one.df} degrees of freedom; {said}.")
+
+# %% [markdown]
+# ## Sessions attended
+#
+# Nobody was allocated a number of sessions: who came more often differs from who came less, so a
+# slope within an arm is no effect of a session.
+
+# %%
+for one in results.records(rows, method=robustness.DOSE if not t.synthetic else []):
+    bullets(f"**{one.arm}, {seen_at[one.time]}** (not randomised): {name} changes by "
+            f"{fmt.estimate(one.b, one.ci_low, one.ci_high)} with each further session, in "
+            f"{one.n} people.")
+if t.synthetic:
+    say("Of an invented cohort the slopes are invented, too, and not shown.")
 
 # %%
 results.save(rows, out, "robustness")

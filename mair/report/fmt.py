@@ -140,3 +140,10 @@ def nnt_ci(low, high, through_infinity, digits=1) -> str:
     ends = [*([] if absent(high) else [f"NNTB {high:.{digits}f}"]), "infinity",
             *([] if absent(low) else [f"NNTH {-low:.{digits}f}"])]
     return " to ".join(ends if not absent(high) else ends[::-1])
+
+
+def shift(value) -> str:
+    """A shift towards the bad end in words: ``worse by 20``, ``better by 20``, ``as imputed``."""
+    if not value:
+        return "as imputed"
+    return f"{'worse' if value > 0 else 'better'} by {abs(value):g}"

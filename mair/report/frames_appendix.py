@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
-from mair.report import fmt, words
+from mair.report import fmt
 from mair.report.tables_appendix import DROPOUTS, MECHANISMS, METHODS, sd_taken
 from mair.results import records
 from mair.sections import power
 
-SHORT = {"common mean at baseline": "common baseline", "unstructured covariance": "unstructured",
-         "imputed by jump to reference": "jump to reference",
-         "imputed by copy of reference": "copy of reference"}
+CHOICES = {  # a row of the specification curve: what a part of a method chooses, by group
+    "estimator": {"difference": "Change from baseline", "clda": "Common mean at baseline",
+                  "ancova": "Analysis of covariance", "conditional-mean": "Completed means"},
+    "covariance": {"random-intercept": "Random intercept", "ml": "… by maximum likelihood",
+                   "compound-symmetry": "Compound symmetry", "unstructured": "Unstructured",
+                   "by-arm": "… apart in each arm"},
+    "reference": {"z": "Normal (z)", "satterthwaite": "Satterthwaite", "jackknife": "Jackknife",
+                  "kenward-roger": "Kenward-Roger", "rerandomisation": "Re-randomisation"},
+    "not seen": {"observed": "Observed scores only", "mi-mar": "Imputed at random",
+                 "mi-j2r": "Jump to reference", "mi-cr": "Copy of reference"}}
+GROUPS = [list(group.values()) for group in CHOICES.values()]
+DEFAULTS = {"estimator": "difference", "not seen": "observed"}  # where a method names none
 
 
 def choices(trial, rows, visit, declared="") -> pd.DataFrame:
-    """The primary contrast at a visit under every choice, for `forest`; no shifted values.
+    """The primary contrast at a visit under every choice, for `robust.specification`.
 
     Returns
     -------
     DataFrame
-        ``label`` (model) and ``visit`` (inference, missing-data rule), ``method``, ``estimate``,
-        ``low``, ``high``, ``text``, ``p_text``, and ``primary``: whether it is ``declared``.
+        Sorted by estimate: ``method``, ``estimate``, ``se``, ``low``, ``high``, ``made`` (the
+        labels of `CHOICES` that the method chose) and ``primary``: whether it is ``declared``.
+        Without shifted values.
     """
     found = []
     for one in records(rows, variable=trial.primary.name, arm="difference", time=visit):
         if hasattr(one, "p") and "delta=" not in one.method:
-            parts = [SHORT.get(part, part) for part in words.method(one.method).split(", ")]
-            model = 1 + one.method.startswith("clda:")
-            found.append((", ".join(parts[:model]), ", ".join(parts[model:]), one.method, one.b,
-                          one.ci_low, one.ci_high, fmt.estimate(one.b, one.ci_low, one.ci_high),
-                          fmt.p_value(one.p), one.method == declared))
-    return pd.DataFrame(found, columns=["label", "visit", "method", "estimate", "low", "high",
-                                        "text", "p_text", "primary"])
+            parts = set(re.split("[:/,]", one.method))
+            parts |= {default for key, default in DEFAULTS.items() if not parts & {*CHOICES[key]}}
+            made = [label for group in CHOICES.values() for part, label in group.items()
+                    if part in parts]
+            found.append((one.method, one.b, one.se, one.ci_low, one.ci_high, made,
+                          one.method == declared))
+    return pd.DataFrame(found, columns=["method", "estimate", "se", "low", "high", "made",
+                                        "primary"]).sort_values("estimate", kind="stable")
 
 
 def power_curve(trial, rows) -> pd.DataFrame:

@@ -83,7 +83,8 @@ def robustness(trial, rows, found=None) -> Table:
                    "arm": "difference", "time": visit, "method": method},
                   f"{trial.primary.name}, {trial.visit_labels[visit]}")
              for visit in trial.primary.visits
-             for method in dict.fromkeys(own.loc[own["time"] == visit, "method"])]
+             for method in dict.fromkeys(own.loc[own["time"] == visit, "method"])
+             if "delta=" not in method]
     columns = [
         Column("n (rows)", ("n", "n_rows"), "{:g} ({:g})".format),
         Column(f"B ({100 * trial.analysis.confidence:g}% CI)", B, fmt.estimate),
@@ -95,10 +96,8 @@ def robustness(trial, rows, found=None) -> Table:
         columns.append(Column("B over cohorts", ("b_low", "b_high"), fmt.ci))
     return pivot(rows, lines, columns, name="robustness", head="Method",
                  title=f"{trial.primary.name} under every choice",
-                 notes=["Method: covariance, inference, missing-data rule; delta: points by which "
-                        "the treatment arm's imputed values are made worse. Re-randomised "
-                        "intervals are approximate: the other visits' shifts are held at their "
-                        "estimates."])
+                 notes=["Method: covariance, inference, missing-data rule. Re-randomised intervals "
+                        "are approximate: the other visits' shifts are held at their estimates."])
 
 
 def _ranges(found: pd.DataFrame) -> pd.DataFrame:
@@ -129,22 +128,19 @@ def identified(trial, found) -> Table:
 
 
 def delta_grid(trial, visit) -> Table | None:
-    """The contrast when the imputed values of either arm are made worse; None without any."""
-    rows, steps = choices.delta_grid(trial, visit), [0.0, *choices.deltas(trial)[:4]]
-    if rows.empty:
+    """The contrast when the imputed values of either arm are shifted; None without any."""
+    grid = choices.delta_grid(trial, visit)
+    if grid.empty:
         return None
-    lines = [Line(f"{step:g}", {"analysis": "robustness", "variable": trial.primary.name,
-                                "arm": "difference", "time": visit, "treatment_delta": step})
-             for step in steps]
-    columns = [Column(f"{trial.control} worse by {step:g}", B, partial(fmt.estimate, digits=1),
-                      lambda line, step=step: {
-                          "method": f"delta={line.keys['treatment_delta']:g}/control={step:g}"},
-                      f"control_delta_{step:g}") for step in steps]
-    return pivot(rows, lines, columns, name=f"delta_grid_{trial.primary.visits.index(visit)}",
-                 title=f"Imputed values made worse in either arm, {trial.visit_labels[visit]}",
-                 head=f"{trial.treatment} worse by",
-                 notes=["Random intercept, Kenward-Roger, imputed at random; the same imputations "
-                        "in every place; in the outcome's points, towards the bad end."])
+    shown = [fmt.estimate(*cell, 1) for cell in grid[[*B]].itertuples(index=False)]
+    wide = grid.assign(shown=shown).pivot(index="control", columns="treatment", values="shown")
+    stubs = [f"{trial.control} {fmt.shift(step)}" for step in wide.index]
+    wide.columns = [f"{trial.treatment} {fmt.shift(step)}" for step in wide.columns]
+    wide.insert(0, "Imputed values", stubs)
+    return Table(f"delta_grid_{trial.primary.visits.index(visit)}",
+                 f"Imputed values shifted in either arm, {trial.visit_labels[visit]}", wide, grid,
+                 ("Random intercept, Kenward-Roger, imputed at random; the same imputations in "
+                  "every place; worse and better by points of the outcome.",))
 
 
 def power_by_size(trial, rows) -> Table | None:

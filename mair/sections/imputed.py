@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from mair.sections import model as models
 from mair.sections.analysis import NAN, Contrast, Estimate, nothing, overall
@@ -130,11 +129,12 @@ def analyse(trial: Trial, name: str, observed: Estimate, rule: str, *, covarianc
                     extra=extra, **beside)
 
 
+@remembered
 def _shifting(trial: Trial, name: str, visit: str):
-    """Imputations under MAR whose values at a visit can be shifted; None where there are none.
+    """The pooled contrast of a visit as a function of shifts of what was imputed there.
 
-    The imputations, arms, the visit's column, and the complete-data analysis: random intercept,
-    Kenward-Roger.
+    With what `shifts.tipping_point` takes beside it; None where nothing can be imputed. The
+    complete-data analysis is of a random intercept under Kenward-Roger.
     """
     try:
         imputed, arm, covariates, _ = impute_variable(trial, name, "mi-mar")
@@ -142,8 +142,9 @@ def _shifting(trial: Trial, name: str, visit: str):
         return None
     at = list(trial.variable(name).visits).index(visit)
     run = analysis(arm, covariates, at, "random-intercept", "kenward-roger")
-    _, variance, df = run(imputed.values)
-    return (imputed, arm, at, run) if df > 0 and (variance > 0).all() else None
+    pooled = shifts.surface(imputed, arm, at, run)
+    found = pooled(0.0)
+    return (pooled, imputed, arm, at) if found.df > 0 and found.within > 0 else None
 
 
 def responders(trial: Trial, threshold: float) -> pooling.Responders | None:
@@ -166,14 +167,14 @@ def responders(trial: Trial, threshold: float) -> pooling.Responders | None:
     return pooling.responders(met, arm[known]) if len({*arm[known]}) == 2 else None
 
 
-def delta_grid(trial: Trial, name: str, visit: str, steps) -> Interval | None:
+def delta_grid(trial: Trial, name: str, visit: str, treatment, control) -> Interval | None:
     """Pooled contrasts with either arm's imputed values shifted towards the bad end.
 
     Parameters
     ----------
     trial : Trial
     name, visit : str
-    steps : sequence of float
+    treatment, control : sequence of float
         Shifts of either arm, outcome's units.
 
     Returns
@@ -182,37 +183,36 @@ def delta_grid(trial: Trial, name: str, visit: str, steps) -> Interval | None:
         None where nothing can be imputed.
     """
     found = _shifting(trial, name, visit)
-    return found and shifts.delta_grid(*found, steps, steps, better=trial.variable(name).better,
-                                        confidence=trial.analysis.confidence)
+    return found and shifts.delta_grid(found[0], treatment, control,
+                                       better=trial.variable(name).better,
+                                       confidence=trial.analysis.confidence)
 
 
-def tipping_table(trial: Trial, name: str, visit: str, deltas) -> tuple[pd.DataFrame, object]:
-    """Pooled contrasts when the treatment arm's imputed values are made worse, and the tip.
+def shifted(trial: Trial, name: str, visit: str, treatment: float, control: float) -> Contrast:
+    """The contrast of one place of `delta_grid`, with its standard error, df and p."""
+    sign = 1.0 if trial.variable(name).better == "lower" else -1.0
+    return contrast(_shifting(trial, name, visit)[0](sign * treatment, sign * control),
+                    trial.analysis.confidence)
 
-    Parameters
-    ----------
-    trial : Trial
-    name, visit : str
-    deltas : sequence of float
-        In the outcome's units, in the unfavourable direction; the same imputations serve all.
+
+@remembered
+def tipping(trial: Trial, name: str, visit: str, direction: tuple[int, int]):
+    """The smallest shift along a direction at which the interval holds 0.
 
     Returns
     -------
-    DataFrame
-        ``delta``, then the fields of a contrast.
-    Tipping or None
-        The smallest delta at which the interval first holds 0 (`shifts.tipping_point`); None
-        where nothing can be imputed.
+    shifts.Tipping or None
+        None where nothing can be imputed.
     """
-    variable, confidence = trial.variable(name), trial.analysis.confidence
     if (found := _shifting(trial, name, visit)) is None:
-        return pd.DataFrame(), None
-    imputed, arm, at, run = found
-    sign = 1.0 if variable.better == "lower" else -1.0
-    shifted = {delta: run(shifts.shifted(imputed, arm, at, sign * delta)) for delta in deltas}
-    rows = [{"delta": delta, **contrast(pooling.rubin(*one), confidence)._asdict()}
-            for delta, one in shifted.items()]
-    tip = shifts.tipping_point(
-        *found, scale=variable.range, better=variable.better, confidence=confidence,
-        limit=None if variable.range else 4 * float(np.nanstd(imputed.values)))
-    return pd.DataFrame(rows), tip
+        return None
+    return shifts.tipping_point(*found, scale=trial.variable(name).range, direction=direction,
+                                better=trial.variable(name).better,
+                                confidence=trial.analysis.confidence, limit=reach(trial, name))
+
+
+def reach(trial: Trial, name: str) -> float:
+    """Largest shift looked at: the width of the scale, or four standard deviations."""
+    span = trial.variable(name).range
+    return float(span[1] - span[0] if span else
+                 4 * np.nanstd(impute_variable(trial, name, "mi-mar")[0].values))

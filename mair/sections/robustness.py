@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
+from scipy.stats import linregress
 
 from mair.results import Rows
 from mair.sections import analysis as estimates
 from mair.sections import imputed
 from mair.sections import model as models
-from mair.stats import bootstrap, permute, pooling
+from mair.stats import bootstrap, clusters, permute, pooling
 from mair.trial import Trial, remembered
 
 COVARIANCES = ("random-intercept", "compound-symmetry", "unstructured")
@@ -20,6 +23,11 @@ INFERENCES = ("z", "satterthwaite", "kenward-roger")
 CHOICES = ("estimator", "covariance", "inference", "missing", "reml", "variance")
 REFERENCE = "rerandomisation/random-intercept"
 RHO = (0.0, 0.01, 0.02, 0.05, 0.10)
+AROUND = (0.5, 0.8, 1.5)  # sizes of a therapy group beside the one declared
+TIPPING = {"tipping-point": (1, 0), "tipping-point/control-better": (0, -1),
+           "tipping-point/both": (1, -1)}  # how many deltas worse: treatment, control
+LEFT_OUT = 200  # people left out in turn, farthest from their arm's mean change
+DOSE = "change-on-sessions"
 INVERTED = 2000  # allocations behind an interval: a root search refits them some ten times
 STATISTICS = ("n", "n_rows", "b", "se", "df", "z", "t", "p", "ci_low", "ci_high")
 
@@ -50,6 +58,9 @@ def rows(trial: Trial, *, quick: bool = False) -> pd.DataFrame:
         _reference_based(trial, name, out)
         _tipping(trial, name, out)
     _groups(trial, name, out)
+    if not quick:
+        _left_out(trial, name, out)
+        _dose(trial, name, out)
     return out.frame()
 
 
@@ -151,66 +162,144 @@ def _reference_based(trial: Trial, name: str, out: Rows) -> None:
 
 
 def deltas(trial: Trial) -> list[float]:
-    """Shifts of imputed values shown beside the tipping point: tenths of the scale, or none."""
+    """Shifts of imputed values shown beside the tipping points: tenths of the scale, or none."""
     span = trial.primary.range
     return [] if span is None else [round((span[1] - span[0]) * x / 10, 6) for x in range(1, 6)]
 
 
 def _tipping(trial: Trial, name: str, out: Rows) -> None:
-    """How much worse the treatment arm's unseen values must be for the interval to hold 0."""
+    """How far either arm's unseen values must be off, in the direction that hurts."""
     size = len(imputed.arrays(trial, name)[3])
     for visit in trial.primary.visits[1:]:
-        shifted, tip = imputed.tipping_table(trial, name, visit, deltas(trial))
-        for delta, *values in shifted.itertuples(index=False):
-            _contrast(out, name, visit, f"random-intercept/kenward-roger/mi-mar/delta={delta:g}",
-                      (size, size * len(trial.primary.visits), *values))
-        if tip is not None:
-            out.add(name, "difference", visit, "tipping-point", delta=tip.delta,
+        for method, direction in TIPPING.items():
+            if (tip := imputed.tipping(trial, name, visit, direction)) is None:
+                continue
+            out.add(name, "difference", visit, method, delta=tip.delta,
                     tips=int(tip.state == "tips"), held_already=int("already" in tip.state),
                     imputed=tip.imputed, beyond=tip.beyond)
+            for delta in deltas(trial) if 0 in direction else ():
+                own, other = (step * delta for step in direction)
+                _contrast(out, name, visit, "random-intercept/kenward-roger/mi-mar/"
+                          f"delta={own:g}" + f"/control={other:g}" * (other != 0),
+                          (size, size * len(trial.primary.visits),
+                           *imputed.shifted(trial, name, visit, own, other)))
+
+
+def group_sizes(trial: Trial) -> list[int]:
+    """Supposed members of a therapy group: the number declared, and some around it."""
+    size = trial.analysis.group_size
+    return sorted({max(2, round(size * part)) for part in AROUND} | {size}) if size else []
 
 
 def _groups(trial: Trial, name: str, out: Rows) -> None:
-    """What correlation within therapy groups would do: SE times sqrt(1 + (m - 1) rho)."""
-    size, found = trial.analysis.group_size, estimates.analyse(trial, name)
-    for visit, one in found.contrasts.items() if size else ():
-        half = (one.high - one.low) / 2
-        for rho in RHO:
-            wider = float(np.sqrt(1 + (size - 1) * rho))
-            out.add(name, "difference", visit, f"{found.method}/groups of {size}/rho={rho:g}",
-                    b=one.b, se=one.se * wider, ci_low=one.b - half * wider,
-                    ci_high=one.b + half * wider)
-        reach = ((one.b / half) ** 2 - 1) / (size - 1) if size > 1 else 0.0
-        out.add(name, "difference", visit, f"{found.method}/groups of {size}",
-                rho_reaching_zero=reach if reach > 0 else 0.0)
+    """What correlation within therapy groups would do, and few groups alone."""
+    found, sizes = estimates.analyse(trial, name), [trial.n(arm) for arm in trial.arms]
+    for (visit, one), members in product(found.contrasts.items(), group_sizes(trial)):
+        method = f"{found.method}/groups of {members}"
+        in_them = clusters.in_groups(one.b, one.se, sizes, members, RHO,
+                                     confidence=trial.analysis.confidence)
+        out.add(name, "difference", visit, method, groups=in_them.groups, df=in_them.df,
+                rho_reaching_zero=in_them.reaching_zero)
+        for rho, se, low, high in zip(RHO, in_them.se, in_them.low, in_them.high, strict=True):
+            out.add(name, "difference", visit, f"{method}/rho={rho:g}", b=one.b, se=se,
+                    df=in_them.df, ci_low=low, ci_high=high)
+
+
+def without(trial: Trial, person: str) -> Trial:
+    """The trial as its primary outcome would be analysed had a person not taken part."""
+    name, other, own = trial.primary.name, copy.copy(trial), vars(trial)
+    kept = own["arm"].index != person
+    vars(other).update(
+        arm=own["arm"][kept], _scores={name: own["_scores"][name][kept]},
+        _seen={name: own["_seen"][name][kept]},
+        covariates=tuple(replace(one, values=one.values[kept]) for one in own["covariates"]))
+    return other
+
+
+def _left_out(trial: Trial, name: str, out: Rows) -> None:
+    """The declared analysis without each person in turn; of imputed data, of what was observed."""
+    whole = estimates.analyse(trial, name, missing="observed")
+    scores, refits = models.wide(trial, name), {}
+    for visit, one in whole.contrasts.items():
+        change = scores[visit] - scores[trial.reference]
+        far = (change - change.groupby(scores["arm"]).transform("mean")).abs()
+        who = far.sort_values(ascending=False, kind="stable").index[:LEFT_OUT]
+        for person in who.difference(list(refits)):
+            refits[person] = estimates.analyse(without(trial, person), name, missing="observed")
+        found = [refits[person].contrasts.get(visit) for person in who]
+        found = [other for other in found if other is not None and other.se > 0]
+        answer = one.low <= 0 <= one.high
+        out.add(name, "difference", visit, f"{whole.method}/leave-one-out", n=len(scores),
+                refits=len(found), b_low=min((f.b for f in found), default=None),
+                b_high=max((f.b for f in found), default=None),
+                changed=sum((f.low <= 0 <= f.high) != answer for f in found))
+
+
+def _dose(trial: Trial, name: str, out: Rows) -> None:
+    """Change over sessions attended, by arm: least squares. Nobody was allocated a dose."""
+    sessions, scores = trial.series("sessions"), trial.scores(name)
+    for arm, visit in () if sessions is None else product(trial.arms, trial.primary.visits[1:]):
+        pairs = pd.DataFrame({"dose": sessions, "change": scores[visit] - scores[trial.reference]})
+        pairs = pairs[trial.arm == arm].dropna().astype(float)
+        df = len(pairs) - 2
+        if df > 0 and pairs["dose"].nunique() > 1:
+            line = linregress(pairs["dose"], pairs["change"])
+            half = stdtrit(df, (1 + trial.analysis.confidence) / 2) * line.stderr
+            out.add(name, arm, visit, DOSE, n=len(pairs), b=line.slope, se=line.stderr, df=df,
+                    ci_low=line.slope - half, ci_high=line.slope + half, p=line.pvalue)
 
 
 def is_contrast(frame: pd.DataFrame) -> pd.Series:
     """Which methods are rows of the grid: a contrast with its own p."""
-    return frame["method"].isin(frame.loc[frame["statistic"] == "p", "method"])
+    return (frame["arm"] == "difference") & frame["method"].isin(
+        frame.loc[frame["statistic"] == "p", "method"])
+
+
+def distinct(values, errors=None) -> int:
+    """How many estimates, or pairs of estimate and standard error, differ by more than 1e-9."""
+    columns = [np.asarray(x, float) for x in (values, errors) if x is not None]
+    return len({tuple(float(f"{x:.9g}") for x in one) for one in zip(*columns, strict=True)})
+
+
+def steps(trial: Trial, visit: str, direction: tuple[int, int]) -> list[float]:
+    """Shifts along one arm's axis of the delta grid: round steps from 0 to beyond the tip.
+
+    To the width of the scale where nothing tips, to half of it where zero is within already.
+    """
+    tip = imputed.tipping(trial, trial.primary.name, visit, direction)
+    most = imputed.reach(trial, trial.primary.name)
+    end = 1.1 * tip.delta if tip.delta > 0 else most / (2 if "already" in tip.state else 1)
+    tens = 10.0 ** np.floor(np.log10(end / 4))
+    step = tens * min(x for x in (1, 2, 2.5, 5, 10) if x * tens >= end / 4 * (1 - 1e-9))
+    count = min(np.ceil(end / step - 1e-9), np.floor(most / step + 1e-9))
+    return [round(float(k * step), 9) for k in range(int(count) + 1)]
 
 
 @remembered
-def delta_grid(trial: Trial, visit: str) -> pd.DataFrame:
-    """The contrast when the imputed values of both arms are made worse, each by its own step.
+def delta_grid(trial: Trial, visit: str, fine: int = 1) -> pd.DataFrame:
+    """The contrast when the treatment arm's imputed values are worse, the control arm's better.
 
     Parameters
     ----------
     trial : Trial
     visit : str
         A later visit of the primary outcome.
+    fine : int
+        Parts into which each step is cut.
 
     Returns
     -------
     DataFrame
-        Columns of ``results.csv``, in which these rows do not stand; statistics ``b ci_low
-        ci_high`` under ``delta=<treatment>/control=<control>``, in the outcome's points towards
-        the bad end. Empty where nothing is missing, or the outcome has no range.
+        ``treatment`` from 0 to beyond where the answer tips, ``control`` as far to the good end
+        (negative) and to the bad one, in the outcome's points towards the bad end; ``b``,
+        ``ci_low``, ``ci_high``. Empty where nothing is missing or can be imputed.
     """
-    out, name, steps = Rows("robustness"), trial.primary.name, [0.0, *deltas(trial)[:4]]
-    if len(steps) > 1 and incomplete(trial, name):
-        grid = imputed.delta_grid(trial, name, visit, steps)
-        for (i, own), (j, other) in product(enumerate(steps), repeat=2) if grid else ():
-            out.add(name, "difference", visit, f"delta={own:g}/control={other:g}",
-                    b=grid.estimate[i, j], ci_low=grid.low[i, j], ci_high=grid.high[i, j])
-    return out.frame()
+    name, columns = trial.primary.name, ["treatment", "control", "b", "ci_low", "ci_high"]
+    if not incomplete(trial, name) or imputed.tipping(trial, name, visit, (1, 0)) is None:
+        return pd.DataFrame(columns=columns, dtype=float)
+    own, other = (steps(trial, visit, direction) for direction in ((1, 0), (0, -1)))
+    own, other = (np.interp(np.arange(fine * (len(x) - 1) + 1) / fine, range(len(x)), x)
+                  for x in (own, [*(-x for x in other[:0:-1]), *other]))
+    grid = imputed.delta_grid(trial, name, visit, own, other)
+    cells = (*np.meshgrid(own, other, indexing="ij"), grid.estimate, grid.low, grid.high)
+    return pd.DataFrame({key: x.ravel() for key, x in zip(columns, cells, strict=True)})

@@ -127,7 +127,9 @@ def group_by_time(arm, covariates, visit, *, covariance="random-intercept", df_c
     Returns
     -------
     callable
-        Completed outcomes (..., n, T) to estimate, variance, df_complete.
+        Completed outcomes (..., n, T) to estimate, variance, df_complete: ``joined(*parts(y))``
+        of its attributes, of which ``parts`` gives df, the estimate, which is linear in the
+        outcomes, and mean squares, which are quadratic forms of them.
     """
     arm = np.asarray(arm)
     n = len(arm)
@@ -135,23 +137,27 @@ def group_by_time(arm, covariates, visit, *, covariance="random-intercept", df_c
     between = arms if covariates is None else np.c_[arms, np.reshape(covariates, (n, -1))]
     scale = (1 / arms.sum(0)).sum()
 
-    def analyse(values):
-        T = values.shape[-1]
-        change = values[..., visit] - values[..., 0]
+    def parts(values):
+        T, change = values.shape[-1], values[..., visit] - values[..., 0]
         estimate = change[..., arm == 1].mean(-1) - change[..., arm == 0].mean(-1)
         if covariance == "unstructured":
-            variance, df = _mean_square(change, arms), n - 2
-        else:
-            person, df = values.mean(-1), (n - 2) * (T - 1)
-            within = _mean_square(np.swapaxes(values - person[..., None], -1, -2), arms)
-            variance = 2 * within.sum(-1) / (T - 1)
-            if covariance == "random-intercept":
-                own = 2 * T * _mean_square(person, between)
-                rest = n - np.linalg.matrix_rank(between)
-                variance = np.where(own < variance, (variance * df + own * rest) / (df + rest),
-                                    variance)
+            return n - 2, estimate, _mean_square(change, arms)
+        person = values.mean(-1)
+        within = _mean_square(np.swapaxes(values - person[..., None], -1, -2), arms)
+        own = (2 * T * _mean_square(person, between),) if covariance == "random-intercept" else ()
+        return (n - 2) * (T - 1), estimate, 2 * within.sum(-1) / (T - 1), *own
+
+    def joined(df, estimate, variance, own=None):
+        if own is not None:
+            rest = n - np.linalg.matrix_rank(between)
+            variance = np.where(own < variance, (variance * df + own * rest) / (df + rest),
+                                variance)
         return estimate, variance * scale, float(df) if df_complete is None else df_complete
 
+    def analyse(values):
+        return joined(*parts(values))
+
+    analyse.parts, analyse.joined = parts, joined
     return analyse
 
 

@@ -1,6 +1,8 @@
 """How far imputed values could be off: constants added to them, and where the result tips.
 
-``analyse`` is an analysis of completed outcomes, as `mair.stats.pooling` has them.
+A ``pooled`` here is a function of two shifts, of the treatment and of the control arm's imputed
+values at a visit (signed, outcome's units, arrays that broadcast), to the pooled analysis:
+`surface` makes one.
 """
 
 from __future__ import annotations
@@ -23,12 +25,12 @@ class Tipping(NamedTuple):
     ----------
     state : str
         "tips"; "contains 0 already" (delta is 0); "none within the scale"; "nobody imputed"
-        (the treatment arm has nobody missing at that visit); "not estimable".
+        (nobody of the shifted arms is missing at that visit); "not estimable".
     delta : float
-        Smallest shift, in the outcome's units and taken in the unfavourable direction, at which
-        the pooled interval contains 0; nan where there is none.
+        Smallest shift, in the outcome's units along ``direction``, at which the pooled interval
+        contains 0; nan where there is none.
     imputed : int
-        Values imputed in the treatment arm at that visit, over all imputations.
+        Values imputed in the shifted arms at that visit, over all imputations.
     beyond : int
         How many of them lie outside the scale at ``delta``, or at its limit where nothing tips.
         Nothing is clipped.
@@ -62,26 +64,61 @@ def shifted(imputed, arm, visit, treatment=0.0, control=0.0):
     return out
 
 
-def tipping_point(imputed, arm, visit, analyse, *, scale, better="lower", confidence=0.95,
-                  limit=None):
-    """Smallest delta >= 0 that brings 0 into the pooled interval.
+def surface(imputed, arm, visit, analyse):
+    """The pooled analysis as a function of what is added to either arm's imputed values.
 
     Parameters
     ----------
     imputed : Imputed
-        Under mar, as a rule; the same imputations serve every delta.
+        Under mar, as a rule; the same imputations serve every shift.
     arm : array (n,)
     visit : int
-        Whose imputed values in the treatment arm are shifted; other visits stay.
+        Whose imputed values are shifted; other visits stay.
     analyse : callable
-        Of completed outcomes, see the module.
+        Of `pooling.group_by_time`: its parts are quadratic in the shifts, so six evaluations
+        give them all.
+
+    Returns
+    -------
+    callable
+        ``pooled(treatment, control)`` to `pooling.Pooled`, of the shifts' shape.
+    """
+    step = float(imputed.values[..., visit].std()) or 1.0
+    corners = [analyse.parts(shifted(imputed, arm, visit, step * a, step * b))
+               for a, b in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, 1))]
+    df, polynomials = corners[0][0], []
+    for start, up, down, more, less, both in zip(*(corner[1:] for corner in corners), strict=True):
+        a, c = (up - down) / 2, (more - less) / 2
+        aa, cc = (up + down) / 2 - start, (more + less) / 2 - start
+        polynomials.append(np.stack([start, a, c, aa, cc, both - start - a - c - aa - cc], 1))
+
+    def pooled(treatment, control=0.0):
+        a, c = np.broadcast_arrays(np.asarray(treatment) / step, np.asarray(control) / step)
+        powers = np.stack([np.ones(a.shape), a, c, a * a, c * c, a * c])
+        return rubin(*analyse.joined(df, *(np.tensordot(one, powers, 1) for one in polynomials)))
+
+    return pooled
+
+
+def tipping_point(pooled, imputed, arm, visit, *, scale, better="lower", confidence=0.95,
+                  limit=None, direction=(1, 0)):
+    """Smallest delta >= 0 that brings 0 into the pooled interval.
+
+    Parameters
+    ----------
+    pooled : callable
+        See the module.
+    imputed, arm, visit
+        As for `surface`.
     scale : tuple of float or None
         Lowest and highest possible value; None where the outcome has no bounds.
     better : {"lower", "higher"}
-        Which end of the scale is good: the shift goes to the other.
+        Which end of the scale is good.
     confidence : float
     limit : float, optional
         Largest delta looked at; by default the width of the scale.
+    direction : (int, int)
+        Deltas by which the treatment and the control arm become worse; -1 for better.
 
     Returns
     -------
@@ -94,16 +131,14 @@ def tipping_point(imputed, arm, visit, analyse, *, scale, better="lower", confid
     """
     if limit is None and scale is None:
         raise ValueError("an outcome without a scale needs a limit for delta")
-    sign = _worse(better)
     limit = float(scale[1] - scale[0] if limit is None else limit)
-    people = imputed.missing[:, visit] & (np.asarray(arm) == 1)
+    steps = _worse(better) * np.asarray(direction, float)
+    step = np.where(np.asarray(arm) == 1, *steps)
+    people = imputed.missing[:, visit] & (step != 0)
     drawn = imputed.values[:, people, visit]
 
-    def pooled(delta):
-        return rubin(*analyse(shifted(imputed, arm, visit, sign * delta)))
-
     def margin(delta):
-        found = pooled(delta)
+        found = pooled(*(delta * steps))
         return float(np.abs(found.estimate) - stdtrit(found.df, (1 + confidence) / 2) * found.se)
 
     start, delta, at = margin(0.0), np.nan, 0.0
@@ -114,11 +149,11 @@ def tipping_point(imputed, arm, visit, analyse, *, scale, better="lower", confid
     elif not people.any():
         state = "nobody imputed"
     else:
-        ends = pooled(0.0).estimate, pooled(limit).estimate
+        ends = pooled(0.0, 0.0).estimate, pooled(*(limit * steps)).estimate
         delta = _first_root(margin, limit, *map(float, ends))
         state, at = ("none within the scale", limit) if np.isnan(delta) else ("tips", delta)
     low, high = scale or (-np.inf, np.inf)
-    moved = drawn + sign * at
+    moved = drawn + at * step[people]
     return Tipping(state, delta, drawn.size, int(((moved < low) | (moved > high)).sum()))
 
 
@@ -141,16 +176,13 @@ def _first_root(margin, limit, start, end):
     return np.nan
 
 
-def delta_grid(imputed, arm, visit, analyse, treatment, control, *, better="lower",
-               confidence=0.95):
+def delta_grid(pooled, treatment, control, *, better="lower", confidence=0.95):
     """Pooled estimate and interval for every pair of deltas; `Interval` of arrays (a, b).
 
-    ``treatment`` (a,) and ``control`` (b,) are shifts of either arm's imputed values at
-    ``visit``, outcome's units, counted in the unfavourable direction; the rest is as for
-    `tipping_point`.
+    ``treatment`` (a,) and ``control`` (b,) are shifts of either arm's imputed values, outcome's
+    units, counted in the unfavourable direction; ``pooled`` as the module says.
     """
     sign = _worse(better)
-    found = [[rubin(*analyse(shifted(imputed, arm, visit, sign * a, sign * b))) for b in control]
-             for a in treatment]
-    return Interval(*np.moveaxis([[(one.estimate, *one.interval(confidence)) for one in row]
-                                  for row in found], 2, 0))
+    found = pooled(sign * np.asarray(treatment, float)[:, None],
+                   sign * np.asarray(control, float)[None])
+    return Interval(found.estimate, *found.interval(confidence))

@@ -14,7 +14,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from PIL import Image
 
-from mair.report import consort, curves, figure, forest, maps, people, style
+from mair.report import (
+    consort,
+    curves,
+    figure,
+    forest,
+    frames_appendix,
+    maps,
+    people,
+    robust,
+    style,
+)
 from mair.report.show import Show
 from mair.results import Rows
 
@@ -169,6 +179,25 @@ def printed():
     return maps.verdict_map(frame)
 
 
+def specifications(visits=("after treatment", "at 3 months")):
+    frame = contrasts(16, ("",)).assign(
+        made=[[group[i % len(group)] for group in frames_appendix.GROUPS] for i in range(16)])
+    frame.loc[3, ["estimate", "low", "high"]] = np.nan
+    return robust.specification(dict.fromkeys(visits, frame), frames_appendix.GROUPS,
+                                ylabel="Difference in change of FIQ,\nMAIR minus RT",
+                                planned=(-1.42, "planned 14.2"))
+
+
+def tips(shift=0.0, visits=("after treatment", "at 3 months"), arms=("MAIR", "RT")):
+    own, other = np.meshgrid(np.arange(0, 61, 5.0), np.arange(-40, 41, 5.0))
+    grid = pd.DataFrame({"treatment": own.ravel(), "control": other.ravel()})
+    b = -24 + 0.14 * grid["treatment"] - 0.2 * grid["control"] + shift
+    return robust.tipping(
+        dict.fromkeys(visits, grid.assign(b=b, ci_low=b - 17, ci_high=b + 17)),
+        xlabel=f"Unseen of {arms[0]}: points worse than imputed",
+        ylabel=f"Unseen of {arms[1]}: points worse (above 0) or better (below 0) than imputed")
+
+
 MAKERS = {"consort": diagram,
           "consort-long": lambda: diagram(LONG, MONTHS, reason=LONG_REASON),
           "consort-arms-only": lambda: diagram(visits=(), enrolment=False),
@@ -187,7 +216,12 @@ MAKERS = {"consort": diagram,
           "curves": lines,
           "correlations": pairs,
           "rates": errors,
-          "map": printed}
+          "map": printed,
+          "specification": specifications,
+          "specification-one": lambda: specifications(("after treatment",)),
+          "tipping": tips,
+          "tipping-never": lambda: tips(-40, ("after treatment",)),
+          "tipping-long": lambda: tips(40, tuple(MONTHS.values())[:3], tuple(LONG))}
 
 
 @functools.cache
@@ -279,6 +313,23 @@ def test_a_figure_without_words_or_file_stem_is_refused(name, alt, message, tmp_
     with pytest.raises(ValueError, match=message):
         Show(SimpleNamespace(synthetic=False), tmp_path)(differences(), name, alt=alt)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_tipping_line_is_where_a_limit_is_zero():
+    """Upper limit -7 + 0.14 a - 0.2 c: at a = 0 zero from RT 35 better on, at c = 0 from 50."""
+    line, = (part for part in tips().axes[0].collections if part.get_linewidth()[0] == 2)
+    a, c = line.get_paths()[0].vertices.T
+    assert a == pytest.approx(50 + c / 0.7) and c.min() == pytest.approx(-35)
+
+
+def test_a_specification_marks_what_was_chosen():
+    above, below = specifications(("after treatment",)).axes
+    names = [tick.get_text() for tick in below.get_yticklabels()]
+    assert names == [label for group in frames_appendix.GROUPS for label in group]
+    marked, = (line for line in below.lines if line.get_marker() == "D")
+    assert {names[int(y)] for y in marked.get_ydata()} == {
+        group[1] for group in frames_appendix.GROUPS} and set(marked.get_xdata()) == {1}
+    assert [line.get_ydata()[0] for line in above.lines[:2]] == [0, -1.42]
 
 
 @pytest.mark.parametrize("name", ["consort", "consort-long", "consort-arms-only"])

@@ -34,7 +34,7 @@ def test_the_declared_row_is_the_outcomes_row(trial, rows):
 
 
 def test_every_choice_is_there_once(rows):
-    assert not rows.duplicated(["time", "method", "statistic"]).any()
+    assert not rows.duplicated(["arm", "time", "method", "statistic"]).any()
     methods = set(rows["method"])
     for prefix in ("", "clda:"):
         for covariance in robustness.COVARIANCES:
@@ -69,14 +69,29 @@ def test_imputed_values_do_not_depend_on_names_or_row_order(trial, tmp_path):
 
 
 def test_delta_zero_is_missing_at_random(trial):
-    shifted, tip = missing.tipping_table(trial, "FIQ", "post", [0.0])
     mar = estimates.analyse(trial, "FIQ", inference="kenward-roger", missing="mi-mar")
-    assert shifted.loc[0, "b"] == mar.contrasts["post"].b
-    assert shifted.loc[0, "high"] == mar.contrasts["post"].high
+    assert missing.shifted(trial, "FIQ", "post", 0, 0) == mar.contrasts["post"]
+    tip = missing.tipping(trial, "FIQ", "post", (1, 0))
     assert tip.delta > 0
-    beyond, _ = missing.tipping_table(trial, "FIQ", "post", [tip.delta, tip.delta - 1])
-    assert beyond.loc[0, "high"] == pytest.approx(0, abs=1e-6)
-    assert beyond.loc[1, "high"] < 0
+    assert missing.shifted(trial, "FIQ", "post", tip.delta, 0).high == pytest.approx(0, abs=1e-6)
+    assert missing.shifted(trial, "FIQ", "post", tip.delta - 1, 0).high < 0
+
+
+def test_it_goes_where_it_hurts():
+    """At follow-up RT better by 40 alone: as a referee computed it, from 200 imputations."""
+    trial = load("params/mair.yaml")
+    grid = robustness.delta_grid(trial, "followup").set_index(["treatment", "control"])
+    alone = grid.loc[(0.0, -40.0)]
+    assert alone.tolist() == pytest.approx([-16.0, -33.7, 1.8], abs=0.05)
+    rows = Lookup(robustness.rows(trial, quick=True))
+    key = ("robustness", "FIQ", "difference", "followup")
+    method = "random-intercept/kenward-roger/mi-mar/delta=0/control=-40"
+    assert rows(*key, method, statistic="b") == pytest.approx(alone["b"])
+    tips = [rows(*key, method, statistic="delta") for method in robustness.TIPPING]
+    assert tips[2] < tips[1] < 40 < tips[0]  # both arms off; RT better alone; MAIR worse alone
+    # the grid goes beyond where the answer tips, along both arms
+    assert grid.index.get_level_values("treatment").max() > tips[0]
+    assert -grid.index.get_level_values("control").min() > tips[1]
 
 
 def test_jump_to_reference_pulls_towards_the_control_arm(trial):
@@ -85,14 +100,66 @@ def test_jump_to_reference_pulls_towards_the_control_arm(trial):
     assert abs(found["mi-j2r"]) < abs(found["mi-mar"])
 
 
-def test_groups_widen_the_interval_up_to_zero(trial, rows):
-    value = Lookup(rows)
-    base = ("robustness", "FIQ", "difference", "post")
+def test_therapy_groups_over_a_range_of_sizes(trial, rows):
+    """19 and 22 people: groups of 5, 8, 10 and 15 are 8, 5, 4 and 2 of them."""
+    value, key = Lookup(rows), ("robustness", "FIQ", "difference", "post")
     one = estimates.analyse(trial, "FIQ").contrasts["post"]
-    se = value(*base, f"{METHOD}/groups of 10/rho=0.05", statistic="se")
-    assert se == pytest.approx(one.se * np.sqrt(1 + 9 * 0.05))
-    rho = value(*base, f"{METHOD}/groups of 10", statistic="rho_reaching_zero")
-    assert abs(one.b) == pytest.approx((one.high - one.low) / 2 * np.sqrt(1 + 9 * rho))
+    found = {size: value(*key, f"{METHOD}/groups of {size}", statistic="groups")
+             for size in robustness.group_sizes(trial)}
+    assert found == {5: 8, 8: 5, 10: 4, 15: 2}
+    ten = f"{METHOD}/groups of 10"
+    assert value(*key, f"{ten}/rho=0.05", statistic="se") == pytest.approx(
+        one.se * np.sqrt(1 + 9 * 0.05))
+    assert value(*key, f"{ten}/rho=0", statistic="ci_high") == pytest.approx(
+        one.b + 4.302653 * one.se)  # t on 2 df
+    assert value(*key, ten, statistic="rho_reaching_zero") == 0
+    assert 0 < value(*key, f"{METHOD}/groups of 5", statistic="rho_reaching_zero") < 1
+
+
+def test_what_coincides_counts_once(rows):
+    frame = pd.DataFrame({"b": [1, 1 + 1e-11, 2, -2], "se": [3, 3, 3, 4.0]})
+    assert robustness.distinct(frame["b"]) == 3
+    assert robustness.distinct([1, 1, 1], [2, 3, 3 + 1e-12]) == 2
+    grid = [one for one in records(rows, time="post") if hasattr(one, "p")
+            and "delta" not in one.method and one.arm == "difference"]
+    assert robustness.distinct([one.b for one in grid]) < len(grid) / 2
+
+
+@pytest.mark.parametrize("analysis", [
+    {"inference": "kenward-roger", "covariance": "unstructured"}, {"estimator": "ancova"}])
+def test_leaving_one_out_is_the_data_without_them(analysis):
+    trial, name = larger(analysis={"draws": 1000, "group_size": None} | analysis), "Pain"
+    lines = larger_data().splitlines()
+    b = [estimates.analyse(tiny.trial("\n".join(lines[:i] + lines[i + 1:]), flow=None,
+                                      analysis=analysis), name).contrasts["after"].b
+         for i in range(1, len(lines))]
+    one, = records(robustness.rows(trial), time="after", method=(
+        estimates.analyse(trial, name).method + "/leave-one-out"))
+    assert (one.n, one.refits, one.changed) == (24, 24, 0)
+    assert (one.b_low, one.b_high) == pytest.approx((min(b), max(b)))
+
+
+def test_one_person_can_carry_the_answer():
+    """In T everybody falls by 4 and t1a by 40, in C by 2 and 6: without t1a zero is within."""
+    data = larger_data().splitlines()
+    for i, line in enumerate(data[1:], start=1):
+        cells = line.split(",")
+        fall = (40 if cells[0] == "t1a" else 4) if cells[1] == "T" else (2, 6)[i % 2]
+        cells[6:8] = [str(int(cells[5]) - fall + i % 3 - 1)] * 2
+        data[i] = ",".join(cells).replace("-", "")
+    rows = robustness.rows(tiny.trial("\n".join(data), flow=None))
+    one, = (one for one in records(rows, time="after") if one.method.endswith("leave-one-out"))
+    assert one.refits == 24 and one.b_low < -3 < -0.5 < one.b_high < 0.5
+
+
+def test_a_dose_is_a_line_within_an_arm():
+    trial = larger(flow={"sessions": "sessions"})
+    change = trial.scores("Pain")["after"] - trial.scores("Pain")["before"]
+    for one in records(robustness.rows(trial), method=robustness.DOSE, time="after"):
+        own = trial.arm == one.arm
+        x, y = trial.series("sessions")[own].astype(float), change[own]
+        assert one.b == pytest.approx(np.cov(x, y)[0, 1] / x.var())
+        assert (one.n, one.df) == (12, 10) and one.ci_low <= one.b <= one.ci_high
 
 
 def test_a_trial_with_one_visit_after_baseline(tmp_path):
@@ -114,7 +181,7 @@ def test_a_trial_with_one_visit_after_baseline(tmp_path):
 def test_every_estimator_gives_treatment_minus_control():
     """Nobody lost before `after`: there C stays as it was and T falls by 20."""
     rows = robustness.rows(tiny.trial())
-    methods = [one for one in records(rows, time="after", variable="Pain") if hasattr(one, "p")]
+    methods = [one for one in records(rows, time="after", arm="difference") if hasattr(one, "p")]
     names = {one.method for one in methods}
     assert {"random-intercept/z", "clda:unstructured/kenward-roger",
             "ancova/kenward-roger", robustness.REFERENCE} <= names
@@ -140,7 +207,7 @@ def test_strata_restrict_the_allocations():
     assert one.allocations == 10 * 3  # 3 of 5 women and 1 of 3 men to C
 
 
-def larger(lost=2, **changes):
+def larger_data(lost=2):
     """The tiny trial three times, 12 an arm: everybody of a copy by 3 points worse or better.
 
     c4 is lost to the last visit in each copy, t4 in ``lost`` of them.
@@ -155,8 +222,13 @@ def larger(lost=2, **changes):
             if cells[0].startswith("t4") and copy < lost:
                 cells[7] = ""
             data.append(",".join(cells))
+    return "\n".join(data)
+
+
+def larger(lost=2, **changes):
+    """A trial of `larger_data`."""
     changes = {"flow": None, "analysis": tiny.SPEC["analysis"] | {"draws": 1000}} | changes
-    return tiny.trial("\n".join(data), **changes)
+    return tiny.trial(larger_data(lost), **changes)
 
 
 @pytest.mark.parametrize(("better", "sign"), [("lower", 1), ("higher", -1)])
@@ -169,12 +241,11 @@ def test_worse_imputed_values_move_the_contrast_by_their_share(better, sign):
     base = "random-intercept/kenward-roger/mi-mar"
     for delta in (10, 20, 50):
         assert b[f"{base}/delta={delta}"] - b[base] == pytest.approx(sign * delta * 2 / 12)
-    grid = {one.method: one.b for one in records(robustness.delta_grid(trial, "later"))}
-    assert len(grid) == 25
-    assert grid["delta=0/control=0"] == pytest.approx(b[base])
-    assert grid["delta=10/control=0"] == pytest.approx(b[f"{base}/delta=10"])
-    assert grid["delta=20/control=30"] - b[base] == pytest.approx(
-        sign * (20 * 2 / 12 - 30 * 3 / 12))
+        assert b[f"{base}/delta=0/control=-{delta}"] - b[base] == pytest.approx(
+            sign * delta * 3 / 12)
+    grid = robustness.delta_grid(trial, "later")
+    assert grid["b"].to_numpy() - b[base] == pytest.approx(
+        sign * (grid["treatment"] * 2 / 12 - grid["control"] * 3 / 12).to_numpy())
 
 
 def test_nothing_is_shifted_where_nothing_is_missing_or_no_scale_is_known():
@@ -184,7 +255,7 @@ def test_nothing_is_shifted_where_nothing_is_missing_or_no_scale_is_known():
     assert robustness.delta_grid(whole, "later").empty
     endless = larger(outcomes={"Pain": {k: v for k, v in tiny.SPEC["outcomes"]["Pain"].items()
                                         if k != "range"}})
-    assert robustness.deltas(endless) == [] and robustness.delta_grid(endless, "later").empty
+    assert robustness.deltas(endless) == [] and len(robustness.delta_grid(endless, "later"))
 
 
 def test_reference_based_imputation_leaves_the_control_arm_alone():

@@ -324,7 +324,8 @@ def tipping(visit=1, name="fiq", **kwargs):
     analyse = pooling.group_by_time(arm, covariates, visit)
     imp = imputed(name, m=200)
     kwargs = {"scale": (0, 100)} | kwargs
-    return imp, arm, analyse, shifts.tipping_point(imp, arm, visit, analyse, **kwargs)
+    surface = shifts.surface(imp, arm, visit, analyse)
+    return imp, arm, analyse, surface, shifts.tipping_point(surface, imp, arm, visit, **kwargs)
 
 
 def test_delta_zero_is_mar_exactly():
@@ -332,8 +333,8 @@ def test_delta_zero_is_mar_exactly():
         _, arm, _ = data(name)
         mar = imputed(name, m=500)
         assert np.array_equal(shifts.shifted(mar, arm, 1, 0.0, 0.0), mar.values)
-    imp, arm, analyse, _ = tipping()
-    grid = shifts.delta_grid(imp, arm, 1, analyse, [0.0], [0.0])
+    imp, _, analyse, surface, _ = tipping()
+    grid = shifts.delta_grid(surface, [0.0], [0.0])
     mar = pooling.rubin(*analyse(imp.values))
     assert (grid.estimate[0, 0], grid.low[0, 0], grid.high[0, 0]) == (
         mar.estimate, *mar.interval())
@@ -341,11 +342,11 @@ def test_delta_zero_is_mar_exactly():
 
 @pytest.mark.parametrize("visit", [1, 2])
 def test_tipping_point_is_where_the_interval_first_meets_zero(visit):
-    imp, arm, analyse, found = tipping(visit)
+    imp, arm, analyse, surface, found = tipping(visit)
     at = pooling.rubin(*analyse(shifts.shifted(imp, arm, visit, found.delta))).interval()[1]
     assert found.state == "tips" and 0 <= at == pytest.approx(0, abs=1e-6)
     deltas = np.linspace(0, found.delta * (1 - 1e-6), 60)
-    before = shifts.delta_grid(imp, arm, visit, analyse, deltas, [0.0])
+    before = shifts.delta_grid(surface, deltas, [0.0])
     assert (before.high < 0).all()
     gone = imp.missing[:, visit] & (arm == 1)
     moved = imp.values[:, gone, visit] + found.delta
@@ -353,8 +354,39 @@ def test_tipping_point_is_where_the_interval_first_meets_zero(visit):
     assert found.beyond == (moved > 100).sum() + (moved < 0).sum() > 0
 
 
+@pytest.mark.parametrize("structure", ["random-intercept", "compound-symmetry", "unstructured"])
+@pytest.mark.parametrize("spread", [1.0, -1.0])  # people alike at -1: variance of people at zero
+def test_the_surface_is_the_shifted_data_analysed(structure, spread):
+    _, arm, covariates = data("fiq")
+    imp = imputed("fiq", m=20)
+    if spread < 0:
+        rest = imp.values - imp.values.mean(2, keepdims=True)
+        imp = im.Imputed(rest + 0.1 * np.random.default_rng(2).normal(size=rest.shape),
+                         imp.missing, (), True)
+    analyse = pooling.group_by_time(arm, covariates, 1, covariance=structure)
+    surface = shifts.surface(imp, arm, 1, analyse)
+    grid = surface([[0.0], [13.0], [-70.0]], [[-40.0, 0.0, 55.0, 3.0]])
+    for i, a in enumerate((0.0, 13.0, -70.0)):
+        for j, b in enumerate((-40.0, 0.0, 55.0, 3.0)):
+            one = pooling.rubin(*analyse(shifts.shifted(imp, arm, 1, a, b)))
+            assert [grid.estimate[i, j], grid.se[i, j], grid.df[i, j]] == pytest.approx(
+                [one.estimate, one.se, float(one.df)], rel=1e-9)
+
+
+@pytest.mark.parametrize("direction", [(0, -1), (1, -1)])
+def test_the_control_arm_may_be_better_too(direction):
+    imp, arm, analyse, surface, worse = tipping()
+    found = shifts.tipping_point(surface, imp, arm, 1, scale=(0, 100), direction=direction)
+    moved = shifts.shifted(imp, arm, 1, *(found.delta * np.array(direction)))
+    assert pooling.rubin(*analyse(moved)).interval()[1] == pytest.approx(0, abs=1e-6)
+    gone = imp.missing[:, 1] & ((arm == 0) | (direction[0] > 0))
+    assert found.imputed == 200 * gone.sum()
+    assert found.beyond == ((moved[:, gone, 1] < 0) | (moved[:, gone, 1] > 100)).sum()
+    assert direction == (0, -1) or found.delta < worse.delta
+
+
 def test_the_estimate_is_linear_in_delta():
-    imp, arm, analyse, found = tipping()
+    imp, arm, analyse, _, found = tipping()
     share = (imp.missing[:, 1] & (arm == 1)).sum() / (arm == 1).sum()
     mar, moved = (pooling.rubin(*analyse(shifts.shifted(imp, arm, 1, delta)))
                   for delta in (0.0, found.delta))
@@ -363,46 +395,46 @@ def test_the_estimate_is_linear_in_delta():
 
 
 def test_tipping_states():
-    imp, arm, analyse, found = tipping()
-    short = shifts.tipping_point(imp, arm, 1, analyse, scale=(0, 100), limit=found.delta / 2)
+    imp, arm, analyse, surface, found = tipping()
+    short = shifts.tipping_point(surface, imp, arm, 1, scale=(0, 100), limit=found.delta / 2)
     assert short.state == "none within the scale" and np.isnan(short.delta)
     assert short.beyond < found.beyond
-    blues, own, _, already = tipping(4, "blues", scale=(0, 63))
+    blues, own, _, _, already = tipping(4, "blues", scale=(0, 63))
     drawn = blues.values[:, blues.missing[:, 4] & (own == 1), 4]
     assert already == ("contains 0 already", 0.0, drawn.size,
                        ((drawn < 0) | (drawn > 63)).sum())
-    broken = shifts.tipping_point(imp, arm, 1, lambda v: (np.full(len(v), np.nan),) * 2,
-                                   scale=(0, 100))
+    broken = shifts.tipping_point(lambda *_: pooling.rubin(*np.full((2, 9), np.nan)), imp, arm, 1,
+                                  scale=(0, 100))
     assert broken.state == "not estimable" and np.isnan(broken.delta)
     with pytest.raises(ValueError, match="needs a limit"):
-        shifts.tipping_point(imp, arm, 1, analyse, scale=None)
+        shifts.tipping_point(surface, imp, arm, 1, scale=None)
     y = data("fiq")[0].copy()
     y[arm == 1] = np.nan_to_num(y[arm == 1], nan=35.0)
     whole = im.impute(y, arm, data("fiq")[2], m=20, rng=np.random.default_rng(1))
-    nobody = shifts.tipping_point(whole, arm, 1, analyse, scale=(0, 100))
+    nobody = shifts.tipping_point(shifts.surface(whole, arm, 1, analyse), whole, arm, 1,
+                                  scale=(0, 100))
     assert nobody.state == "nobody imputed" and np.isnan(nobody.delta) and nobody.imputed == 0
 
 
 def test_tipping_point_mirrors_when_higher_is_better():
-    imp, arm, analyse, found = tipping()
+    imp, arm, analyse, _, found = tipping()
     turned = im.Imputed(100 - imp.values, imp.missing, (), True)
-    mirror = shifts.tipping_point(turned, arm, 1, analyse, scale=(0, 100), better="higher")
+    mirror = shifts.tipping_point(shifts.surface(turned, arm, 1, analyse), turned, arm, 1,
+                                  scale=(0, 100), better="higher")
     assert mirror.delta == pytest.approx(found.delta, rel=1e-8)
     assert mirror.beyond == found.beyond
     double = im.Imputed(2 * imp.values, imp.missing, (), True)
-    scaled = shifts.tipping_point(double, arm, 1, analyse, scale=(0, 200))
+    scaled = shifts.tipping_point(shifts.surface(double, arm, 1, analyse), double, arm, 1,
+                                  scale=(0, 200))
     assert scaled.delta == pytest.approx(2 * found.delta, rel=1e-8)
 
 
 def test_the_first_crossing_counts_where_the_standard_error_bends():
-    imp, arm, _, _ = tipping()
-    gone = imp.missing[:, 1] & (arm == 1)
-    zero = imp.values[:, gone, 1].mean()
+    imp, arm, *_ = tipping()
 
-    def analyse(values):  # 0 is in for deltas from 10 to 20 and again from 40
-        delta = (values[:, gone, 1].mean(1).mean() - zero) * np.ones(len(values))
+    def pooled(delta, _):  # 0 is in for deltas from 10 to 20 and again from 40
         wide = (np.abs(delta - 15) <= 5) | (delta >= 40)
-        return delta - 90, np.where(wide, 1e4, 1e-4), np.inf
+        return pooling.rubin(np.full(9, delta - 90.0), np.full(9, 1e4 if wide else 1e-4))
 
-    found = shifts.tipping_point(imp, arm, 1, analyse, scale=(0, 100))
+    found = shifts.tipping_point(pooled, imp, arm, 1, scale=(0, 100))
     assert found.delta == pytest.approx(10, abs=1e-6)
