@@ -65,7 +65,7 @@ visit, responses = nnt.responses(t)
 when = t.visit_labels.get(visit, "")
 criterion = next(iter(responses))
 known = responses[criterion].dropna()
-counts = pd.crosstab(t.arm[known.index], known.map({1: "responded", 0: "did not"}))
+counts = pd.crosstab(t.arm[known.index], np.where(known.astype(bool), "responded", "did not"))
 counts = counts.reindex(index=[t.treatment, t.control], columns=["responded", "did not"],
                         fill_value=0).rename_axis(index="arm", columns=criterion)
 counts

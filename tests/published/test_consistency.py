@@ -154,6 +154,14 @@ def test_classes_that_do_not_add_up():
     assert row["verdict"] == "impossible"
 
 
+@pytest.mark.parametrize(("printed", "verdict"), [
+    ("6 5 9", "impossible"), ("5 6 5", "impossible"), ("5 5 9", "exact"), ("7 8 8", "exact")])
+def test_quartiles_in_order(printed, verdict):
+    paper = rows_of(*(("flow", "sessions", "A", "", "weighted-average", s, v)
+                      for s, v in zip(("q1", "median", "q3"), printed.split(), strict=True)))
+    assert one("quartiles", "sessions", "A", "", "median", consistency(paper))["verdict"] == verdict
+
+
 def test_limits_that_are_not_around_b():
     keys = ("outcomes", "y", "difference", "post", "random-intercept/z")
     paper = rows_of(*((*keys, s, v) for s, v in (

@@ -85,6 +85,13 @@ def test_it_writes_what_it_says(node, name, built):
     assert set(re.findall(r"`(\w+)`", said)) == made
 
 
+def test_no_sentence_lacks_its_number(name, built):
+    made = json.loads((built / "notebooks" / f"{name}.ipynb").read_text())
+    said = ["".join(out["data"]["text/markdown"]) for cell in made["cells"]
+            for out in cell.get("outputs", ()) if "text/markdown" in out.get("data", {})]
+    assert said and not [text for text in said if re.search(r"\bnan\b|–%|\b(is|of) –", text)]
+
+
 # Parameters
 
 

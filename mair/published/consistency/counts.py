@@ -237,7 +237,8 @@ def quartiles(sheet: Sheet, p: Printed):
                  for s in ("range_low", "range_high"))
     found = {s: sheet.get(*p.key[:4], s) for s in ("q1", "median", "q3")} | {p.statistic: p}
     line = [q for q in (low, *found.values(), high) if q]
-    rising = all(a.values.low <= b.values.high for a, b in itertools.pairwise(line))
+    rising = all(a.value <= b.value or a.values.low < b.values.high
+                 for a, b in itertools.pairwise(line))
     return found["median"] and (yes_no(rising, "in order"), " <= ".join(map(str, line)), line)
 
 
