@@ -18,7 +18,7 @@ export $(GIVEN)
 NEEDS = @test -n "$$$(1)" || { echo "make $@: $(1)= is missing, $(2)" >&2; exit 2; }
 
 .DEFAULT_GOAL := default
-.PHONY: default run all check compare test lab audit cohort cohorts simulate campaign bench \
+.PHONY: default run all check compare size test lab audit cohort cohorts simulate campaign bench \
         verify-r lint count mutants lock clean help setup
 
 default: setup  ## the default trial into build/mair/ (what plain `make` does)
@@ -39,6 +39,10 @@ compare: setup  ## the rows that differ between two runs: make compare A=build/x
 	$(call NEEDS,A,the output of a run)
 	$(call NEEDS,B,the output of another)
 	@$(PY) -m mair compare -- "$$A" "$$B"
+
+size: setup  ## true size and coverage of each inference at a trial's n: make size PARAMS=… [OUT=dir]
+	$(call NEEDS,PARAMS,a trial file)
+	@$(PY) -m mair size $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
 
 test: setup  ## the whole test suite
 	@$(PY) -m pytest

@@ -48,6 +48,9 @@ COMMANDS = {
     "check": ("read and validate a trial file, run nothing", [_PARAMS], "mair.run.check:main"),
     "compare": ("the rows that differ between two runs", [
         ("one", {"metavar": "A"}), ("other", {"metavar": "B"})], "mair.run.differences:main"),
+    "size": ("true size and coverage of each inference at a trial's own n", [
+        _PARAMS, ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>-size"})],
+        "mair.studies.size:main"),
     "audit": ("fail when a reproduced number no longer is", [
         ("--update", {"action": "store_true", "help": "store today's verdicts"})],
         "mair.run.gate:main"),

@@ -57,12 +57,13 @@ def _note(ax, text, place, transform, ha="left"):
 
 @style.styled
 def rates(frame, *, xlabel, band, value):
-    """One line a scenario, one marker a method.
+    """One panel each, with one line a scenario and one marker a method.
 
     Parameters
     ----------
     frame : DataFrame
-        ``scenario``, ``method``, ``rate``, in drawing order, on the scale of the axis.
+        ``panel``, ``scenario``, ``method``, ``rate``, in drawing order, on the scale of the axis;
+        every panel has the same scenarios.
     xlabel : str
     band : (float, float)
         Shaded: where a rate lies that is only Monte-Carlo error away from ``value``.
@@ -71,31 +72,39 @@ def rates(frame, *, xlabel, band, value):
 
     Returns
     -------
-    Axes
+    Figure
     """
     places = {name: i for i, name in enumerate(dict.fromkeys(frame["scenario"]))}
-    methods = list(dict.fromkeys(frame["method"]))
-    _, ax = style.subplots(height=0.30 * len(places) + 1.3)
-    ax.axvspan(*band, color=BAND, linewidth=0, zorder=0)
-    ax.axvline(value, color=style.INK, linewidth=0.9, zorder=1)
-    for at in range(0, len(places), 2):
-        ax.axhspan(at - 0.5, at + 0.5, color=style.SHADE, linewidth=0, zorder=-1)
-    for i, method in enumerate(methods):
-        part = frame[frame["method"] == method]
-        beside = 0.15 * (i - (len(methods) - 1) / 2)
-        color = style.STYLES[i].color if i < len(style.STYLES) else style.INK
-        ax.plot(part["rate"], part["scenario"].map(places) + beside, linestyle="", color=color,
-                marker=MARKERS[i % len(MARKERS)], markerfacecolor="white" if i % 2 else color,
-                label=method)
-    ax.set_yticks(range(len(places)), list(places))
-    ax.tick_params(axis="y", length=0)
-    ax.set_ylim(len(places) - 0.5, -0.5)
-    ax.spines["left"].set_color(style.RULE)
-    ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.set_xlabel(xlabel)
-    ax.figure.legend(loc="outside lower center", ncols=min(3, len(methods)))
-    return ax
+    methods, panels = (list(dict.fromkeys(frame[key])) for key in ("method", "panel"))
+    across = min(2, len(panels))
+    down = -(-len(panels) // across)
+    fig, axes = style.subplots(down, across, height=down * (0.28 * len(places) + 0.75) + 0.6,
+                               sharex=True, sharey=True, squeeze=False)
+    for ax, name in zip(axes.flat, panels, strict=False):
+        ax.axvspan(*band, color=BAND, linewidth=0, zorder=0)
+        ax.axvline(value, color=style.INK, linewidth=0.9, zorder=1)
+        for at in range(0, len(places), 2):
+            ax.axhspan(at - 0.5, at + 0.5, color=style.SHADE, linewidth=0, zorder=-1)
+        for i, method in enumerate(methods):
+            part = frame[(frame["method"] == method) & (frame["panel"] == name)]
+            beside = 0.15 * (i - (len(methods) - 1) / 2)
+            color = style.STYLES[i].color if i < len(style.STYLES) else style.INK
+            ax.plot(part["rate"], part["scenario"].map(places) + beside, linestyle="", color=color,
+                    marker=MARKERS[i % len(MARKERS)], label=method, markersize=5,
+                    markerfacecolor="white" if i % 2 else color)
+        ax.set_title(style.wrap(name, 80 // across), fontsize=style.SIZE, loc="left")
+        ax.set_xlabel(xlabel)
+        ax.set_yticks(range(len(places)), list(places))
+        ax.tick_params(axis="both", length=0, labelbottom=True)
+        ax.spines["left"].set_color(style.RULE)
+        ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        ax.xaxis.set_major_formatter("{x:g}")
+    for ax in list(axes.flat)[len(panels):]:
+        ax.remove()
+    axes[0, 0].set_ylim(len(places) - 0.5, -0.5)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center",
+               ncols=3 if max(map(len, methods)) < 30 else 2)
+    return fig
 
 
 @style.styled

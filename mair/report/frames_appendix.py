@@ -6,10 +6,10 @@ import re
 
 import pandas as pd
 
-from mair.report import fmt
-from mair.report.tables_appendix import DROPOUTS, MECHANISMS, METHODS, sd_taken
+from mair.report import fmt, words
+from mair.report.tables_appendix import DROPOUTS, MECHANISMS, METHODS, TRUTHS, sd_taken
 from mair.results import records
-from mair.sections import power
+from mair.sections import power, size
 
 CHOICES = {  # a row of the specification curve: what a part of a method chooses, by group
     "estimator": {"difference": "Change from baseline", "clda": "Common mean at baseline",
@@ -71,11 +71,23 @@ def next_trial(trial) -> pd.DataFrame:
     return found.assign(line=lines)
 
 
-def type1_errors(cells, visit) -> pd.DataFrame:
-    """Type I error of the committed study at a visit, in percent, for `curves.rates`."""
-    part = cells[(cells["effect"] == "null") & (cells["visit"] == visit)]
+def type1_errors(trial, cells) -> pd.DataFrame:
+    """Type I error of the committed study, in percent, for `curves.rates`: a panel a mechanism."""
+    part = cells[cells["effect"] == "null"]
+    places = zip(part["visit"], part["dropout"], strict=True)
     return pd.DataFrame({
-        "scenario": [f"{MECHANISMS[mechanism]}: {DROPOUTS[dropout]}" for mechanism, dropout in
-                     zip(part["mechanism"], part["dropout"], strict=True)],
-        "method": part["method"].map(METHODS).to_numpy(),
-        "rate": 100 * part["type1"].to_numpy()})
+        "panel": part["mechanism"].map(MECHANISMS),
+        "scenario": [f"{trial.visit_labels[visit]}, {DROPOUTS[lost]}" for visit, lost in places],
+        "method": part["method"].map(METHODS), "rate": 100 * part["type1"]})
+
+
+def sizes(trial, rows) -> pd.DataFrame:
+    """Type I error in this trial's size, in percent, by truth and visit, for `curves.rates`."""
+    own = f"{trial.analysis.covariance}/{trial.analysis.inference}"
+    shown = {own, *(f"{one}/kenward-roger" for one in ("random-intercept", "unstructured")),
+             "random-intercept/z", size.REDRAWN}
+    truths = {size.scenario(truth): said for truth, said in TRUTHS.items()}
+    return pd.DataFrame([
+        {"panel": truths[one.variable].capitalize(), "scenario": trial.visit_labels[one.time],
+         "method": words.method(one.method), "rate": 100 * one.type1}
+        for one in records(rows, variable=truths) if one.method in shown])

@@ -13,9 +13,10 @@ import pandas as pd
 from mair.published.consistency import SEVERITY
 from mair.report import fmt, words
 from mair.report.table import Column, Line, Table, pivot
-from mair.results import COLUMNS, KEYS, Rows
+from mair.results import COLUMNS, KEYS, Rows, records
 from mair.sections import planning, power, study
 from mair.sections import robustness as choices
+from mair.sections import size as sizes
 from mair.stats.risk import RULES
 from mair.stats.simulated import CORRELATION, binomial_limits
 
@@ -34,6 +35,8 @@ MECHANISMS = dict(zip(study.MECHANISMS, (
     "Skewed residuals"), strict=True))
 DROPOUTS = dict(zip(study.DROPOUTS, (
     "no dropout", "dropout on the last score", "dropout by arm"), strict=True))
+TRUTHS = {"declared": "the declared model's covariance, alike in both arms",
+          "by-arm": "each arm's own covariance"}
 PLANNED = "the planning difference at every later visit"
 STUDIED = {"type1": ("null", "Type I error", "no difference between the arms"),
            "power": ("planned", "Power", PLANNED),
@@ -236,13 +239,41 @@ def simulation(trial, rows, statistic) -> Table | None:
                "each.",
         "type1": f"Where theory fixes the error: * within the exact binomial 99% limits "
                  f"({100 * low:.2f} to {100 * high:.2f}), † outside. The rest is reported. The "
-                 "study was planned with half as many trials and doubled, under the same seed, "
-                 "when two of these rates lay outside.",
+                 "number of trials was fixed beforehand.",
         "coverage": "Re-randomisation: share of trials in which the true shift, taken off at "
                     "every visit, is not rejected."}
     return pivot(pd.concat([rows, marks.frame()]), lines, columns, name=f"simulation_{statistic}",
                  title=f"{title} of five methods, %",
                  notes=[note for key, note in notes.items() if key in ("all", statistic)])
+
+
+def size(trial, rows) -> Table | None:
+    """True size and coverage of every inference at this trial's n; None where nothing was drawn."""
+    found = rows[rows["statistic"] == "type1_low"]
+    if found.empty:
+        return None
+    lines = [Line({"Scores drawn with": TRUTHS[truth], "Inference": words.method(method)},
+                  {"analysis": "power", "arm": "difference", "method": method,
+                   "variable": sizes.scenario(truth)})
+             for truth in sizes.TRUTHS for method in dict.fromkeys(
+                 found.loc[found["variable"] == sizes.scenario(truth), "method"])]
+    columns = [
+        Column(f"{head}, {trial.visit_labels[visit]}", (of, f"{of}_low", f"{of}_high"),
+               lambda rate, low, high: f"{_percent(rate)} ({_percent(low)} to {_percent(high)})",
+               {"time": visit}, f"{visit}")
+        for visit in dict.fromkeys(found["time"])
+        for head, of in (("Size", "type1"), ("Coverage", "coverage"))]
+    trials = {one.method == sizes.REDRAWN: one.simulations for one in records(rows)
+              if hasattr(one, "type1_low")}
+    again = (f" ({trials[True]} for re-randomisation, {sizes.ALLOCATIONS} allocations each)"
+             if True in trials else "")
+    return pivot(rows, lines, columns, name="size",
+                 title="Size and coverage at this trial's own number of people, % "
+                       f"({sizes.LEVEL:.0%} limits)",
+                 notes=[f"{trials[False]} simulated trials of {trial.primary.name} a block{again}, "
+                        f"seed {trial.analysis.seed}; no difference between the arms, normal "
+                        "scores. An inference keeps its promise where the size is "
+                        f"{100 * (1 - trial.analysis.confidence):.3g} and the coverage the rest."])
 
 
 def consistency(checked) -> Table:

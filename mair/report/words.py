@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from html import escape
 
+from mair import results
+
 
 def say(*sentences: str) -> None:
     """Display sentences as one paragraph of Markdown; empty ones are left out.
@@ -125,3 +127,19 @@ def assumptions(trial) -> str:
               if chosen.estimator == "clda" else "")
     return " ".join(part for part in (model, shared, MISSING[chosen.missing],
                                       INFERENCES[chosen.inference]) if part)
+
+
+def level_kept(trial) -> str:
+    """What simulation says of the declared inference at this trial's size, in a sentence."""
+    from mair.sections import size  # only where a notebook says it
+
+    own = f"{trial.analysis.covariance}/{trial.analysis.inference}"
+    found = results.records(size.of(trial), method=own, variable=size.scenario("declared"))
+    if not found:
+        return ""
+    rates = ", ".join(f"{100 * one.type1:.1f}% ({100 * one.type1_low:.1f} to "
+                      f"{100 * one.type1_high:.1f}%) {trial.visit_labels[one.time]}"
+                      for one in found)
+    return (f"In {found[0].simulations} simulated trials of this size, drawn from the declared "
+            f"model without a difference between the arms, {method(own)}, finds one in {rates}, where "
+            f"{100 * (1 - trial.analysis.confidence):.3g}% is promised.")

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from mair.results import Rows
-from mair.sections import planning, study
+from mair.sections import planning, size, study
 from mair.stats import power
 from mair.stats.simulated import CORRELATION, simulated_power
 from mair.trial import Trial, remembered
@@ -141,7 +141,7 @@ def rows(trial: Trial) -> pd.DataFrame:
     DataFrame
         Columns of ``results.csv``. ``power``: simulated power, variable the scenario; the next
         trial under ``planned``, ``observed`` and ``browne/<level>``; the committed simulation
-        study where it is of this trial's design.
+        study where it is of this trial's design; `size.of` this trial.
     """
     out, declared = Rows("power"), trial.sections["sample_size"]
     for row in simulations(trial).itertuples():
@@ -149,8 +149,8 @@ def rows(trial: Trial) -> pd.DataFrame:
         out.add(scenario(row.n, **what), "difference", row.visit, METHOD, power=row.power,
                 mc_se=row.mc_se, simulations=row.simulations)
     name, delta = trial.primary.name, planning.difference(declared)
-    for method, size in needed(trial).items():
-        out.add(name, "overall", "", method, analysis="sample_size", **size)
+    for method, found in needed(trial).items():
+        out.add(name, "overall", "", method, analysis="sample_size", **found)
     observed = pilot(trial)
     for method, sd in standard_deviations(trial).items():
         n = _needed(declared, delta / sd)
@@ -163,7 +163,7 @@ def rows(trial: Trial) -> pd.DataFrame:
         out.add(study.scenario(row), "difference", row["visit"], row["method"], **{
             key: row[key] for key in (rate, "mc_se", "coverage", "coverage_mc_se", "bias",
                                       "se_ratio", "simulations")})
-    return out.frame()
+    return pd.concat([out.frame(), size.of(trial)], ignore_index=True)
 
 
 def needed(trial: Trial) -> dict[str, dict]:

@@ -162,9 +162,9 @@ def lines():
 
 
 def errors():
-    frame = pd.DataFrame([(f"scenario {i}", method, i + 0.3) for i in range(4)
-                          for method in ("z", "t", "permutation")],
-                         columns=["scenario", "method", "rate"])
+    frame = pd.DataFrame([(f"mechanism {j}", f"scenario {i}", method, i + 0.3) for i in range(4)
+                          for j in range(3) for method in ("z", "t", "permutation")],
+                         columns=["panel", "scenario", "method", "rate"])
     return curves.rates(frame, xlabel="Type I error (%)", band=(4.7, 5.3), value=5)
 
 

@@ -210,16 +210,18 @@ def test_the_study_is_not_shown_for_another_design(trial, simulated):
     assert tables_appendix.simulation(trial, simulated, "type1") is None
 
 
-def test_type1_errors_are_the_studys_in_percent():
+def test_type1_errors_are_the_studys_in_percent_both_visits(studied):
     committed = study.read()
-    errors = frames_appendix.type1_errors(committed, "post")
-    one = errors[(errors["scenario"] == "Skewed residuals: dropout on the last score")
-                 & (errors["method"] == "Satterthwaite")]
-    key = ("skewed", "mar", "null", "post", "random-intercept/satterthwaite")
+    errors = frames_appendix.type1_errors(studied[0], committed)
+    one = errors[(errors["panel"] == "Skewed residuals") & (errors["method"] == "Satterthwaite")
+                 & (errors["scenario"] == "followup, dropout on the last score")]
+    key = ("skewed", "mar", "null", "followup", "random-intercept/satterthwaite")
     assert list(one["rate"]) == [100 * committed.set_index(study.KEYS).loc[key, "type1"]]
-    ax = curves.rates(errors, xlabel="%", band=(4.7, 5.3), value=5)
-    points = [line for line in ax.get_lines() if line.get_linestyle() == "None"]
-    assert len(points) == len(study.METHODS) and all(len(p.get_xdata()) == 15 for p in points)
+    fig = curves.rates(errors, xlabel="%", band=(4.7, 5.3), value=5)
+    assert len(fig.axes) == 5
+    for ax in fig.axes:
+        points = [line for line in ax.get_lines() if line.get_linestyle() == "None"]
+        assert len(points) == len(study.METHODS) and all(len(p.get_xdata()) == 6 for p in points)
 
 
 # Audit and reconstruction

@@ -157,7 +157,8 @@ def test_sds_come_from_the_published_table_at_the_planned_size(plan):
 def test_the_committed_study_is_whole(committed, plan):
     assert len(committed) == len(simulate.cells()) * 2 * len(study.METHODS) == 300
     assert not committed.duplicated(study.KEYS).any()
-    assert (committed["simulations"] >= 20_000).all() and (committed["seed"] == 2020).all()
+    assert (committed["simulations"] == simulate.BLOCK * simulate.BLOCKS).all()
+    assert (committed["seed"] == simulate.SEED).all()
     rate = committed["type1"].fillna(committed["power"])
     assert committed["mc_se"].to_numpy() == pytest.approx(
         np.sqrt(rate * (1 - rate) / committed["simulations"]).to_numpy(), rel=1e-6)

@@ -1,0 +1,96 @@
+"""Rates of error over simulated responses: the batch against single fits, and against theory."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mair.stats import covariance, operating, permute, smallsample
+
+RNG = np.random.default_rng
+
+
+def _design(sizes=(9, 12), k=3, missing=0.2, seed=1):
+    """Group x Time with a covariate, visits missing in any pattern: X, people, visits, arms."""
+    rng, n = RNG(seed), sum(sizes)
+    arm = np.repeat([0, 1], sizes)
+    there = np.c_[np.ones(n, bool), rng.random((n, k - 1)) > missing]
+    groups, visits = np.nonzero(there)
+    times = (visits[:, None] == np.arange(1, k)).astype(float)
+    treated = arm[groups, None]
+    X = np.c_[np.ones(len(groups)), treated, times, treated * times, rng.normal(5, 2, n)[groups]]
+    return X, groups, visits, arm
+
+
+@pytest.mark.parametrize(("rho", "missing"), [(0.6, 0.2), (0.02, 0.3), (0.5, 0.55)])
+def test_the_batch_is_the_single_fits_fallbacks_included(rho, missing):
+    X, groups, visits, arm = _design(missing=missing)
+    sigma = np.stack([np.where(np.eye(3), 1, rho) * np.outer(s, s) for s in ([3, 4, 5], [5, 3, 3])])
+    y = 50 + operating.responses(RNG(2), sigma, arm, groups, visits, 20)
+    L = np.eye(X.shape[1])[4:6]
+    found = operating.inferences(y, X, groups, visits, L, covariance.STRUCTURES)
+    assert list(found) == [*product(covariance.STRUCTURES, smallsample.INFERENCES)]
+    fallen = 0
+    for (structure, inference), batch in found.items():
+        for i, one in enumerate(y):
+            fit = covariance.fit(one, X, groups, visits, structure)
+            fallen += fit.structure != structure
+            single = smallsample.contrast(fit, L, inference)
+            for a, b in zip(batch, single, strict=True):
+                assert a[i] == pytest.approx(b, rel=2e-6, abs=1e-9, nan_ok=True)
+    assert (fallen > 0) == (missing == 0.55)
+
+
+def test_too_few_together_for_a_free_matrix_fall_back():
+    X, groups, visits, arm = _design(missing=0.2)
+    alone = ~((visits == 2) & (groups > 0))
+    X = X[:, [0, 1, 2, 4]][alone]
+    y = operating.responses(RNG(3), np.stack([np.eye(3)] * 2), arm, groups, visits, 5)[:, alone]
+    found = operating.inferences(y, X, groups[alone], visits[alone], np.eye(4)[3:],
+                                 ("unstructured", "compound-symmetry"))
+    assert np.array_equal(found["unstructured", "z"].p, found["compound-symmetry", "z"].p)
+
+
+def test_the_rate_is_that_of_theory():
+    """Complete, compound symmetry: t on (k - 1)(n - 2) df is exact, and z rejects too often."""
+    X, groups, visits, arm = _design((6, 6), missing=0.0)
+    y = operating.responses(RNG(4), np.stack([np.where(np.eye(3), 1, 0.7)] * 2), arm, groups,
+                            visits, 8000)
+    found = operating.inferences(y, X[:, :-1], groups, visits, np.eye(6)[4:], ["random-intercept"])
+    for inference, rate in (("kenward-roger", 0.05), ("satterthwaite", 0.05),
+                            ("z", 2 * stats.t.sf(stats.norm.ppf(0.975), 20))):
+        one = found["random-intercept", inference]
+        outside = ((one.low > 0) | (one.high < 0)).mean(0)
+        assert outside == pytest.approx(rate, abs=4 * np.sqrt(rate * (1 - rate) / 8000))
+
+
+def test_responses_have_each_arms_covariance():
+    _, groups, visits, arm = _design((2, 2), missing=0.0)
+    sigma = np.stack([np.diag([1.0, 4, 9]), np.array([[4, 3, 1], [3, 9, 2], [1, 2, 1.0]])])
+    y = operating.responses(RNG(5), sigma, arm, groups, visits, 60_000)
+    for one, person in ((0, 0), (1, 3)):
+        assert np.cov(y[:, groups == person].T) == pytest.approx(sigma[one], abs=0.12)
+
+
+def test_rerandomisation_is_the_single_test():
+    X, groups, visits, arm = _design((3, 4), missing=0.15)
+    y = operating.responses(RNG(6), np.stack([np.eye(3) + 1] * 2), arm, groups, visits, 6)
+    by_arm = np.c_[X[:, 0], X[:, 2:4]]
+    for strata, most in ((None, 35), (np.array([0, 0, 1, 1, 1, 0, 1]), 3 * 6)):
+        p = operating.rerandomised(y, by_arm, by_arm, groups, arm, strata, draws=most, rng=RNG(7))
+        drawn = permute.allocations(arm, strata=strata, rng=RNG(7))
+        assert drawn.exact and drawn.total <= most
+        for i, visit in product(range(6), (1, 2)):
+            fit = permute.random_intercept_fit(by_arm, by_arm, groups, visit)
+            assert p[i, visit - 1] == permute.rerandomise(fit, y[i], arm, drawn).p
+    drawn = operating.rerandomised(y, by_arm, by_arm, groups, arm, None, draws=19, rng=RNG(7))
+    assert (drawn * 20 == np.round(drawn * 20)).all() and (drawn >= 0.05).all()
+
+
+def test_exact_limits_are_scipys():
+    for count, n in ((0, 20), (1, 20), (57, 1000), (20, 20)):
+        ends = stats.binomtest(count, n).proportion_ci(0.99, "exact")
+        assert operating.exact_limits(count, n, 0.99) == pytest.approx(ends)
