@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 from mair.report import style
 
 LINES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D", "v")
+MARKERS = ("o", "s", "^", "D", "v", "P")
 BAND = "#D9D9D9"
 
 

@@ -83,9 +83,9 @@ def type1_errors(trial, cells) -> pd.DataFrame:
 
 def sizes(trial, rows) -> pd.DataFrame:
     """Type I error in this trial's size, in percent, by truth and visit, for `curves.rates`."""
-    own = f"{trial.analysis.covariance}/{trial.analysis.inference}"
-    shown = {own, *(f"{one}/kenward-roger" for one in ("random-intercept", "unstructured")),
-             "random-intercept/z", size.REDRAWN}
+    shown = {f"{rows['method'].iloc[0].partition('/')[0]}/{trial.analysis.inference}",
+             "random-intercept/z", "random-intercept/kenward-roger", size.REDRAWN,
+             "unstructured/kenward-roger", "unstructured,by-arm/kenward-roger"}
     truths = {size.scenario(truth): said for truth, said in TRUTHS.items()}
     return pd.DataFrame([
         {"panel": truths[one.variable].capitalize(), "scenario": trial.visit_labels[one.time],

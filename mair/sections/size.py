@@ -15,7 +15,6 @@ import pandas as pd
 from mair.results import Rows
 from mair.sections import analysis as estimates
 from mair.sections import model as models
-from mair.stats import covariance as structures
 from mair.stats import operating
 from mair.stats.smallsample import INFERENCES
 from mair.trial import Trial, remembered
@@ -32,8 +31,9 @@ class Setting(NamedTuple):
 
     ``X`` (N, p), ``groups``, ``visits`` (N,) the declared model's; ``arm``, ``strata`` (n,) by
     participant; ``contrasts`` visit -> (p,); ``common``, ``by_arm`` (N, .) the design of
-    re-randomisation; ``offered`` covariance structures; ``sigma`` truth -> (2, k, k), as
-    declared and each arm's own; ``alpha``, ``seed``.
+    re-randomisation; ``offered`` covariance structures, the declared one first, as the trial's own
+    data let them be fitted; ``sigma`` truth -> (2, k, k), as declared and each arm's own;
+    ``alpha``, ``seed``.
     """
 
     X: np.ndarray
@@ -68,9 +68,10 @@ def setting(trial: Trial) -> Setting:
     design = models.build(trial, name, clda)
     if not design.contrasts:
         raise ValueError("the primary outcome has no change between the arms to test")
-    found = estimates.fit(trial, name, chosen.covariance, clda)
-    if not found.converged:
-        raise ValueError(found.fallback)
+    asked = dict.fromkeys(((chosen.covariance, chosen.variance == "by-arm"),
+                           ("random-intercept", False), ("unstructured", False),
+                           ("unstructured", True)))
+    fits = [estimates.fit(trial, name, one, clda, True, by_arm) for one, by_arm in asked]
     first = np.unique(design.groups, return_index=True)[1]
     arm = (design.rows["arm"].to_numpy()[first] == trial.treatment).astype(int)
     strata = trial.series("strata")
@@ -80,31 +81,16 @@ def setting(trial: Trial) -> Setting:
     by_arm = np.column_stack(times)
     common = np.column_stack([by_arm, *(design.columns[c] for c in design.names
                                         if c.startswith("covariate "))])
-    sigma = {truth: one for truth, one in zip(
-        TRUTHS, (np.stack([found.sigma] * 2), _arms_own(design, arm)), strict=True)
-        if one is not None}
-    offered = dict.fromkeys((chosen.covariance, "random-intercept", "unstructured"))
+    sigma = {truth: np.broadcast_to(one.sigma, (2, *one.sigma.shape[-2:]))
+             for truth, one in zip(TRUTHS, (fits[0], fits[-1]), strict=True)
+             if one.converged and (truth == "declared" or one.by_arm)
+             and np.linalg.eigvalsh(one.sigma).min() > 0}
+    if "declared" not in sigma:
+        raise ValueError(fits[0].fallback or "the covariance of the scores is singular")
+    offered = dict.fromkeys(f"{one.structure}{estimates.BY_ARM * one.by_arm}"
+                            for one in fits if one.converged)
     return Setting(design.X, design.groups, design.visits, arm, strata, design.contrasts, common,
                    by_arm, tuple(offered), sigma, 1 - chosen.confidence, chosen.seed)
-
-
-def _arms_own(design, arm) -> np.ndarray | None:
-    """Covariances (2, k, k) of the arms fitted apart, each as free as its data allow; or None."""
-    own = []
-    for one in (0, 1):
-        rows = arm[design.groups] == one
-        X = np.column_stack([design.columns["intercept"], *(
-            column for name, column in design.columns.items()
-            if name.startswith(("time ", "covariate ")))])[rows]
-        X = np.delete(X, models.dependent_columns(X), axis=1)
-        try:
-            found = structures.fit(design.y[rows], X, design.groups[rows], design.visits[rows],
-                                   "unstructured")
-        except ValueError:
-            return None
-        own.append(found.sigma)
-    same = own[0].shape == own[1].shape and all(np.isfinite(one).all() for one in own)
-    return np.stack(own) if same else None
 
 
 def block(held: Setting, truth: str, number: int, count: int, drawn: int = 0) -> np.ndarray:
@@ -129,7 +115,7 @@ def block(held: Setting, truth: str, number: int, count: int, drawn: int = 0) ->
         held.seed, spawn_key=(list(held.sigma).index(truth), number)))
     y = operating.responses(rng, held.sigma[truth], held.arm, held.groups, held.visits, count)
     L = np.array(list(held.contrasts.values()))
-    found = operating.inferences(y, held.X, held.groups, held.visits, L, held.offered,
+    found = operating.inferences(y, held.X, held.groups, held.visits, held.arm, L, held.offered,
                                  confidence=1 - held.alpha)
     out = np.zeros((len(held.methods), len(L), 3), int)
     for row, one in zip(out, found.values(), strict=False):

@@ -10,15 +10,14 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betaincinv
 
-from . import mixed, permute, smallsample
-from .columns import orthonormal
-from .covariance import fitted, unstructured
-from .likelihood import Rows, triangle
+from . import covariance, mixed, permute, smallsample
+from .columns import dependent_columns, orthonormal
+from .likelihood import Rows, by_group, exchangeable, newton, triangle
 
 __all__ = ["exact_limits", "inferences", "reduced", "rerandomised", "responses"]
 
+BY_ARM = ",by-arm"
 TIE = 1e-9  # relative: statistics this close are the same one but for rounding
-FALLS_TO = {"unstructured": "compound-symmetry", "compound-symmetry": "random-intercept"}
 
 
 def responses(rng, sigma, arm, groups, visits, count):
@@ -40,17 +39,20 @@ def responses(rng, sigma, arm, groups, visits, count):
     return y[:, groups, visits, 0]
 
 
-def reduced(y, X, groups, visits):
-    """Responses (B, N) of one design X (N, p), as `likelihood.Rows.of` reduces a single one."""
+def reduced(y, X, groups, visits, arm):
+    """Responses (B, N) of one design X (N, p), as `likelihood.Rows.of` reduces a single one.
+
+    ``arm`` (n,) of 0 and 1, by participant: whose patterns are kept apart.
+    """
     C, A, T = orthonormal(X)
     q, (b, n), p, k = C @ A, y.shape, X.shape[1], visits.max() + 1
     start = y @ q
     rest = y - start @ q.T
     scale = np.sqrt((rest**2).sum(1) / (n - p))
-    columns, scores = np.zeros((groups.max() + 1, k, p)), np.zeros((b, groups.max() + 1, k))
+    columns, scores = np.zeros((len(arm), k, p)), np.zeros((b, len(arm), k))
     columns[groups, visits], scores[:, groups, visits] = q, rest / scale[:, None]
-    mask = np.zeros(columns.shape[:2], bool)
-    mask[groups, visits] = True
+    mask = np.zeros((len(arm), k + 1), int)
+    mask[groups, visits], mask[:, k] = 1, arm
     seen, which, counts = np.unique(mask, axis=0, return_inverse=True, return_counts=True)
     cross = np.empty((b, len(seen), k, k, p + 1, p + 1))
     for pattern, out in enumerate(np.moveaxis(cross, 1, 0)):
@@ -65,22 +67,24 @@ def reduced(y, X, groups, visits):
         return np.tile(x, (b, *(1,) * x.ndim))
 
     return Rows(each(counts[None].astype(float)), cross.reshape(b, 1, len(seen) * k * k, -1),
-                each(T @ A), start, scale, np.full(b, n), each(seen))
+                each(T @ A), start, scale, np.full(b, n), each(seen[:, :k] > 0), each(seen[:, k]))
 
 
-def inferences(y, X, groups, visits, L, structures, *, confidence=0.95):
-    """Every inference of `smallsample` from every covariance structure, falling back as
-    `covariance.fit` does.
+def inferences(y, X, groups, visits, arm, L, structures, *, confidence=0.95):
+    """Every inference of `smallsample` from every covariance structure.
 
     Parameters
     ----------
     y : array (B, N)
     X, groups, visits
         Of all responses: design (N, p), participant and visit of each row, from 0.
+    arm : array (n,)
+        0 or 1, by participant.
     L : array (m, p)
         Contrasts.
     structures : sequence of str
-        Of `covariance.STRUCTURES`.
+        Of `covariance.STRUCTURES`, with ``,by-arm`` behind where each arm has its own. What one
+        of the responses cannot be fitted by falls back as `covariance.fit` does.
     confidence : float
 
     Returns
@@ -88,32 +92,54 @@ def inferences(y, X, groups, visits, L, structures, *, confidence=0.95):
     dict of (structure, inference) to smallsample.Contrast
         Arrays (B, m), nan where nothing can be estimated.
     """
-    rows, labels, fits = reduced(y, X, groups, visits), np.arange(visits.max() + 1), {}
-    free = len(triangle(len(labels)))
+    out = {}
+    for structure in structures:
+        own, by_arm = structure.removesuffix(BY_ARM), structure.endswith(BY_ARM)
+        found = _fits(y, X, groups, visits, arm, own, by_arm)
+        failed = {i: covariance.fit(y[i], X, groups, visits, own,
+                                    arms=arm[groups] if by_arm else None)
+                  for i in np.flatnonzero(~found.converged)}
+        for inference in smallsample.INFERENCES:
+            out[structure, inference] = batch = smallsample.contrast(found, L, inference,
+                                                                     confidence=confidence)
+            for i, one in failed.items():
+                single = smallsample.contrast(one, L, inference, confidence=confidence)
+                for whole, part in zip(batch, single, strict=True):
+                    whole[i] = part
+    return out
 
-    def fit(structure):
-        if structure not in fits and structure == "unstructured":
-            few = X.shape[0] - X.shape[1] <= free or rows.pairwise()[1][0].min() < 2
-            fits[structure] = None if few else unstructured(rows.completed(), labels)[0]
-        elif structure not in fits:
-            one = mixed.random_intercept(y, X, groups, negative=structure == "compound-symmetry")
-            theta = np.stack([one.var_participant, one.var_residual], 1) / rows.scale[:, None] ** 2
-            edge = one.boundary & (structure == "random-intercept")
-            fits[structure] = fitted(rows, theta, structure, labels, boundary=edge)
-        return fits[structure]
 
-    def contrast(structure, inference):
-        here, below = fit(structure), FALLS_TO.get(structure)
-        found = here and smallsample.contrast(here, L, inference, confidence=confidence)
-        if below and (here is None or not here.converged.all()):
-            other = contrast(below, inference)
-            there = np.zeros(len(y), bool) if here is None else here.converged
-            found = smallsample.Contrast(*(np.where(there[:, None], a, b) for a, b in zip(
-                found or other, other, strict=True)))
-        return found
-
-    return {(structure, inference): contrast(structure, inference)
-            for structure in structures for inference in smallsample.INFERENCES}
+def _fits(y, X, groups, visits, arm, structure, by_arm=False):
+    """A batch of `covariance.Fit`, not converged where another start or structure is needed."""
+    labels, free = np.arange(visits.max() + 1), structure == "unstructured"
+    rows = reduced(y, X, groups, visits, arm if by_arm else 0 * arm)
+    rows = rows.completed() if free else rows
+    scale = rows.scale[:, None] ** 2
+    if free and not by_arm:
+        q = len(triangle(len(labels)))
+        few = len(X) - X.shape[1] <= q or rows.pairwise()[1][0].min() < 2
+        return (covariance.fitted(rows, np.full((len(y), q), np.nan), structure, labels) if few
+                else covariance.unstructured(rows, labels)[0])
+    if by_arm:
+        start = []
+        for one in (0, 1):
+            own = arm[groups] == one
+            columns = np.delete(X[own], dependent_columns(X[own]), axis=1)
+            people, who = np.unique(groups[own], return_inverse=True)
+            start.append(_fits(y[:, own], columns, who, visits[own], arm[people], structure).theta)
+        start = np.concatenate(start, 1) / scale
+        inner = np.isfinite(start).all(1) & (start != 0).all(1)
+        theta = np.full(start.shape, np.nan)
+        basis = by_group(triangle(len(labels)) if free else exchangeable(len(labels)), rows)
+        if inner.any():
+            theta[inner] = newton(rows.taken(inner), start[inner], basis, True)[0]
+        if structure == "random-intercept":
+            theta[(theta[:, ::2] < 0).any(1)] = np.nan
+        return covariance.fitted(rows, theta, structure, labels, by_arm=True)
+    one = mixed.random_intercept(y, X, groups, negative=structure == "compound-symmetry")
+    theta = np.stack([one.var_participant, one.var_residual], 1) / scale
+    return covariance.fitted(rows, theta, structure, labels,
+                             boundary=one.boundary & (structure == "random-intercept"))
 
 
 def rerandomised(y, common, by_arm, groups, arm, strata, *, draws, rng):

@@ -22,7 +22,8 @@ def test_what_is_held_is_the_trials_own():
     between = (own.sum() - np.trace(own)) / 6
     assert held.sigma["by-arm"][1] == pytest.approx(
         np.where(np.eye(3), np.trace(own) / 3, between))
-    assert held.offered == ("random-intercept", "unstructured") and len(held.methods) == 7
+    assert held.offered == ("random-intercept", "unstructured", "compound-symmetry,by-arm")
+    assert len(held.methods) == 3 * 3 + 1
     nobody = "".join(f"{','.join([*line.split(',')[:6], *['', ''], *line.split(',')[8:]])}\n"
                      if line.startswith("t") else f"{line}\n" for line in tiny.DATA.splitlines())
     assert size.of(tiny.trial(nobody)).empty
@@ -45,7 +46,7 @@ def test_streams_share_the_trials_out_and_do_not_depend_on_processes():
 def test_rates_are_a_table_and_a_figure():
     trial = tiny.trial()
     held = size.setting(trial)
-    counts = np.tile([10, 190, 0], (7, 2, 1))
+    counts = np.tile([10, 190, 0], (len(held.methods), 2, 1))
     counts[-1] = [2, 38, 0]
     rows = size.rates(held, {"declared": counts}, 200, 40)
     table = tables_appendix.size(trial, rows)
@@ -53,7 +54,7 @@ def test_rates_are_a_table_and_a_figure():
                              "Size, a year later", "Coverage, a year later"]
     assert table.cells()[0][1:4] == ["random intercept, z", "5.0 (2.4 to 9.0)",
                                      "95.0 (91.0 to 97.6)"]
-    assert len(table.cells()) == 7 and table.cells()[-1][2] == "5.0 (0.6 to 16.9)"
+    assert len(table.cells()) == 10 and table.cells()[-1][2] == "5.0 (0.6 to 16.9)"
     assert "200 simulated" in table.notes[0] and "(40 for re-rand" in table.notes[0]
     frame = frames_appendix.sizes(trial, rows)
     assert set(frame["rate"]) == {5.0} and len(frame) == 2 * 4

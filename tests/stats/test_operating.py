@@ -25,33 +25,43 @@ def _design(sizes=(9, 12), k=3, missing=0.2, seed=1):
     return X, groups, visits, arm
 
 
+BY_ARM = tuple(f"{one},by-arm" for one in covariance.STRUCTURES)
+
+
 @pytest.mark.parametrize(("rho", "missing"), [(0.6, 0.2), (0.02, 0.3), (0.5, 0.55)])
 def test_the_batch_is_the_single_fits_fallbacks_included(rho, missing):
     X, groups, visits, arm = _design(missing=missing)
-    sigma = np.stack([np.where(np.eye(3), 1, rho) * np.outer(s, s) for s in ([3, 4, 5], [5, 3, 3])])
-    y = 50 + operating.responses(RNG(2), sigma, arm, groups, visits, 20)
-    L = np.eye(X.shape[1])[4:6]
-    found = operating.inferences(y, X, groups, visits, L, covariance.STRUCTURES)
-    assert list(found) == [*product(covariance.STRUCTURES, smallsample.INFERENCES)]
-    fallen = 0
-    for (structure, inference), batch in found.items():
+    sds = np.array([[3, 4, 5], [6, 3, 3]])
+    sigma = np.where(np.eye(3), 1, rho) * sds[:, :, None] * sds[:, None]
+    y = 50 + operating.responses(RNG(2), sigma, arm, groups, visits, 16)
+    L, fallen = np.eye(X.shape[1])[4:6], 0
+    found = operating.inferences(y, X, groups, visits, arm, L, covariance.STRUCTURES + BY_ARM)
+    assert list(found) == [*product(covariance.STRUCTURES + BY_ARM, smallsample.INFERENCES)]
+    for structure in covariance.STRUCTURES + BY_ARM:
+        own, by_arm = structure.partition(",")[::2]
         for i, one in enumerate(y):
-            fit = covariance.fit(one, X, groups, visits, structure)
-            fallen += fit.structure != structure
-            single = smallsample.contrast(fit, L, inference)
-            for a, b in zip(batch, single, strict=True):
-                assert a[i] == pytest.approx(b, rel=2e-6, abs=1e-9, nan_ok=True)
+            fit = covariance.fit(one, X, groups, visits, own, arms=arm[groups] if by_arm else None)
+            fallen += fit.structure != own
+            for inference in smallsample.INFERENCES:
+                single = smallsample.contrast(fit, L, inference)
+                for a, b in zip(found[structure, inference], single, strict=True):
+                    assert a[i] == pytest.approx(b, rel=2e-6, abs=1e-9, nan_ok=True)
     assert (fallen > 0) == (missing == 0.55)
 
 
-def test_too_few_together_for_a_free_matrix_fall_back():
-    X, groups, visits, arm = _design(missing=0.2)
-    alone = ~((visits == 2) & (groups > 0))
-    X = X[:, [0, 1, 2, 4]][alone]
-    y = operating.responses(RNG(3), np.stack([np.eye(3)] * 2), arm, groups, visits, 5)[:, alone]
-    found = operating.inferences(y, X, groups[alone], visits[alone], np.eye(4)[3:],
-                                 ("unstructured", "compound-symmetry"))
-    assert np.array_equal(found["unstructured", "z"].p, found["compound-symmetry", "z"].p)
+def test_unequal_variances_at_unequal_sizes_cost_the_pooled_model_its_level():
+    """10 v 30, SD 3 to 1, two visits: what Student's and Welch's tests of the change have."""
+    X, groups, visits, arm = _design((10, 30), k=2, missing=0.0)
+    sigma = np.array([9.0, 1])[:, None, None] * (np.eye(2) + 0.5)
+    y = operating.responses(RNG(8), sigma, arm, groups, visits, 4000)
+    found = operating.inferences(y, X[:, :-1], groups, visits, arm, np.eye(4)[3:],
+                                 ["random-intercept", "unstructured,by-arm"])
+    change = (y[:, 1::2] - y[:, ::2])
+    for structure, equal in (("random-intercept", True), ("unstructured,by-arm", False)):
+        test = stats.ttest_ind(change[:, arm == 1], change[:, arm == 0], axis=1, equal_var=equal)
+        p = found[structure, "satterthwaite"].p[:, 0]
+        assert (p < 0.05).mean() == pytest.approx((test.pvalue < 0.05).mean(), abs=0.004)
+        assert ((p < 0.05).mean() > 0.14) == equal
 
 
 def test_the_rate_is_that_of_theory():
@@ -59,7 +69,8 @@ def test_the_rate_is_that_of_theory():
     X, groups, visits, arm = _design((6, 6), missing=0.0)
     y = operating.responses(RNG(4), np.stack([np.where(np.eye(3), 1, 0.7)] * 2), arm, groups,
                             visits, 8000)
-    found = operating.inferences(y, X[:, :-1], groups, visits, np.eye(6)[4:], ["random-intercept"])
+    found = operating.inferences(y, X[:, :-1], groups, visits, arm, np.eye(6)[4:],
+                                 ["random-intercept"])
     for inference, rate in (("kenward-roger", 0.05), ("satterthwaite", 0.05),
                             ("z", 2 * stats.t.sf(stats.norm.ppf(0.975), 20))):
         one = found["random-intercept", inference]
