@@ -167,7 +167,7 @@ show(curves.curves(frames_appendix.next_trial(t), xlabel="Difference to detect, 
 show(tables_appendix.size(t, rows))
 
 # %%
-say(words.level_kept(t), "`make size` draws ten times as many trials and re-randomises, too."
+say(words.level_kept(t), "`make size` draws more trials, and re-randomises, too."
     if visits else "")
 
 # %% [markdown]

@@ -133,14 +133,14 @@ def level_kept(trial) -> str:
     """What simulation says of the declared inference at this trial's size, in a sentence."""
     from mair.sections import size  # only where a notebook says it
 
-    found = results.records(size.of(trial), variable=size.scenario("declared"))
+    found = [one for one in results.records(size.of(trial, False))
+             if one.method.endswith(f"/{trial.analysis.inference}")]
     if not found:
         return ""
-    own = f"{found[0].method.partition('/')[0]}/{trial.analysis.inference}"  # the declared is first
-    found = [one for one in found if one.method == own]
     rates = ", ".join(f"{100 * one.type1:.1f}% ({100 * one.type1_low:.1f} to "
                       f"{100 * one.type1_high:.1f}%) {trial.visit_labels[one.time]}"
                       for one in found)
+    promised = f"{100 * (1 - trial.analysis.confidence):.3g}%"
     return (f"In {found[0].simulations} simulated trials of this size, drawn from the declared "
-            f"model without a difference between the arms, {method(own)} finds one in {rates}, "
-            f"where {100 * (1 - trial.analysis.confidence):.3g}% is promised.")
+            f"model without a difference between the arms, {method(found[0].method)} finds one in "
+            f"{rates}, where {promised} is promised.")

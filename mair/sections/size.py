@@ -174,14 +174,26 @@ def blocks(trials: int, drawn: int) -> list[tuple[int, int, int]]:
 
 
 @remembered
-def of(trial: Trial) -> pd.DataFrame:
-    """`rates` of a fifth as many trials as ``draws``, none re-randomised; empty where nothing of
-    the primary outcome can be tested.
+def of(trial: Trial, whole: bool = True) -> pd.DataFrame:
+    """`rates` of a tenth as many trials as ``draws``, none re-randomised.
+
+    Parameters
+    ----------
+    trial : Trial
+    whole : bool
+        False: only the declared covariance, of which the same trials are drawn.
+
+    Returns
+    -------
+    DataFrame
+        Empty where nothing of the primary outcome can be tested.
     """
     try:
         held = setting(trial)
     except ValueError:
         return Rows("power").frame()
-    trials = max(1, trial.analysis.draws // 5)
+    if not whole:
+        held = held._replace(offered=held.offered[:1], sigma={"declared": held.sigma["declared"]})
+    trials = max(1, trial.analysis.draws // 10)
     return rates(held, {truth: sum(block(held, truth, *one) for one in blocks(trials, 0))
                         for truth in held.sigma}, trials, 0)
