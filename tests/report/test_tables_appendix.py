@@ -214,7 +214,7 @@ def test_type1_errors_are_the_studys_in_percent_both_visits(studied):
     committed = study.read()
     errors = frames_appendix.type1_errors(studied[0], committed)
     one = errors[(errors["panel"] == "Skewed residuals") & (errors["method"] == "Satterthwaite")
-                 & (errors["scenario"] == f"{studied[0].visit_labels['followup']}, dropout on the last score")]
+                 & (errors["scenario"] == "at 3 months, dropout on the last score")]
     key = ("skewed", "mar", "null", "followup", "random-intercept/satterthwaite")
     assert list(one["rate"]) == [100 * committed.set_index(study.KEYS).loc[key, "type1"]]
     fig = curves.rates(errors, xlabel="%", band=(4.7, 5.3), value=5)
