@@ -118,7 +118,7 @@ def describe(rng, look: Lookup, spec: dict, people: Allocation) -> list[pd.DataF
         frame[spec["covariate"]] = list(people.m[a])
         lost = arm.n - arm.seen
         frame["completed_post"] = ["yes"] * (arm.seen + arm.late) + ["no"] * (lost - arm.late)
-        frame["lost"] = [""] * arm.seen + ["not reported"] * lost
+        frame["lost"] = [""] * arm.seen + ["not in the text"] * lost
         if came is not None:
             frame[spec["sessions"]["column"]] = came[a]
         frames.append(pd.DataFrame(frame | _opinions(rng, look, spec, arm)))
