@@ -58,11 +58,13 @@ class People:
         self._ambiguous: set[str] = set()
         self.rows: dict[str, list[int]] = {}
         self.visited: dict[tuple, int] = {}
+        self.who: list[str | None] = [None] * len(table.rows)
         ids = self.column(spec.participant, ("participant",))
         visits = self.column(spec.visit, ("visit",)) if spec.visit else None
-        self.who = [text_of(cell) for cell in ids.cells] if ids else []
-        if visits or not spec.visit:
-            self._place(visits)
+        if ids:
+            self.who = [text_of(cell) for cell in ids.cells]
+            if visits or not spec.visit:
+                self._place(visits)
 
     def _place(self, visits: Column | None) -> None:
         """Who stands in which row: at each visit once, in a wide file (visits: None) once."""

@@ -198,6 +198,8 @@ def test_problems_are_single_lines_and_survive_pickling():
 
 
 SEED = 5
+READING = {"read": {"decimal": ".", "missing": ["99"], "header": 1},
+           "ignore": {"where": {"edu": ["c"]}}}
 GARBAGE = [
     *(None, "", "x", "<3", -1, 0, 1e308, float("nan"), True, [], [[]], {}, {"a": [1]}),
     *("ID", "fiq_0", "FIQ", "age", ["age", None], "post", "no", "a\0b", "y" * 300, "{gt}", "null")]
@@ -215,6 +217,7 @@ def places(content, above=()):
 @pytest.mark.parametrize("shape", ["wide", "long"])
 def test_garbage_is_refused_in_lines_or_read_but_never_a_traceback(shape):
     spec, cells = (SPEC, table()) if shape == "wide" else (long_spec(), long_table())
+    spec = merged(spec, READING)
     where, chance, count = list(places(spec)), random.Random(SEED), 0
     for _ in range(120):
         broken, lines = merged(spec, {}), [list(line) for line in cells]
