@@ -1,7 +1,8 @@
 """Published beside recomputed: every printed number joined to ``results.csv``, with a verdict.
 
 The verdicts are those of the contract: ``reproduced``, ``within rounding``,
-``not reproduced`` and ``not checkable``. Only the first counts as reproduced.
+``not reproduced`` and ``not checkable``. Only the first counts as reproduced. What the paper's
+own numbers say of a number (`consistency`) comes first: there is one judgement on each.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from mair.published.consistency.engine import WORDS, run, worst
+from mair.published.consistency.sheet import Sheet
 from mair.published.numbers import Number
 from mair.published.rounding import prints_so, rule_of
 from mair.results import KEYS
 
 COUNTS = {"n", "n_known", "responders", "n_rows"}
+AGAINST = ("other convention", "impossible")
 
 
 class Verdict(NamedTuple):
@@ -46,24 +50,21 @@ def judge(value: float, printed: str, statistic: str = "") -> Verdict:
         return Verdict("not checkable", "not estimable")
     if prints_so(value, printed):
         return Verdict("reproduced", "")
-    number = Number(printed)
-    off, unit = abs(value - number.value), 2 * number.half
-    if number.relation or statistic in COUNTS or not off <= unit * (1 + 1e-6):
-        return Verdict("not reproduced", "")
+    number, rule = Number(printed), rule_of(value, printed)
     shown = f"{value:.{number.decimals + 3}f}".rstrip("0").rstrip(".")
-    rule = rule_of(value, printed)
+    if number.relation or statistic in COUNTS:
+        return Verdict("not reproduced", "")
     if rule == "rounded twice":
         once = math.copysign(abs(number.value) - number.half, value)
-        return Verdict("within rounding",
-                       f"rounded twice: {shown}, then {once:.{number.decimals + 1}f}")
-    smaller = abs(value) < abs(number.value) and off < unit * (1 - 1e-9)
-    return Verdict("within rounding", f"{rule}: {shown}" if rule else
-                   f"rounded away from zero: {shown}" if smaller else
-                   f"one unit of the last digit off: {shown}")
+        return Verdict("within rounding", f"{rule}: {shown}, then {once:.{number.decimals + 1}f}")
+    if rule:
+        return Verdict("within rounding", f"{rule}: {shown}")
+    near = abs(value - number.value) <= 2 * number.half * (1 + 1e-6)
+    return Verdict("not reproduced", f"one unit off, no rule found: {shown}" if near else "")
 
 
-def compare(published: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
-    """Join published numbers to computed ones.
+def compare(published: pd.DataFrame, results: pd.DataFrame, checked=None) -> pd.DataFrame:
+    """Join published numbers to computed ones, and to the paper's own consistency.
 
     Parameters
     ----------
@@ -71,33 +72,50 @@ def compare(published: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
         The columns of ``published.csv``, all text.
     results : DataFrame
         The columns of ``results.csv``; ``value`` numeric, nan when not estimable.
+    checked : DataFrame, optional
+        As `mair.published.consistency.consistency` gives it; without it, what the data say.
 
     Returns
     -------
     DataFrame
-        One row a row of ``published``, in its order: keys, ``printed``, ``computed``,
-        ``verdict``, ``why``, ``source``.
+        One row a row of ``published``, in its order: keys, ``printed``, ``computed`` (empty
+        for what is given), ``verdict``, ``why``, ``source`` and ``word``, the judgement for
+        readers (`WORDS`). Where the checks have found against a number as printed, or that it
+        obeys another convention, agreement of data made to meet it does not overrule them.
     """
     computed, by_method = {}, {}
     values = pd.to_numeric(results["value"])
     for key, value in zip(results[KEYS].itertuples(index=False, name=None), values, strict=True):
         computed[key] = value
         by_method.setdefault((*key[:4], key[5]), {})[key[4]] = value
-    rows = []
-    for *key, printed, source in published[[*KEYS, "printed", "source"]].to_numpy().tolist():
-        value = computed.get(tuple(key), math.nan)
-        if not key[0]:
-            found = Verdict("not checkable", "an input, or another study's result")
+    rows, numbers = [], published[[*KEYS, "printed", "source"]].to_numpy().tolist()
+    checked = run(Sheet(published)).query("check == 'input'") if checked is None else checked
+    for (*key, printed, source), own in zip(numbers, worst(checked, len(numbers)).itertuples(),
+                                            strict=True):
+        value = math.nan if own.given else computed.get(tuple(key), math.nan)
+        if own.given:
+            found = Verdict("not checkable", own.given)
         elif tuple(key) not in computed:
             found = Verdict("not checkable", "no such row: this run does not compute it")
         else:
             others = by_method[*key[:4], key[5]]
             found = _with_methods(judge(value, printed, key[5]), value, printed,
                                   {m: v for m, v in others.items() if m != key[4] and v == v})
-        rows.append((*key, printed, value, *found, source))
-    return pd.DataFrame(
-        rows, columns=[*KEYS, "printed", "computed", "verdict", "why", "source"]
-    )
+        word = own.given if own.given and own.verdict not in AGAINST else own.verdict
+        rows.append((*key, printed, value, *_joined(found, own), source,
+                     WORDS.get(word, word)))
+    return pd.DataFrame(rows, columns=[*KEYS, "printed", "computed", "verdict", "why", "source",
+                                       "word"])
+
+
+def _joined(found: Verdict, own) -> Verdict:
+    """The verdict with that of the paper's own consistency quoted."""
+    if own.verdict == "not checkable":
+        return found
+    quoted = f"consistency: {own.verdict}" + (f" ({own.convention})" if own.convention else "")
+    verdict = "not reproduced" if own.verdict in AGAINST else found.verdict
+    met = "the data meet it" if found.verdict == "reproduced" and verdict != found.verdict else ""
+    return Verdict(verdict, "; ".join(filter(None, (found.why, met, quoted))))
 
 
 def _with_methods(found: Verdict, value, printed, others: dict[str, float]) -> Verdict:
@@ -106,6 +124,8 @@ def _with_methods(found: Verdict, value, printed, others: dict[str, float]) -> V
         return found
     others = {method or "the plain row": other for method, other in others.items()}
     same = ", ".join(method for method, other in others.items() if prints_so(other, printed))
+    if same and found.why.startswith("truncated"):
+        found = Verdict("not reproduced", "")  # a method that rounds comes before cut digits
     said = [found.why, f"prints so under {same}" if same else ""]
     if not any(said):
         listed = "; ".join(f"{method} {other:.4g}" for method, other in others.items())
@@ -114,22 +134,21 @@ def _with_methods(found: Verdict, value, printed, others: dict[str, float]) -> V
     return found._replace(why="; ".join(part for part in said if part))
 
 
-def counts(compared: pd.DataFrame) -> tuple[int, int, int]:
-    """How many were reproduced, of how many checkable, of how many printed."""
-    checkable = compared["verdict"] != "not checkable"
-    return int((compared["verdict"] == "reproduced").sum()), int(checkable.sum()), len(compared)
+def counts(compared: pd.DataFrame, checked: pd.DataFrame) -> dict[str, int]:
+    """The counts of the last line of ``make``.
 
-
-def by_source(compared: pd.DataFrame) -> str:
-    """Reproduced of checkable, place by place: ``table 2 149/154, …``."""
-    parts = {source: counts(part) for source, part in compared.groupby("source", sort=False)}
-    listed = ", ".join(f"{source} {reproduced}/{checkable}"
-                       for source, (reproduced, checkable, _) in parts.items() if checkable)
-    return f"reproduced: {listed}" if listed else ""
-
-
-def summary_line(compared: pd.DataFrame) -> str:
-    """The last line of ``make``."""
-    reproduced, checkable, printed = counts(compared)
-    return (f"{reproduced} of {checkable} checkable published numbers reproduced "
-            f"({printed} printed)")
+    Returns
+    -------
+    dict
+        ``printed``; ``given``, which stand in no other count but the first; ``follow`` of
+        ``linked``: of the numbers that others of the paper determine, those that follow from
+        them, perhaps with rounding; ``met`` of ``compared``: of those that the data determine,
+        the ones they reproduce. A number may be both linked and compared.
+    """
+    own = worst(checked, len(compared))
+    own = own[own["given"] == ""]
+    return {"printed": len(compared), "given": len(compared) - len(own),
+            "follow": int(own["verdict"].isin(["exact", "within rounding"]).sum()),
+            "linked": int((own["verdict"] != "not checkable").sum()),
+            "met": int((compared["verdict"] == "reproduced").sum()),
+            "compared": int(compared["computed"].notna().sum())}

@@ -68,8 +68,8 @@ def _merge(sources: list[Path], target: Path) -> None:
         csv.writer(file, lineterminator="\n").writerows(table)
 
 
-def report(plan, whole: Path) -> str:
-    """Published beside recomputed, the page and the manifest; the counts place by place."""
+def report(plan, whole: Path) -> None:
+    """Published beside recomputed, the page and the manifest."""
     from mair import results
     from mair.report import comparison, page, show
 
@@ -83,10 +83,11 @@ def report(plan, whole: Path) -> str:
             show.write(comparison.estimands(estimated, trial.arms), whole, trial.synthetic)
     if plan.published is not None:
         from mair.published import compare, provenance
+        from mair.sections import audit
 
-        compared = compare.compare(plan.published, frame)
-        counted = dict(zip(("reproduced", "checkable", "printed"), compare.counts(compared),
-                           strict=True))
+        checked = audit.checks(trial)
+        compared = compare.compare(plan.published, frame, checked)
+        counted = {**compare.counts(compared, checked), "synthetic": trial.synthetic}
         show.write(comparison.published(compared), whole, trial.synthetic)
         if provenance.has(trial):
             results.write(provenance.table(trial, frame), whole / "tables" / "provenance.csv",
@@ -101,7 +102,6 @@ def report(plan, whole: Path) -> str:
         raise RunFailed([str(error)]) from None
     (whole / "index.html").write_text(html, encoding="utf-8")
     Build.write_manifest(whole, manifest)
-    return "" if compared is None else compare.by_source(compared)
 
 
 def _manifest(plan) -> dict:

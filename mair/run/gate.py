@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from mair.published import compare, numbers
+from mair.published import compare
 from mair.results import KEYS
+from mair.sections import audit
 from mair.sections import rows as sections
 from mair.trial import load
 
@@ -20,7 +21,7 @@ NAMES = [*KEYS, "source"]
 def verdicts(path: str = TRIAL) -> pd.DataFrame:
     """The verdict on every published number of a trial, computed afresh."""
     trial = load(path)
-    return compare.compare(numbers.read(trial.published), sections.rows(trial))
+    return compare.compare(audit.published(trial), sections.rows(trial), audit.checks(trial))
 
 
 def lost(expected: pd.DataFrame, found: pd.DataFrame) -> list[str]:
@@ -62,5 +63,4 @@ def main(update: bool = False) -> int:
         print(line, file=sys.stderr)
     kept = int((expected["verdict"] == "reproduced").sum()) - len(lines)
     print(f"audit: {kept} numbers reproduced as expected, {len(lines)} no longer")
-    print(compare.summary_line(found))
     return 1 if lines else 0

@@ -189,9 +189,11 @@ def main(params: str, out: str | None = None) -> None:
     run(params, out, echo=lambda line: print(line, flush=True))
 
 
-def published_line(reproduced: int, checkable: int, printed: int) -> str:
-    """The last line of ``make``."""
-    return f"{reproduced} of {checkable} checkable published numbers reproduced ({printed} printed)"
+def published_line(printed, follow, linked, met=0, compared=0, synthetic=True, **_) -> str:
+    """The last line of ``make`` (`mair.published.compare.counts`)."""
+    how = "met by the cohort, by construction" if synthetic else "reproduced from the data"
+    return f"{printed} printed: {follow} of {linked} follow from one another" + (
+        f"; {met} of {compared} {how}" if compared else "")
 
 
 def find(params) -> Path:
@@ -340,10 +342,8 @@ def _make(plan: Plan, build: Build, server, echo) -> None:
         whole = staging / "whole"
         whole.mkdir()
         assemble(plan, parts, whole)
-        by_source = report(plan, whole)
+        report(plan, whole)
         build.swap(whole)
-        if by_source:
-            echo(by_source)
         build.forget_failed(plan.keys)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mair.published import numbers
-from mair.published.consistency import SEVERITY, claims_beside, consistency
+from mair.published import compare, numbers
+from mair.published.consistency import WORDS, claims_beside, consistency, findings, worst
+from mair.published.consistency.sheet import INPUT
 from mair.results import Rows
 from mair.trial import Trial, remembered
 
@@ -22,18 +23,25 @@ def checks(trial: Trial) -> pd.DataFrame:
     return consistency(published(trial), trial.sections, claims_beside(trial.published))
 
 
+@remembered
+def found(trial: Trial) -> list:
+    """The findings, most consequential first (`findings`)."""
+    return findings(checks(trial), published(trial),
+                    {**trial.sections, "visit_labels": trial.visit_labels})
+
+
 def judged(trial: Trial) -> pd.DataFrame:
     """Each published number with the worst verdict of the checks on it.
 
     Returns
     -------
     DataFrame
-        `published` with a column ``verdict``, as the figure of verdicts takes it.
+        `published` with a column ``verdict`` (a key of `WORDS`), as the figure of verdicts
+        takes it.
     """
-    found, printed, order = checks(trial), published(trial), list(SEVERITY)
-    place = found["rows"].astype(str).str.split().str[0].astype(int)
-    worst = found["verdict"].map(order.index).groupby(place).max()
-    return printed.assign(verdict=[order[worst.get(i, 0)] for i in range(len(printed))])
+    own = worst(checks(trial), len(published(trial)))
+    given = (own["given"] != "") & ~own["verdict"].isin(compare.AGAINST)
+    return published(trial).assign(verdict=own["verdict"].mask(given, INPUT).to_numpy())
 
 
 def rows(trial: Trial) -> pd.DataFrame:
@@ -47,9 +55,13 @@ def rows(trial: Trial) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns of ``results.csv``.
+        Columns of ``results.csv``. ``facts``: the findings that rest on an impossible number,
+        for several numbers may be wrong by one fact.
     """
     out, own = Rows("audit"), judged(trial)["verdict"]
-    for verdict in SEVERITY:
+    for verdict in WORDS:
         out.add("consistency", "overall", "", verdict, n=int((own == verdict).sum()))
+    bad = set(checks(trial).query("verdict == 'impossible'").index)
+    out.add("consistency", "overall", "", "impossible",
+            facts=sum(not bad.isdisjoint(finding.rows) for finding in found(trial)))
     return out.frame()

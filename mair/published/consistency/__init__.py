@@ -14,13 +14,14 @@ import pandas as pd
 # isort: off
 from mair.published.consistency import counts, group_tests, moments, effect_sizes  # noqa: F401
 from mair.published.consistency import contrasts, responders, claims as words  # noqa: F401
+from mair.published.consistency import implications  # noqa: F401
 # isort: on
-from mair.published.consistency.engine import COLUMNS, SEVERITY, VERDICTS, run
+from mair.published.consistency.engine import COLUMNS, SEVERITY, VERDICTS, WORDS, run, worst
 from mair.published.consistency.findings import Finding, findings
 from mair.published.consistency.sheet import Sheet
 
-__all__ = ["COLUMNS", "SEVERITY", "VERDICTS", "Finding", "claims_beside", "consistency",
-           "findings"]
+__all__ = ["COLUMNS", "SEVERITY", "VERDICTS", "WORDS", "Finding", "claims_beside", "consistency",
+           "findings", "worst"]
 
 
 def consistency(

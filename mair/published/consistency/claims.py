@@ -34,10 +34,10 @@ def read(path: Path | str) -> pd.DataFrame:
     return frame
 
 
-def claims_of(sheet: Sheet, kind: str) -> list[dict]:
-    """The claims of a kind."""
+def claims_of(sheet: Sheet, kind: str) -> list[tuple[int, dict]]:
+    """The claims of a kind, each with its place: below 0, for it is no printed number."""
     claims = () if sheet.claims is None else sheet.claims.to_dict("records")
-    return [claim for claim in claims if claim["claim"] == kind]
+    return [(-k, claim) for k, claim in enumerate(claims, start=1) if claim["claim"] == kind]
 
 
 def said(kind: str, name: str):
@@ -49,14 +49,14 @@ def said(kind: str, name: str):
     def register(find):
         @check(name)
         def of(sheet: Sheet):
-            for claim in claims_of(sheet, kind):
+            for at, claim in claims_of(sheet, kind):
                 for keys in sheet.contrasts:
                     about = keys[0] == claim["analysis"] and all(
                         claim[column] == "*" or key in claim[column].split(";")
                         for column, key in (("variable", keys[1]), ("time", keys[3])))
                     if about and (found := find(sheet, claim["word"], keys)):
                         p, word, *rest = found
-                        yield replace(p, printed=word, source=claim["source"]), *rest
+                        yield replace(p, printed=word, source=claim["source"], at=at), *rest
 
         return find
 
@@ -133,7 +133,7 @@ def adjusted(numbers: list[Printed]) -> dict[int, Interval]:
 @check("fdr")
 def fdr(sheet: Sheet):
     """Which significant p survive the correction, in each family."""
-    for claim in claims_of(sheet, "fdr"):
+    for at, claim in claims_of(sheet, "fdr"):
         groups = families(sheet, claim["analysis"])
         found = {name: {at: q for group in some for at, q in adjusted(group).items()}
                  for name, some in groups.items()}
@@ -146,6 +146,6 @@ def fdr(sheet: Sheet):
             verdict = ("exact" if len(kept) == len(qs) else "within rounding" if not lost
                        else "other convention" if len(lost) < len(qs) else "impossible")
             name = "every family" if verdict == "exact" else " or ".join(kept)
-            yield (replace(p, source=claim["source"]),
+            yield (replace(p, source=claim["source"], at=at),
                    Judgement(verdict, name, min(qs.values(), key=lambda q: q.low)),
                    ", ".join(f"{n}: q {q.low:.4f} to {q.high:.4f}" for n, q in qs.items()), (p,))

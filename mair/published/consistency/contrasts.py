@@ -9,7 +9,6 @@ import numpy as np
 from scipy import special
 
 from mair.published.consistency.counts import retained
-from mair.published.consistency.effect_sizes import courses
 from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
 from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import Interval, image, interval
@@ -129,33 +128,6 @@ def p_value(sheet: Sheet, p: Printed, c: dict):
              for name, df, _ in references(sheet, p, not c["z"])]
     text = "; ".join(f"{name} {iv.low:.4f} to {iv.high:.4f}" for name, iv, _ in found[:2])
     return found, text, [s, *numbers]
-
-
-@check("mean changes", statistic="b", **ANY)
-def against_mean_changes(sheet: Sheet, b: Printed, c: dict):
-    """B against the difference in mean changes of those described.
-
-    With every pair complete a time-constant covariate does not matter, and a random
-    intercept's B is exactly that difference. It need not be where others were in the model.
-    """
-    arms, sizes = courses(sheet, b), [sheet.randomised(arm) for arm in sheet.arms]
-    if not arms or sheet.declared(b.variable).get("transform") == "log":
-        return None
-    (c1, c2), (t1, t2) = ((m[1], m[3]) for m in arms)
-    found = formula(lambda t1, t2, c1, c2: (t2 - t1) - (c2 - c1), t1, t2, c1, c2,
-                    name="difference in mean changes")
-    inputs = [*arms[0], *arms[1], *sizes]
-    text = f"({t2} - {t1}) - ({c2} - {c1}) = {found[2]:.3g}, B = {b}"
-    left = None if None in sizes else [int(n.value - a[0].value)
-                                       for n, a in zip(sizes, arms, strict=True)]
-    if found[1].meets(b.values) or (left is not None and not any(left)):
-        return [found], text, inputs
-    if left and min(left) > 0:
-        shares = sum(k / n.value for k, n in zip(left, sizes, strict=True))
-        text += (f"; the others' mean change would differ from that by "
-                 f"{abs(b.value - found[2]) / shares:.2g} in each arm, in opposite directions")
-    who = "people not described" if left is None else f"{left[0]} and {left[1]} not described"
-    return unsure(who, found[1]), text, inputs
 
 
 @check("se ratio", statistic="b", **LIMITS)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
-from mair.published.consistency.engine import Judgement, check, judge, unsure
+from mair.published.consistency.engine import check, judge, unsure
 from mair.published.consistency.moments import possible_sizes
 from mair.published.consistency.sheet import Printed, Sheet
-from mair.published.rounding import corners, image, rule_of, span, values
+from mair.published.rounding import corners, image, rule_of, span
 from mair.stats.effects import d_ppc2_of
 
 D = {"arm": "difference", "statistic": "d"}
@@ -27,13 +28,16 @@ def courses(sheet: Sheet, p: Printed) -> list | None:
 
 def standardisers(sheet: Sheet, p: Printed, c, t) -> dict[str, tuple]:
     """Name of a convention to (n, SD, n, SD) of (control, treatment): the SD of those
-    described, also at the n at which their means are possible; of all randomised; after."""
+    described, also weighted by the n at which their means are possible, or by all randomised;
+    that of all randomised; after."""
     (n1, s1), (n2, s2) = ((q[0].value, q[2]) for q in (c, t))
     found = {"": (n1, s1, n2, s2)}
     m1, m2 = (possible_sizes(sheet).get((p.analysis, p.variable, arm, sheet.visits[0]), n)
               for arm, n in zip(sheet.arms, (n1, n2), strict=True))
     if (m1, m2) != (n1, n2) and min(m1, m2) >= 2:
         found[f", n={m1:g} and {m2:g}"] = (m1, s1, m2, s2)
+    if None not in (sizes := [sheet.randomised(arm) for arm in sheet.arms]):
+        found[", n of all randomised"] = (sizes[0].value, s1, sizes[1].value, s2)
     if start := sheet.both_arms("baseline", p.variable):
         found[", SD of all randomised"] = tuple(
             v for n, _, s in start for v in (n.value, s))
@@ -86,16 +90,6 @@ def applies(p: Printed) -> bool:
     return bool(p.time) and p.analysis != "baseline"
 
 
-def judged(p: Printed, candidates) -> Judgement:
-    """`judge`, with truncation allowed under every convention, not only the declared."""
-    found = judge(p.printed, candidates)
-    if found.verdict == "impossible" or found.convention == "truncated":
-        name = next((c[0] for c in candidates if rule_of(c[1], p.printed) == "truncated"), "")
-        if name and name != candidates[0][0]:
-            return Judgement("other convention", f"{name}, truncated", found.computed)
-    return found
-
-
 @check("effect size", **D)
 def effect_size(sheet: Sheet, p: Printed):
     """Each d under: corrected or not; SD of those described, of all randomised, or after; and
@@ -103,31 +97,40 @@ def effect_size(sheet: Sheet, p: Printed):
     if not applies(p):
         return None
     candidates, text, inputs = conventions(sheet, p) or (None, "", ())
-    return judged(p, candidates) if candidates else unsure("no means and SDs printed"), text, inputs
+    found = judge(p.printed, candidates) if candidates else unsure("no means and SDs printed")
+    return found, text, inputs
 
 
 @check("effect sizes together")
 def together(sheet: Sheet):
-    """All d read together: the fewest conventions that give them at the printed inputs.
+    """All d of one place: the fewest conventions that give them at the printed inputs.
 
     The declared one first, then whichever explains most of the rest. Only where single d
     already break the declared one: each d alone often fits several.
     """
-    read = [(p, *conventions(sheet, p)) for p in sheet.where(**D)
-            if applies(p) and conventions(sheet, p)]
-    single = [judged(p, candidates) for p, candidates, *_ in read]
+    by_source = defaultdict(list)
+    for p in sheet.where(**D):
+        if applies(p) and conventions(sheet, p):
+            by_source[p.source].append((p, *conventions(sheet, p)))
+    for read in by_source.values():
+        yield from _together(read)
+
+
+def _together(read: list):
+    """The d of one place read together: each number with its candidates and what is said."""
+    single = [judge(p.printed, candidates) for p, candidates, *_ in read]
     if sum(found.verdict == "other convention" for found in single) < 2:
         return
-    fits = [{name + end for name, _, point in candidates
-             for end, rule in (("", "half"), (", truncated", "truncated"))
-             if values(p.printed, rule).meets(point)} for p, candidates, *_ in read]
-    labels = dict.fromkeys(name + end for end in ("", ", truncated")
-                           for _, candidates, *_ in read for name, *_ in candidates)
+    fits = [{name for name, _, point in candidates if p.met(point)}
+            for p, candidates, *_ in read]
+    labels = dict.fromkeys(name for _, candidates, *_ in read for name, *_ in candidates)
     label, verdict, left = read[0][1][0][0], "exact", set(range(len(read)))
     while label:
         for k in [k for k in left if label in fits[k]]:
-            p, _, *said = read[k]
-            yield p, replace(single[k], verdict=verdict, convention=label), *said
+            p, candidates, text, inputs = read[k]
+            point = next(c[-1] for c in candidates if c[0] == label)
+            yield (p, replace(single[k], verdict=verdict, convention=label),
+                   f"{text}; {label} {point:.4f}", inputs)
             left.remove(k)
         counts = {label: sum(label in fits[k] for k in left) for label in labels}
         label, verdict = max(counts, key=counts.get), "other convention"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mair.published.consistency.sheet import Printed, Sheet
+from mair.published.consistency.sheet import INPUT, Printed, Sheet
 from mair.published.rounding import Interval, image, interval, rule_of
 
 COLUMNS = [
@@ -22,6 +22,10 @@ COLUMNS = [
 ]
 VERDICTS = ("exact", "within rounding", "other convention", "impossible", "not checkable")
 SEVERITY = {verdict: k for k, verdict in enumerate((VERDICTS[4], *VERDICTS[:4]))}
+# The same verdicts in words for readers
+WORDS = {"exact": "follows", "within rounding": "follows with rounding",
+         "other convention": "follows only under another named convention",
+         "impossible": "cannot hold as printed", "not checkable": "stands alone", INPUT: INPUT}
 UNKNOWN = Interval(math.nan, math.nan)
 CHECKS: list[tuple] = []
 
@@ -126,9 +130,28 @@ def run(sheet: Sheet) -> pd.DataFrame:
     for name, select in CHECKS:
         for found in select(sheet):
             add(name, *found)
-    for p in [p for p in sheet.everything if p.at not in judged]:
-        why = ("only enters other computations" if p.at in used
-               else "nothing else printed determines it" if p.analysis
-               else "an input, or another study's result")
-        add("none", p, unsure(why), why)
+    for p in sheet.everything:
+        if why := sheet.given(p):
+            add("input", p, unsure(why), why)
+        elif p.at not in judged:
+            why = ("only enters other computations" if p.at in used
+                   else "nothing else printed determines it")
+            add("none", p, unsure(why), why)
     return pd.DataFrame(rows, columns=[*COLUMNS, "computation", "source", "rows"])
+
+
+def worst(frame: pd.DataFrame, size: int) -> pd.DataFrame:
+    """The one judgement on each printed number: the worst verdict of the checks on it.
+
+    Returns
+    -------
+    DataFrame
+        A row for each of ``size`` places in the published numbers: ``verdict``, ``convention``
+        and ``given`` (why it is given and not found, or empty).
+    """
+    place = frame["rows"].str.partition(" ")[0].astype(int)
+    given = frame["convention"].where(frame["check"] == "input", "")
+    own = frame.assign(place=place, given=given.groupby(place).transform("max"))[place >= 0]
+    own = own.sort_values("verdict", key=lambda v: v.map(SEVERITY), kind="stable")
+    own = own.groupby("place")[["verdict", "convention", "given"]].last().reindex(range(size))
+    return own.fillna({"verdict": "not checkable", "convention": "", "given": ""})

@@ -7,26 +7,46 @@ names harmless explanations first. None says why a number is as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
+import yaml
 
+from mair.published.consistency.claims import LEVEL
+from mair.published.consistency.sheet import Sheet
+from mair.results import KEYS
+
+SHIFT = 0.5  # SDs by which those lost differ that are worth a word
 SMALL = 120  # up to so many people a t distribution is the usual reference
 OFF = ("other convention", "impossible")
+TABLE = Path(__file__).resolve().parents[2] / "data" / "findings.yaml"
 FITS = ("exact", "within rounding")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A finding: its place, a headline, the text with its computation, and the row numbers
-    of the consistency table it rests on."""
+    """A finding.
 
-    order: int
-    title: str
+    Attributes
+    ----------
+    consequence : int
+        Its rank, 1 the most consequential.
+    headline, text : str
+        A sentence, and what it rests on, with one computation and what would explain it.
+    rows : tuple of int
+        Row numbers of the consistency table that it rests on.
+    keys : tuple of tuple of str
+        The keys (`mair.results.KEYS`) of the printed numbers judged in those rows.
+    """
+
+    consequence: int
+    headline: str
     text: str
     rows: tuple[int, ...]
+    keys: tuple[tuple[str, ...], ...]
 
 
-def findings(consistency: pd.DataFrame, published: pd.DataFrame) -> list[Finding]:
+def findings(consistency: pd.DataFrame, published: pd.DataFrame, sections=None) -> list[Finding]:
     """The findings of a consistency table, most consequential first.
 
     Parameters
@@ -35,20 +55,29 @@ def findings(consistency: pd.DataFrame, published: pd.DataFrame) -> list[Finding
         As `mair.published.consistency.consistency` gives it.
     published : DataFrame
         The printed numbers it was made from.
+    sections : dict, optional
+        The trial file it was made with.
 
     Returns
     -------
     list of Finding
         Empty where every number follows from the others.
     """
-    found = []
-    for title, checks, verdicts, convention, say in FINDINGS:
-        rows = pick(consistency, checks, verdicts, convention)
-        if isinstance(say, str):
-            text = say.format_map(Said(rows, consistency)) if len(rows) else ""
-        else:
-            text, rows = say(rows, consistency, published) if len(rows) else ("", rows)
-        found += [(title, text, tuple(rows.index))] if text else []
+    found, sheet = [], Sheet(published, sections)
+    words = sheet.sections.get("visit_labels") or {}
+    consistency = consistency.assign(variable=consistency["variable"].str.replace("_", " "),
+                                     time=consistency["time"].replace(words))
+    for kind in yaml.safe_load(TABLE.read_text(encoding="utf-8")):
+        rows = pick(consistency, kind.get("checks", ()), kind.get("verdicts", ()),
+                    kind.get("convention", ""))
+        if rows.empty:
+            continue
+        text = kind.get("text", "").format_map(Said(rows, consistency))
+        if "function" in kind:
+            text, rows = FUNCTIONS[kind["function"]](rows, consistency, sheet)
+        if text:
+            found.append((kind["headline"].format_map(Said(rows, consistency)), text,
+                          tuple(rows.index)))
     said = {row for _, _, rows in found for row in rows}
     rest = pick(consistency, (), ("impossible",))
     rest = rest[~rest.index.isin(said)]
@@ -57,7 +86,12 @@ def findings(consistency: pd.DataFrame, published: pd.DataFrame) -> list[Finding
             f"{names(rest)}. A typing slip, or people or classes not shown, would do it; which "
             f"of the numbers involved is off cannot be told. For the first: {first(rest)}."),
             tuple(rest.index)))
-    return [Finding(k, *parts) for k, parts in enumerate(found, start=1)]
+    keys = list(published[KEYS].itertuples(index=False, name=None))
+    places = [[int(place) for place in rows.split()] for rows in consistency["rows"]]
+    judged = [next((p for p in own if p >= 0), None) for own in places]
+    return [Finding(k, headline, text, rows, tuple(dict.fromkeys(
+        keys[judged[row]] for row in rows if judged[row] is not None)))
+        for k, (headline, text, rows) in enumerate(found, start=1)]
 
 
 def pick(frame, checks, verdicts=(), convention="") -> pd.DataFrame:
@@ -87,6 +121,11 @@ def names(rows: pd.DataFrame, printed: bool = True) -> str:
     return ", ".join(found[:6]) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
 
 
+def both(variables: list) -> str:
+    """Names joined for a headline."""
+    return " and ".join(filter(None, (", ".join(variables[:-1]), *variables[-1:])))
+
+
 def first(rows: pd.DataFrame) -> str:
     """The computation of the first row."""
     return next(iter(rows["computation"]), "")
@@ -99,26 +138,46 @@ class Said(dict):
         whole = pick(frame, set(rows["check"]))
         super().__init__(
             n=len(rows), total=len(whole), others=len(whole) - len(rows),
+            whose=both(list(dict.fromkeys(rows["variable"]))),
             fits=len(pick(whole, (), FITS)), names=names(rows), first=first(rows),
             ends="; ".join(dict.fromkeys(rows["computation"].iloc[[0, -1]])),
             variables=names(rows, printed=False), convention=rows["convention"].iloc[0],
             conventions=" or ".join(dict.fromkeys(rows["convention"])),
+            firsts="; ".join(f"{name(r)}: {r.computation}" for r in rows.itertuples()),
             each="; ".join(f"{r.statistic} {r.printed}: {r.computation}"
                            for r in rows.itertuples()))
 
 
-def mean_changes(rows, frame, published):
-    """Two-visit models that are not the difference in mean changes."""
-    visits = published[published["time"] != ""].groupby(["analysis", "variable"])["time"].nunique()
-    rows = rows[rows["variable"].isin({variable for (_, variable), n in visits.items() if n == 2})]
-    text = ("{names}: {first}. With two visits and every pair complete the two are "
-            "equal, whatever the covariate at baseline. The model may hold people whom the means "
-            "leave out ({convention}); those then carry the gap. The means and B do not describe "
-            "the same people; neither is shown to be wrong.")
-    return text.format_map(Said(rows, frame)) if len(rows) else "", rows
+def mean_changes(rows, frame, sheet):
+    """B that the printed means do not give, and what its significance would be if they did."""
+    lost = rows["computation"].str.extract("q = ([0-9.]+)")[0].astype(float) >= LEVEL
+    after = (" At the means' own B it would not survive the correction for multiple testing."
+             if lost.all() else "")
+    text = ("{firsts}.{after} With two visits and every pair complete the two are equal, whatever "
+            "the covariate at baseline. A table of fewer people than the model held would explain "
+            "it: the text may speak of all participants where the table describes fewer. Which of "
+            "the two stands cannot be told from print.")
+    return text.format_map(Said(rows, frame) | {"after": after}), rows
 
 
-def other_n(rows, frame, published):
+def lost(rows, frame, sheet):
+    """The baseline of those of the primary outcome who are not described."""
+    outcomes = sheet.sections.get("outcomes") or {}
+    primary = next((v.replace("_", " ") for v, own in outcomes.items() if own.get("primary")), "")
+    rows = rows[(rows["variable"] == primary) & (rows["statistic"] == "mean")]
+    far = [abs((r.computed_low + r.computed_high) / 2 - float(r.printed)) > SHIFT
+           * sheet.moments("baseline", r.variable, r.arm)[2].value for r in rows.itertuples()]
+    text = any(far) and "; ".join(
+        f"{r.arm} {(r.computed_low + r.computed_high) / 2:.2f} against {r.printed} of those "
+        f"described ({r.computation})" for r in rows.itertuples())
+    return text and (
+        f"Mean {primary} at baseline of those lost: {text}. Everybody's mean and that of those "
+        "described leave no other. Chance does so with few people, and those worst off leave "
+        "trials more often; an analysis that takes losses to be random given what was seen would "
+        "then still hold, the means of those described would not speak for all."), rows
+
+
+def other_n(rows, frame, sheet):
     """Means that need fewer people, and what else says so."""
     own = frame[frame["variable"].isin(rows["variable"])]
     sizes = pick(own, ("effect size", "effect sizes together"), ("other convention",), "n=")
@@ -135,43 +194,63 @@ def other_n(rows, frame, published):
             "whose, nor that any mean is wrong.", pd.concat([rows, sizes, ratio]))
 
 
-def normal(rows, frame, published):
-    """p from the normal distribution in a small trial."""
-    only = rows[rows["convention"] == "normal"]
-    sizes = published[(published["variable"] == "randomised") & (published["arm"] == "overall")]
-    n = pd.to_numeric(sizes["printed"], errors="coerce").min()  # nan where none is printed
+def normal(rows, frame, sheet):
+    """p from the normal distribution in a small trial, and software that prints t."""
+    only, named = rows[rows["convention"] == "normal"], pick(frame, "software")
+    n = getattr(sheet.randomised("overall"), "value", 0)
     if only.empty or not 0 < n <= SMALL:
         return "", only
     return (f"All {len(rows)} p fit z = B/SE and the normal distribution; {len(only)} of them fit "
             f"no t distribution at degrees of freedom one would expect with {n:.0f} people. "
             f"{name(next(only.itertuples()))}, p {only['printed'].iloc[0]}: {first(only)}. "
             "Large-sample tests are the default of several packages, and the table calls them z. "
-            "Small-sample p would be larger; by how much depends on the model."), only
+            + "".join(f"{said}; another program, or a step by hand, would explain that. "
+                      for said in named["computation"])
+            + "Small-sample p would be larger; by how much depends on the model."), (
+                pd.concat([only, named]))
 
 
-def effect_sizes(rows, frame, published):
+def plain(text: str) -> str:
+    """The conventions of an effect size in words."""
+    for key, words in ((", n of all randomised", ", its SD pooled by the n randomised"),
+                       ("d_ppc2-uncorrected", "without the small-sample factor"),
+                       ("d_ppc2", "with it")):
+        text = text.replace(key, words)
+    return text
+
+
+def effect_sizes(rows, frame, sheet):
     """Which conventions the effect sizes obey."""
     everyone = pick(frame, "effect sizes together")
     groups = everyone.groupby("convention", sort=False).size().sort_values(ascending=False)
-    by = ", ".join(f"{n} as {convention}" for convention, n in groups.items())
+    by = ", ".join(f"{n} {plain(convention)}" for convention, n in groups.items())
     last = rows[rows["convention"] == rows["convention"].mode()[0]].iloc[-1]
-    return (f"Read together, {len(everyone)} d come out at the printed means and SDs as follows: "
-            f"{by}. {name(last)}, d {last.printed}: {last.computation}. Tables made in more than "
-            "one sitting look so. The differences are at most a few hundredths and change no "
-            "conclusion; single d often fit both."), everyone
+    whole = pick(frame, "whole scores")
+    also = (f" {names(whole)}: {whole['computation'].iloc[-1]}; so they come from the table, not "
+            "from the scores." if len(whole) else "")
+    return (f"Read together, {len(everyone)} d of one table come out at the printed means and SDs "
+            f"as follows: {by}. {name(last)}, d {last.printed}: {plain(last.computation)}. Tables "
+            f"made in more than one sitting look so.{also} The differences are at most a few "
+            "hundredths and change no conclusion; single d often fit both."), (
+                pd.concat([everyone, whole]))
 
 
-def counts(rows, frame, published):
+def counts(rows, frame, sheet):
     """p that no test of the printed counts gives."""
-    finer = int(rows["convention"].str.startswith("finer").sum())
+    finer = rows[rows["convention"].str.startswith("finer")]
     far = (pd.to_numeric(rows["printed"], errors="coerce") > 0.1).all()
-    return (f"{names(rows)}. No usual test of the printed counts gives them ({first(rows)}). Tests "
-            f"on finer classes, merged for print, would for {finer} of {len(rows)}: at least one "
-            "such split exists, which is possible rather than shown."
-            + (" None is near 0.05." if far else "")), rows
+    rest = rows.drop(finer.index)
+    said = f"{names(rest)}: {'; '.join(rest['computation'])}. " if len(rest) else ""
+    if len(finer):
+        said += (f"{names(finer)}: only tests on finer classes, merged for print, give "
+                 f"{'it' if len(finer) == 1 else 'them'} ({'; '.join(finer['computation'])}), "
+                 "which shows little. ")
+    return (f"No usual test of the printed counts gives these p. {said}A p left from another line "
+            "or an earlier version of the table, or counts of classes that are not printed, would "
+            "explain it." + (" None is near 0.05." if far else "")), rows
 
 
-def nnt(rows, frame, published):
+def nnt(rows, frame, sheet):
     """Percent signs on people, and the randomised as denominators."""
     units, randomised = pick(rows, "nnt unit"), pick(rows, "randomised denominators")
     randomised = randomised.drop_duplicates(["variable", "time"])
@@ -187,55 +266,31 @@ def nnt(rows, frame, published):
             "completers they name."), pd.concat([units, randomised])
 
 
-def percent(rows, frame, published):
+def percent(rows, frame, sheet):
     """Percentages that are not those of their counts."""
     wrong, cut = pick(rows, (), OFF), pick(rows, ("percent", "percent of n"), FITS, "^truncated$")
     said = [f"{names(part)}{end} ({first(part)})" for part, end in (
         (wrong, " are not the percentages of their counts"), (cut, " is cut off, not rounded"))
         if len(part)]
-    return (f"{'; '.join(said)}. Typing, or fitting a column to a total of 100, gives such "
-            "differences; the counts are not in doubt.") if said else "", pd.concat([wrong, cut])
+    return (f"{'; '.join(said)}. Typing gives such differences" + _total(wrong, frame) + "; the "
+            "counts are not in doubt.") if said else "", pd.concat([wrong, cut])
 
 
-# headline; checks, verdicts and conventions (a pattern) of the rows; a sentence over `Said`, or a
-# function of these, all rows and the printed numbers that gives the text and the rows it rests on
-FINDINGS = [
-    ("A model's B is not the difference in the mean changes printed beside it",
-     "mean changes", ("not checkable", "impossible"), "", mean_changes),
-    ("Some means belong to fewer people than printed", "grim", OFF[:1], "", other_n),
-    ("p values come from the normal distribution", "p value", FITS, "", normal),
-    ("Not every effect grew as the text says", "larger effect", OFF[1:], "",
-     "The text has larger effects at the later visit; d says so for {others} of {total}: not "
-     "{variables} ({first}). The sentence may have meant most outcomes."),
-    ("What survives Benjamini-Hochberg depends on the family", "fdr", (*FITS[1:], *OFF), "",
-     "{others} of {total} significant p survive in every family that a reader could mean; for "
-     "{names} that is sure only within {convention} ({first}). Families of one table or one visit "
-     "are usual, and there the statement holds."),
-    ("One column of effect sizes follows more than one formula", "effect sizes together", OFF[:1],
-     "", effect_sizes),
-    ("Words that the paper's own cut-offs do not give", ("word for d", "significance", "direction"),
-     OFF, "", "{names}: {first}. Close to a cut-off a word is a matter of taste; the numbers "
-     "themselves stand."),
-    ("A p is printed where everybody is alike", "count test", OFF[1:], "constant",
-     "{names}: {first}. A p left from another line or an earlier version of the table would "
-     "explain it; printed as they are, counts and p cannot both hold."),
-    ("Some p are not tests of the counts shown", "count test", OFF, "^(?!constant$)", counts),
-    ("The t tests are not all of one kind", "t test", OFF[:1], "",
-     "{names} come only from {conventions} ({first}); the other {fits} fit the test that is "
-     "named. Packages print both rows and a test of equal variances says which to read: that "
-     "would do it."),
-    ("Numbers needed to treat: units and denominators", ("nnt unit", "randomised denominators"),
-     (), "", nnt),
-    ("The planned sample size in its own arithmetic",
-     ("planned d", "planned difference", "planned n", "planned dropout"), OFF, "",
-     "{each}. A rounded or earlier SD explains a small gap. Multiplying by 1 + dropout instead of "
-     "dividing by 1 - dropout leaves slightly fewer than planned."),
-    ("A scale has two ranges", ("range stated twice", "scale"), OFF[1:], "",
-     "{names}: {ends}. Two versions of a questionnaire exist in many fields; which was used "
-     "decides what a score means, not how the arms compare."),
-    ("Percentages off in the last digit", ("percent", "percent of n", "percent sum"),
-     (*FITS[1:], *OFF), "", percent),
-    ("Numbers that look rounded twice", (), FITS[1:], "^rounded twice$",
-     "{names} ({first}). Copied from output that was already rounded, a number just under a half "
-     "goes up again; nothing follows from it."),
-]
+def _total(wrong, frame) -> str:
+    """Whether fitting a column of classes to 100 can be the reason, or nothing to say."""
+    share = "([0-9.]+) %$"
+    for variable, arm in wrong[["variable", "arm"]].itertuples(index=False):
+        name = variable.partition(": ")[0]
+        own = frame[(frame["check"] == "percent") & (frame["arm"] == arm)
+                    & frame["variable"].str.startswith(f"{name}: ")]
+        right = own["computation"].str.extract(share)[0].astype(float).round(1)
+        if len(right) > 1:
+            said = f"{' + '.join(map(str, right))} = {right.sum():.1f}"
+            return (f"; so would fitting a column to a total of 100, for the right ones make {said}"
+                    if round(right.sum(), 1) != 100 else
+                    f", not fitting to a total of 100: the right ones make it ({said})")
+    return ""
+
+
+FUNCTIONS = {f.__name__: f for f in (mean_changes, lost, other_n, normal, effect_sizes, counts,
+                                      nnt, percent)}

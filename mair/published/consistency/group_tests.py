@@ -13,6 +13,7 @@ from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import Interval, image, interval, values
 from mair.stats import tests
 
+SEED, DRAWS = 2020, 10_000  # of p at random
 P = {"analysis": "baseline", "arm": "difference", "statistic": "p"}
 
 
@@ -81,13 +82,11 @@ def count_ps(table) -> dict[str, float]:
     return {name: float(p) for name, p in found.items() if p == p}
 
 
-@lru_cache(maxsize=5_000)
-def finer(table, printed: str) -> str:
-    """A table with one shown level split in two whose Pearson p prints so, as text, or empty.
-
-    Merging categories for print makes such tables.
-    """
-    target = values(printed)
+@lru_cache(maxsize=500)
+def splits(table) -> tuple[list, np.ndarray]:
+    """Tables with one shown level split in two, as merging for print makes them: the level and
+    the counts split off in each arm, and Pearson's p of each."""
+    where, ps = [], []
     for k, (a, b) in enumerate(table):
         if (a + 1) * (b + 1) > 400_000:
             continue
@@ -99,12 +98,23 @@ def finer(table, printed: str) -> str:
         full = rows.all(axis=1)  # a level without people is no level
         expected = rows[full, :, None] * arms[full, None, :] / arms[0].sum()
         chi2 = ((found[full] - expected) ** 2 / expected).sum(axis=(1, 2))
-        ps = special.chdtrc(len(table), chi2)
-        hits = np.flatnonzero((ps >= target.low) & (ps <= target.high))
-        if hits.size:
-            x, y = left[full][hits[0]], right[full][hits[0]]
-            return f"{a} and {b} as ({a - x}, {x}) and ({b - y}, {y})"
-    return ""
+        ps.append(special.chdtrc(len(table), chi2))
+        where += [(k, x, y) for x, y in zip(left[full], right[full], strict=True)]
+    return where, np.concatenate(ps) if ps else np.empty(0)
+
+
+def finer(table, p: Printed) -> str:
+    """A split that prints p, and the share of p drawn at random that some split prints too;
+    empty where there is none, and for 0, which any large difference prints."""
+    where, ps = splits(table)
+    hits = np.flatnonzero((ps >= p.values.low) & (ps <= p.values.high))
+    if not hits.size or not p.value:
+        return ""
+    (a, b), (_, x, y) = table[where[hits[0]][0]], where[hits[0]]
+    at_random = np.random.default_rng(SEED).random(DRAWS).round(p.decimals)
+    share = np.isin(at_random, ps.round(p.decimals)).mean()
+    return (f"; with {a} and {b} as ({a - x}, {x}) and ({b - y}, {y}) pearson prints {p}, but "
+            f"some such split prints {share:.0%} of {DRAWS} p drawn at random")
 
 
 @check("count test", given=counts_table, **P)
@@ -119,9 +129,10 @@ def count_test(sheet: Sheet, p: Printed, counted: tuple):
     order = [first, *(m for m in ps if m != first)]
     text = f"{shown}: " + ", ".join(f"{m} {ps[m]:.3f}" for m in order)
     found = judge(p.printed, [(m, ps[m]) for m in order])
-    if found.verdict == "impossible" and not p.relation and (split := finer(table, p.printed)):
+    merged = len(parts) >= 8 or "merged" in p.note  # three levels printed, of two arms of some n
+    if found.verdict == "impossible" and merged and not p.relation and (split := finer(table, p)):
         found = Judgement("other convention", "finer classes than shown", interval(ps[first]))
-        text += f"; with {split} pearson prints {p}"
+        text += split
     return found, text, parts
 
 

@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 from scipy import special
 
-from mair.published.consistency.engine import Judgement, check, formula, judge, unsure
+from mair.published.consistency.engine import Judgement, check, formula, unsure
 from mair.published.consistency.sheet import Printed, Sheet
-from mair.published.rounding import Interval, image
+from mair.published.rounding import Interval, image, interval
 from mair.stats import power as planning
 from mair.stats.risk_limits import difference_limits
 
@@ -97,7 +97,7 @@ def nnt_limits(sheet: Sheet, p: Printed, cells: list):
 @check("nnt unit", statistic=("nnt", "nnt_ci_low", "nnt_ci_high"), **OF)
 def nnt_unit(sheet: Sheet, p: Printed, cells: list):
     """People are counted, not percent."""
-    found = Judgement("other convention", "percent sign on a number of people")
+    found = unsure("percent sign on a number of people")
     return (found, p.note) if "percent" in p.note else None
 
 
@@ -182,11 +182,12 @@ def planned_dropout(sheet: Sheet, p: Printed, known: dict):
         return None
     people, whole = 2 * int(n.value), planning.inflate(int(n.value), part)
     divided, multiplied = people / (1 - part), people * (1 + part)
-    found = judge(p.printed, [
-        *(("divided", v) for v in (whole, divided, math.ceil(divided))),
-        *(("multiplied", v) for v in (multiplied, math.ceil(multiplied)))])
-    name = found.convention.partition(" or ")[0]
-    verdict = "exact" if name == "divided" else found.verdict
-    return (Judgement(verdict, name, found.computed),
+    ways = {math.floor(multiplied): "multiplied, rounded down",
+            math.ceil(multiplied): "multiplied, rounded up",
+            math.floor(divided): "divided, rounded down",
+            math.ceil(divided): "divided", whole: "divided"}
+    name = ways.get(p.value, "")
+    verdict = ("exact" if name == "divided" else "other convention" if name else "impossible")
+    return (Judgement(verdict, name, interval(whole)),
             f"{people} / {1 - part:g} = {divided:.1f}, {people} x {1 + part:g} = {multiplied:.1f}",
             (n, known["dropout"]))

@@ -10,6 +10,7 @@ import pandas as pd
 from mair.published.numbers import Number
 from mair.results import KEYS
 
+INPUT, OTHERS = "an input", "another study's result"
 COUNTS = ("n", "n_known", "responders", "n_with_dropout")
 GROUPS = ("overall", "difference", "")
 
@@ -86,6 +87,17 @@ class Sheet:
         times |= dict.fromkeys(p.time for p in self.numbers if p.time and p.analysis)
         compared = {p.time for p in self.numbers if p.arm == "difference"}
         return sorted(times, key=lambda time: time in compared)
+
+    def given(self, p: Printed) -> str:
+        """Why a number is given and not found: declared, or counted before anybody was
+        allocated; empty where it is a result."""
+        if p.method == "reported":
+            return OTHERS
+        before = p.analysis == "flow" and (
+            p.variable in ("assessed", "enrolled") or p.variable.startswith("excluded: ")
+            or (p.variable == "randomised" and p.arm not in (*GROUPS, *self.arms)))
+        declared = p.method == "declared" and p.statistic != "d"
+        return INPUT if before or declared or not p.analysis else ""
 
     def get(self, analysis, variable, arm="", time="", statistic="n") -> Printed | None:
         """The first print of a key."""

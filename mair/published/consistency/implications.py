@@ -1,0 +1,255 @@
+"""What the printed numbers imply beyond each other, and what the words promise of them.
+
+But for `mean changes` none judges a number: each asks a question, with its computation.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from scipy import special
+
+from mair.published import granularity as g
+from mair.published.consistency.claims import LEVEL, adjusted, claims_of, families
+from mair.published.consistency.contrasts import ANY, LIMITS, Z, two_sided, width
+from mair.published.consistency.counts import retained
+from mair.published.consistency.effect_sizes import D, applies, courses, d, standardisers
+from mair.published.consistency.engine import Judgement, check, formula, unsure
+from mair.published.consistency.group_tests import P, count_ps, counts_table
+from mair.published.consistency.moments import people
+from mair.published.consistency.sheet import Printed, Sheet
+from mair.published.rounding import image, prints_so, rule_of, span
+from mair.stats import tests
+
+FAR = 4  # standard errors by which people lost at random do not differ from the others
+PRINTS = {"SPSS": "t with Satterthwaite's degrees of freedom"}  # of a mixed model's coefficients
+MOST = 20_000  # combinations of sums that are tried
+
+
+def visits_of(sheet: Sheet, p: Printed) -> set[str]:
+    """The visits at which anything is printed of a variable."""
+    return {q.time for q in sheet.where(analysis=p.analysis, variable=p.variable) if q.time}
+
+
+@check("mean changes", statistic="b", **ANY)
+def mean_changes(sheet: Sheet, b: Printed, c: dict):
+    """B against the difference in mean changes of those described.
+
+    With every pair complete a time-constant covariate does not matter, and a random
+    intercept's B is exactly that difference. It need not be where others were in the model.
+    """
+    arms, sizes = courses(sheet, b), [sheet.randomised(arm) for arm in sheet.arms]
+    if not arms or sheet.declared(b.variable).get("transform") == "log":
+        return None
+    (c1, c2), (t1, t2) = ((m[1], m[3]) for m in arms)
+    found = formula(lambda t1, t2, c1, c2: (t2 - t1) - (c2 - c1), t1, t2, c1, c2,
+                    name="difference in mean changes")
+    inputs, who = [*arms[0], *arms[1], *sizes], "people not described"
+    text = f"({t2} - {t1}) - ({c2} - {c1}) = {found[2]:.2f}, B = {b}"
+    described = [int(a[0].value) for a in arms]
+    left = [] if None in sizes else [
+        int(n.value) - k for n, k in zip(sizes, described, strict=True)]
+    if found[1].meets(b.values) or (left and not any(left)):
+        return [found], text, inputs
+    if left:
+        who = f"{left[0]} and {left[1]} not described"
+    after = sheet.both_arms(b.analysis, b.variable, b.time)
+    if not left or min(left) < 1 or len(visits_of(sheet, b)) > 2 or not after or not (
+            c["ci_low"] and c["ci_high"]):
+        return unsure(who, found[1]), text, inputs
+    se = float(width(c["ci_low"].value, c["ci_high"].value)) / 2 / Z
+    sd = math.sqrt(np.mean([m[2].value ** 2 for m in (*arms, *after)]))
+    more, once = readings(abs(b.value - found[2]), se, sd, described, left)
+    text += (f"; with the printed limits {at_means(sheet, c['p'], found[2] / se)}. B = {b} if the "
+             f"{left[0]} and {left[1]} people not described were in the model: measured twice, "
+             f"their mean changes were {more[0]:.1f} from the others' in each arm, in opposite "
+             f"directions ({more[1]:.1f} standard errors); before treatment alone, their means "
+             f"were {once[0]:.0f} from the others' ({once[1]:.1f})")
+    if once[1] <= FAR:
+        return unsure(who, found[1]), text, inputs
+    return Judgement("other convention", f"{who}, measured twice", found[1]), text, inputs
+
+
+def readings(gap: float, se: float, sd: float, seen: list, left: list) -> tuple:
+    """What people not described must be like for B to part from the mean changes by ``gap``.
+
+    Parameters
+    ----------
+    gap, se, sd : float
+        In units of the score: ``se`` of B, ``sd`` of the scores.
+    seen, left : list of int
+        People described and not described, an arm each.
+
+    Returns
+    -------
+    tuple
+        How far they lie from the others in each arm, and that in standard errors of people
+        lost at random: as mean change, where both visits are in the model; as mean before
+        treatment, where only that visit is, which a random intercept weighs by 1 - r.
+    """
+    share = [k / (n + k) for n, k in zip(seen, left, strict=True)]
+    spread = math.sqrt(sum(s**2 * (1 / k + 1 / n) for s, n, k in zip(share, seen, left,
+                                                                     strict=True)))
+    change = se / math.sqrt(sum(1 / n for n in seen))
+    unlike = min(1.0, change**2 / (2 * sd**2))  # 1 - r
+    return ((gap / sum(share), gap / (spread * change)),
+            (gap / sum(share) / unlike, gap / (spread * unlike * sd)))
+
+
+def at_means(sheet: Sheet, p: Printed | None, z: float) -> str:
+    """z, p and q of a contrast at the printed means."""
+    own = two_sided(z).low
+    said = f"z = {z:.2f}, p = {own:.3f}"
+    if p is None:
+        return said
+    family = [replace(q, printed=f"{own:.6f}") if q is p else q
+              for q in families(sheet, p.analysis)["one table"][0]]
+    return f"{said}, q = {adjusted(family)[p.at].low:.3f} among {len(family)}"
+
+
+@check("correlation", statistic="b", **LIMITS)
+def correlation(sheet: Sheet, b: Printed, c: dict):
+    """The correlation between two visits that the SE of a contrast of changes needs."""
+    arms = [sheet.both_arms(b.analysis, b.variable, t) for t in (*sheet.visits[:1], b.time)]
+    if len(visits_of(sheet, b)) != 2 or None in arms:
+        return None
+    log = sheet.declared(b.variable).get("transform") == "log"
+    n = [k.value for k, *_ in arms[0]]
+    if min(n) < 2 or min(m.value for arm in arms for _, m, _ in arm) <= 0:
+        return None
+    s1, s2 = ([math.sqrt(math.log1p((s.value / m.value) ** 2)) if log else s.value
+               for _, m, s in arm] for arm in arms)
+    weight = np.array(n) - 1
+    squares = (weight * (np.square(s1) + np.square(s2))).sum()
+    factor = sum(1 / k for k in n) / weight.sum()
+    found = image(lambda low, high: (squares - (width(low, high) / 2 / Z) ** 2 / factor)
+                  / (2 * (weight * s1 * s2).sum()), c["ci_low"].values, c["ci_high"].values)
+    return found.low > 1 and (
+        unsure("above 1", found), f"SE {width(c['ci_low'].value, c['ci_high'].value) / 2 / Z:.4f} "
+        f"needs r = {found.low:.2f} to {found.high:.2f} between the visits, at the printed SDs"
+        + (" taken to the log scale" if log else ""),
+        [c["ci_low"], c["ci_high"], *(q for arm in arms for row in arm for q in row)])
+
+
+@check("variances", statistic="b", **ANY)
+def variances(sheet: Sheet, b: Printed, c: dict):
+    """SDs of the arms at a visit where the model has one residual variance: F test."""
+    both = sheet.both_arms(b.analysis, b.variable, b.time)
+    if not both or min(s.value for *_, s in both) <= 0 or min(n.value for n, *_ in both) < 2 or (
+            sheet.declared(b.variable).get("transform") == "log"):
+        return None
+    (n1, _, s1), (n2, _, s2) = sorted(both, key=lambda m: -m[2].value)
+    f, df = (s1.value / s2.value) ** 2, (n1.value - 1, n2.value - 1)
+    p = min(1.0, 2 * special.fdtrc(*df, f))
+    return p < LEVEL / len(sheet.contrasts) and (
+        unsure("SDs unlike"), f"SDs {both[0][2]} and {both[1][2]}: F = {f:.1f} on {df[0]:g} and "
+        f"{df[1]:g} degrees of freedom, p {p:.5f}", [*both[0], *both[1]])
+
+
+@check("planned limit", statistic=("ci_low", "ci_high"), **LIMITS)
+def planned_limit(sheet: Sheet, p: Printed, c: dict):
+    """An interval that excludes 0 and begins short of the difference called relevant."""
+    planned = sheet.get("sample_size", p.variable, "overall", "", "difference")
+    low, high = c["ci_low"].value, c["ci_high"].value
+    nearer = c["ci_low"] if low > 0 else c["ci_high"]
+    return planned and p is nearer and low * high > 0 and abs(p.value) < planned.value and (
+        unsure("short of the planned difference"),
+        f"{c['b']} ({c['ci_low']} to {c['ci_high']}) with {planned} planned", (planned, c["b"]))
+
+
+@check("planned people", analysis="sample_size", statistic="n", first=True)
+def planned_people(sheet: Sheet, p: Printed):
+    """People of each arm, visit by visit, against those planned."""
+    found, inputs = [], []
+    for arm in sheet.arms:
+        start, later = sheet.randomised(arm), [retained(sheet, arm, t) for t in sheet.visits[1:]]
+        counts = [start and int(start.value), *(k for k, _ in later)]
+        if None not in counts and min(counts) < p.value:
+            found.append(f"{arm} {', '.join(map(str, counts))} where {p} were planned")
+            inputs += [start, *(q for _, used in later for q in used)]
+    return found and (unsure("fewer than planned"), "; ".join(found), inputs)
+
+
+@check("fisher", **P)
+def fisher(sheet: Sheet, p: Printed):
+    """Pearson's p where expected counts below 5 call for Fisher's test, which is named."""
+    counted = claims_of(sheet, "fisher") and counts_table(sheet, p)
+    if not counted or p.relation:
+        return None
+    kept, ps = tests.counts(counted[0]), count_ps(counted[0])
+    least = np.outer(kept.sum(axis=1), kept.sum(axis=0)).min() / kept.sum()
+    asked = ps and least < 5 and rule_of(ps["pearson"], p.printed) and "fisher" in ps
+    return asked and not prints_so(ps["fisher"], p.printed) and (
+        unsure("pearson", ps["pearson"]), f"smallest expected count {least:.1f}; Pearson "
+        f"{ps['pearson']:.3f}, Fisher {min(ps['fisher'], 1):.2f}", counted[1])
+
+
+@check("software")
+def software(sheet: Sheet):
+    """A statistic that the procedure named does not print."""
+    for at, claim in claims_of(sheet, "software"):
+        zs = sheet.where(arm="difference", statistic="z")
+        if claim["word"] in PRINTS and zs:
+            yield (replace(zs[0], printed=claim["word"], source=claim["source"], at=at),
+                   unsure("z printed"), f"{claim['word']} prints {PRINTS[claim['word']]} for the "
+                   f"coefficients of a mixed model; the tables print {len(zs)} z", zs)
+
+
+@check("within arm")
+def within(sheet: Sheet):
+    """A change within an arm called significant, and no test of it."""
+    for at, claim in claims_of(sheet, "within"):
+        keys = (claim["analysis"], claim["variable"], claim["word"], claim["time"])
+        if (mean := sheet.get(*keys, "mean")) and not sheet.get(*keys, "p"):
+            yield (replace(mean, source=claim["source"], at=at), unsure("no test printed"),
+                   f"“{claim['quote']}” ({claim['source']})", (mean,))
+
+
+@check("timing")
+def timing(sheet: Sheet):
+    """Two sentences that place one measurement at different times."""
+    said = {}
+    for at, claim in claims_of(sheet, "timing"):
+        first = said.setdefault(claim["variable"], claim)
+        about = sheet.where(variable=claim["variable"])
+        if first["word"] != claim["word"] and about:
+            yield (replace(about[0], printed=claim["word"], source=claim["source"], at=at),
+                   unsure("two times"), " but ".join(
+                       f"“{c['quote']}” ({c['source']})" for c in (first, claim)), ())
+
+
+@check("whole scores", **D)
+def whole_scores(sheet: Sheet, p: Printed):
+    """d from the sums that whole scores can have, where only the printed means give it."""
+    arms, step = courses(sheet, p), sheet.step(p.variable)
+    if not (applies(p) and arms and step and all(people(sheet, q) for a in arms for q in a[1:])):
+        return None
+    sides = []
+    for n, m0, s0, m1 in arms:
+        k = int(n.value)
+        starts = [(t * step / k, step * math.sqrt(max(0.0, (q - t**2 / k) / (k - 1))))
+                  for t in g.sums(m0.values, k, step) for q in g.squares(s0.values, t, k, step)]
+        sides.append([(start, t * step / k, sd) for start, sd in starts
+                      for t in g.sums(m1.values, k, step)])
+    if not 0 < len(sides[0]) * len(sides[1]) <= MOST:
+        return None
+    c, t = (np.array(side).T for side in sides)
+    found = {}
+    for name, (n1, s1, n2, s2) in standardisers(sheet, p, *arms).items():
+        if (s1, s2) == (arms[0][2], arms[1][2]):
+            whole = d(n1, n2, *t[..., None], *c[:, None])
+            at = d(n1, n2, *(q.value for _, m0, s0, m1 in arms[::-1] for q in (m0, m1, s0)))
+            found["uncorrected" + name] = whole.change / whole.sd, at.change / at.sd
+            found["corrected" + name] = whole.estimate, at.estimate
+    if any(prints_so(v, p.printed) for own, _ in found.values() for v in np.unique(own)):
+        return None
+    fits = [name for name, (_, at) in found.items() if prints_so(at, p.printed)]
+    ends = {name: span(own) for name, (own, _) in found.items()
+            if name.partition(",")[0] in {fit.partition(",")[0] for fit in fits}}
+    said = " or ".join(f"{own.low:.4f}" + (f" to {own.high:.4f}" if own.high - own.low > 5e-5
+                                           else "") + f" ({name})" for name, own in ends.items())
+    return fits and (
+        unsure("from printed means", ends[fits[0]]), f"whole scores give {said}; the printed "
+        f"means and SDs {found[fits[0]][1]:.4f} ({fits[0]})", [q for a in arms for q in a])
