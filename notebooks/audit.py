@@ -17,6 +17,11 @@
 # not, the numbers cannot all hold as printed. That says nothing about how it came about:
 # rounding twice, a category not shown, or a line left from an earlier version do it too.
 #
+# There is one judgement on each number, in five degrees. It *follows* from the others, it
+# *follows with rounding*, it *follows only under another named convention* than the paper's, or
+# it *cannot hold as printed*; where nothing else printed bears on it, it *stands alone*. What
+# was declared beforehand, as the ends of a scale, is an input and not judged by itself.
+#
 # *Reads* the published numbers and the trial file. *Writes* the rows `audit`, the tables
 # `consistency` and `identified`, and the figure `audit_map`.
 
@@ -28,7 +33,7 @@ out = None  # the run's output folder; None writes nothing
 from mair import results
 from mair.published import compare
 from mair.published import identified as ranges
-from mair.published.consistency import SEVERITY, findings
+from mair.published.consistency import WORDS
 from mair.report import maps, tables_appendix
 from mair.report.show import Show
 from mair.report.words import bullets, opening, say
@@ -43,7 +48,8 @@ opening(t, "audit")
 
 # %%
 printed, checked, judged = audit.published(t), audit.checks(t), audit.judged(t)
-compared = compare.compare(printed, sections.rows(t)) if t.has_data else None
+computed = sections.rows(t) if t.has_data else audit.rows(t)
+compared = compare.compare(printed, computed, checked)
 
 # %% [markdown]
 # ## Every number at once
@@ -52,15 +58,35 @@ compared = compare.compare(printed, sections.rows(t)) if t.has_data else None
 # the checks that end in it. Grey ones nothing can be held against.
 
 # %%
-n = {verdict: int((judged["verdict"] == verdict).sum()) for verdict in SEVERITY}
-say(f"Of {len(judged)} printed numbers {len(judged) - n['not checkable']} can be held against "
-    f"others of the paper: {n['exact']} follow exactly, {n['within rounding']} within rounding, "
-    f"{n['other convention']} under another convention than the one named, and {n['impossible']} "
-    "cannot hold together with the numbers beside them.",
-    f"{compare.summary_line(compared)}." if t.has_data else "")
+n = {word: int((judged["verdict"] == verdict).sum()) for verdict, word in WORDS.items()}
+listed = "; ".join(f"{count} {word}" for word, count in n.items() if count)
+facts = results.records(audit.rows(t), method="impossible")[0].facts
+bad = n[WORDS["impossible"]]
+say(f"Of {len(judged)} printed numbers: {listed}.",
+    f"The {bad} that cannot hold, and a sentence of the text where one is held against the "
+    f"numbers, come down to {facts:g} facts." if bad else "")
+
+# %% [markdown]
+# ## What agreement means
+#
+# Three counts that should not be added up. A number that follows from others of the paper could
+# have come out otherwise: that it does not is evidence of careful work. A number that data made
+# from the paper reproduce could not.
 
 # %%
-listed = ", ".join(f"{count} {verdict}" for verdict, count in n.items() if count)
+c = compare.counts(compared, checked)
+say(f"Of {c['printed']} printed numbers {c['given']} are **inputs** or another study's: limits of "
+    "scales, terms of the planning, people before allocation. Compared with themselves they show "
+    "nothing, so they stand in no other count.",
+    f"**{c['follow']} of {c['linked']} follow from one another**, perhaps with rounding: "
+    "percentages from counts, p from means and SDs, limits from estimates.",
+    f"**{c['met']} of {c['compared']} are met by the cohort, by construction.** The cohort was "
+    "searched for until it met them: their agreement confirms nothing, neither the numbers nor "
+    "the analyses behind them." if t.synthetic and t.has_data else
+    f"**{c['met']} of {c['compared']} are reproduced from the data.**" if t.has_data else
+    "There are no data, so nothing was recomputed.")
+
+# %%
 show(maps.verdict_map(judged), "audit_map",
      alt=f"A dot for each of {len(judged)} published numbers in its place in the paper's tables, "
          f"coloured and shaped by verdict: {listed}.")
@@ -71,7 +97,7 @@ show(maps.verdict_map(judged), "audit_map",
 # In order of consequence for a reader; each with one computation.
 
 # %%
-bullets(*[f"**{finding.title}.** {finding.text}" for finding in findings(checked, printed)])
+bullets(*[f"**{one.headline}.** {one.text}" for one in audit.found(t)])
 
 # %% [markdown]
 # None of this shows an error of analysis or of intent. It shows where a reader should ask,
@@ -87,17 +113,9 @@ bullets(*[f"**{finding.title}.** {finding.text}" for finding in findings(checked
 show(tables_appendix.consistency(checked))
 
 # %%
-verdicts = checked["verdict"].value_counts()
-say(f"Of {len(checked)} checks " + ", ".join(f"{count} come out {verdict}" for verdict, count in
-                                             verdicts.items()) + ".")
-
-# %%
-if t.has_data:
-    why = compared.loc[compared["verdict"] == "not checkable", "why"].value_counts()
-    listed = "; ".join(f"{count} {reason}" for reason, count in why.items())
-    say(f"Without a recomputed counterpart: {listed or 'none'}.")
-else:
-    say("There are no data, so nothing was recomputed.")
+verdicts = checked["verdict"].map(WORDS).value_counts()
+say(f"Of {len(checked)} checks: " + "; ".join(f"{count} {word}" for word, count in
+                                              verdicts.items()) + ".")
 
 # %% [markdown]
 # ## What the printed numbers identify

@@ -112,7 +112,8 @@ def _joined(found: Verdict, own) -> Verdict:
     """The verdict with that of the paper's own consistency quoted."""
     if own.verdict == "not checkable":
         return found
-    quoted = f"consistency: {own.verdict}" + (f" ({own.convention})" if own.convention else "")
+    because = own.convention or (own.computation if own.verdict in AGAINST else "")
+    quoted = f"consistency: {own.verdict}" + (f" ({because})" if because else "")
     verdict = "not reproduced" if own.verdict in AGAINST else found.verdict
     met = "the data meet it" if found.verdict == "reproduced" and verdict != found.verdict else ""
     return Verdict(verdict, "; ".join(filter(None, (found.why, met, quoted))))

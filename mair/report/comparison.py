@@ -43,7 +43,7 @@ def published(compared: pd.DataFrame) -> Table:
     display = pd.DataFrame([
         {"Number": _joined(r.variable, r.arm, r.time), "Statistic": _joined(r.statistic, r.method),
          "Printed": r.printed, "Computed": shown(r.computed, r.printed),
-         "Verdict": _joined(r.verdict, r.why, by=": ")} for r in rows.itertuples()])
+         "Judgement": _joined(r.word, r.why, by=": ")} for r in rows.itertuples()])
     return Table("published_vs_recomputed", "Published beside recomputed", display, compared,
                  groups=rows["source"])
 

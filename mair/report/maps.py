@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from matplotlib.lines import Line2D
 
+from mair.published.consistency import WORDS
 from mair.report.style import BLUE, GREEN, INK, MUTED, ORANGE, styled, subplots
 
 RED, GREY = "#B2182B", "#BDBDBD"
 # Colour and shape both tell: worst last, drawn on top.
-LOOKS = {"not checkable": (GREY, ".", 3.0),
+LOOKS = {"not checkable": (GREY, ".", 3.0), "an input": (GREY, "_", 3.0),
          "exact": (GREEN, "o", 4.2), "reproduced": (GREEN, "o", 4.2),
          "within rounding": (ORANGE, "^", 4.6), "other convention": (BLUE, "s", 4.2),
          "impossible": (RED, "X", 5.6), "not reproduced": (RED, "X", 5.6)}
@@ -84,6 +85,6 @@ def _legend(fig, verdicts):
     counts = verdicts.value_counts()
     handles = [
         Line2D([], [], color=color, marker=marker, markersize=size + 1.5, linestyle="none",
-               markeredgewidth=0, label=f"{verdict} ({counts[verdict]})")
+               markeredgewidth=0, label=f"{WORDS.get(verdict, verdict)} ({counts[verdict]})")
         for verdict, (color, marker, size) in LOOKS.items() if verdict in counts]
     fig.legend(handles=handles[::-1], loc="outside lower center", ncols=len(handles), fontsize=8)

@@ -10,7 +10,7 @@ from functools import partial
 
 import pandas as pd
 
-from mair.published.consistency import SEVERITY
+from mair.published.consistency import SEVERITY, WORDS
 from mair.report import fmt, words
 from mair.report.table import Column, Line, Table, pivot
 from mair.results import COLUMNS, KEYS, Rows, records
@@ -288,8 +288,9 @@ def consistency(checked) -> Table:
     display = pd.DataFrame({
         "Check": odd["check"], "Number": [" ".join(filter(None, key)) for key in keys],
         "Source": odd["source"], "Printed": odd["printed"], "Computed": ends,
-        "Verdict": odd["verdict"], "Convention": odd["convention"]}).reset_index(drop=True)
-    return Table("consistency", "Checks that do not come out exactly", display, checked,
+        "Judgement": odd["verdict"].map(WORDS), "Convention": odd["convention"]})
+    return Table("consistency", "Checks that do not come out exactly",
+                 display.reset_index(drop=True), checked,
                  notes=("Each printed number is an interval of half a unit of its last digit.",))
 
 

@@ -60,7 +60,8 @@ def rows(trial: Trial) -> pd.DataFrame:
     """
     out, own = Rows("audit"), judged(trial)["verdict"]
     for verdict in WORDS:
-        out.add("consistency", "overall", "", verdict, n=int((own == verdict).sum()))
+        name = verdict.removeprefix("an ")  # input
+        out.add("consistency", "overall", "", name, n=int((own == verdict).sum()))
     bad = set(checks(trial).query("verdict == 'impossible'").index)
     out.add("consistency", "overall", "", "impossible",
             facts=sum(not bad.isdisjoint(finding.rows) for finding in found(trial)))

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from mair.published import compare
+from mair.published.consistency import consistency
 from mair.results import KEYS
 
 
@@ -20,7 +21,7 @@ from mair.results import KEYS
         (0.001, "<0.001", "not reproduced", ""),
         (0.2, ">0.05", "reproduced", ""),
         (78.947368, "78.94", "within rounding", "truncated"),
-        (42.105, "42.2", "within rounding", "away from zero"),
+        (42.105, "42.2", "not reproduced", "one unit off, no rule found: 42.105"),
         (1.3446, "1.35", "within rounding", "rounded twice"),
         (26.3158, "26.2", "not reproduced", ""),
         (0.934, "0.95", "not reproduced", ""),
@@ -56,6 +57,20 @@ def test_another_method_that_prints_so_is_named():
                 ("baseline", "age", "difference", "", "welch", "p", 0.861)))
     assert list(found["verdict"]) == ["not reproduced", "not checkable", "not checkable"]
     assert found["why"][0] == "prints so under welch"
-    assert compare.counts(found) == (0, 1, 3)
-    assert compare.summary_line(found) == (
-        "0 of 1 checkable published numbers reproduced (3 printed)")
+    assert found["why"][2] == "an input" == found["word"][2]
+
+
+def test_what_the_paper_says_of_its_numbers_comes_before_what_data_made_from_it_give():
+    keys = ("baseline", "sex", "A", "", "")
+    paper = published((*keys, "n", "5", "table 1", ""), (*keys, "percent", "26.0", "table 1", ""),
+                      (*keys, "percent", "25", "text", ""), ("flow", "randomised", "A", "", "", "n",
+                                                             "20", "table 1", ""))
+    checked = consistency(paper)
+    found = compare.compare(paper, results((*keys, "n", 5), (*keys, "percent", 26.0)), checked)
+    assert list(found["verdict"]) == ["reproduced", "not reproduced", "not reproduced",
+                                      "not checkable"]
+    assert found["why"][1] == (
+        "the data meet it; consistency: impossible (5/20 = 25.000 %)")
+    assert list(found["word"])[1:3] == ["cannot hold as printed", "follows with rounding"]
+    assert compare.counts(found, checked) == {
+        "printed": 4, "given": 0, "follow": 1, "linked": 2, "met": 1, "compared": 3}

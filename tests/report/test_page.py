@@ -51,16 +51,17 @@ def _notebook():
 
 
 COMPARED = pd.DataFrame(
-    [("baseline", "age", "RT", "", "", "mean", "52.21", 52.2105, "reproduced", "", "table 2"),
+    [("baseline", "age", "RT", "", "", "mean", "52.21", 52.2105, "reproduced", "", "table 2",
+      "stands alone"),
      ("flow", "retained", "RT", "followup", "", "percent", "78.94", 78.947, "within rounding",
-      "truncated: 78.947", "section 3.1"),
+      "truncated: 78.947", "section 3.1", "follows with rounding"),
      ("baseline", "own_home", "difference", "", "pearson", "p", "0.76", 0.4892,
-      "not reproduced", "prints so under <yates>", "table 2"),
+      "not reproduced", "prints so under <yates>", "table 2", "cannot hold as printed"),
      ("baseline", "sex", "difference", "", "pearson", "p", "0.27", float("nan"),
-      "not checkable", "not estimable", "table 2")],
+      "not checkable", "not estimable", "table 2", "stands alone")],
     columns=["analysis", "variable", "arm", "time", "method", "statistic", "printed", "computed",
-             "verdict", "why", "source"])
-COUNTED = {"reproduced": 1, "checkable": 3, "printed": 4}
+             "verdict", "why", "source", "word"])
+COUNTED = {"met": 1, "compared": 3, "printed": 4}
 MANIFEST = {
     "inputs": {"params/x.yaml": "ab" * 32},
     "parameters": {"analysis": {"seed": 7, "fdr_families": {"outcomes": "o", "biomarkers": None}}},
@@ -170,7 +171,7 @@ def test_real_data_are_not_called_synthetic(tmp_path):
 def test_the_summary_says_who_and_what(html):
     summary = re.sub(r"<[^>]+>|\s+", " ", html.split('id="summary"')[1].split("</section>")[0])
     for said in ("Randomised to B 22", "Randomised to A 19 Tea", "1 of 3",
-                 "checkable published numbers, of 4 printed", "1 of 2",
+                 "published numbers that this run computes, of 4 printed", "1 of 2",
                  "nnt : no section responders"):
         assert said in re.sub(r" +", " ", summary)
 
@@ -251,7 +252,7 @@ def test_the_comparison_as_table_keeps_every_row_and_full_precision(tmp_path):
     table = comparison.published(COMPARED)
     assert table.blocks() == [("table 2", [0, 1, 2]), ("section 3.1", [3])]
     assert table.cells()[3] == ["retained, RT, followup", "percent", "78.94", "78.9470",
-                                "within rounding: truncated: 78.947"]
+                                "follows with rounding: truncated: 78.947"]
 
 
 def test_estimands_as_table_name_both_arms():

@@ -404,7 +404,7 @@ def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):
         "visits: [before, after]\noutcomes:\n  pain: {columns: [a, b]}\n")
     out, lines, again = tmp_path / "out", [], []
     run.run(tmp_path / "audit.yaml", out, echo=lines.append)
-    assert lines[-1] == "0 of 0 checkable published numbers reproduced (1 printed)"
+    assert lines[-1] == "1 printed: 0 of 0 follow from one another"
     assert files(out) == [
         "figures/audit_map.png", "figures/audit_map.svg", "index.html", "manifest.json",
         "notebooks/audit.ipynb", "results.csv", "rows/audit.csv", "tables/consistency.csv",

@@ -146,12 +146,13 @@ def worst(frame: pd.DataFrame, size: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row for each of ``size`` places in the published numbers: ``verdict``, ``convention``
-        and ``given`` (why it is given and not found, or empty).
+        A row for each of ``size`` places in the published numbers: ``verdict``, ``convention``,
+        ``computation`` and ``given`` (why it is given and not found, or empty).
     """
     place = frame["rows"].str.partition(" ")[0].astype(int)
     given = frame["convention"].where(frame["check"] == "input", "")
     own = frame.assign(place=place, given=given.groupby(place).transform("max"))[place >= 0]
     own = own.sort_values("verdict", key=lambda v: v.map(SEVERITY), kind="stable")
-    own = own.groupby("place")[["verdict", "convention", "given"]].last().reindex(range(size))
-    return own.fillna({"verdict": "not checkable", "convention": "", "given": ""})
+    columns = ["verdict", "convention", "computation", "given"]
+    own = own.groupby("place")[columns].last().reindex(range(size))
+    return own.fillna({"verdict": "not checkable"}).fillna("")
