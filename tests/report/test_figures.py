@@ -441,4 +441,4 @@ def test_a_number_stands_in_its_row_and_column_of_the_map():
     found = {(ax.get_title(loc="left"), *line.get_xydata()[0]) for ax in fig.axes
              for line in ax.lines if line.get_color() == maps.RED and len(line.get_xydata())}
     assert found == {("Table 3", 0, 0)}
-    assert "within rounding (1)" in words(fig)
+    assert "follows with rounding (1)" in words(fig)
