@@ -45,12 +45,13 @@ def responses(trial: Trial) -> tuple[str, dict[str, pd.Series]]:
     str
         The visit, or empty where a yes/no column declares none.
     dict of str to Series
-        ``"<outcome> >=20%"``, or the yes/no column's name.
+        ``"<outcome> >=20%"``, or the yes/no column's name; without those of whom no reduction
+        can be computed.
     """
     declared = trial.sections["responders"]
     if declared.get("column"):
         return declared.get("visit") or "", {declared["column"]: trial.responder().astype(float)}
-    gained = improvements(trial)
+    gained = improvements(trial).drop(zero_baselines(trial))
     return declared["visit"], {
         f"{declared['outcome']} >={100 * reduction:g}%":
             gained.where(gained.isna(), risk.meets(gained.to_numpy(float), reduction))
@@ -87,7 +88,8 @@ def rows(trial: Trial) -> pd.DataFrame:
 
 def _counts(trial: Trial, response: pd.Series, arm: str, rule: str) -> tuple[int, int]:
     """Responders and denominator of an arm under a missing-data rule."""
-    own, name = response[trial.arm == arm], "treatment" if arm == trial.treatment else "control"
+    own = response[trial.arm[response.index] == arm]
+    name = "treatment" if arm == trial.treatment else "control"
     return risk.counts(int((own == 1).sum()), int(own.isna().sum()), len(own), rule, name)
 
 

@@ -7,6 +7,7 @@ from trials import tiny
 
 from mair.results import records
 from mair.sections import nnt
+from mair.stats import risk
 
 PAIN = {"outcome": "Pain", "visit": "after", "reductions": [0.2, 0.5]}
 
@@ -82,8 +83,12 @@ def test_the_declared_visit_counts():
 
 def test_a_baseline_of_zero_has_no_improvement():
     trial = tiny.trial(tiny.DATA.replace("low,40,42,38", "low,0,42,38"), responders=PAIN)
-    assert nnt.zero_baselines(trial) == ["c1"]
-    tiny.agree(nnt.rows(trial), "nnt", "Pain >=20% | C | after | completers | n=3 responders=0")
+    assert nnt.zero_baselines(trial) == ["c1"]  # under no rule is this person missing
+    tiny.agree(nnt.rows(trial), "nnt", """
+        Pain >=20% | C | after | completers  | n=3 responders=0
+        Pain >=20% | C | after | worst-case  | n=3 responders=0
+    """)
+    assert all(map(math.isnan, risk.improvement([-10, 0], [-5, 0])))
     assert nnt.zero_baselines(tiny.trial(responders=PAIN)) == []
 
 
