@@ -26,7 +26,7 @@ RHO = (0.0, 0.01, 0.02, 0.05, 0.10)
 AROUND = (0.5, 0.8, 1.5)  # sizes of a therapy group beside the one declared
 TIPPING = {"tipping-point": (1, 0), "tipping-point/control-better": (0, -1),
            "tipping-point/both": (1, -1)}  # how many deltas worse: treatment, control
-LEFT_OUT = 200  # people left out in turn, farthest from their arm's mean change
+EVERYBODY, FARTHEST = 200, 10  # left out in turn; of more people, those so far from their mean
 DOSE = "change-on-sessions"
 INVERTED = 2000  # allocations behind an interval: a root search refits them some ten times
 STATISTICS = ("n", "n_rows", "b", "se", "df", "z", "t", "p", "ci_low", "ci_high")
@@ -223,7 +223,8 @@ def _left_out(trial: Trial, name: str, out: Rows) -> None:
     for visit, one in whole.contrasts.items():
         change = scores[visit] - scores[trial.reference]
         far = (change - change.groupby(scores["arm"]).transform("mean")).abs()
-        who = far.sort_values(ascending=False, kind="stable").index[:LEFT_OUT]
+        most = len(far) if len(far) <= EVERYBODY else FARTHEST
+        who = far.sort_values(ascending=False, kind="stable").index[:most]
         for person in who.difference(list(refits)):
             refits[person] = estimates.analyse(without(trial, person), name, missing="observed")
         found = [refits[person].contrasts.get(visit) for person in who]

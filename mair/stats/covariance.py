@@ -279,10 +279,13 @@ def residuals(fit, y, X, participants, visits, arms=None):
     when = np.searchsorted(fit.visits, visits)
     order, sigma = np.lexsort((when, who)), np.reshape(fit.sigma, (-1, *[len(fit.visits)] * 2))
     arms = np.asarray(arms, int) if fit.by_arm else np.zeros(len(y), int)
-    for rows in np.split(order, np.flatnonzero(np.diff(who[order])) + 1):
-        if fit.converged:
-            factor = np.linalg.cholesky(sigma[arms[rows[0]]][np.ix_(when[rows], when[rows])])
-            standardised[rows] = np.linalg.solve(factor, marginal[rows])
+    pattern = np.zeros((who.max() + 1, len(fit.visits) + 1), int)  # a person's visits, and arm
+    pattern[who, when], pattern[who, -1] = 1, arms
+    patterns, of = np.unique(pattern, axis=0, return_inverse=True)
+    for k, (*there, arm) in enumerate(patterns if fit.converged else ()):
+        rows, at = order[of[who[order]] == k].reshape(-1, sum(there)), np.flatnonzero(there)
+        factor = np.linalg.cholesky(sigma[arm][np.ix_(at, at)])
+        standardised[rows] = np.linalg.solve(factor, marginal[rows].T).T
     ratio = np.broadcast_to(fit.var_participant / fit.var_residual, len(sigma))[arms]
     modes = ratio / (1 + np.bincount(who)[who] * ratio) * np.bincount(who, weights=marginal)[who]
     return Residuals(fitted, marginal, standardised, modes)

@@ -16,6 +16,7 @@ from scipy.special import stdtr, stdtrit
 from mair.stats.impute import NotEstimable, conditional_mean
 
 CHUNK = 2_000_000  # completed values at once, so that the jackknife's memory is linear in people
+BLOCKS = 400  # most groups of people that are left out in turn
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,8 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
         whole procedure is repeated with each person left out,
         se^2 = (n - 1)/n sum (estimate_-i - their mean)^2, to be used with the normal
         distribution. For what it estimates beside Rubin's, see `impute.conditional_mean`.
-        Memory is linear in the number of people.
+        Of more than `BLOCKS` people groups of two or more, drawn at random, are left out in
+        turn and counted in place of n: time and memory are linear in the number of people.
 
     References
     ----------
@@ -268,13 +270,16 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
                      for a in (1, 0))
         return one - zero
 
-    blocks = np.array_split(np.arange(n), min(n, 1 + n * np.size(y) // CHUNK))
+    g, group = -(-n // -(-n // BLOCKS)), np.arange(n)  # groups of one size
+    if g < n:  # whatever the order of the rows
+        group[np.lexsort([*np.nan_to_num(y).T, arm])] = np.random.default_rng(n).permutation(n) % g
+    blocks = np.array_split(np.arange(g), min(g, 1 + g * np.size(y) // CHUNK))
     try:
         estimate = float(contrast(np.ones((1, n), bool))[0])
     except NotEstimable as error:
         return Jackknife(np.nan, np.nan, str(error))
     try:
-        left = np.concatenate([contrast(np.arange(n) != who[:, None]) for who in blocks])
+        left = np.concatenate([contrast(group != some[:, None]) for some in blocks])
     except NotEstimable as error:
         return Jackknife(estimate, np.nan, f"with somebody left out, {error}")
-    return Jackknife(estimate, float(np.sqrt((n - 1) / n * ((left - left.mean()) ** 2).sum())))
+    return Jackknife(estimate, float(np.sqrt((g - 1) / g * ((left - left.mean()) ** 2).sum())))

@@ -253,6 +253,21 @@ def test_the_unstructured_analysis_is_the_t_test_of_changes():
     assert df == 39 and b / np.sqrt(variance) == pytest.approx(theirs.statistic)
 
 
+@pytest.mark.parametrize("rule", im.RULES)
+def test_a_jackknife_by_groups_comes_near_that_by_people(monkeypatch, rule):
+    rng = np.random.default_rng(3)
+    arm = np.repeat([0, 1], 300)
+    y = rng.normal(50, 8, (600, 1)) + rng.normal(0, 6, (600, 3))
+    y[:, 1:][rng.random((600, 2)) < 0.12] = np.nan
+    grouped, mixed_up = pooling.jackknife(y, arm, None, 2, rule=rule), rng.permutation(600)
+    assert pooling.jackknife(y[mixed_up], arm[mixed_up], None, 2, rule=rule) == pytest.approx(
+        grouped)
+    monkeypatch.setattr(pooling, "BLOCKS", 600)
+    alone = pooling.jackknife(y, arm, None, 2, rule=rule)
+    assert alone.estimate == grouped.estimate
+    assert alone.se == pytest.approx(grouped.se, rel=3 / np.sqrt(2 * 300))
+
+
 def test_the_jackknife_says_what_it_cannot_estimate(monkeypatch):
     y, arm, covariates = data("fiq")
     whole = pooling.jackknife(y, arm, covariates, 1)
