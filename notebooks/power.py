@@ -32,6 +32,7 @@ draws = 10000  # simulated trials a sample size, 1 or more
 # %%
 
 from mair import results
+from mair.published import provenance
 from mair.report import curves, fmt, frames_appendix, tables_appendix, words
 from mair.report.show import Show
 from mair.report.tables_appendix import DROPOUTS, MECHANISMS, METHODS
@@ -42,7 +43,8 @@ from mair.stats import simulated
 from mair.trial import load
 
 # %%
-t = load(trial, confidence=confidence, seed=seed, draws=draws)
+t = load(trial, covariance=covariance, variance=variance, inference=inference,
+         estimator=estimator, confidence=confidence, seed=seed, draws=draws)
 show = Show(t, out)
 opening(t, "power")
 
@@ -103,10 +105,20 @@ if visits:
              f"{frame['x'].max()}. {ends}.")
 
 # %%
+taken, (_, change, _, _) = planning.correlation(t), power.sizes(t)
+limits = f"{taken.value:.2f} (95% limits {taken.low:.2f} to {taken.high:.2f})"
+why = {"assumed": f"Nothing says how two visits correlate; {taken.value:g} is taken.",
+       "printed": "The published standard errors, SDs and numbers seen imply that two visits of "
+                  f"{name} correlate at {limits}.",
+       "data": f"In this trial two visits of {name} correlate at {limits} within the arms."}
+
+# %%
 if visits:
-    say(f"For {wanted:.0%} power the t formula asks for **{exact.n:g} an arm**, the mixed model "
-        f"by simulation for **{found['simulation'].n:g}**, both without dropout, the model at "
-        "every later visit.")
+    say(f"The planning says nothing about the correlation of two visits, and a difference in "
+        f"change depends on it. {why[taken.source]} At {taken.value:.2f} the SD of a change is "
+        f"{taken.change():.2f} times that of a score: for {wanted:.0%} power the t formula then "
+        f"asks for **{change} an arm**, not {exact.n:g}, and the mixed model by simulation for "
+        f"**{found['simulation'].n:g}**, both without dropout, the model at every later visit.")
 
 # %%
 if lost := found.get("simulation/dropout"):
@@ -116,13 +128,12 @@ if lost := found.get("simulation/dropout"):
         "that the model uses.")
 
 # %%
-same = [(rho, one) for rho in power.CORRELATIONS for one in results.records(
-    rows, variable=power.scenario(int(exact.n), correlation=rho), time=visits[:1])]
-if same:
-    say("The planning says nothing about the correlation of two visits, and a difference in "
-        f"change depends on it: at {exact.n:g} an arm the power is "
-        + ", ".join(f"{100 * one.power:.0f}% at a correlation of {rho:g}" for rho, one in same)
-        + f". At {simulated.CORRELATION:g}, used here, a change varies as much as a score.")
+ends = [(rho, one) for rho in power.correlations(t) for one in results.records(
+    rows, variable=power.scenario(change, correlation=rho), time=visits[:1])]
+if visits and ends:
+    say(f"That is known as well as the correlation is: with {change} an arm the power is "
+        + " and ".join(f"{100 * one.power:.0f}% at a correlation of {rho:.2f}"
+                       for rho, one in ends) + ".")
 
 # %% [markdown]
 # ## A next trial
@@ -137,16 +148,30 @@ show(tables_appendix.next_trial(t, rows))
 
 # %%
 following = {one.method: one for one in results.records(rows, variable=f"{name}, next trial")}
-planned, observed = following["planned"], following.get("observed")
-said = [f"The planned SD, {fmt.number(planned.sd, 1)}, asks for {planned.n:g} an arm."]
-if observed:
-    said.append(f"In this trial the change of {name} has an SD of {fmt.number(observed.sd, 1)} "
-                f"within arms ({observed.df:g} degrees of freedom), which asks for "
-                f"{observed.n:g}.")
+planned, made = following["planned"], following["planned/change"]
+said = [f"The planned SD of a score, {fmt.number(planned.sd, 1)}, asks for {planned.n:g} an arm; "
+        f"the SD of a change that it makes, {fmt.number(made.sd, 1)}, for {made.n:g}"
+        + (f" ({made.n_low:g} to {made.n_high:g} over the limits of the correlation)."
+           if hasattr(made, "n_low") else ".")]
+
+# %%
+said += [f"In this trial the change of {name} has an SD of {fmt.number(one.sd, 1)} within arms "
+         f"({one.df:g} degrees of freedom), which asks for {one.n:g}."
+         for method, one in following.items() if method == "observed"]
 said += [f"Its one-sided upper {100 * float(method.partition('/')[2]):g}% limit, "
          f"{fmt.number(one.sd, 1)}, asks for **{one.n:g} an arm**."
          for method, one in following.items() if method.startswith("browne")]
 bullets(*said)
+
+# %%
+key = ("power", f"{name}, next trial", "overall", "", "observed", "sd")
+if provenance.has(t) and key in (ranges := provenance.stored(t)):
+    sds = ranges[key][:2]
+    sizes = [formulas.sample_size(delta / sd, alpha=declared["alpha"], power=wanted) for sd in sds]
+    say("The SD of change is not printed: it is the generator's choice here. In the cohorts "
+        f"searched that agree with the publication it is {sds[0]:.1f} to {sds[1]:.1f}, which asks "
+        f"for {sizes[0]} to {sizes[1]} an arm; only the planned SD and the correlation rest on "
+        "printed numbers.")
 
 # %%
 show(curves.curves(frames_appendix.next_trial(t), xlabel="Difference to detect, points",
@@ -216,22 +241,24 @@ if len(cells):
 show(tables_appendix.simulation(t, rows, "type1"))
 
 # %%
+judged = study.criteria(cells, first["alpha"]) if len(cells) else cells.assign(passed=True)
+outside = judged[~judged["passed"].astype(bool)]
 if len(cells):
-    judged = study.criteria(cells, first["alpha"])
-    outside = judged[~judged["passed"]]
-    lines = [part[["mechanism", "dropout", "visit"]].drop_duplicates()
-             for part in (judged, outside)]
     say(f"**Where theory fixes the error**, {judged['passed'].sum()} of {len(judged)} rates lie "
         f"within the exact binomial 99% limits; {0.01 * len(judged):.1f} outside are to be "
         "expected by chance.", *(
         f"{METHODS[r.method]} is outside under {MECHANISMS[r.mechanism].lower()}, "
         f"{DROPOUTS[r.dropout]}, {seen_at[r.visit]}: {100 * r.type1:.2f}%."
         for r in outside.itertuples()))
-    if len(outside):
-        say(f"All methods of a line test the same trials, so that the {len(outside)} are of "
-            f"{len(lines[1])} of the {len(lines[0])} lines judged. Under compound symmetry and "
-            "without dropout Kenward-Roger's is an exact t test: what it rejects there beyond "
-            f"{first['alpha']:.0%} is chance, and shows the size of chance elsewhere.")
+
+# %%
+if len(outside):
+    lines = [len(part[["mechanism", "dropout", "visit"]].drop_duplicates())
+             for part in (outside, judged)]
+    say(f"All methods of a line test the same trials: these {len(outside)} are of {lines[0]} of "
+        f"the {lines[1]} lines judged. Under compound symmetry and without dropout "
+        "Kenward-Roger's is an exact t test: what it rejects there beyond "
+        f"{first['alpha']:.0%} is chance, and shows the size of chance elsewhere.")
 
 # %% [markdown]
 # Power counts how often the planning difference is found, coverage how often the interval holds

@@ -18,7 +18,7 @@ from mair.sections import planning, power, study
 from mair.sections import robustness as choices
 from mair.sections import size as sizes
 from mair.stats.risk import RULES
-from mair.stats.simulated import CORRELATION, binomial_limits
+from mair.stats.simulated import binomial_limits
 
 B = ("b", "ci_low", "ci_high")
 MISSING = {
@@ -168,7 +168,8 @@ def power_by_size(trial, rows) -> Table | None:
         spanners={head: tuple(f"{head}::{label}" for label in visits.values())
                   for head in heads.values()},
         notes=[f"Difference {planning.difference(declared):g} at every later visit, SD "
-               f"{declared['sd']:g}, correlation {CORRELATION:g}; {words.method(power.METHOD)}, "
+               f"{declared['sd']:g}, correlation of two visits "
+               f"{planning.correlation(trial).value:.2f}; {words.method(power.METHOD)}, "
                f"two-sided level {declared['alpha']:g}, {trial.analysis.draws} trials a number. "
                "Dropout is the share of each arm lost by the last visit, more often after a worse "
                "score."])
@@ -178,11 +179,16 @@ def _percent(share) -> str:
     return f"{100 * share:.1f}"
 
 
+def _whole(n) -> str:
+    return "" if n != n else f"{n:g}"
+
+
 def sd_taken(method) -> str:
     """What a next trial's SD is, in words."""
-    level = float(method.partition("/")[2] or 0)
-    return {"planned": "Planned SD", "observed": "This trial's SD of change"}.get(
-        method, f"Its upper {100 * level:g}% limit")
+    level = method.removeprefix("browne/")
+    return {"planned": "Planned SD", "planned/change": "Change that the planned SD makes",
+            "observed": "This trial's SD of change"}.get(
+        method) or f"Its upper {100 * float(level):g}% limit"
 
 
 def next_trial(trial, rows) -> Table:
@@ -193,6 +199,7 @@ def next_trial(trial, rows) -> Table:
              for method in power.standard_deviations(trial)]
     columns = [Column(head, (statistic,), show) for head, statistic, show in (
         ("SD", "sd", fmt.number), ("d", "d", fmt.number), ("n an arm", "n", "{:g}".format),
+        ("from", "n_low", _whole), ("to", "n_high", _whole),
         ("Both arms, with dropout", "n_with_dropout", "{:g}".format))]
     return pivot(
         rows, lines, columns, name="next_trial", head="SD taken",
@@ -200,6 +207,7 @@ def next_trial(trial, rows) -> Table:
         notes=[f"Noncentral t, two-sided level {declared['alpha']:g}, power "
                f"{declared['power']:.0%}, difference {planning.difference(declared):g}. The "
                "limits of the SD are one-sided (Browne 1995)."
+               + " From and to: over the limits of the visits' correlation."
                + (" With dropout: n / (1 - dropout), rounded up an arm."
                   if declared.get("dropout") is not None else "")])
 

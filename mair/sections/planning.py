@@ -1,14 +1,94 @@
-"""The planned sample size: what the declared inputs give under each formula."""
+"""The planned sample size, under each formula, and the correlation that a change depends on."""
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import NamedTuple
 
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import ndtri
+
+from mair.published import numbers
 from mair.results import Rows
 from mair.stats import power
-from mair.trial import Trial
+from mair.stats.simulated import CORRELATION
+from mair.trial import Trial, remembered
 
 METHODS = ("normal", "t")
+
+
+class Correlation(NamedTuple):
+    """Of two visits within arms: ``value``, exact limits ``low`` and ``high`` (95 %, compound
+    symmetry), nan where ``source`` is ``assumed``; else it is ``printed`` or ``data``.
+    """
+
+    value: float
+    low: float
+    high: float
+    source: str
+
+    def change(self, value=None) -> float:
+        """SD of a change over the SD of a score."""
+        return float(np.sqrt(2 * (1 - (self.value if value is None else value))))
+
+
+@remembered
+def correlation(trial: Trial) -> Correlation:
+    """How strongly two visits of the primary outcome correlate within the arms.
+
+    Of a synthetic trial what its published numbers imply, of any other those seen at every
+    visit; where neither says so, `mair.stats.simulated.CORRELATION`.
+    """
+    found = _printed(trial) if trial.synthetic and trial.published else None
+    source = "printed" if found else "data"
+    if found is None and trial.has_data:
+        seen = trial.scores(trial.primary.name).dropna()
+        if len(seen.columns) > 1 and len(seen) > 3:
+            found = power.intraclass(seen.to_numpy(float), trial.arm[seen.index] == trial.treatment)
+    if found is None or not np.isfinite(found[0]):
+        return Correlation(CORRELATION, np.nan, np.nan, "assumed")
+    value, df, k = found
+    return Correlation(round(value, 3), *power.intraclass_limits(value, df, k), source)
+
+
+def _printed(trial: Trial) -> tuple[float, int, int] | None:
+    """Correlation, df and visits behind the printed standard errors of a random intercept.
+
+    At compound symmetry these follow from the printed SDs, averaged over arms and visits, and
+    from who was seen: those described at every visit, the others of an arm at the first alone.
+    None where a number is not printed.
+    """
+    look, name, visits = numbers.Lookup(numbers.read(trial.published)), trial.primary.name, \
+        trial.primary.visits
+    try:
+        n, sd, whole = (np.array([[look(*key, statistic=statistic).value for key in keys]
+                                  for keys in lines]) for statistic, lines in (
+            ("n", [[("outcomes", name, arm, visits[0], "described")] for arm in trial.arms]),
+            ("sd", [[("outcomes", name, arm, visit, "described") for visit in visits]
+                    for arm in trial.arms]),
+            ("n", [[("flow", "randomised", arm)] for arm in trial.arms])))
+        low, high = (np.array([look("outcomes", name, "difference", visit, "random-intercept/z",
+                                    statistic=end).value for visit in visits[1:]])
+                     for end in ("ci_low", "ci_high"))
+    except KeyError:
+        return None
+    variance = (((n - 1) * sd**2).sum(0) / (n - 1).sum()).mean()
+    printed = (((high - low) / (2 * ndtri(0.975))) ** 2).mean()
+
+    def excess(r):
+        alike, total = np.linalg.inv((1 - r) * np.eye(len(visits)) + r), 0.0
+        for seen, all_ in zip(n[:, 0], whole[:, 0], strict=True):
+            information = seen * alike
+            information[0, 0] += all_ - seen
+            cov = np.linalg.inv(information)
+            total += (cov[0, 0] + np.diag(cov)[1:] - 2 * cov[0, 1:]).mean()
+        return variance * total - printed
+
+    ends = -0.9 / (len(visits) - 1), 0.999
+    if not excess(ends[0]) > 0 > excess(ends[1]):
+        return None
+    return brentq(excess, *ends), int(n.sum() - len(n)), len(visits)
 
 
 def difference(declared: dict) -> float:

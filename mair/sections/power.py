@@ -9,21 +9,29 @@ from scipy.special import ndtr, ndtri
 from mair.results import Rows
 from mair.sections import planning, size, study
 from mair.stats import power
-from mair.stats.simulated import CORRELATION, simulated_power
+from mair.stats.simulated import simulated_power
 from mair.trial import Trial, remembered
 
 METHOD = "random-intercept/kenward-roger"
 NEXT = 0.80  # one-sided level of Browne's limit, beside the declared confidence
 GRID = (0.7, 0.85, 1.0, 1.15, 1.3, 1.5)  # times the n of the t formula
-CORRELATIONS = (0.3, 0.5, 0.7)
 
 
 def sizes(trial: Trial) -> tuple[float, int, list[int], list[float]]:
-    """What is simulated: the planned d, the t formula's n an arm, n around it, shares lost."""
+    """What is simulated: the planned difference over the SD of a change, the n an arm that the t
+    formula asks for, n around it, shares lost.
+    """
     declared = trial.sections["sample_size"]
-    n = _needed(declared, d := planning.difference(declared) / declared["sd"])
+    d = planning.difference(declared) / standard_deviations(trial)["planned/change"]
+    n = _needed(declared, d)
     around = sorted({max(3 + i, round(n * times)) for i, times in enumerate(GRID)})
     return d, n, around, sorted({0.0, declared.get("dropout", 0.0)})
+
+
+def correlations(trial: Trial) -> list[float]:
+    """What is simulated beside the correlation that is taken: its limits."""
+    found = planning.correlation(trial)
+    return [round(rho, 3) for rho in (found.low, found.high) if rho == rho]
 
 
 def scenario(n: int, *, dropout: float | None = None, correlation: float | None = None) -> str:
@@ -44,9 +52,10 @@ def simulations(trial: Trial) -> pd.DataFrame:
         visit.
     """
     visits, draws = trial.primary.visits, trial.analysis.draws
-    d, planned, around, shares = sizes(trial)
-    tasks = [("grid", n, share, CORRELATION) for share in shares for n in around]
-    tasks += [("correlation", planned, 0.0, rho) for rho in CORRELATIONS]
+    (d, planned, around, shares), taken = sizes(trial), planning.correlation(trial)
+    d *= taken.change()  # over the SD of a score
+    tasks = [("grid", n, share, taken.value) for share in shares for n in around]
+    tasks += [("correlation", planned, 0.0, rho) for rho in correlations(trial)]
     out = []
     for number, (kind, n, share, rho) in enumerate(tasks if len(visits) > 1 else ()):
         stream = np.random.SeedSequence(trial.analysis.seed, spawn_key=(number,))
@@ -89,8 +98,11 @@ def pilot(trial: Trial) -> tuple[float, int] | None:
 
 
 def standard_deviations(trial: Trial) -> dict[str, float]:
-    """SDs to plan the next trial with, by method: planned, this trial's, its upper limits."""
-    found = {"planned": trial.sections["sample_size"]["sd"]}
+    """SDs to plan the next trial with, by method: planned, of a score and of the change that it
+    makes; this trial's, of the change, and its upper limits.
+    """
+    sd = trial.sections["sample_size"]["sd"]
+    found = {"planned": sd, "planned/change": sd * planning.correlation(trial).change()}
     if (observed := pilot(trial)) is not None:
         found["observed"] = observed[0]
         for level in sorted({NEXT, trial.analysis.confidence}):
@@ -154,7 +166,12 @@ def rows(trial: Trial) -> pd.DataFrame:
     observed = pilot(trial)
     for method, sd in standard_deviations(trial).items():
         n = _needed(declared, delta / sd)
-        extra = {} if method == "planned" else {"df": observed[1]}
+        extra = {} if method.startswith("planned") else {"df": observed[1]}
+        if method == "planned/change" and (taken := planning.correlation(trial)).low == taken.low:
+            extra = {"correlation": taken.value, "correlation_low": taken.low,
+                     "correlation_high": taken.high} | {
+                f"n_{end}": _needed(declared, delta / (declared["sd"] * taken.change(rho)))
+                for end, rho in (("low", taken.high), ("high", taken.low))}
         if "dropout" in declared:
             extra["n_with_dropout"] = power.inflate(n, declared["dropout"])
         out.add(f"{name}, next trial", "overall", "", method, sd=sd, d=delta / sd, n=n, **extra)

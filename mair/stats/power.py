@@ -136,6 +136,43 @@ def upper_sd(sd, df, level) -> float:
     return float(sd * math.sqrt(df / special.chdtri(df, level)))
 
 
+def intraclass(scores, arm):
+    """Correlation of any two visits within arms, at compound symmetry: ICC(3, 1).
+
+    Parameters
+    ----------
+    scores : array (n, k)
+        Complete.
+    arm : array (n,)
+
+    Returns
+    -------
+    tuple
+        Correlation, nan where scores do not vary; degrees of freedom between people; k.
+
+    References
+    ----------
+    Shrout PE, Fleiss JL. Psychol Bull 1979;86:420-8.
+    """
+    (n, k), labels = np.shape(scores), np.unique(arm)
+    rest = np.array(scores, float)
+    for label in labels:
+        rest[arm == label] -= rest[arm == label].mean(0)
+    df = n - len(labels)
+    between = k * (rest.mean(1) ** 2).sum() / df
+    within = ((rest - rest.mean(1, keepdims=True)) ** 2).sum() / (df * (k - 1))
+    whole = between + (k - 1) * within
+    return ((between - within) / whole if whole > 0 else math.nan), df, k
+
+
+def intraclass_limits(r, df, k, level=0.95):
+    """Exact limits of `intraclass` (McGraw and Wong, Psychol Methods 1996;1:30-46)."""
+    ratio, within = (1 + (k - 1) * r) / (1 - r), df * (k - 1)
+    ends = (ratio / scipy.stats.f.isf((1 - level) / 2, df, within),
+            ratio * scipy.stats.f.isf((1 - level) / 2, within, df))
+    return tuple(float((f - 1) / (f + k - 1)) for f in ends)
+
+
 def _check(d, alpha, method) -> None:
     if not np.isfinite(d).all():
         raise ValueError(f"a finite difference is needed, not {d}")

@@ -8,7 +8,7 @@ from trials.cells import agrees, blocks
 
 from mair.report import curves, frames_appendix, tables_appendix
 from mair.results import Rows
-from mair.sections import nnt, power, study
+from mair.sections import nnt, planning, power, study
 from mair.trial import load
 
 EXPECTED = blocks(__file__)
@@ -17,6 +17,13 @@ EXPECTED = blocks(__file__)
 @pytest.fixture(scope="module")
 def trial():
     return tiny.trial(analysis=tiny.SPEC["analysis"] | {"draws": 200})
+
+
+@pytest.fixture(autouse=True)
+def half(monkeypatch):
+    """Visits correlate at 0.5: a change varies as a score."""
+    half = planning.Correlation(0.5, 0.3, 0.7, "data")
+    monkeypatch.setattr(planning, "correlation", lambda trial: half)
 
 
 # Responders
@@ -137,7 +144,9 @@ def simulated():
             for visit, less in (("after", 0), ("later", 0.05)):
                 rows.add(f"{n} an arm, dropout {dropout:g}", "difference", visit, power.METHOD,
                          power=n / 50 - dropout / 10 - less, mc_se=0.004, simulations=200)
-    for method, sd, n in (("planned", 10, 17), ("observed", 2.5820, 3), ("browne/0.8", 3.6, 4)):
+    rows.add("Pain, next trial", "overall", "", "planned/change", n_low=12, n_high=24)
+    for method, sd, n in (("planned", 10, 17), ("planned/change", 10, 17), ("observed", 2.5820, 3),
+                          ("browne/0.8", 3.6, 4)):
         rows.add("Pain, next trial", "overall", "", method, sd=sd, d=10 / sd, n=n,
                  n_with_dropout=2 * n + 8)
     return rows.frame()
@@ -167,7 +176,8 @@ def test_the_next_trial(trial, simulated):
     agrees(tables_appendix.next_trial(trial, simulated), EXPECTED["next_trial"])
     frame = frames_appendix.next_trial(trial)
     assert list(dict.fromkeys(frame["line"])) == [
-        "planned SD, 10.0", "this trial's SD of change, 2.6", "its upper 80% limit, 3.6",
+        "planned SD, 10.0", "change that the planned SD makes, 10.0",
+        "this trial's SD of change, 2.6", "its upper 80% limit, 3.6",
         "its upper 95% limit, 4.9"]
     planned = frame[frame["method"] == "planned"].set_index("x")["y"]
     assert planned[10.0] == 17 and planned.index.min() == 6 and planned.is_monotonic_decreasing
