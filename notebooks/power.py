@@ -24,7 +24,11 @@
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
 out = None  # the run's output folder; None writes nothing
-# Values are the schema's defaults; None: as the trial file declares.
+# The choices are the schema's defaults, made for small trials; None: as the trial file declares.
+covariance = "unstructured"  # | random-intercept | compound-symmetry: of the declared model
+variance = "common"  # | by-arm: whether each arm has its own
+inference = "kenward-roger"  # | satterthwaite | z: its reference distribution
+estimator = "difference"  # | clda | ancova: its estimator
 confidence = 0.95  # second level of the SD's upper limit, between 0 and 1
 seed = 2020  # of every random stream, 0 or more
 draws = 10000  # simulated trials a sample size, 1 or more
