@@ -17,7 +17,7 @@ LN = ", ln scale"
 SEEN = "as others of their arm with the same scores (missing at random)"
 # A part of a method's name: whom it covers of the population, and what it takes for those lost.
 RULES = {
-    "delta=": ("", f"imputed {SEEN}, then made worse by the points that the method names"),
+    "delta=": ("", f"imputed {SEEN}, then shifted by the points that the method names"),
     "mi-j2r": ("", "the treatment arm's as in the control arm from then on (jump to reference)"),
     "mi-cr": ("", "the treatment arm's as in the control arm throughout (copy reference)"),
     "mi-mar": ("", f"imputed {SEEN}"),
