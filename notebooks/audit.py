@@ -88,6 +88,7 @@ say(f"Of {c['printed']} printed numbers {c['given']} are **inputs** or another s
 
 # %%
 show(maps.verdict_map(judged), "audit_map",
+     "Every printed number, by the worst verdict on it",
      alt=f"A dot for each of {len(judged)} published numbers in its place in the paper's tables, "
          f"coloured and shaped by verdict: {listed}.")
 
@@ -96,14 +97,14 @@ show(maps.verdict_map(judged), "audit_map",
 #
 # In order of consequence for a reader; each with one computation.
 
-# %%
+# %% tags=["fold"]
 bullets(*[f"**{one.headline}.** {one.text}" for one in audit.found(t)])
 
 # %% [markdown]
 # None of this shows an error of analysis or of intent. It shows where a reader should ask,
 # and what to ask for: the individual data, or the output the tables were typed from.
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # ## The checks
 #
 # The table holds the checks that do not come out exactly, the worst first; its file holds all.
@@ -117,7 +118,7 @@ verdicts = checked["verdict"].map(WORDS).value_counts()
 say(f"Of {len(checked)} checks: " + "; ".join(f"{count} {word}" for word, count in
                                               verdicts.items()) + ".")
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # ## What the printed numbers identify
 #
 # Many cohorts agree with the same printed numbers. A statistic that the paper does not print

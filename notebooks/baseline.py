@@ -60,7 +60,7 @@ words.say(
         "Not known: " + ", ".join(f"{label} of {k} people" for label, k in unknown.items()) + "."
         if unknown else "No value is missing."))
 
-# %% [markdown]
+# %% [markdown] tags=["fold"]
 # ## How large is large?
 #
 # A standardised difference is judged against what chance gives at these arm sizes, not
@@ -78,7 +78,8 @@ alt = (f"Standardised mean differences at baseline, {t.treatment} minus {t.contr
 
 # %%
 if len(found):
-    show(forest.smd_plot(found), "baseline_smd", alt=alt)
+    show(forest.smd_plot(found), "baseline_smd",
+         "Baseline differences, with what chance alone gives", alt=alt)
 
 # %%
 beyond = list(found.loc[found["smd"].abs() > found["chance"], "label"])
@@ -96,7 +97,7 @@ words.say(
 # point outside it is not a fault of the randomisation; it is a reason to look whether that
 # characteristic predicts the outcome.
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # ## The tests, for checking only
 #
 # A test at baseline is a few lines of SciPy. Here is the primary outcome's, or that of the first

@@ -11,16 +11,6 @@
 #
 # **Question.** Did the laboratory measures change differently in the two arms?
 #
-# The model is that of the outcomes. Concentrations whose spread grows with their level are
-# analysed as natural logarithms, where the trial file says so; their contrast is then a
-# *ratio*,
-#
-# $$e^{B_t} = \frac{\mathrm{GM}_{t}^{\,\mathrm{treatment}} / \mathrm{GM}_{0}^{\,\mathrm{treatment}}}
-# {\mathrm{GM}_{t}^{\,\mathrm{control}} / \mathrm{GM}_{0}^{\,\mathrm{control}}}$$
-#
-# of geometric means (GM) at visit $t$ and at baseline: by what factor more one arm changed than
-# the other.
-#
 # *Reads* the trial file and its data. *Writes* the rows `biomarkers`, `emm` and `normality`,
 # the tables `biomarkers`, `biomarkers_ratios`, `biomarkers_models`, `biomarkers_effect_sizes`,
 # `biomarkers_normality`, and the figures `before_after` and `biomarkers_forest`.
@@ -52,6 +42,19 @@ t = load(trial, covariance=covariance, variance=variance, inference=inference,
 show = Show(t, out)
 words.opening(t, "biomarkers")
 
+# %% [markdown] tags=["fold"]
+# ## The model
+#
+# The model is that of the outcomes. Concentrations whose spread grows with their level are
+# analysed as natural logarithms, where the trial file says so; their contrast is then a
+# *ratio*,
+#
+# $$e^{B_t} = \frac{\mathrm{GM}_{t}^{\,\mathrm{treatment}} / \mathrm{GM}_{0}^{\,\mathrm{treatment}}}
+# {\mathrm{GM}_{t}^{\,\mathrm{control}} / \mathrm{GM}_{0}^{\,\mathrm{control}}}$$
+#
+# of geometric means (GM) at visit $t$ and at baseline: by what factor more one arm changed than
+# the other.
+
 # %% [markdown]
 # ## The estimand
 
@@ -59,7 +62,7 @@ words.opening(t, "biomarkers")
 words.estimand(t, "difference between arms in mean change from baseline, of the logarithm where "
                   "the trial file says so")
 
-# %% [markdown]
+# %% [markdown] tags=["fold"]
 # ## What the data look like
 #
 # Each thin line is one person. A logarithmic axis makes equal factors equally long.
@@ -73,6 +76,7 @@ measured = {visit: label for visit, label in t.visit_labels.items()
 show(people.before_after(frames.people(t, "biomarkers"), frames.means(t, rows, "biomarkers"),
                          frames.axes(t, "biomarkers"), arms=t.labels, visits=measured, log=logged),
      "before_after",
+     "Biomarkers before and after: people, and model means",
      alt=f"{', '.join(t.biomarkers)} by visit and arm: one thin line a participant, thick lines "
          f"the model's means (geometric means where analysed as logarithms) with {ci}.")
 
@@ -82,7 +86,7 @@ listed = ", ".join(f"{k} of {name}" for name, k in censored.items() if k)
 words.say(f"Analysed as logarithms: {', '.join(logged) or 'none'}. Values below the detection "
           f"limit, replaced by the limit over the root of two: {listed or 'none'}.")
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # ## Are they normally distributed?
 #
 # With few people a test of normality misses much and proves little; the residuals of the
@@ -115,7 +119,7 @@ sides = {(one.variable, one.time): frames.side(t, one.variable, one.ci_low, one.
 words.say(f"The interval excludes zero in {sum(map(bool, sides.values()))} of {len(found)} "
           "contrasts.")
 
-# %%
+# %% tags=["fold"]
 words.bullets(*(
     f"**{one.variable}, {t.visit_labels[one.time]}**: the contrast is not estimable."
     if fmt.absent(one.b) else
@@ -130,7 +134,7 @@ words.bullets(*(
 # %% [markdown]
 # A ratio of one means that both arms changed by the same factor.
 
-# %%
+# %% tags=["fold"]
 show(tables_result.ratios(t, rows))
 
 # %%
@@ -150,6 +154,7 @@ listed = "; ".join(f"{row.label} {row.visit} {row.text}" for row in plotted.iter
 if len(plotted):
     show(forest.forest(plotted, xlabel="B / baseline SD", favours=(left, right),
                        text={"text": f"B / SD ({ci})", "p_text": "p"}), "biomarkers_forest",
+         "Each difference in change over the baseline SD",
          alt=f"Forest plot of B over the baseline SD with {ci}, left of zero {left}, right "
              f"{right}: {listed}.")
 
@@ -157,7 +162,7 @@ if len(plotted):
 words.say(f"{len(t.biomarkers)} biomarkers were compared. A difference in one of them is not a "
           "difference that patients feel, and of several compared some will differ by chance.")
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # ## What was assumed
 
 # %%

@@ -74,6 +74,7 @@ by_arm = [f"{arm}: {t.n(arm)} allocated, "
 
 # %%
 show(consort.consort(rows, arms=t.labels, visits=later, outcome=t.primary.name), "consort",
+     "Flow of participants",
      alt=f"CONSORT flow diagram. {sums} {' '.join(by_arm)}")
 
 # %%
@@ -106,7 +107,7 @@ words.bullets(*(
 words.say("A large p value here does not show that dropout was alike in both arms: so few people "
           "could hide a difference that matters.")
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # ## What they received, and what they thought of it
 #
 # Attendance tells whether the treatments compared were really received, credibility and
@@ -137,7 +138,7 @@ outline = t.about.get("interventions") or []
 words.say("How faithfully these sessions were held, the outline does not say." if outline else
           "The trial file does not outline what was done in a session.")
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # ## Was the size planned for?
 #
 # The calculation behind a trial's size can be redone from its four inputs. The two formulas

@@ -54,7 +54,7 @@ opening(t, "nnt")
 # %%
 estimand(t, "difference between arms in the percentage who respond, and its reciprocal")
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # ## Two by two
 #
 # Before any function does it: who reached the first criterion and who did not, counting only
@@ -109,7 +109,7 @@ for one in results.records(rows, variable=criterion, arm="difference", method="c
 # zero, the NNT has no simple interval: it runs through infinity, from benefit (NNTB) to harm
 # (NNTH).
 
-# %%
+# %% tags=["fold"]
 show(tables_appendix.nnt(t, rows))
 
 # %%
@@ -155,6 +155,7 @@ if nnt.has_curve(t):
     percents, band = nnt.curve(t)
     show(curves.responder_curve(percents, difference=band, thresholds=marked, arms=t.labels),
          "responder_curve",
+         "Responders at every threshold",
          alt=f"Percent of each arm whose {declared['outcome']} improved by at least each "
              f"threshold at {when}, and the difference in percentage points with its pointwise "
              "Miettinen-Nurminen band; declared thresholds "
@@ -170,7 +171,7 @@ if nnt.has_curve(t):
                                              ["arr", "low", "high"]].iloc[0], 1)
                     for x in marked if band["threshold"].max() >= x) + ".")
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # ## What was assumed
 #
 # The lines of those seen suppose nothing of the others. The remaining lines bound what the

@@ -11,17 +11,6 @@
 #
 # **Question.** How differently did the two arms change from baseline to each later visit?
 #
-# The difference in change is the Group x Time coefficient $B_t$ of a linear mixed model of
-# person $i$ at visit $t$:
-#
-# $$y_{it} = \beta_0 + \beta_1\,\mathrm{arm}_i + \gamma_t + B_t\,\mathrm{arm}_i
-# + \mathbf{c}_i^{\top}\boldsymbol{\delta} + u_i + e_{it},
-# \qquad u_i \sim N(0, \sigma_u^2),\; e_{it} \sim N(0, \sigma_e^2)$$
-#
-# with $\gamma$ and $B$ zero at baseline, covariates $\mathbf{c}_i$, and a random intercept $u_i$,
-# fitted by REML to every observed score, unless the trial file chooses otherwise. $B_t$ is in the
-# outcome's own points; negative is better where lower scores are.
-#
 # *Reads* the trial file and its data. *Writes* the rows `outcomes`, `emm` and `normality`,
 # the tables `outcomes`, `outcomes_models`, `outcomes_effect_sizes`, `outcomes_normality`, and
 # the figures `trajectories`, `outcomes_forest` and `residuals`.
@@ -60,13 +49,27 @@ t = load(trial, covariance=covariance, variance=variance, inference=inference,
 show = Show(t, out)
 words.opening(t, "outcomes")
 
+# %% [markdown] tags=["fold"]
+# ## The model
+#
+# The difference in change is the Group x Time coefficient $B_t$ of a linear mixed model of
+# person $i$ at visit $t$:
+#
+# $$y_{it} = \beta_0 + \beta_1\,\mathrm{arm}_i + \gamma_t + B_t\,\mathrm{arm}_i
+# + \mathbf{c}_i^{\top}\boldsymbol{\delta} + u_i + e_{it},
+# \qquad u_i \sim N(0, \sigma_u^2),\; e_{it} \sim N(0, \sigma_e^2)$$
+#
+# with $\gamma$ and $B$ zero at baseline, covariates $\mathbf{c}_i$, and a random intercept $u_i$,
+# fitted by REML to every observed score, unless the trial file chooses otherwise. $B_t$ is in the
+# outcome's own points; negative is better where lower scores are.
+
 # %% [markdown]
 # ## The estimand
 
 # %%
 words.estimand(t, "difference between arms in mean change from baseline, at each later visit")
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # ## The primary analysis in the open
 #
 # The model of the primary outcome sees one row a score, with the covariates of the person beside
@@ -137,7 +140,7 @@ words.say("The declared analysis of every outcome is "
              f"another one ({words.method(primary.method)}): what stands above is the "
              "random-intercept model with z, what follows is the declared one."))
 
-# %% [markdown]
+# %% [markdown] tags=["fold"]
 # ## What the data look like
 #
 # Thin lines are people, thick lines the model's means with their intervals. Look first at
@@ -147,8 +150,23 @@ words.say("The declared analysis of every outcome is "
 rows = outcomes.rows(t)
 ci = f"{100 * t.analysis.confidence:g}% CI"
 means = frames.means(t, rows)
-show(people.trajectories(frames.people(t), means, frames.axes(t), arms=t.labels,
+name, scores = t.primary.name, frames.people(t)
+seen = scores[scores["outcome"] == name].groupby(["arm", "visit"]).size()
+numbers = "; ".join(f"{one.arm}, {t.visit_labels[one.visit]}, {fmt.number(one.mean, 1)}"
+                    for one in means[means["outcome"] == name].itertuples())
+show(people.primary(scores[scores["outcome"] == name], means[means["outcome"] == name],
+                    f"{frames.axes(t)[name]}, {t.primary.better} is better", arms=t.labels,
+                    visits={visit: t.visit_labels[visit] for visit in t.primary.visits},
+                    seen=seen), "primary",
+     f"{name} in each arm. Grey, people; in colour, the model's means with their {ci}; under each "
+     "visit, how many people were seen",
+     alt=f"{name}, {t.primary.better} is better, one panel an arm: a grey line a participant, and "
+         f"the model's means with {ci}: {numbers}.")
+
+# %%
+show(people.trajectories(scores, means, frames.axes(t), arms=t.labels,
                          visits=t.visit_labels), "trajectories",
+     "Every outcome: people, and model means with intervals",
      alt=f"Scores of {', '.join(t.outcomes)} at {', '.join(t.visit_labels.values())}: one thin "
          f"line a participant and, for {t.control} and {t.treatment}, model means with {ci}, as in "
          "the table of outcomes.")
@@ -207,6 +225,7 @@ listed = "; ".join(f"{row.label} {row.visit} {row.text}" for row in plotted.iter
 if len(plotted):
     show(forest.forest(plotted, xlabel="B / baseline SD", favours=(left, right),
                        text={"text": f"B / SD ({ci})", "p_text": "p"}), "outcomes_forest",
+         "Each difference in change over the baseline SD",
          alt=f"Forest plot of B over the baseline SD with {ci}, left of zero {left}, right "
              f"{right}: {listed}.")
 
@@ -221,7 +240,7 @@ words.say("No contrast is estimable, so nothing is drawn." if largest is None el
 # %% [markdown]
 # Effect sizes have more than one convention. The table shows whether the choice matters.
 
-# %%
+# %% tags=["fold"]
 show(tables_result.effect_sizes(t, rows))
 
 # %%
@@ -233,7 +252,7 @@ words.say("" if gaps.isna().all() else
           "The d of the people described and the model's B over the same standard deviation differ "
           f"most on {gaps.idxmax()[0]} ({t.visit_labels[gaps.idxmax()[1]]}), by {gaps.max():.2f}.")
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # ## What was assumed
 
 # %%
@@ -277,6 +296,7 @@ words.say(f"Of {len(fits)} models {len(odd) or 'none'} failed to converge inside
 residuals = frames.residuals(primary.residuals)
 deviation = float(residuals["residual"].std())
 show(curves.residual_plots(residuals, arms=t.labels, line=(0.0, deviation)), "residuals",
+     "Residuals of the model of the primary outcome",
      alt=f"{len(residuals)} residuals of the model of {t.primary.name} (SD "
          f"{fmt.number(deviation)}), against fitted values and against normal quantiles, by arm.")
 

@@ -6,7 +6,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # # Power
 #
 # **Question.** How large a trial does the planned difference need, and which way of testing it
@@ -105,6 +105,7 @@ if visits:
                      for line, part in frame.groupby("line", sort=False))
     show(curves.curves(frame, xlabel="n an arm", ylabel=f"Power, {last} (%)", markers=True,
                        horizontal=(100 * wanted, f"{100 * wanted:g}%")), "power_curve",
+         "Power by the number in each arm",
          alt=f"Power, {last}, in percent over the number an arm from {frame['x'].min()} to "
              f"{frame['x'].max()}. {ends}.")
 
@@ -180,6 +181,7 @@ if provenance.has(t) and key in (ranges := provenance.stored(t)):
 # %%
 show(curves.curves(frames_appendix.next_trial(t), xlabel="Difference to detect, points",
                    ylabel="n an arm", vertical=(delta, f"planned, {delta:g}")), "next_trial",
+     "Size of a next trial",
      alt="Number an arm over the difference to detect. At the planned difference: "
          + " ".join(said).replace("**", ""))
 
@@ -238,6 +240,7 @@ if len(cells):
                       for method, part in rates.groupby("method", sort=False))
     show(curves.rates(rates, band=(low, high), xlabel="Type I error (%)",
                       value=100 * first["alpha"]), "simulation_error",
+         "Type I error of five methods",
          alt="Type I error in percent, by mechanism, dropout and visit, smallest to largest over "
              f"all of them: {spans}.")
 

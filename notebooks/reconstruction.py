@@ -6,7 +6,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["appendix"]
 # # Reconstruction
 #
 # **Question.** How was the synthetic cohort made, which printed numbers does it give back,
@@ -97,6 +97,7 @@ say(f"Of {len(found)} variables, "
 pairs = rows[rows["method"] == "pearson"].astype({"value": float}).sort_values("value")
 low, high = pairs.iloc[0], pairs.iloc[-1]
 show(forest.correlations(rows, arms=t.labels), "reconstruction",
+     "Correlations between visits: implied and generated",
      alt=f"Within-arm correlations between visits, {len(pairs)} of them, from {low['value']:.2f} "
          f"({low['variable']}, {low['arm']}) to {high['value']:.2f} ({high['variable']}, "
          f"{high['arm']}), beside the value and band that the printed standard errors imply for "

@@ -87,7 +87,7 @@ for k in range(0, len(visits), 2):
         {seen_at[visit]: grid[visit] for visit in pair}, frames_appendix.GROUPS,
         ylabel=f"Difference in change of {name},\n{t.treatment} minus {t.control}",
         planned=planned and (good * planned, f"planned {planned:g}"))
-    show(figure, f"robustness_{k // 2 + 1}",
+    show(figure, f"robustness_{k // 2 + 1}", "The primary contrast under every choice",
          alt=f"{name}, difference in change between arms with its interval: "
              f"{'; '.join(ends[visit] for visit in pair)}. Marked: {method(declared)}.")
 
@@ -140,7 +140,7 @@ for visit in visits if found is not None else ():
 # The table holds the same analyses as numbers. Read down a visit: what moves *B*, what only
 # its standard error, what only the degrees of freedom.
 
-# %%
+# %% tags=["fold"]
 show(tables_appendix.robustness(t, rows, found))
 
 # %%
@@ -196,10 +196,11 @@ if shifted:
         {seen_at[visit]: fine for visit, fine in shifted.items()},
         xlabel=f"Unseen of {t.treatment}: points worse than imputed",
         ylabel=f"Unseen of {t.control}: points worse (above 0) or better (below 0) than imputed"),
-        "tipping", alt=f"Difference in change of {name} over shifts of either arm's imputed "
+        "tipping", "The primary contrast when those not seen did worse or better",
+        alt=f"Difference in change of {name} over shifts of either arm's imputed "
         f"values: {'; '.join(reaches)}. A line marks where the interval begins to contain zero.")
 
-# %%
+# %% tags=["fold"]
 for visit in visits:
     show(tables_appendix.delta_grid(t, visit))
 
@@ -212,7 +213,7 @@ for visit in visits:
             f"{far[visit][1]:g} either way for {t.control}."
             if len(cells) else f"**{seen_at[visit]}**: nothing to shift.")
 
-# %% [markdown]
+# %% [markdown] tags=["fold"]
 # ## By design alone
 #
 # Under re-randomisation the arms' labels are dealt again as they could have been, and the
@@ -230,7 +231,7 @@ for one in results.records(rows, method="d_ppc2/bca"):
     bullets(f"**{seen_at[one.time]}, bootstrap**: the standardised difference in change *d* is "
             f"{fmt.estimate(one.d, one.ci_low, one.ci_high)}, {one.draws:g} samples.")
 
-# %% [markdown]
+# %% [markdown] tags=["fold"]
 # ## Therapists and groups
 #
 # Where each arm has its own therapist, therapist and treatment cannot be told apart by any

@@ -1,6 +1,9 @@
 """Executed notebooks as HTML: prose, folded code, and outputs that need no script and no network.
 
-Headings move down one level, because the page has the only first one, and never skip a level.
+Headings move down, because the page has the only first one, and never skip a level. A cell's
+tags say where it stands on the page: ``appendix`` on a title or a chapter's heading moves it to
+the appendices, ``fold`` folds a chapter or what a cell shows away in its place. What an output's
+metadata names ``page: head`` stands in the page's head already, ``page: once`` once on the page.
 Maths is set by matplotlib and embedded, with its source as the text alternative.
 """
 
@@ -8,10 +11,11 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import re
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from html import escape
 
@@ -24,6 +28,7 @@ from pygments.formatters import HtmlFormatter  # noqa: E402
 from pygments.lexers import PythonLexer  # noqa: E402
 
 IMAGES = ("image/svg+xml", "image/png")
+ACROSS = 150  # characters of a row, with its markup's blanks, from which a sheet lies across
 
 
 class PageError(Exception):
@@ -32,11 +37,30 @@ class PageError(Exception):
 
 @dataclass(frozen=True)
 class Section:
-    """A notebook on the page: its anchor, its title and its cells as HTML."""
+    """A notebook or a chapter on the page: its anchor, title, HTML, and chapters moved away."""
 
     name: str
     title: str
     body: str
+    appendix: bool = False
+    moved: list = field(default_factory=list)
+
+
+@dataclass
+class Chapter:
+    """What follows a heading whose cell is tagged; of all others, the notebook itself."""
+
+    tag: str = ""
+    anchor: str = ""
+    title: str = ""
+    parts: list = field(default_factory=list)
+
+    def html(self) -> str:
+        """Its parts, behind its heading where it is folded."""
+        body = "\n".join(part for part in self.parts if part)
+        return body if self.tag != "fold" else (
+            f'<details class="fold" id="{self.anchor}"><summary><h3>{self.title}</h3></summary>'
+            f"\n{body}\n</details>")
 
 
 def wide(what: str) -> str:
@@ -76,17 +100,17 @@ def _data(content: bytes, kind="image/svg+xml") -> str:
 class Renderer(IPythonRenderer):
     """Markdown of one notebook, with anchors of its own."""
 
-    def __init__(self, name: str, sections):
+    def __init__(self, name: str, sections, top=2):
         super().__init__(escape=False)
-        self.name, self.sections = name, set(sections)
+        self.name, self.sections, self.top = name, set(sections), top
         self.level, self.title, self.anchors = 1, "", Counter()
 
     def heading(self, text: str, level: int, **attrs) -> str:
         """A heading below the page's own; the notebook's first one names the section."""
         if not self.title:
-            self.title, self.level = re.sub(r"<[^>]+>", "", text), 2
-            return f'<h2 id="{self.anchor(text)}">{text}</h2>\n'
-        self.level = max(3, min(level + 1, self.level + 1, 6))
+            self.title, self.level = re.sub(r"<[^>]+>", "", text), self.top
+            return f'<h{self.top} id="{self.anchor(text)}">{text}</h{self.top}>\n'
+        self.level = max(self.top + 1, min(level + self.top - 1, self.level + 1, 6))
         return f'<h{self.level} id="{self.anchor(text)}">{text}</h{self.level}>\n'
 
     def anchor(self, text: str) -> str:
@@ -118,7 +142,7 @@ class Renderer(IPythonRenderer):
         return f'<div class="scroll" {wide("table")}><table>{text}</table></div>'
 
 
-def render(name: str, node, sections) -> Section:
+def render(name: str, node, sections, said=None) -> Section:
     """One executed notebook as a section of the page.
 
     Parameters
@@ -128,36 +152,93 @@ def render(name: str, node, sections) -> Section:
     node : nbformat.NotebookNode
     sections : iterable of str
         Stems of every notebook on the page, for links between them.
+    said : set of str, optional
+        What stands on the page already, and need not stand there twice; it is added to.
 
     Raises
     ------
     PageError
         A picture without a text alternative, naming notebook and cell.
     """
-    renderer = Renderer(name, sections)
+    appendix = any("appendix" in _tags(cell) and cell.source.startswith("# ")
+                   for cell in node.cells)
+    renderer = Renderer(name, sections, 3 if appendix else 2)
     markdown = MarkdownWithMath(renderer=renderer)
-    parts, silent = [], []
+    chapters, silent, said = [Chapter()], [], set() if said is None else said
     for number, cell in enumerate(node.cells, start=1):
         if cell.cell_type == "code" and cell.source.strip():
             silent.append((number, cell.source))
-        outputs = [_output(output, markdown) for output in cell.get("outputs", [])]
+        outputs = [_output(output, markdown, said) for output in cell.get("outputs", [])]
         for image in re.findall(r"<img\b[^>]*>", "".join(outputs)):
             if not re.search(r'\balt="[^"]', image):
                 raise PageError(f"{name}.py, cell {number} shows a picture without a text "
                                 "alternative; show it with show(figure, name, alt=…)")
-        if silent and (outputs or cell.cell_type != "code"):
-            parts.append(_code(name, silent))
+        if silent and (any(outputs) or cell.cell_type != "code"):
+            chapters[-1].parts.append(_code(name, silent))
             silent = []
-        parts += outputs
         if cell.cell_type == "markdown":
-            parts.append(f'<div class="prose">{markdown.render(cell.source)}</div>')
+            _prose(cell, markdown, chapters)
+        chapters[-1].parts += ([_folded(name, output) for output in outputs]
+                               if "fold" in _tags(cell) else outputs)
     if silent:
-        parts.append(_code(name, silent))
-    title = renderer.title
+        chapters[-1].parts.append(_code(name, silent))
+    title, moved = renderer.title, [one for one in chapters if one.tag == "appendix"]
     if not title:
         title = name.capitalize()
-        parts.insert(0, f'<h2 id="{renderer.anchor(title)}">{escape(title)}</h2>')
-    return Section(name, title, "\n".join(part for part in parts if part))
+        chapters[0].parts.insert(0, f'<h2 id="{renderer.anchor(title)}">{escape(title)}</h2>')
+    body = "\n".join(one.html() for one in chapters if one.tag != "appendix")
+    return Section(name, title, body, appendix, [
+        Section(one.anchor, f"{title}: {one.title[:1].lower()}{one.title[1:]}", one.html())
+        for one in moved])
+
+
+def _tags(cell) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+READS = re.compile(r"<p><em>(?:Reads|Writes)</em>.*?</p>\s*", re.DOTALL)
+
+
+def _prose(cell, markdown, chapters) -> None:
+    """Add a cell of prose; a heading begins a chapter where it, or the one before, is tagged.
+
+    What a notebook reads and writes is left to who runs it.
+    """
+    html = READS.sub("", markdown.render(cell.source))
+    heading = re.match(r'\s*<h(\d) id="([^"]*)">(.*?)</h\1>', html)
+    tag = next((tag for tag in ("appendix", "fold") if tag in _tags(cell)), "")
+    if heading and not cell.source.startswith("# ") and (tag or chapters[-1].tag):
+        if tag or not cell.source.startswith("###"):
+            chapters.append(Chapter(tag, heading[2], heading[3]))
+        if tag:
+            html = html[heading.end():]
+    chapters[-1].parts.append(f'<div class="prose">{html}</div>' if html.strip() else "")
+
+
+def _folded(name: str, html: str) -> str:
+    """A table or figure behind its caption, or each point of a list behind its bold words."""
+    caption = re.search(r"<figcaption>(.*?)(<small class=\"links.*?)?</figcaption>", html, re.DOTALL)
+    if caption is None:
+        count = itertools.count(1)
+        return POINT.sub(lambda point: (
+            f'<li><details class="fold" id="{name}-point-{next(count)}"><summary>{point[1]}'
+            f"</summary>{point[2]}</details></li>"), html)
+    return (f'<details class="fold"><summary>{caption[1]}</summary>'
+            f"{html.replace(caption[0], caption[2] or '')}</details>")
+
+
+POINT = re.compile(r"<li>(<strong>.*?</strong>)(.*?)</li>", re.DOTALL)
+UNBROKEN = ((re.compile(r"(?<=[\d.∞]) to (?=[−\d])"), "\u00a0to\u00a0"),
+            (re.compile(r"(?<=\d) \((?=[−\d])"), "\u00a0("),
+            (re.compile(r"\bp (=|&lt;|&gt;) (?=\d)"), "p\u00a0\\1\u00a0"),
+            (re.compile("&gt;=(?=\\d)"), "≥"))
+
+
+def _unbroken(html: str) -> str:
+    """Prose whose intervals, estimates and p values stand on one line each."""
+    for pattern, whole in UNBROKEN:
+        html = pattern.sub(whole, html)
+    return html
 
 
 def _code(name: str, sources: list[tuple[int, str]]) -> str:
@@ -170,7 +251,7 @@ def _code(name: str, sources: list[tuple[int, str]]) -> str:
             f"</span></summary>{marked}</details>")
 
 
-def _output(output, markdown) -> str:
+def _output(output, markdown, said) -> str:
     """One output, in the richest form that the page can hold."""
     if output.output_type == "stream":
         return f'<pre class="out {output.name}">{ansi2html(output.text)}</pre>'
@@ -181,17 +262,54 @@ def _output(output, markdown) -> str:
     if "text/html" in data:
         return _html(data["text/html"])
     if "text/markdown" in data:
-        return f'<div class="prose">{markdown.render(data["text/markdown"])}</div>'
+        text, place = data["text/markdown"], output.metadata.get("page")
+        if place == "head" or (place == "once" and text in said):
+            return ""
+        said.add(text)
+        return f'<div class="prose">{_unbroken(markdown.render(text))}</div>'
     if kind := next((kind for kind in IMAGES if kind in data), None):
         return _image(kind, data[kind], output.metadata)
     return f'<pre class="out">{escape(data["text/plain"])}</pre>' if "text/plain" in data else ""
 
 
+LEFT = re.compile(r'<style\b.*?</style>| (?:headers|aria-\w+|data-quarto-[\w-]+|style|border)="[^"]*"'
+                  r'|(?<=<table class="gt_table") id="[^"]*"', re.DOTALL)
+SHOWN = re.compile(r'<figure[^>]*id="figure-([\w-]+)"[^>]*>(<img [^>]*>)(?:<figcaption>(.*?)'
+                   r"</figcaption>)?</figure>", re.DOTALL)
+HEADING = re.compile(r'\s*<tr class="gt_heading">.*?</tr>', re.DOTALL)
+
+
 def _html(html: str) -> str:
-    """HTML that a cell displayed; a table scrolls in its own container."""
-    if html.lstrip().startswith("<figure"):
-        return f'<div class="out">{html}</div>'
-    return f'<div class="out scroll" {wide("table")}>{html}</div>'
+    """HTML that a cell displayed: a numbered figure or table, or a table that scrolls by itself.
+
+    The page has the look of tables in its own style sheet; what each brings along is left out.
+    """
+    if shown := SHOWN.search(html):
+        name, image, title = shown.groups()
+        return (f'<figure class="picture" id="figure-{name}"><div class="scroll" {wide("figure")}>'
+                f"{image}</div>{_caption('Figure', name, title or name, 'figures', 'svg png')}"
+                "</figure>")
+    table = re.match(r'<div id="table-([\w-]+)"', html)
+    if table is None:
+        if html.lstrip().startswith("<figure"):
+            return f'<div class="out">{html}</div>'
+        return f'<div class="out scroll" {wide("table")}>{LEFT.sub("", html)}</div>'
+    name = table[1]
+    title = re.search(r'gt_title gt_font[^>]*>(.*?)</td>', html, re.DOTALL)
+    mark = '<small class="flag">SYNTHETIC</small>' if "gt_subtitle gt_font" in html else ""
+    plain = HEADING.sub("", LEFT.sub("", html))
+    longest = max(len(re.sub(r"<[^>]+>|\s+", " ", row)) for row in plain.split("</tr>"))
+    return (f'<figure class="table{" across" if longest > ACROSS else ""}" id="shown-{name}">'
+            f"{_caption('Table', name, title[1] if title else name, 'tables', 'csv docx', mark)}"
+            f'<div class="scroll" {wide("table")}>{plain}</div></figure>')
+
+
+def _caption(kind, name, title, folder, suffixes, mark="") -> str:
+    """Number, title and files of a table or figure; the page counts where it says №."""
+    links = " ".join(f'<a href="{folder}/{name}.{suffix}" aria-label="{name}, {suffix}">{suffix}'
+                     "</a>" for suffix in suffixes.split())
+    return (f"<figcaption><b>{kind} №.</b> {title} {mark}<small class=\"links\">{links}</small>"
+            "</figcaption>")
 
 
 def _image(kind: str, data: str, metadata) -> str:

@@ -71,10 +71,12 @@ def p(value) -> str:
 
 
 def ci(low, high, digits=2) -> str:
-    """The two limits of an interval: ``−40.87 to −11.89``."""
+    """The two limits of an interval: ``−40.87 to −11.89``; with more decimals where alike."""
     if absent(low) or absent(high):
         return NOT_ESTIMABLE
-    return f"{number(low, digits)} to {number(high, digits)}"
+    shown = next((ends for more in range(4) if len(ends := dict.fromkeys(
+        number(end, digits + more) for end in (low, high))) == 2), [number(low, digits)])
+    return " to ".join(shown)
 
 
 def estimate(value, low, high, digits=2) -> str:

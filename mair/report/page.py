@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 
-from mair.report import cells, comparison
+from mair.report import cells, comparison, words
 from mair.report.cells import PageError
+from mair.report.summary import summary
 
-__all__ = ["PageError", "published", "render"]
+__all__ = ["PageError", "printed", "render"]
 
 HERE = Path(__file__).resolve().parent
-VERDICTS = {"reproduced": ("✓", "yes"), "within rounding": ("≈", "near"),
-            "not reproduced": ("✗", "no"), "not checkable": ("–", "none")}
 SHOWN_PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn",
                   "great-tables", "papermill", "jupytext", "pydantic")
+COUNTED = re.compile(r"(Table|Figure) №")
 
 
-def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> str:
+def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str:
     """The page of a run.
 
     Parameters
@@ -31,20 +32,20 @@ def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> 
         Directory of the run's other files, which the page links to; ``notebooks/<name>.ipynb``
         in it are shown.
     names : sequence of str
-        Notebooks in their order.
+        Notebooks in a reader's order.
     left_out : dict of str to str
         Notebook -> why it is not part of the run.
+    rows : DataFrame
+        Columns of ``results.csv``.
     compared : DataFrame or None
         Published beside recomputed, as ``mair.published.compare.compare`` gives it.
-    counted : dict or None
-        ``reproduced``, ``checkable`` and ``printed``.
     manifest : dict
         Parameters, versions and hashes of the run.
 
     Returns
     -------
     str
-        HTML without scripts, fonts, styles or pictures from elsewhere.
+        HTML with one script and one style of its own, and nothing from elsewhere.
 
     Raises
     ------
@@ -54,23 +55,42 @@ def render(trial, whole: Path, names, left_out, compared, counted, manifest) -> 
     import jinja2
     import nbformat
 
-    sections = [cells.render(name, nbformat.read(whole / "notebooks" / f"{name}.ipynb", 4), names)
-                for name in names]
-    sources = published(compared) if compared is not None else []
+    said: set[str] = set()
+    sections = [cells.render(name, nbformat.read(whole / "notebooks" / f"{name}.ipynb", 4), names,
+                             said) for name in names]
+    lead = _lead(sections)
+    moved = [chapter for one in sections for chapter in one.moved]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    return environment.get_template("page.html.j2").render(
-        css=(HERE / "page.css").read_text(encoding="utf-8"), trial=trial,
-        about=_about(trial.about), sections=sections, left_out=left_out, counted=counted,
-        verdicts=VERDICTS, sources=sources,
-        total=_tally(row for source in sources for row in source["rows"]),
-        deviating=[(source["name"], row) for source in sources for row in source["rows"]
-                   if row["verdict"] in ("within rounding", "not reproduced")],
+    html = environment.get_template("page.html.j2").render(
+        trial=trial, first=summary(trial, rows, compared), about=_about(trial.about), lead=lead,
+        **{file.replace(".", "_"): (HERE / file).read_text(encoding="utf-8")
+           for file in ("page.css", "page.js")},
+        names=names, sections=[one for one in sections if not one.appendix],
+        appendices=[*moved, *(one for one in sections if one.appendix)], left_out=left_out,
+        follows=words.FOLLOWS, met=words.MET, table=printed(trial, compared),
         files={folder: _files(whole / folder) for folder in ("tables", "figures", "notebooks")},
         manifest=manifest, wide=cells.wide,
         packages={name: manifest["packages"][name] for name in SHOWN_PACKAGES
                   if name in manifest["packages"]})
+    counts: Counter = Counter()
+
+    def number(match):
+        counts[match[1]] += 1
+        return f"{match[1]} {counts[match[1]]}"
+
+    return COUNTED.sub(number, html)
+
+
+def _lead(sections) -> str:
+    """The figure of the primary outcome, taken out of its section for the first screen."""
+    for i, section in enumerate(sections):
+        if found := re.search(r'<figure class="picture" id="figure-primary">.*?</figure>',
+                              section.body, re.DOTALL):
+            sections[i] = cells.replace(section, body=section.body.replace(found[0], ""))
+            return found[0]
+    return ""
 
 
 def _about(about: dict) -> list[tuple[str, str]]:
@@ -82,30 +102,39 @@ def _about(about: dict) -> list[tuple[str, str]]:
             if words and not any(isinstance(word, (list, dict)) for word in words)]
 
 
-def published(compared: pd.DataFrame) -> list[dict]:
-    """The compared numbers by source, in the order of their first appearance.
+def printed(trial, compared: pd.DataFrame | None) -> list[dict]:
+    """Every printed number in a reader's words, with the audit's and the run's judgement.
 
     Parameters
     ----------
-    compared : DataFrame
-        As ``mair.published.compare.compare`` gives it.
+    trial : Trial
+    compared : DataFrame or None
+        As ``mair.published.compare.compare`` gives it; None without data.
 
     Returns
     -------
     list of dict
-        ``name`` and ``anchor`` of a place of the publication, its ``rows``, and a ``tally`` of
-        their verdicts.
+        ``source``, ``number``, ``statistic``, ``printed``, ``follows`` (a key of
+        ``words.FOLLOWS``), and with data ``computed``, ``met`` (of ``words.MET``) and ``why``.
     """
-    shown = map(comparison.shown, compared["computed"], compared["printed"])
-    by_source = compared.assign(computed=list(shown)).groupby("source", sort=False)
-    found = {name: part.to_dict("records") for name, part in by_source}
-    return [{"name": name, "anchor": f"source-{i}", "rows": rows, "tally": _tally(rows)}
-            for i, (name, rows) in enumerate(found.items(), start=1)]
+    from mair.sections import audit
 
-
-def _tally(rows) -> dict[str, int]:
-    """How many rows have each verdict."""
-    return dict.fromkeys(VERDICTS, 0) | Counter(row["verdict"] for row in rows)
+    if not trial.published:
+        return []
+    found = []
+    for i, one in enumerate(audit.judged(trial).to_dict("records")):
+        keys = (one[key] for key in ("variable", "arm", "time")
+                if one[key] not in ("", "overall", "difference"))
+        row = {"source": one["source"], "printed": one["printed"], "follows": one["verdict"],
+               "number": ", ".join(words.label(trial, key) for key in keys),
+               "statistic": ", ".join(filter(None, (words.label(trial, one["statistic"]),
+                                                    words.method(one["method"]))))}
+        if compared is not None:
+            beside = compared.iloc[i]
+            row |= {"computed": comparison.shown(beside["computed"], one["printed"]),
+                    "met": beside["verdict"], "why": beside["why"]}
+        found.append(row)
+    return found
 
 
 def _files(folder: Path) -> dict[str, list[str]]:

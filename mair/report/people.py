@@ -10,9 +10,10 @@ import math
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from mair.report import style
+from mair.report import fmt, style
 
 TITLE = 26  # characters a line of a panel's title and of its axis label
 
@@ -49,6 +50,45 @@ def before_after(people, means, outcomes, *, arms, visits, log=()):
     Parameters and result as of `trajectories`; a person seen once is a point without a line.
     """
     return _panels(people, means, outcomes, arms, visits, log, apart=True)
+
+
+@style.styled
+def primary(people, means, label, *, arms, visits, seen):
+    """The primary outcome: one panel an arm, people grey, the arm's means with their numbers.
+
+    Parameters
+    ----------
+    people, means : DataFrame
+        As of `trajectories`, of one outcome; `people` may be empty.
+    label : str
+        Of the value axis: unit or range, and which end is good.
+    arms : dict of arm -> label
+    visits : dict of visit -> label
+    seen : dict of (arm, visit) -> int
+        People with a score, who stand under each visit.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, axes = style.subplots(1, len(arms), height=3.0, sharey=True, squeeze=False)
+    for ax, (arm, look) in zip(axes[0], style.arm_styles(arms).items(), strict=True):
+        own = people[people["arm"] == arm].dropna(subset=["value"])
+        _courses(ax, own, {visit: i for i, visit in enumerate(visits)}, style.RULE)
+        middle = means[means["arm"] == arm].dropna(subset=["mean"])
+        at = middle["visit"].map(list(visits).index)
+        _summary(ax, at, middle, look)
+        for x, mean in zip(at, middle["mean"], strict=True):
+            ax.annotate(fmt.number(mean, 1), (x, mean), (7, 5), textcoords="offset points",
+                        color=look.color, weight="bold", zorder=6,
+                        path_effects=[withStroke(linewidth=2.5, foreground="white")])
+        ax.set_xticks(range(len(visits)), [
+            f"{style.wrap(name, 14)}\n{seen[arm, visit]} people" for visit, name in visits.items()])
+        ax.set_xlim(-0.3, len(visits) - 0.5)
+        ax.set_title(style.wrap(arms[arm], 46), color=look.color)
+        _value_axis(ax, False)
+    axes[0][0].set_ylabel(style.wrap(label, 40))
+    return fig
 
 
 @style.styled
@@ -98,11 +138,7 @@ def _panel(ax, people, means, arms, visits, apart, log):
         at = {visit: start + j for j, visit in enumerate(visits)}
         ticks += [place for place in at.values() if place not in ticks]
         own = people[people["arm"] == arm]
-        own = own.assign(x=own["visit"].map(at)).sort_values("x")
-        courses = [np.column_stack([one["x"], one["value"]])
-                   for _, one in own.groupby("participant", sort=False)]
-        ax.add_collection(LineCollection(courses, colors=look.color, linewidths=0.6, alpha=0.38,
-                                         zorder=1))
+        own = _courses(ax, own, at, look.color)
         middle, beside = means[means["arm"] == arm], 0.1 * (i - (len(arms) - 1) / 2)
         x = middle["visit"].map(at)
         if apart:  # the summary stands beside the participants' points, not over them
@@ -114,6 +150,15 @@ def _panel(ax, people, means, arms, visits, apart, log):
         _summary(ax, x + beside, middle, look)
     ax.set_xlim(min(ticks) - 0.4, max(ticks) + 0.4)
     return ticks
+
+
+def _courses(ax, people, at, color):
+    """Each person's scores as a thin line over the places of visits; the people with their x."""
+    people = people.assign(x=people["visit"].map(at)).sort_values("x")
+    courses = [np.column_stack([one["x"], one["value"]])
+               for _, one in people.groupby("participant", sort=False)]
+    ax.add_collection(LineCollection(courses, colors=color, linewidths=0.6, alpha=0.38, zorder=1))
+    return people
 
 
 def _summary(ax, x, means, look):

@@ -31,7 +31,7 @@ class Show:
         self.synthetic = bool(trial.synthetic)
         self.out = out
 
-    def __call__(self, what, name="", alt=""):
+    def __call__(self, what, name="", title="", *, alt=""):
         """Display a table or a figure and, where there is an output folder, write it.
 
         Parameters
@@ -40,6 +40,8 @@ class Show:
             None, as where a trial has nothing for a table, shows nothing.
         name : str
             Of a figure: its file stem. Tables carry their own.
+        title : str
+            Of a figure: its caption.
         alt : str
             Of a figure, and required: what it shows, for those who cannot see it.
 
@@ -61,7 +63,7 @@ class Show:
 
         files = figure.render(what, name, alt, self.synthetic)
         _save(self.out, "figures", {f"{name}.{suffix}": file for suffix, file in files.items()})
-        display({"text/html": figure.html(what, files["svg"], alt), "text/plain": alt.strip()},
+        display({"text/html": figure.html(what, files["svg"], alt, name, title), "text/plain": alt.strip()},
                 raw=True)
         if "matplotlib.pyplot" in sys.modules:  # pyplot's figures would be displayed once more
             sys.modules["matplotlib.pyplot"].close(getattr(what, "figure", what))

@@ -82,12 +82,13 @@ class Table:
 
     def cells(self) -> list[list[str]]:
         """The display as lists of strings; missing cells are empty."""
-        return [["" if absent(cell) else str(cell) for cell in row]
+        return [["" if absent(cell) else str(cell).replace(">=", "≥") for cell in row]
                 for row in self.display.itertuples(index=False, name=None)]
 
     def blocks(self) -> list[tuple[str, list[int]]]:
         """Runs of rows by group: ``(group or "", row positions)``."""
-        groups = [""] * len(self.display) if self.groups is None else list(self.groups)
+        groups = ([""] * len(self.display) if self.groups is None
+                  else [str(group).replace(">=", "≥") for group in self.groups])
         return [(group, list(run))
                 for group, run in groupby(range(len(groups)), groups.__getitem__)]
 
@@ -261,7 +262,7 @@ def html(table: Table, synthetic=False) -> str:
     group = None
     if table.groups is not None:
         group = "\x00group"
-        frame[group] = list(table.groups)
+        frame[group] = [head for head, run in table.blocks() for _ in run]
     gt = GT(frame, rowname_col=stub, groupname_col=group, id=f"table-{table.name}")
     gt = gt.tab_header(title=table.title, subtitle=MARK if synthetic else None)
     gt = gt.tab_stubhead(table.headers[0])

@@ -8,24 +8,26 @@ from html import escape
 from mair import results
 
 
-def say(*sentences: str) -> None:
+def say(*sentences: str, page="") -> None:
     """Display sentences as one paragraph of Markdown; empty ones are left out.
 
     Parameters
     ----------
     *sentences : str
         Markdown; numbers in them are computed by the caller.
+    page : {"", "head", "once"}
+        On the report's page: as it stands; in its head already; once, however often it is said.
     """
     text = " ".join(sentence for sentence in sentences if sentence)
     if text:
         from IPython.display import Markdown, display
 
-        display(Markdown(text))
+        display(Markdown(text), metadata={"page": page} if page else None)
 
 
-def bullets(*sentences: str) -> None:
+def bullets(*sentences: str, page="") -> None:
     """Display sentences as a list; empty ones are left out."""
-    say("\n".join(f"- {sentence}" for sentence in sentences if sentence))
+    say("\n".join(f"- {sentence}" for sentence in sentences if sentence), page=page)
 
 
 def opening(trial, section="") -> None:
@@ -40,11 +42,13 @@ def opening(trial, section="") -> None:
     sizes = " and ".join(f"{trial.n(arm)} to {label}" + (f" ({arm})" if label != arm else "")
                          for arm, label in trial.labels.items())
     say(f"**{trial.title}**: {trial.n()} participants, {sizes}." if trial.has_data else
-        f"**{trial.title}**: published numbers, no data.")
+        f"**{trial.title}**: published numbers, no data.", page="head")
     if trial.synthetic:
         say("**SYNTHETIC.** The data are generated so that they agree with published summaries. "
-            "They are one of many data sets that would; nothing here is about real patients.")
-    bullets(*(trial.notices if section == "flow" else []), *trial.overrides)
+            "They are one of many data sets that would; nothing here is about real patients.",
+            page="head")
+    bullets(*(trial.notices if section == "flow" else []), page="head")
+    bullets(*trial.overrides)
     own = (trial.sections.get("remarks") or {}).get(section)
     if own:
         text = escape(own.strip()).replace("$", "&#36;")
@@ -68,8 +72,8 @@ def estimand(trial, summary: str) -> None:
         f"**Population:** {declared.get('population', 'all randomised')}",
         f"**Treatments:** {declared.get('treatment', against)}",
         f"**Intercurrent events:** {events or 'none declared; every observed value is used'}",
-        f"**Summary:** {summary}",
-    )
+        page="once")
+    say(f"**Summary:** {summary}.")
 
 
 METHODS = {
@@ -80,7 +84,29 @@ METHODS = {
     "ancova": "analysis of covariance", "mi-mar": "imputed at random",
     "mi-j2r": "imputed by jump to reference", "mi-cr": "imputed by copy of reference",
     "rerandomisation": "re-randomised", "conditional-mean": "conditional mean imputed",
+    "d_ppc2": "d (pre-post-control)", "d_ppc2-uncorrected": "d (pre-post-control), uncorrected",
+    "b_over_sd": "B over SD", "completers": "those seen", "nonresponder": "unseen not improved",
+    "worst-case": "worst case", "best-case": "best case", "wald": "Wald", "newcombe": "Newcombe",
+    "miettinen-nurminen": "Miettinen-Nurminen", "student": "Student's t", "welch": "Welch's t",
+    "pearson": "Pearson", "yates": "Yates", "fisher": "Fisher", "described": "those described",
+    "weighted-average": "weighted-average quartiles", "declared": "as declared",
+    "normal": "normal formula", "divided": "divided by 1 − dropout",
+    "multiplied": "multiplied by 1 + dropout", "mann-whitney": "Mann-Whitney",
 }
+STATISTICS = {
+    "ci_low": "lower limit", "ci_high": "upper limit", "sd": "SD", "b": "B", "arr": "risk difference",
+    "range_low": "lowest possible", "range_high": "highest possible", "nnt": "NNT",
+    "nnt_ci_low": "NNT, lower limit", "nnt_ci_high": "NNT, upper limit", "percent": "%",
+    "q1": "lower quartile", "q3": "upper quartile", "n": "number", "percent_change": "change, %",
+    "n_with_dropout": "number with dropout", "n_known": "number known", "n_rows": "scores",
+}
+# What the audit says of a number, and what the comparison with a run says, for a reader.
+FOLLOWS = {"impossible": "cannot hold as printed",
+           "other convention": "follows only under another named convention",
+           "within rounding": "follows with rounding", "exact": "follows",
+           "not checkable": "stands alone"}
+MET = {"reproduced": "met", "within rounding": "met but for rounding", "not reproduced": "not met",
+       "not checkable": "nothing to compare"}
 COVARIANCES = {
     "random-intercept": "all visits of a person as equally (and not negatively) correlated, with "
                         "one residual variance",
@@ -111,7 +137,36 @@ def method(name: str) -> str:
     >>> method("clda:random-intercept/kenward-roger")
     'common mean at baseline, random intercept, Kenward-Roger'
     """
-    return ", ".join(METHODS.get(part, part) for part in re.split("[:/,]", name))
+    return ", ".join(METHODS.get(part, part) for part in re.split("[:/,]", name) if part)
+
+
+def label(trial, key: str) -> str:
+    """A key of ``results.csv`` as a reader sees it: a variable, visit, arm or statistic.
+
+    Examples
+    --------
+    >>> from mair.trial import load
+    >>> t = load("params/mair.yaml")
+    >>> label(t, "FIQ: n_medications"), label(t, "ci_low"), label(t, "education: primary")
+    ('FIQ: Total number of medications', 'lower limit', 'Education: primary')
+    """
+    names = {one.name: one.label for one in (*trial.covariates, *trial.baseline)}
+    parts = [one if one in trial.outcomes else
+             trial.visit_labels.get(one) or names.get(one) or STATISTICS.get(one)
+             or one.replace("_", " ") for one in key.split(": ")]
+    return ": ".join(parts)
+
+
+def arm(trial, key: str) -> str:
+    """An arm with its label, where that says more."""
+    long = trial.labels.get(key, key)
+    return key if long == key else f"{key} ({long[:1].lower()}{long[1:]})"
+
+
+def listed(parts) -> str:
+    """Words as a list: ``a, b and c``."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def assumptions(trial) -> str:

@@ -96,8 +96,7 @@ def report(plan, whole: Path) -> None:
     if counted:
         manifest["published"] = counted
     try:
-        html = page.render(trial, whole, list(plan.keys), plan.left_out, compared, counted,
-                           manifest)
+        html = page.render(trial, whole, list(plan.keys), plan.left_out, frame, compared, manifest)
     except page.PageError as error:
         raise RunFailed([str(error)]) from None
     (whole / "index.html").write_text(html, encoding="utf-8")

@@ -42,14 +42,14 @@ class Notebook:
 
 BESIDE = ("claims.csv", "provenance.csv")  # of the published numbers
 COHORT = PACKAGE / "data" / "mair_synthetic.csv"  # what `reconstruction` is about
-NOTEBOOKS = {
-    "audit": Notebook("published", long=3),
+NOTEBOOKS = {  # in a reader's order
     "flow": Notebook(None),
     "baseline": Notebook("baseline"),
     "outcomes": Notebook("outcomes", long=3),
+    "nnt": Notebook("responders"),
     "biomarkers": Notebook("biomarkers", long=2),
     "robustness": Notebook(None, long=4),
-    "nnt": Notebook("responders"),
+    "audit": Notebook("published", long=3),
     "power": Notebook("sample_size", long=5),
     "reconstruction": Notebook(COHORT, long=1),
 }

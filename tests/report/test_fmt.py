@@ -51,6 +51,8 @@ def test_estimate_and_interval():
     assert fmt.estimate(1.5, None, 2, 1) == "1.5 (not estimable)"
     assert fmt.estimate(math.nan, 1, 2) == "not estimable"
     assert fmt.ci(-1, 2, 1) == "−1.0 to 2.0"
+    assert fmt.ci(0.018, 0.022) == "0.018 to 0.022"
+    assert fmt.ci(3, 3) == "3.00"
 
 
 def test_mean_and_count():

@@ -1,0 +1,166 @@
+"""The first screen of the page: the primary result in sentences, and what it rests on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from mair.published.consistency import findings
+from mair.report import fmt, words
+from mair.results import records
+from mair.sections import audit, measures, robustness
+
+DOI = re.compile(r"\b10\.\d{4,}/\S*[^\s.,;]")
+SHOWN = 3  # findings on the first screen
+
+
+@dataclass
+class Summary:
+    """What the head of the page says, as text.
+
+    Attributes
+    ----------
+    design : str
+        One line: who was allocated to what, and when they were seen.
+    links : list of (str, str)
+        Registration and publication: what is shown, and the address.
+    result, grid, undo : str
+        The primary contrast; what the other analyses of it say; what would change the answer.
+    held : dict of str to int
+        Verdict of the audit to the printed numbers under it; empty without a publication.
+    findings : list
+        The audit's, most consequential first.
+    facts : list of (str, str)
+        What a reader asks next where nothing is published: flow, harms, missing data.
+    """
+
+    design: str = ""
+    links: list = field(default_factory=list)
+    result: str = ""
+    grid: str = ""
+    undo: str = ""
+    held: dict = field(default_factory=dict)
+    findings: list = field(default_factory=list)
+    facts: list = field(default_factory=list)
+
+
+def summary(trial, rows, compared=None) -> Summary:
+    """The first screen of a trial's page.
+
+    Parameters
+    ----------
+    trial : Trial
+    rows : DataFrame
+        Columns of ``results.csv``.
+    compared : DataFrame, optional
+        Published beside recomputed.
+
+    Returns
+    -------
+    Summary
+    """
+    found = Summary(links=list(_links(trial.about)))
+    if trial.published:
+        judged = audit.judged(trial)["verdict"]
+        found.held = {verdict: int((judged == verdict).sum()) for verdict in words.FOLLOWS}
+        found.findings = findings(audit.checks(trial), audit.published(trial))[:SHOWN]
+    if not trial.has_data:
+        found.design = "An audit of the published numbers alone; there are no data."
+        return found
+    arms = " and ".join(f"{trial.n(arm)} to {words.arm(trial, arm)}" for arm in reversed(trial.arms))
+    found.design = (f"{trial.about.get('design', 'Randomised trial')}: {trial.n()} people, {arms}; "
+                    f"seen at {words.listed(trial.visit_labels.values())}.")
+    later = [visit for visit in (trial.primary.visits[1:] if trial.outcomes else ())]
+    ends = list(dict.fromkeys((later[0], later[-1]))) if later else []
+    contrasts = [one for visit in ends for one in _primary(trial, rows, visit)]
+    found.result = "; ".join(_sentence(trial, rows, compared, one, i)
+                             for i, one in enumerate(contrasts))
+    found.grid = " ".join(_grid(trial, rows, one.time) for one in contrasts)
+    found.undo = " ".join(_undo(trial, rows, visit) for visit in ends)
+    if not found.held:
+        found.facts = list(_facts(trial, rows, ends))
+    return found
+
+
+def _links(about):
+    """Addresses of what the trial file names: the registration, and the publication by its DOI."""
+    for number in re.findall(r"\bNCT\d{8}\b", str(about.get("registration", ""))):
+        yield number, f"https://clinicaltrials.gov/study/{number}"
+    for doi in DOI.findall(str(about.get("citation", ""))):
+        yield f"doi:{doi}", f"https://doi.org/{doi}"
+
+
+def _primary(trial, rows, visit):
+    """The declared contrast of the primary outcome at a visit, where it is estimable."""
+    name = trial.primary.name
+    found = records(rows, analysis="outcomes", variable=name, arm="difference", time=visit,
+                    method=measures.method(rows, "outcomes", name))
+    return [one for one in found if not fmt.absent(one.b)]
+
+
+def _sentence(trial, rows, compared, one, i) -> str:
+    """The contrast in points towards the better end, with interval, people and printed value."""
+    sign = -1 if trial.primary.better == "lower" else 1
+    low, high = sorted((sign * one.ci_low, sign * one.ci_high))
+    seen = {r.time: r.n for r in records(rows, analysis="flow", variable="retained",
+                                         arm="overall", method="")}
+    keys = [getattr(one, key) for key in ("analysis", "variable", "arm", "time", "method")]
+    printed = [] if compared is None else compared.loc[
+        (compared[["analysis", "variable", "arm", "time", "method"]] == keys).all(axis=1)
+        & (compared["statistic"] == "b"), "printed"]
+    when, points = trial.visit_labels[one.time], fmt.number(abs(one.b), 1)
+    more = "more" if sign * one.b >= 0 else "less"
+    said = (f"{when[:1].upper()}{when[1:]}, the change in {one.variable} was {points} points {more} "
+            f"favourable with {trial.treatment} than with {trial.control}" if not i else
+            f"{when}, {points} points {more}")
+    inside = [f"{100 * trial.analysis.confidence:g}%\u00a0CI\u00a0{fmt.ci(low, high, 1)}", fmt.p(one.p),
+              f"n\u00a0=\u00a0{one.n:g}"
+              + (f", {seen[one.time]:g} of them seen then" if one.time in seen else ""),
+              *(f"printed: B\u00a0{number.replace('-', fmt.MINUS)}" for number in printed)]
+    return f"{said} ({'; '.join(inside)})"
+
+
+def _grid(trial, rows, visit) -> str:
+    """How many analyses of the contrast keep zero out of their intervals."""
+    contrasts = rows[(rows["analysis"] == "robustness") & robustness.is_contrast(rows)
+                     & ~rows["method"].str.contains("delta=")]
+    tried = [one for one in records(contrasts, time=visit)
+             if not (fmt.absent(one.b) or fmt.absent(one.ci_low))]
+    if not tried:
+        return ""
+    clear = sum(one.ci_low > 0 or one.ci_high < 0 for one in tried)
+    low, high = sorted(abs(end(one.b for one in tried)) for end in (min, max))
+    when = trial.visit_labels[visit]
+    return (f"{when[:1].upper()}{when[1:]}, {clear} of {len(tried)} analyses of this contrast have "
+            f"an interval without zero; their estimates go from {fmt.number(low, 1)} to "
+            f"{fmt.number(high, 1)} points.")
+
+
+def _undo(trial, rows, visit) -> str:
+    """How much worse the unseen of the treatment arm must have been for another answer."""
+    for one in records(rows, analysis="robustness", method="tipping-point", time=visit):
+        when = trial.visit_labels[visit]
+        if one.tips and not one.held_already:
+            return (f"{when[:1].upper()}{when[1:]}, those of {trial.treatment} who were not seen "
+                    f"would have to be {fmt.number(one.delta, 1)} points worse than imputed for "
+                    "the interval to reach zero.")
+        if not one.held_already:
+            return (f"{when[:1].upper()}{when[1:]}, no shift of the unseen within the scale brings "
+                    "zero into the interval.")
+    return ""
+
+
+def _facts(trial, rows, ends):
+    """What a reader asks of a trial without a publication, with the answers."""
+    seen = {(r.arm, r.time): r.n for r in records(rows, analysis="flow", variable="retained",
+                                                  method="")}
+    for visit in ends:
+        yield f"Seen, {trial.visit_labels[visit]}", "; ".join(
+            f"{seen[arm, visit]:g} of {trial.n(arm)} in {arm}" for arm in trial.arms)
+        lost = trial.n() - seen["overall", visit]
+        yield f"Missing, {trial.visit_labels[visit]}", (
+            f"{lost:g} of {trial.n()} scores of {trial.primary.name} "
+            f"({100 * lost / trial.n():.0f}%)")
+    yield "Harms", "not recorded in the trial file"
+    yield "Analysed", ", ".join(f"{one.n:g} of {trial.n()} people" for one in records(
+        rows, analysis="flow", variable=f"analysed: {trial.primary.name}", arm="overall"))
