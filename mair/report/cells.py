@@ -15,7 +15,7 @@ import itertools
 import re
 import sys
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from html import escape
 
@@ -217,7 +217,7 @@ def _prose(cell, markdown, chapters) -> None:
 
 def _folded(name: str, html: str) -> str:
     """A table or figure behind its caption, or each point of a list behind its bold words."""
-    caption = re.search(r"<figcaption>(.*?)(<small class=\"links.*?)?</figcaption>", html, re.DOTALL)
+    caption = re.search(r'<figcaption>(.*?)(<small class="links.*?)?</figcaption>', html, re.DOTALL)
     if caption is None:
         count = itertools.count(1)
         return POINT.sub(lambda point: (
@@ -272,8 +272,8 @@ def _output(output, markdown, said) -> str:
     return f'<pre class="out">{escape(data["text/plain"])}</pre>' if "text/plain" in data else ""
 
 
-LEFT = re.compile(r'<style\b.*?</style>| (?:headers|aria-\w+|data-quarto-[\w-]+|style|border)="[^"]*"'
-                  r'|(?<=<table class="gt_table") id="[^"]*"', re.DOTALL)
+LEFT = re.compile(r'<style\b.*?</style>'
+                  r'| (?:headers|aria-\w+|data-quarto-[\w-]+|style|border)="[^"]*"', re.DOTALL)
 SHOWN = re.compile(r'<figure[^>]*id="figure-([\w-]+)"[^>]*>(<img [^>]*>)(?:<figcaption>(.*?)'
                    r"</figcaption>)?</figure>", re.DOTALL)
 HEADING = re.compile(r'\s*<tr class="gt_heading">.*?</tr>', re.DOTALL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
         **{file.replace(".", "_"): (HERE / file).read_text(encoding="utf-8")
            for file in ("page.css", "page.js")},
         names=names, sections=[one for one in sections if not one.appendix],
+        bodies="".join(one.body for one in sections),
         appendices=[*moved, *(one for one in sections if one.appendix)], left_out=left_out,
         follows=words.FOLLOWS, met=words.MET, table=printed(trial, compared),
         files={folder: _files(whole / folder) for folder in ("tables", "figures", "notebooks")},
@@ -88,7 +90,7 @@ def _lead(sections) -> str:
     for i, section in enumerate(sections):
         if found := re.search(r'<figure class="picture" id="figure-primary">.*?</figure>',
                               section.body, re.DOTALL):
-            sections[i] = cells.replace(section, body=section.body.replace(found[0], ""))
+            sections[i] = replace(section, body=section.body.replace(found[0], ""))
             return found[0]
     return ""
 

@@ -83,7 +83,8 @@ def primary(people, means, label, *, arms, visits, seen):
                         color=look.color, weight="bold", zorder=6,
                         path_effects=[withStroke(linewidth=2.5, foreground="white")])
         ax.set_xticks(range(len(visits)), [
-            f"{style.wrap(name, 14)}\n{seen[arm, visit]} people" for visit, name in visits.items()])
+            style.wrap(f"{name}\n{seen.get((arm, visit), 0)} people", 14 if len(visits) < 4 else 8)
+            for visit, name in visits.items()])
         ax.set_xlim(-0.3, len(visits) - 0.5)
         ax.set_title(style.wrap(arms[arm], 46), color=look.color)
         _value_axis(ax, False)

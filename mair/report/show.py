@@ -63,8 +63,8 @@ class Show:
 
         files = figure.render(what, name, alt, self.synthetic)
         _save(self.out, "figures", {f"{name}.{suffix}": file for suffix, file in files.items()})
-        display({"text/html": figure.html(what, files["svg"], alt, name, title), "text/plain": alt.strip()},
-                raw=True)
+        display({"text/html": figure.html(what, files["svg"], alt, name, title),
+                 "text/plain": alt.strip()}, raw=True)
         if "matplotlib.pyplot" in sys.modules:  # pyplot's figures would be displayed once more
             sys.modules["matplotlib.pyplot"].close(getattr(what, "figure", what))
 

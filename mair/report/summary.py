@@ -67,16 +67,17 @@ def summary(trial, rows, compared=None) -> Summary:
     if not trial.has_data:
         found.design = "An audit of the published numbers alone; there are no data."
         return found
-    arms = " and ".join(f"{trial.n(arm)} to {words.arm(trial, arm)}" for arm in reversed(trial.arms))
+    arms = words.listed(f"{trial.n(arm)} to {words.arm(trial, arm)}"
+                        for arm in reversed(trial.arms))
     found.design = (f"{trial.about.get('design', 'Randomised trial')}: {trial.n()} people, {arms}; "
-                    f"seen at {words.listed(trial.visit_labels.values())}.")
-    later = [visit for visit in (trial.primary.visits[1:] if trial.outcomes else ())]
-    ends = list(dict.fromkeys((later[0], later[-1]))) if later else []
+                    f"seen {words.listed(words.when(trial, visit) for visit in trial.visits)}.")
+    later = trial.primary.visits[1:] if trial.outcomes else ()
+    ends = list(dict.fromkeys((*later[:1], *later[-1:])))
     contrasts = [one for visit in ends for one in _primary(trial, rows, visit)]
     found.result = "; ".join(_sentence(trial, rows, compared, one, i)
                              for i, one in enumerate(contrasts))
     found.grid = " ".join(_grid(trial, rows, one.time) for one in contrasts)
-    found.undo = " ".join(_undo(trial, rows, visit) for visit in ends)
+    found.undo = " ".join(filter(None, (_undo(trial, rows, visit) for visit in ends)))
     if not found.held:
         found.facts = list(_facts(trial, rows, ends))
     return found
@@ -100,7 +101,7 @@ def _primary(trial, rows, visit):
 
 def _sentence(trial, rows, compared, one, i) -> str:
     """The contrast in points towards the better end, with interval, people and printed value."""
-    sign = -1 if trial.primary.better == "lower" else 1
+    sign = _better(trial)
     low, high = sorted((sign * one.ci_low, sign * one.ci_high))
     seen = {r.time: r.n for r in records(rows, analysis="flow", variable="retained",
                                          arm="overall", method="")}
@@ -108,12 +109,12 @@ def _sentence(trial, rows, compared, one, i) -> str:
     printed = [] if compared is None else compared.loc[
         (compared[["analysis", "variable", "arm", "time", "method"]] == keys).all(axis=1)
         & (compared["statistic"] == "b"), "printed"]
-    when, points = trial.visit_labels[one.time], fmt.number(abs(one.b), 1)
+    when, points = words.when(trial, one.time), fmt.number(abs(one.b), 1)
     more = "more" if sign * one.b >= 0 else "less"
-    said = (f"{when[:1].upper()}{when[1:]}, the change in {one.variable} was {points} points {more} "
-            f"favourable with {trial.treatment} than with {trial.control}" if not i else
-            f"{when}, {points} points {more}")
-    inside = [f"{100 * trial.analysis.confidence:g}%\u00a0CI\u00a0{fmt.ci(low, high, 1)}", fmt.p(one.p),
+    said = f"{when}, {points} points {more}" if i else (
+        f"{words.begin(when)}, the change in {one.variable} was {points} points {more} favourable "
+        f"with {trial.treatment} than with {trial.control}")
+    inside = [f"{trial.analysis.confidence:.0%}\u00a0CI\u00a0{fmt.ci(low, high, 1)}", fmt.p(one.p),
               f"n\u00a0=\u00a0{one.n:g}"
               + (f", {seen[one.time]:g} of them seen then" if one.time in seen else ""),
               *(f"printed: B\u00a0{number.replace('-', fmt.MINUS)}" for number in printed)]
@@ -129,24 +130,27 @@ def _grid(trial, rows, visit) -> str:
     if not tried:
         return ""
     clear = sum(one.ci_low > 0 or one.ci_high < 0 for one in tried)
-    low, high = sorted(abs(end(one.b for one in tried)) for end in (min, max))
-    when = trial.visit_labels[visit]
-    return (f"{when[:1].upper()}{when[1:]}, {clear} of {len(tried)} analyses of this contrast have "
-            f"an interval without zero; their estimates go from {fmt.number(low, 1)} to "
-            f"{fmt.number(high, 1)} points.")
+    ends = sorted(_better(trial) * end(one.b for one in tried) for end in (min, max))
+    return (f"{words.begin(words.when(trial, visit))}, {clear} of {len(tried)} analyses of this "
+            "contrast have an interval without zero; their estimates favour "
+            f"{trial.treatment} by {fmt.ci(*ends, 1)} points.")
+
+
+def _better(trial) -> int:
+    """What turns the primary outcome's points so that more is better."""
+    return -1 if trial.primary.better == "lower" else 1
 
 
 def _undo(trial, rows, visit) -> str:
     """How much worse the unseen of the treatment arm must have been for another answer."""
     for one in records(rows, analysis="robustness", method="tipping-point", time=visit):
-        when = trial.visit_labels[visit]
+        when = words.begin(words.when(trial, visit))
         if one.tips and not one.held_already:
-            return (f"{when[:1].upper()}{when[1:]}, those of {trial.treatment} who were not seen "
-                    f"would have to be {fmt.number(one.delta, 1)} points worse than imputed for "
+            return (f"{when}, those of {trial.treatment} who were not seen would have to be "
+                    f"{fmt.number(one.delta, 1)} points worse than imputed for "
                     "the interval to reach zero.")
-        if not one.held_already:
-            return (f"{when[:1].upper()}{when[1:]}, no shift of the unseen within the scale brings "
-                    "zero into the interval.")
+        return f"{when}, " + ("the interval contains zero as it is." if one.held_already else
+                              "no shift of the unseen within the scale brings zero into it.")
     return ""
 
 

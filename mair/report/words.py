@@ -94,9 +94,10 @@ METHODS = {
     "multiplied": "multiplied by 1 + dropout", "mann-whitney": "Mann-Whitney",
 }
 STATISTICS = {
-    "ci_low": "lower limit", "ci_high": "upper limit", "sd": "SD", "b": "B", "arr": "risk difference",
-    "range_low": "lowest possible", "range_high": "highest possible", "nnt": "NNT",
-    "nnt_ci_low": "NNT, lower limit", "nnt_ci_high": "NNT, upper limit", "percent": "%",
+    "ci_low": "lower limit", "ci_high": "upper limit", "sd": "SD", "b": "B",
+    "arr": "risk difference", "range_low": "lowest possible", "range_high": "highest possible",
+    "nnt": "NNT", "nnt_ci_low": "NNT, lower limit", "nnt_ci_high": "NNT, upper limit",
+    "percent": "%",
     "q1": "lower quartile", "q3": "upper quartile", "n": "number", "percent_change": "change, %",
     "n_with_dropout": "number with dropout", "n_known": "number known", "n_rows": "scores",
 }
@@ -160,7 +161,18 @@ def label(trial, key: str) -> str:
 def arm(trial, key: str) -> str:
     """An arm with its label, where that says more."""
     long = trial.labels.get(key, key)
-    return key if long == key else f"{key} ({long[:1].lower()}{long[1:]})"
+    return key if long == key else f"{key} ({long})"
+
+
+def when(trial, visit: str) -> str:
+    """A visit as part of a sentence: ``after treatment``, ``at 2 months``."""
+    label = trial.visit_labels[visit]
+    return label if label.split()[0] in ("after", "at", "before", "during") else f"at {label}"
+
+
+def begin(text: str) -> str:
+    """Words with which a sentence begins."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def listed(parts) -> str:

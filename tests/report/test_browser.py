@@ -5,7 +5,6 @@ The default trial (synthetic, with published numbers) and Beat the Blues (real, 
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import shutil
@@ -19,7 +18,8 @@ from urllib.parse import unquote, urlsplit
 import pandas as pd
 import pytest
 
-from mair.report.table import MARK
+from mair import results
+from mair.report import fmt, words
 
 pytestmark = pytest.mark.browser
 WIDTHS = (1280, 390)
@@ -121,22 +121,21 @@ def test_the_document_does_not_scroll_sideways_but_its_tables_do(report, width):
     assert [s["what"] for s in found["scrolling"] if not s["keyboard"]] == []
 
 
-SECTIONS = "[...document.querySelectorAll('main > section')].map(s => [s.id, s.innerText])"
-TABLES = "[...document.querySelectorAll('.gt_table')].map(t => t.innerText)"
+CAPTIONS = "[...document.querySelectorAll('figure.table figcaption')].map(t => t.innerText)"
 
 
 def _pictures(report) -> list[str]:
     """The embedded pictures' own SVG."""
     sources = report("[...document.querySelectorAll('figure img')].map(i => i.src)")
-    return [base64.b64decode(s.split(",", 1)[1]).decode() for s in sources]
+    return [unquote(source.split(",", 1)[1]) for source in sources]
 
 
-def test_synthetic_is_said_in_every_section_table_and_figure(default):
-    sections = default(SECTIONS)
-    assert {"summary", "flow", "published", "files"} <= {name for name, _ in sections}
-    assert [name for name, text in sections if "SYNTHETIC" not in text] == []
+def test_synthetic_stays_in_sight_and_is_said_of_every_table_and_figure(default):
+    default("scrollTo(0, 5000)")
+    assert default("document.querySelector('.strip').getBoundingClientRect().top") == 0
+    default("scrollTo(0, 0)")
     assert default("document.title").startswith("SYNTHETIC")
-    assert [text[:60] for text in default(TABLES) if MARK not in text] == []
+    assert [text for text in default(CAPTIONS) if "SYNTHETIC" not in text] == []
     assert [svg[-80:] for svg in _pictures(default) if 'id="synthetic"' not in svg] == []
 
 
@@ -146,23 +145,123 @@ def test_synthetic_is_said_nowhere_of_real_people(real):
     assert len(_pictures(real)) == len(list((real.folder / "figures").glob("*.svg"))) > 0
 
 
-def test_the_counts_are_those_of_the_table(default, finished):
+BOX = """texts => texts.map(text => {
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const at = walk.currentNode.data.indexOf(text);
+    if (at < 0 || !walk.currentNode.parentElement.checkVisibility()) continue;
+    const range = document.createRange();
+    range.setStart(walk.currentNode, at);
+    range.setEnd(walk.currentNode, at + text.length);
+    return range.getBoundingClientRect().toJSON();
+  }
+  return null;
+})"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_first_screen_holds_result_interval_n_and_the_first_finding(default, width):
+    default.resize(width)
+    default("scrollTo(0, 0)")
+    rows = {row.statistic: row.value for row in results.read(
+        default.folder / "results.csv").query(
+        "analysis == 'outcomes' and variable == 'FIQ' and arm == 'difference' and time == 'post'"
+        " and method == 'random-intercept/z'").itertuples()}
+    interval = fmt.ci(-rows["ci_high"], -rows["ci_low"], 1)
+    title = default("document.querySelector('.findings a').innerText")
+    wanted = [f"{-rows['b']:.1f} points", interval, f"n\u00a0=\u00a0{rows['n']:g}", title,
+              "cannot hold as printed"]
+    for text, box in zip(wanted, default(BOX, wanted), strict=True):
+        assert box, text
+        assert box["left"] >= 0 and box["right"] <= width, text
+        assert box["top"] >= 0 and box["bottom"] <= 800, text
+    if width == max(WIDTHS):
+        picture = default("document.querySelector('#figure-primary img')"
+                          ".getBoundingClientRect().toJSON()")
+        assert picture["bottom"] <= 800
+
+
+def test_the_page_is_short_small_and_light_before_it_is_unfolded(browser, report):
+    page = report.folder / "index.html"
+    assert page.stat().st_size < 3_000_000
+    tab = browser.new_page(viewport={"width": WIDTHS[0], "height": 800})
+    tab.goto(page.as_uri())
+    assert tab.evaluate("document.documentElement.scrollHeight") <= 15 * 800
+    assert tab.evaluate("[...document.querySelectorAll('*')].filter("
+                        "e => e.checkVisibility()).length") < 6000
+    pdf = tab.pdf(format="A4", prefer_css_page_size=True, tagged=True)
+    assert len(re.findall(rb"/Type /Page\b", pdf)) <= 25
+    assert b"/StructTreeRoot" in pdf
+    tab.close()
+
+
+def test_on_paper_no_column_is_lost(browser, report):
+    """At the width of a sheet, upright or across where a table is set so, less 15 mm a side."""
+    tab = browser.new_page(viewport={"width": WIDTHS[0], "height": 800})
+    tab.goto((report.folder / "index.html").as_uri())
+    tab.evaluate("document.querySelectorAll('details').forEach(folded => folded.open = true)")
+    tab.emulate_media(media="print")
+    for millimetres, those in ((180, "figure:not(.across) th, table.data th"),
+                               (267, "figure.across th")):
+        tab.set_viewport_size({"width": int(millimetres * 96 / 25.4), "height": 1000})
+        lost = tab.evaluate("""([those, width]) => [...document.querySelectorAll(those)].filter(e =>
+            e.checkVisibility() && e.getBoundingClientRect().right > width + 1)
+            .map(e => e.innerText + ' ' + e.getBoundingClientRect().right)""",
+            [those, int(millimetres * 96 / 25.4)])
+        assert lost == [], millimetres
+    tab.close()
+
+
+RAW = re.compile(r"\b\w*[a-z]_[a-z]\w*|random-intercept/\w*|\bmi-(?:mar|j2r|cr)\b|\bpost\b(?!-)")
+
+
+def test_no_key_stands_in_what_a_reader_reads(default):
+    text = default("""() => {
+        const copy = document.querySelector('body').cloneNode(true);
+        copy.querySelectorAll('code, pre, script, .code, a[href*="."], .source, .simpletable,'
+                              + '.dataframe, #numbers td:last-child').forEach(e => e.remove());
+        return copy.textContent; }""")
+    assert Counter(RAW.findall(text)) == Counter()
+
+
+def test_the_list_of_printed_numbers_can_be_filtered_and_sorted(default):
     rows = pd.read_csv(default.folder / "tables" / "published_vs_recomputed.csv")
-    verdicts, printed = Counter(rows["verdict"]), len(rows)
-    met, compared = verdicts["reproduced"], rows["computed"].notna().sum()
-    assert re.fullmatch(rf"{printed} printed: \d+ of \d+ follow from one another; {met} of "
-                        rf"{compared} met by the cohort, by construction", finished.lines[-1])
-    summary = " ".join(default("document.querySelector('#summary').innerText").split())
-    assert f"{met} of {compared} published numbers that this run computes, of {printed}" in summary
-    for verdict, count in verdicts.items():
-        assert re.search(rf"{verdict} {count}\b", summary)
-    assert default("document.querySelectorAll('details.place tbody tr').length") == printed
-    shown = default("[...document.querySelectorAll('details.place tbody .mark')]"
-                    ".map(m => m.lastChild.textContent.trim())")
-    assert Counter(shown) == verdicts
-    sums = default("[...document.querySelectorAll('.tally tfoot td')].map(c => +c.innerText)")
-    order = ("reproduced", "within rounding", "not reproduced", "not checkable")
-    assert sums == [*(verdicts[verdict] for verdict in order), printed]
+    shown = "[...document.querySelectorAll('#numbers tbody tr')].filter(r => !r.hidden).length"
+    default.resize(WIDTHS[0])
+    assert default(shown) == len(rows)
+    for verdict, word in words.MET.items():
+        default.tab.select_option("[data-column=met]", word)
+        assert default(shown) == (rows["verdict"] == verdict).sum()
+    default.tab.select_option("[data-column=met]", "")
+    default.tab.select_option("[data-column=place]", "table 4")
+    default.tab.fill(".filter input", "bdnf")
+    assert 0 < default(shown) < (rows["source"] == "table 4").sum()
+    default.tab.fill(".filter input", "")
+    default.tab.select_option("[data-column=place]", "")
+    default.tab.focus("#numbers th:nth-child(4) button")
+    default.tab.keyboard.press("Enter")
+    assert default("document.querySelector('#numbers th:nth-child(4)').ariaSort") == "ascending"
+    count = int(default("document.querySelector('.counts .impossible b').innerText"))
+    default.tab.click(".counts .impossible a")
+    assert default(shown) == count > 0
+
+
+def test_a_link_into_a_folded_part_opens_it_and_the_contents_mark_the_place(browser, built):
+    tab = browser.new_page(viewport={"width": WIDTHS[0], "height": 800})
+    tab.goto((built / "index.html").as_uri() + "#power")
+    assert tab.evaluate("document.getElementById('power').open")
+    tab.wait_for_selector("nav a[aria-current][href='#power']")
+    tab.set_viewport_size({"width": WIDTHS[1], "height": 800})
+    tab.wait_for_selector("nav details:not([open])")
+    tab.close()
+
+
+def test_captions_are_counted_in_the_order_of_the_page(report):
+    for kind in ("Table", "Figure"):
+        found = report("[...document.querySelectorAll('figcaption b, summary > b')]"
+                       ".map(b => b.innerText)")
+        numbers = [int(re.search(r"\d+", text)[0]) for text in found if text.startswith(kind)]
+        assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 3
 
 
 def test_links_lead_somewhere(report):
@@ -172,7 +271,7 @@ def test_links_lead_somewhere(report):
     assert all(links)
     inside = [link[1:] for link in links if link.startswith("#")]
     assert set(inside) <= ids.keys()
-    assert {"summary", "flow", "outcomes", "files"} <= set(inside)
+    assert {"flow", "outcomes", "files", "provenance"} <= set(inside)
     outside = [link for link in links if urlsplit(link).scheme]
     assert [link for link in outside if not link.startswith("https://")] == []
     files = {unquote(urlsplit(link).path) for link in links

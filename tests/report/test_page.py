@@ -9,13 +9,17 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import nbformat
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from mair.report import cells, comparison, page, show
+from mair.report import cells, comparison, figure, page, show, words
+from mair.report import table as tables
+from mair.report.summary import Summary
+from mair.report.table import Table
 
 PIXEL = base64.b64encode(b"not really a png").decode()
 SVG = base64.b64encode(
@@ -60,8 +64,7 @@ COMPARED = pd.DataFrame(
      ("baseline", "sex", "difference", "", "pearson", "p", "0.27", float("nan"),
       "not checkable", "not estimable", "table 2", "stands alone")],
     columns=["analysis", "variable", "arm", "time", "method", "statistic", "printed", "computed",
-             "verdict", "why", "source", "word"])
-COUNTED = {"met": 1, "compared": 3, "printed": 4}
+             "verdict", "why", "source"])
 MANIFEST = {
     "inputs": {"params/x.yaml": "ab" * 32},
     "parameters": {"analysis": {"seed": 7, "fdr_families": {"outcomes": "o", "biomarkers": None}}},
@@ -79,15 +82,25 @@ def _trial(**changes):
     return SimpleNamespace(**{**said, **changes})
 
 
+FIRST = Summary("Pilot", [("NCT1", "https://x.org/NCT1")], "B < 1", "All", "Nothing",
+                {"impossible": 2, "exact": 1},
+                [SimpleNamespace(title="A & B")], [("Harms", "none")])
+PRINTED = [{"source": row["source"], "number": row["variable"], "statistic": row["statistic"],
+            "printed": row["printed"], "follows": follows, "met": row["verdict"],
+            "computed": comparison.shown(row["computed"], row["printed"]), "why": row["why"]}
+           for row, follows in zip(COMPARED.to_dict("records"), words.FOLLOWS, strict=False)]
+
+
 def _render(folder: Path, trial=None, names=("flow",), compared=COMPARED) -> str:
     (folder / "notebooks").mkdir(exist_ok=True)
     (folder / "tables").mkdir(exist_ok=True)
     (folder / "tables" / "age.csv").write_text("x")
     for name in names:
         nbformat.write(_notebook(), folder / "notebooks" / f"{name}.ipynb")
-    counted = None if compared is None else COUNTED
-    return page.render(trial or _trial(), folder, names, {"nnt": "no section responders"},
-                       compared, counted, MANIFEST)
+    with (mock.patch.object(page, "summary", lambda *_: FIRST),
+          mock.patch.object(page, "printed", lambda *_: [] if compared is None else PRINTED)):
+        return page.render(trial or _trial(), folder, names, {"nnt": "no section responders"},
+                           None, compared, MANIFEST)
 
 
 class _Reader(HTMLParser):
@@ -149,7 +162,7 @@ def test_it_is_titled_has_a_language_and_landmarks(read, html):
 
 
 def test_nothing_comes_from_elsewhere(read, html):
-    assert read.named("script") == []
+    assert read.named("script") == [{}] and read.named("style") == [{}]
     for attrs in [attrs for _, attrs in read.elements]:
         assert not attrs.get("src", "data:").startswith(("http", "//"))
     assert all(a["href"].startswith("data:") for a in read.named("link"))
@@ -160,20 +173,23 @@ def test_every_picture_has_a_text_alternative(read):
     assert [img["alt"] for img in read.named("img")] == [r"\hat{\beta}_{1}", "two lines"]
 
 
-def test_synthetic_is_said_at_the_top_and_at_every_section(html):
-    assert html.count('class="synthetic"') == 4  # header, notebook, published, footer
+def test_synthetic_is_said_in_a_strip_that_stays_and_at_files_and_end(html):
+    assert html.count('<p class="strip"><strong>SYNTHETIC') == 1
+    assert html.count("SYNTHETIC") == 5  # title, strip, files, provenance, footer
 
 
 def test_real_data_are_not_called_synthetic(tmp_path):
     assert "SYNTHETIC" not in _render(tmp_path, _trial(synthetic=False))
 
 
-def test_the_summary_says_who_and_what(html):
-    summary = re.sub(r"<[^>]+>|\s+", " ", html.split('id="summary"')[1].split("</section>")[0])
-    for said in ("Randomised to B 22", "Randomised to A 19 Tea", "1 of 3",
-                 "published numbers that this run computes, of 4 printed", "1 of 2",
-                 "nnt : no section responders"):
-        assert said in re.sub(r" +", " ", summary)
+def test_the_first_screen_says_result_findings_and_what_was_left_out(html):
+    text = " ".join(re.sub(r"<[^>]+>", " ", html.split("<body>")[1]).split())
+    for said in ("Pilot NCT1", "B &lt; 1.", "What else was tried. All",
+                 "What would undo it. Nothing", "2 cannot hold as printed", "1 follows",
+                 "A &amp; B",
+                 "Left out of this run, nnt : no section responders"):
+        assert said in text
+    assert 'href="https://x.org/NCT1"' in html and 'data-follows="cannot hold as printed"' in html
 
 
 def test_the_header_shows_words_not_tables(html):
@@ -218,20 +234,19 @@ def test_a_picture_with_text_alternative_is_embedded():
     assert section.title == "Flow"
 
 
-def test_published_numbers_stand_by_place_with_mark_and_words(html):
-    part = html.split('id="published"')[1]
-    for symbol, name, verdict in (("✓", "yes", "reproduced"), ("≈", "near", "within rounding"),
-                                  ("✗", "no", "not reproduced"), ("–", "none", "not checkable")):
-        mark = f'<span class="mark {name}"><span aria-hidden="true">{symbol}</span> {verdict}'
-        assert mark in part
-    assert "prints so under &lt;yates&gt;" in part
-    deviating = part.split('id="published-deviating"')[1].split('id="published-all"')[0]
-    assert deviating.count("<tr>") == 3  # the header, and the two that are not as printed
-    assert part.count('<details class="place"') == 2
+def test_published_numbers_are_one_list_with_both_judgements_in_words(html):
+    part = html.split('id="numbers"')[1].split("</table>")[0]
+    assert part.count("<tr>") == 1 + len(COMPARED)
+    for follows, met in zip(words.FOLLOWS.values(), words.MET.values(), strict=False):
+        assert f">{follows}</td>" in part and f">{met}</td>" in part
+    assert "prints so under &lt;yates&gt;" in part and "table 2" in part
+    choices = html.split('class="filter"')[1].split("</form>")[0]
+    assert choices.count("<option>") == len(words.FOLLOWS) + len(words.MET) + 2
 
 
 def test_without_published_numbers_nothing_is_said_of_them(tmp_path):
-    assert "ublished" not in _render(tmp_path, compared=None).split("</style>")[1]
+    page = _render(tmp_path, compared=None).split("</style>")[1].split("<script>")[0]
+    assert "ublished" not in page.replace('href="#published"', "")
 
 
 @pytest.mark.parametrize(
@@ -267,3 +282,50 @@ def test_estimands_as_table_name_both_arms():
     assert table.display["B, with data of randomised"].tolist() == ["19 of 22"] * 3
     assert table.groups.tolist() == ["outcomes", "outcomes", "nnt"]
     assert table.display["Strategy"].tolist() == ["stopping: treatment policy"] * 3
+
+
+TAGGED = new_notebook(cells=[
+    new_markdown_cell("# Means\n\n*Reads* a file."),
+    new_code_cell("1", outputs=[new_output("display_data", metadata={"page": place}, data={
+        "text/markdown": f"{place} said"}) for place in ("head", "once", "once")]),
+    new_markdown_cell("## What was assumed\n\nNormal", metadata={"tags": ["appendix"]}),
+    new_code_cell("2", metadata={"tags": ["fold"]}, outputs=[new_output("display_data", data={
+        "text/markdown": "- **One.** −1.0 to 2.0 (p < 0.001)\n- **Two.** more"})]),
+    new_markdown_cell("## Small\n\nprint", metadata={"tags": ["fold"]}),
+    new_markdown_cell("## Large\n\nprint")])
+
+
+def test_tags_fold_a_chapter_or_move_it_and_what_is_said_once_stands_once():
+    section = cells.render("m", TAGGED, ["m"])
+    assert "Reads" not in section.body and "head said" not in section.body
+    assert section.body.count("once said") == 1
+    moved, = section.moved
+    assert (moved.name, moved.title) == ("m-what-was-assumed", "Means: what was assumed")
+    assert "Normal" in moved.body and "Normal" not in section.body
+    assert '<details class="fold" id="m-point-2"><summary><strong>Two.' in moved.body
+    assert "−1.0\u00a0to\u00a02.0" in moved.body and "p\u00a0&lt;\u00a00.001" in moved.body
+    assert '<details class="fold" id="m-small"><summary><h3>Small</h3>' in section.body
+    assert section.body.index("</details>", section.body.index("m-small")) < (
+        section.body.index('<h3 id="m-large">'))
+
+
+def test_a_notebook_whose_title_is_tagged_is_an_appendix_below_its_heading():
+    node = new_notebook(cells=[new_markdown_cell("# A\n\n## B", metadata={"tags": ["appendix"]})])
+    section = cells.render("a", node, ["a"])
+    assert section.appendix and '<h3 id="a-a">' in section.body and '<h4 id="a-b">' in section.body
+
+
+def test_tables_and_figures_have_captions_with_a_number_to_come_and_their_files():
+    import matplotlib.figure as mpl
+
+    table = Table("t", "Sizes & more", pd.DataFrame({"a": ["x"], "b": ["1"]}), pd.DataFrame())
+    fig = mpl.Figure()
+    files = figure.render(fig, "f", "alt")
+    shown = [_html(tables.html(table, True)),
+             _html(figure.html(fig, files["svg"], "alt", "f", "Cu"))]
+    body = cells.render("x", new_notebook(cells=[new_code_cell("1", outputs=shown)]), ["x"]).body
+    assert '<b>Table №.</b> Sizes &amp; more <small class="flag">SYNTHETIC</small>' in body
+    assert '<b>Figure №.</b> Cu' in body
+    assert "<style>" not in body and "gt_heading" not in body
+    for file in ("tables/t.csv", "tables/t.docx", "figures/f.svg", "figures/f.png"):
+        assert f'href="{file}"' in body
