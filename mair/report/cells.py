@@ -93,7 +93,7 @@ def formula(tex: str) -> str:
 
 
 def _data(content: bytes, kind="image/svg+xml") -> str:
-    """A picture as an address that holds it."""
+    """A picture of whatever kind as an address that holds it."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 

@@ -76,11 +76,12 @@ def html(fig, svg: bytes, alt: str, name: str, title="") -> str:
     width = 96 * getattr(fig, "figure", fig).get_figwidth()
     caption = f"<figcaption>{escape(title)}</figcaption>" if title else ""
     return (f'<figure class="mair-figure" id="figure-{name}" style="margin:1em 0;overflow-x:auto">'
-            f'<img src="{data(svg)}" alt="{escape(" ".join(alt.split()))}" '
+            f"<img src='{data(svg)}' "
+            f'alt="{escape(" ".join(alt.split()))}" '
             f'width="{width:.0f}">{caption}</figure>')
 
 
 def data(svg: bytes) -> str:
-    """A picture as an address that holds it, in less room than base64 takes."""
-    text = " ".join(svg.decode("utf-8").split("\n"))
-    return "data:image/svg+xml," + quote(text, safe=" <=:/;,'()!*@$+?{}[]|~.-_")
+    """A picture as an address between single quotes, in less room than base64 takes."""
+    text = " ".join(svg.decode("utf-8").split())
+    return "data:image/svg+xml," + quote(text, safe=' <=:/;,"()!*@$+?{}[]|~.-_')
