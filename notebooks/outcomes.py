@@ -13,7 +13,7 @@
 #
 # *Reads* the trial file and its data. *Writes* the rows `outcomes`, `emm` and `normality`,
 # the tables `outcomes`, `outcomes_models`, `outcomes_effect_sizes`, `outcomes_normality`, and
-# the figures `trajectories`, `outcomes_forest` and `residuals`.
+# the figures `primary`, `trajectories`, `outcomes_forest` and `residuals`.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
