@@ -150,18 +150,14 @@ words.say("The declared analysis of every outcome is "
 rows = outcomes.rows(t)
 ci = f"{100 * t.analysis.confidence:g}% CI"
 means = frames.means(t, rows)
-name, scores = t.primary.name, frames.people(t)
-seen = scores[scores["outcome"] == name].groupby(["arm", "visit"]).size()
+scores, name = frames.people(t), t.primary.name
 numbers = "; ".join(f"{one.arm}, {t.visit_labels[one.visit]}, {fmt.number(one.mean, 1)}"
                     for one in means[means["outcome"] == name].itertuples())
 show(people.primary(scores[scores["outcome"] == name], means[means["outcome"] == name],
                     f"{frames.axes(t)[name]}, {t.primary.better} is better", arms=t.labels,
-                    visits={visit: t.visit_labels[visit] for visit in t.primary.visits},
-                    seen=seen), "primary",
-     f"{name} in each arm. Grey, people; in colour, the model's means with their {ci}; under each "
-     "visit, how many people were seen",
-     alt=f"{name}, {t.primary.better} is better, one panel an arm: a grey line a participant, and "
-         f"the model's means with {ci}: {numbers}.")
+                    visits={visit: t.visit_labels[visit] for visit in t.primary.visits}),
+     "primary", f"{name} in each arm: people in grey, in colour the model's means with their {ci}",
+     alt=f"{name} by arm: a grey line a participant, and model means with {ci}: {numbers}.")
 
 # %%
 show(people.trajectories(scores, means, frames.axes(t), arms=t.labels,

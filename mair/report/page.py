@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mair.published.consistency import WORDS
 from mair.report import cells, comparison, words
 from mair.report.cells import PageError
 from mair.report.summary import summary
@@ -71,7 +72,7 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
         names=names, sections=[one for one in sections if not one.appendix],
         bodies="".join(one.body for one in sections),
         appendices=[*moved, *(one for one in sections if one.appendix)], left_out=left_out,
-        follows=words.FOLLOWS, met=words.MET, table=printed(trial, compared),
+        follows=WORDS, met=words.MET, table=printed(trial, compared),
         files={folder: _files(whole / folder) for folder in ("tables", "figures", "notebooks")},
         manifest=manifest, wide=cells.wide,
         packages={name: manifest["packages"][name] for name in SHOWN_PACKAGES
@@ -116,8 +117,8 @@ def printed(trial, compared: pd.DataFrame | None) -> list[dict]:
     Returns
     -------
     list of dict
-        ``source``, ``number``, ``statistic``, ``printed``, ``follows`` (a key of
-        ``words.FOLLOWS``), and with data ``computed``, ``met`` (of ``words.MET``) and ``why``.
+        ``source``, ``number``, ``statistic``, ``printed``, ``follows`` (a key of ``WORDS``), and
+        with data ``computed``, ``met`` (of ``words.MET``) and ``why``.
     """
     from mair.sections import audit
 

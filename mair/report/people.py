@@ -53,19 +53,17 @@ def before_after(people, means, outcomes, *, arms, visits, log=()):
 
 
 @style.styled
-def primary(people, means, label, *, arms, visits, seen):
-    """The primary outcome: one panel an arm, people grey, the arm's means with their numbers.
+def primary(people, means, label, *, arms, visits):
+    """The primary outcome: one panel an arm, people grey and counted, means with their numbers.
 
     Parameters
     ----------
     people, means : DataFrame
-        As of `trajectories`, of one outcome; `people` may be empty.
+        As of `trajectories`, of one outcome.
     label : str
         Of the value axis: unit or range, and which end is good.
     arms : dict of arm -> label
     visits : dict of visit -> label
-    seen : dict of (arm, visit) -> int
-        People with a score, who stand under each visit.
 
     Returns
     -------
@@ -74,6 +72,7 @@ def primary(people, means, label, *, arms, visits, seen):
     fig, axes = style.subplots(1, len(arms), height=3.0, sharey=True, squeeze=False)
     for ax, (arm, look) in zip(axes[0], style.arm_styles(arms).items(), strict=True):
         own = people[people["arm"] == arm].dropna(subset=["value"])
+        seen = own["visit"].value_counts()
         _courses(ax, own, {visit: i for i, visit in enumerate(visits)}, style.RULE)
         middle = means[means["arm"] == arm].dropna(subset=["mean"])
         at = middle["visit"].map(list(visits).index)
@@ -83,7 +82,7 @@ def primary(people, means, label, *, arms, visits, seen):
                         color=look.color, weight="bold", zorder=6,
                         path_effects=[withStroke(linewidth=2.5, foreground="white")])
         ax.set_xticks(range(len(visits)), [
-            style.wrap(f"{name}\n{seen.get((arm, visit), 0)} people", 14 if len(visits) < 4 else 8)
+            style.wrap(f"{name}\n{seen.get(visit, 0)} people", 14 if len(visits) < 4 else 8)
             for visit, name in visits.items()])
         ax.set_xlim(-0.3, len(visits) - 0.5)
         ax.set_title(style.wrap(arms[arm], 46), color=look.color)

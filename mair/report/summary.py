@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from mair.published.consistency import findings
+from mair.published.consistency import SEVERITY
+from mair.published.consistency.sheet import INPUT
 from mair.report import fmt, words
 from mair.results import records
 from mair.sections import audit, measures, robustness
@@ -62,8 +63,9 @@ def summary(trial, rows, compared=None) -> Summary:
     found = Summary(links=list(_links(trial.about)))
     if trial.published:
         judged = audit.judged(trial)["verdict"]
-        found.held = {verdict: int((judged == verdict).sum()) for verdict in words.FOLLOWS}
-        found.findings = findings(audit.checks(trial), audit.published(trial))[:SHOWN]
+        found.held = {verdict: int((judged == verdict).sum()) for verdict in
+                      (*sorted(SEVERITY, key=SEVERITY.get, reverse=True), INPUT)}
+        found.findings = audit.found(trial)[:SHOWN]
     if not trial.has_data:
         found.design = "An audit of the published numbers alone; there are no data."
         return found

@@ -101,11 +101,7 @@ STATISTICS = {
     "q1": "lower quartile", "q3": "upper quartile", "n": "number", "percent_change": "change, %",
     "n_with_dropout": "number with dropout", "n_known": "number known", "n_rows": "scores",
 }
-# What the audit says of a number, and what the comparison with a run says, for a reader.
-FOLLOWS = {"impossible": "cannot hold as printed",
-           "other convention": "follows only under another named convention",
-           "within rounding": "follows with rounding", "exact": "follows",
-           "not checkable": "stands alone"}
+# What the comparison with a run says of a printed number.
 MET = {"reproduced": "met", "within rounding": "met but for rounding", "not reproduced": "not met",
        "not checkable": "nothing to compare"}
 COVARIANCES = {

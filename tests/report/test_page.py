@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from mair.published.consistency import WORDS
 from mair.report import cells, comparison, figure, page, show, words
 from mair.report import table as tables
 from mair.report.summary import Summary
@@ -64,7 +65,7 @@ COMPARED = pd.DataFrame(
      ("baseline", "sex", "difference", "", "pearson", "p", "0.27", float("nan"),
       "not checkable", "not estimable", "table 2", "stands alone")],
     columns=["analysis", "variable", "arm", "time", "method", "statistic", "printed", "computed",
-             "verdict", "why", "source"])
+             "verdict", "why", "source", "word"])
 MANIFEST = {
     "inputs": {"params/x.yaml": "ab" * 32},
     "parameters": {"analysis": {"seed": 7, "fdr_families": {"outcomes": "o", "biomarkers": None}}},
@@ -84,11 +85,11 @@ def _trial(**changes):
 
 FIRST = Summary("Pilot", [("NCT1", "https://x.org/NCT1")], "B < 1", "All", "Nothing",
                 {"impossible": 2, "exact": 1},
-                [SimpleNamespace(title="A & B")], [("Harms", "none")])
+                [SimpleNamespace(headline="A & B")], [("Harms", "none")])
 PRINTED = [{"source": row["source"], "number": row["variable"], "statistic": row["statistic"],
             "printed": row["printed"], "follows": follows, "met": row["verdict"],
             "computed": comparison.shown(row["computed"], row["printed"]), "why": row["why"]}
-           for row, follows in zip(COMPARED.to_dict("records"), words.FOLLOWS, strict=False)]
+           for row, follows in zip(COMPARED.to_dict("records"), WORDS, strict=False)]
 
 
 def _render(folder: Path, trial=None, names=("flow",), compared=COMPARED) -> str:
@@ -237,11 +238,11 @@ def test_a_picture_with_text_alternative_is_embedded():
 def test_published_numbers_are_one_list_with_both_judgements_in_words(html):
     part = html.split('id="numbers"')[1].split("</table>")[0]
     assert part.count("<tr>") == 1 + len(COMPARED)
-    for follows, met in zip(words.FOLLOWS.values(), words.MET.values(), strict=False):
+    for follows, met in zip(WORDS.values(), words.MET.values(), strict=False):
         assert f">{follows}</td>" in part and f">{met}</td>" in part
     assert "prints so under &lt;yates&gt;" in part and "table 2" in part
     choices = html.split('class="filter"')[1].split("</form>")[0]
-    assert choices.count("<option>") == len(words.FOLLOWS) + len(words.MET) + 2
+    assert choices.count("<option>") == len(WORDS) + len(words.MET) + 2
 
 
 def test_without_published_numbers_nothing_is_said_of_them(tmp_path):
