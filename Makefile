@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 # What a user may give; its text reaches commands through the environment, whatever it holds.
-GIVEN := PARAMS OUT A B N
+GIVEN := PARAMS OUT A B N DATA
 ALLOWED := $(GIVEN) PYTHON LAB_ARGS SHELL
 UNKNOWN := $(filter-out $(ALLOWED),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 $(if $(UNKNOWN),$(error unknown: $(UNKNOWN); a target takes $(ALLOWED) (make help)))
@@ -18,7 +18,7 @@ export $(GIVEN)
 NEEDS = @test -n "$$$(1)" || { echo "make $@: $(1)= is missing, $(2)" >&2; exit 2; }
 
 .DEFAULT_GOAL := default
-.PHONY: default run all check compare size test lab audit cohort cohorts simulate campaign bench \
+.PHONY: default run new all check compare size test lab audit cohort cohorts simulate campaign bench \
         verify-r lint count mutants lock clean help setup
 
 default: setup  ## the default trial into build/mair/ (what plain `make` does)
@@ -27,6 +27,11 @@ default: setup  ## the default trial into build/mair/ (what plain `make` does)
 run: setup  ## any trial: make run PARAMS=my/trial.yaml [OUT=dir]
 	$(call NEEDS,PARAMS,a trial file)
 	@$(PY) -m mair run $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
+
+new: setup  ## a draft of a trial file from a data file: make new DATA=my.sav OUT=my/trial.yaml
+	$(call NEEDS,DATA,a data file)
+	$(call NEEDS,OUT,the trial file to write)
+	@$(PY) -m mair new --out "$$OUT" -- "$$DATA"
 
 all: setup  ## every trial file in params/, each into build/<its name>/
 	@status=0; for file in params/*.yaml; do $(PY) -m mair run "$$file" || status=$$?; done; exit $$status

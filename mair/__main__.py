@@ -46,6 +46,10 @@ COMMANDS = {
         _PARAMS, ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>"})],
         "mair.run.plan:main"),
     "check": ("read and validate a trial file, run nothing", [_PARAMS], "mair.run.check:main"),
+    "new": ("a draft of a trial file from a data file", [
+        ("data", {"metavar": "DATA", "help": "such as my.sav"}),
+        ("--out", {"required": True, "metavar": "OUT", "help": "the trial file to write"})],
+        "mair.trial.draft:main"),
     "compare": ("the rows that differ between two runs", [
         ("one", {"metavar": "A"}), ("other", {"metavar": "B"})], "mair.run.differences:main"),
     "size": ("true size and coverage of each inference at a trial's own n", [

@@ -130,7 +130,8 @@ class Source:
     def relative(self, key: str) -> Path | None:
         """The file that a top-level key names, relative to the file that states it."""
         value = self.raw.get(key)
-        return None if value is None else self.stating((key,))[1].parent / value
+        return None if value is None else Path(
+            os.path.normpath(self.stating((key,))[1].parent / value))
 
     def key(self, location: tuple) -> str:
         """A key as a person names it: ``baseline.sex.kind``, ``visits, entry 2``."""

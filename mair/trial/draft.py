@@ -1,0 +1,181 @@
+"""``make new``: a draft of a trial file from a data file, each guess with what it rests on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from mair.trial import readers
+from mair.trial.columns import YES_NO
+from mair.trial.errors import TrialError, display, listed
+from mair.trial.tables import Column, Table, text_of
+
+IDS = re.compile(r"(^|_)(id|subj\w*|participant\w*|patient\w*|record\w*|pid)($|_)", re.I)
+ARMS = re.compile(r"arm|group|grp|treat|trt|alloc|random|condition|interv", re.I)
+VISITS = re.compile(r"visit|time|event|month|week|wave|occasion|session_no", re.I)
+CONTROLS = re.compile(r"control|placebo|usual|tau|standard|wait|sham|relax|^rt$|^0$|^no", re.I)
+FIRST = re.compile(r"base|pre|before|entry|^t?0$|^bl$", re.I)
+STEM = re.compile(r"(.*?[A-Za-z\d])[ _.-]?(base\w*|bl|pre|post\w*|before|after|end|fu\w*"
+                  r"|follow\w*|[tvmw]?\d+\w?)$", re.I)
+GAP = "# <- to be filled in: "
+
+
+def main(data: str, out: str) -> Path:
+    """Write the draft; refuse where a file of this name stands.
+
+    Raises
+    ------
+    TrialError
+        The data cannot be read, or ``out`` exists or cannot be written.
+    """
+    source, target = Path(data).absolute(), Path(out).absolute()
+    if os.path.lexists(target):
+        raise TrialError(f"{display(target)}: exists, expected a new name: nothing is overwritten")
+    text = "\n".join(lines(readers.read(source), os.path.relpath(source, target.parent))) + "\n"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise TrialError(f"{display(target)}: {error.strerror}, expected a new file") from None
+    return target
+
+
+def lines(table: Table, data: str) -> list[str]:
+    """The lines of the draft.
+
+    Parameters
+    ----------
+    table : Table
+    data : str
+        The data file as the trial file is to name it.
+
+    Returns
+    -------
+    list of str
+        YAML; what was guessed ends in a comment, what could not be is a marked gap.
+    """
+    held = {name: _values(column) for name, column in table.columns.items()}
+    who, visit = _participant(table, held)
+    arm, control, treatment, sure = _arms(held, {who, visit})
+    taken = {who, visit, arm}
+    if visit:
+        at = table.columns[visit]
+        visits = held[visit] if at.numbers else list(dict.fromkeys(filter(None, at.texts)))
+        outcomes = {name: name for name, column in table.columns.items()
+                    if name not in taken and column.numbers and _changes(table, who, name)}
+    else:
+        visits, outcomes = _stems(table, taken)
+    visits = sorted(visits, key=lambda one: not FIRST.search(one))
+    out = [f"# A draft from {Path(data).name}: {len(table.rows)} rows. Confirm each line; "
+           "`make check PARAMS=…` says what would be analysed.",
+           f"trial: {_said(Path(data).stem)}  {GAP}a title", f"data: {_said(data)}",
+           f"participant: {_said(who)}  # the first column of ids"]
+    out += [f"visit: {_said(visit)}  # ids stand in several rows: a long file"] if visit else []
+    few = listed(held[arm][:8]) if arm else "nothing"
+    out += [f"arm: {{column: {_said(arm)}, control: {_said(control)}, treatment: "
+            f"{_said(treatment)}}}  " + ("#" if sure else GAP + "which is the control?")
+            + f" its values are {few}"]
+    if arm and len(held[arm]) > 2:
+        others = [value for value in held[arm] if value not in (control, treatment)]
+        out += [f"ignore: {{arms: {_said(others)}}}  # or name two other arms above"]
+    out += [f"visits: {_said(visits)}  # in order; the first is the reference", "outcomes:"]
+    for i, (name, columns) in enumerate(outcomes.items()):
+        where = f"column: {_said(columns)}" if visit else (
+            f"columns: {_said([columns.get(one) for one in visits])}")
+        numbers = [x for column in ([columns] if visit else columns.values())
+                   for x in table.columns[column].numbers if x == x]
+        out += [f"  {_said(name)}: {{{where}, better: lower{', primary: true' * (not i)}}}  "
+                f"# seen {min(numbers):g} to {max(numbers):g}; is lower or higher better? range: "
+                "[lowest, highest possible]"]
+        taken |= {columns} if visit else {*columns.values()}
+    out += [] if outcomes else [f"  score: {{columns: []}}  {GAP}no column stands at two visits"]
+    return [*out, "baseline:", *_baseline(table, held, taken),
+            "# covariates: [a baseline column that goes with the outcome, as a stratum]",
+            "# responders: {outcome: …, visit: …, reductions: [0.30]}, or {column: yes/no}"]
+
+
+def _values(column: Column) -> list[str]:
+    """The different values of a column, in order."""
+    texts = {text for text in column.texts if text is not None}
+    return sorted(texts, key=(lambda text: (0, float(text))) if column.numbers and not column.labels
+                  else str)
+
+
+def _said(value) -> str:
+    """A value as YAML has it on one line; plain words unquoted."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_said, value))}]"
+    plain = value is not None and re.fullmatch(r"[A-Za-z][\w-]*( [\w-]+)*|\d+", value) and (
+        value.lower() not in ("null", "true", "false", "yes", "no"))
+    return value if plain else json.dumps(value, ensure_ascii=False)
+
+
+def _participant(table: Table, held: dict) -> tuple[str, str | None]:
+    """The column of ids, and of visits where an id stands in several rows."""
+    n = len(table.rows)
+    who = next((name for name in held if IDS.search(name)), next(
+        (name for name, values in held.items() if len(values) == n), next(iter(held))))
+    if len(held[who]) == n:
+        return who, None
+    ids = list(map(text_of, table.columns[who].cells))
+    return who, next((name for name in sorted(held, key=lambda name: not VISITS.search(name))
+                      if 1 < len(held[name]) <= 20 and name != who
+                      and len({*zip(ids, table.columns[name].texts, strict=True)}) == n), None)
+
+
+def _arms(held: dict, taken: set) -> tuple[str | None, str | None, str | None, bool]:
+    """Column, control, treatment, and whether the control is known by its name."""
+    few = [name for name, values in held.items() if name not in taken and 2 <= len(values) <= 6]
+    arm = next((name for name in few if ARMS.search(name)), next(
+        (name for name in few if len(held[name]) == 2), None))
+    values = held.get(arm, [None, None])
+    named = next((value for value in values if value and CONTROLS.search(value)), None)
+    control = named or values[0]
+    treatment = next((value for value in values if value != control), None)
+    return arm, control, treatment, bool(named)
+
+
+def _changes(table: Table, who: str, name: str) -> bool:
+    """Whether a participant has different values of a column in a long file."""
+    first: dict = {}
+    return any(first.setdefault(one, cell) != cell for one, cell in zip(
+        map(text_of, table.columns[who].cells), table.columns[name].cells, strict=True)
+        if cell is not None)
+
+
+def _stems(table: Table, taken: set) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """Visits and outcomes of a wide file, from columns such as ``pain_0`` and ``pain_6``."""
+    found: dict[str, dict[str, str]] = {}
+    first = ""  # the first visit, which may be "pre" here and "baseline" there
+    for name, column in table.columns.items():
+        parts = STEM.fullmatch(name)
+        if parts and column.numbers and name not in taken:
+            visit = parts[2]
+            if FIRST.search(visit):
+                first = first or visit
+                visit = visit if first in found.get(parts[1], {}) else first
+            found.setdefault(parts[1], {})[visit] = name
+    found = {stem: columns for stem, columns in found.items() if len(columns) > 1 and (
+        first in columns or not first)}
+    return list(dict.fromkeys(visit for columns in found.values() for visit in columns)), found
+
+
+def _baseline(table: Table, held: dict, taken: set) -> list[str]:
+    """Entries of the baseline table: what stands in no other place, by its values."""
+    out = []
+    for name, column in table.columns.items():
+        values = held[name]
+        if name in taken or not values:
+            continue
+        if column.dates or column.strays or (len(values) > 8 and not column.numbers):
+            why = "dates" if column.dates else "not all numbers" if column.strays else "free text"
+            out += [f"  # {_said(name)}: left out, {why}"]
+        elif len(values) == 2 and not {value.casefold() for value in values} <= {*YES_NO}:
+            out += [f"  - {{name: {_said(name)}, kind: binary, level: {_said(values[0])}}}  # or "
+                    f"{values[1]}: which is counted?"]
+        else:
+            kind = "numbers" if column.numbers and len(values) > 2 else listed(values)
+            out += [f"  - {_said(name)}  # {kind}"]
+    return out or ["  []"]

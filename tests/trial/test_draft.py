@@ -1,0 +1,67 @@
+"""A draft of a trial file runs as it stands where the guesses are safe, and marks the rest."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from trials.shapes import make
+from trials.small import HERE, long_table, table
+
+from mair.__main__ import main
+from mair.trial import TrialError, draft, load
+from mair.trial.errors import ROOT
+
+SMALL = Path(__file__).with_name("draft.yaml").read_text("utf-8")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def written(cells, name="small.csv") -> str:
+    with open(name, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(cells)
+    return name
+
+
+def test_a_draft_line_by_line_and_never_over_another(capsys):
+    data = written(table())
+    assert main(["new", data, "--out", "my/draft.yaml"]) == 0
+    assert capsys.readouterr().out == "my/draft.yaml\n"
+    assert Path("my/draft.yaml").read_text("utf-8") == SMALL.replace("data: small.csv",
+                                                                     'data: "../small.csv"')
+    assert load("my/draft.yaml").n() == 6
+    assert main(["new", data, "--out", "my/draft.yaml"]) == 2
+    assert capsys.readouterr().err == (
+        "my/draft.yaml: exists, expected a new name: nothing is overwritten\n")
+
+
+@pytest.mark.parametrize(("data", "n", "visits", "outcomes"), [
+    (ROOT / "mair" / "data" / "beat_the_blues.csv", 100, ("pre", "2m", "3m", "5m", "8m"), 1),
+    (ROOT / "mair" / "data" / "mair_synthetic.csv", 41, ("baseline", "post", "followup"), 14),
+    (HERE / "invented_a.csv", 30, ("w0", "w4", "w8", "w16"), 2),
+    (HERE / "invented_b.sav", 36, ("before", "day 1", "day 7"), 2)])
+def test_drafts_of_other_files_run_as_they_stand(data, n, visits, outcomes):
+    trial = load(draft.main(data, "draft.yaml"))
+    assert (trial.n(), trial.visits, len(trial.outcomes)) == (n, visits, outcomes)
+
+
+@pytest.mark.parametrize("kind", ["csv", "title.xlsx", "sav", "parquet"])
+def test_drafts_of_one_trial_agree_whatever_its_format(tmp_path, kind):
+    make(tmp_path, "wide", kind)
+    written(long_table(), "long.csv")
+    if "title" not in kind:  # its data stand on the second sheet
+        trial = load(draft.main(f"wide.{kind}", "wide.yaml"))
+        assert (trial.arms, list(trial.outcomes)) == (("RT", "MAIR"), ["fiq", "pcs", "bdnf", "crp"])
+    assert load(draft.main("long.csv", "long.yaml")).visits == ("baseline", "post", "followup")
+
+
+@pytest.mark.parametrize("cells", [[["a"], ["x"]], [["a", "b"], ["1", "2"], ["1", "2"]],
+                                   [["id", "arm"], ["1", ""], ["2", ""]],
+                                   [["id", "a,b: {c}"], ["1", "#x"], ["2", "- y"]]])
+def test_what_cannot_be_guessed_is_a_marked_gap(cells):
+    path = draft.main(written(cells), "draft.yaml")
+    assert draft.GAP.strip() in path.read_text("utf-8")
+    with pytest.raises(TrialError):
+        load(path)
