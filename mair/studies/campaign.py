@@ -104,8 +104,9 @@ def roles(frame: pd.DataFrame, size: int) -> list[str]:
             screen = check in SCREENS
             own = 4 if verdict == "impossible" or convention == OPEN else 3
             for place in places:
-                found[place] = max(found[place], 1 if screen else 2)
-            found[places[0]] = max(found[places[0]], 1 if screen else own)
+                if place >= 0:  # below are sentences
+                    judged = own if place == places[0] else 2
+                    found[place] = max(found[place], 1 if screen else judged)
     return [order[rank] for rank in found]
 
 
