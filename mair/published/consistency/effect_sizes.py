@@ -11,7 +11,7 @@ import numpy as np
 from mair.published.consistency.engine import check, judge, unsure
 from mair.published.consistency.moments import possible_sizes
 from mair.published.consistency.sheet import Printed, Sheet
-from mair.published.rounding import corners, image, rule_of, span
+from mair.published.rounding import corners, image, span
 from mair.stats.effects import d_ppc2_of
 
 D = {"arm": "difference", "statistic": "d"}
@@ -135,8 +135,3 @@ def _together(read: list):
         counts = {label: sum(label in fits[k] for k in left) for label in labels}
         label, verdict = max(counts, key=counts.get), "other convention"
         label = label if counts[label] > 1 else ""
-    for k in left:  # the rest may be the declared one, rounded twice
-        p, candidates, *said = read[k]
-        if rule_of(candidates[0][1], p.printed):
-            yield p, replace(single[k], verdict="within rounding",
-                             convention=candidates[0][0]), *said

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from string import Formatter
 
 import pandas as pd
 import yaml
@@ -17,6 +18,7 @@ from mair.published.consistency.sheet import Sheet
 from mair.results import KEYS
 
 SHIFT = 0.5  # SDs by which those lost differ that are worth a word
+FAR = 0.1  # a p above this is far from 0.05
 SMALL = 120  # up to so many people a t distribution is the usual reference
 OFF = ("other convention", "impossible")
 TABLE = Path(__file__).resolve().parents[2] / "data" / "findings.yaml"
@@ -68,16 +70,15 @@ def findings(consistency: pd.DataFrame, published: pd.DataFrame, sections=None) 
     consistency = consistency.assign(variable=consistency["variable"].str.replace("_", " "),
                                      time=consistency["time"].replace(words))
     for kind in yaml.safe_load(TABLE.read_text(encoding="utf-8")):
-        rows = pick(consistency, kind.get("checks", ()), kind.get("verdicts", ()),
+        rows = pick(consistency, *(kind.get(key, ()) for key in ("checks", "verdicts")),
                     kind.get("convention", ""))
-        if rows.empty:
-            continue
-        text = kind.get("text", "").format_map(Said(rows, consistency))
-        if "function" in kind:
-            text, rows = FUNCTIONS[kind["function"]](rows, consistency, sheet)
-        if text:
-            found.append((kind["headline"].format_map(Said(rows, consistency)), text,
-                          tuple(rows.index)))
+        if len(rows):
+            words, rows = FUNCTIONS[kind.get("function", "plainly")](rows, consistency, sheet)
+        if len(rows):
+            words = Said(rows, consistency) | words
+            text = " ".join(part.format_map(words) for part in kind["text"] if all(
+                words[field] != "" for _, field, *_ in Formatter().parse(part) if field))
+            found.append((kind["headline"].format_map(words), text, tuple(rows.index)))
     said = {row for _, _, rows in found for row in rows}
     rest = pick(consistency, (), ("impossible",))
     rest = rest[~rest.index.isin(said)]
@@ -132,7 +133,7 @@ def first(rows: pd.DataFrame) -> str:
 
 
 class Said(dict):
-    """What a sentence may say of rows: ``{names}``, ``{first}``, ``{n}`` … of `FINDINGS`."""
+    """What a sentence may say of rows: ``{names}``, ``{first}``, ``{n}`` … of ``findings.yaml``."""
 
     def __init__(self, rows: pd.DataFrame, frame: pd.DataFrame):
         whole = pick(frame, set(rows["check"]))
@@ -148,16 +149,15 @@ class Said(dict):
                            for r in rows.itertuples()))
 
 
+def plainly(rows, frame, sheet):
+    """Only what `Said` has."""
+    return {}, rows
+
+
 def mean_changes(rows, frame, sheet):
-    """B that the printed means do not give, and what its significance would be if they did."""
-    lost = rows["computation"].str.extract("q = ([0-9.]+)")[0].astype(float) >= LEVEL
-    after = (" At the means' own B it would not survive the correction for multiple testing."
-             if lost.all() else "")
-    text = ("{firsts}.{after} With two visits and every pair complete the two are equal, whatever "
-            "the covariate at baseline. A table of fewer people than the model held would explain "
-            "it: the text may speak of all participants where the table describes fewer. Which of "
-            "the two stands cannot be told from print.")
-    return text.format_map(Said(rows, frame) | {"after": after}), rows
+    """What the significance of B would be at the printed means, where that differs."""
+    q = rows["computation"].str.extract("q = ([0-9.]+)")[0]
+    return {"q": " and ".join(q[q.astype(float) >= LEVEL])}, rows
 
 
 def lost(rows, frame, sheet):
@@ -165,16 +165,12 @@ def lost(rows, frame, sheet):
     outcomes = sheet.sections.get("outcomes") or {}
     primary = next((v.replace("_", " ") for v, own in outcomes.items() if own.get("primary")), "")
     rows = rows[(rows["variable"] == primary) & (rows["statistic"] == "mean")]
-    far = [abs((r.computed_low + r.computed_high) / 2 - float(r.printed)) > SHIFT
-           * sheet.moments("baseline", r.variable, r.arm)[2].value for r in rows.itertuples()]
-    text = any(far) and "; ".join(
-        f"{r.arm} {(r.computed_low + r.computed_high) / 2:.2f} against {r.printed} of those "
-        f"described ({r.computation})" for r in rows.itertuples())
-    return text and (
-        f"Mean {primary} at baseline of those lost: {text}. Everybody's mean and that of those "
-        "described leave no other. Chance does so with few people, and those worst off leave "
-        "trials more often; an analysis that takes losses to be random given what was seen would "
-        "then still hold, the means of those described would not speak for all."), rows
+    rows = rows.assign(mean=(rows["computed_low"] + rows["computed_high"]) / 2)
+    far = [abs(r.mean - float(r.printed)) > SHIFT * sheet.moments(
+        "baseline", r.variable, r.arm)[2].value for r in rows.itertuples()]
+    return {"gaps": "; ".join(
+        f"{r.arm} {r.mean:.2f} against {r.printed} of those described ({r.computation})"
+        for r in rows.itertuples())}, rows if any(far) else rows[:0]
 
 
 def other_n(rows, frame, sheet):
@@ -182,35 +178,23 @@ def other_n(rows, frame, sheet):
     own = frame[frame["variable"].isin(rows["variable"])]
     sizes = pick(own, ("effect size", "effect sizes together"), ("other convention",), "n=")
     ratio = pick(own, "se ratio", ("other convention",))
-    also, of = "", len(set(sizes["variable"] + sizes["time"]))
-    if of:
-        also += f" Effect sizes of the same scores ({of}) come out at that n, not at the printed."
-    if len(ratio):
-        also += (f" The ratio of their standard errors fits {ratio['convention'].iloc[0]} "
-                 f"({first(ratio)}).")
-    return (f"{names(rows)} cannot be means of whole scores at the printed n; they can at "
-            f"{', '.join(dict.fromkeys(rows['convention']))} ({first(rows)}).{also} Missing "
-            "answers that the column's n does not show would explain it; the numbers do not say "
-            "whose, nor that any mean is wrong.", pd.concat([rows, sizes, ratio]))
+    return {"of": len(set(sizes["variable"] + sizes["time"])) or "", "ratio_why": first(ratio),
+            "ratio": next(iter(ratio["convention"]), ""), "means": names(rows),
+            "why": first(rows)}, pd.concat([rows, sizes, ratio])
 
 
 def normal(rows, frame, sheet):
     """p from the normal distribution in a small trial, and software that prints t."""
     only, named = rows[rows["convention"] == "normal"], pick(frame, "software")
-    n = getattr(sheet.randomised("overall"), "value", 0)
-    if only.empty or not 0 < n <= SMALL:
-        return "", only
-    return (f"All {len(rows)} p fit z = B/SE and the normal distribution; {len(only)} of them fit "
-            f"no t distribution at degrees of freedom one would expect with {n:.0f} people. "
-            f"{name(next(only.itertuples()))}, p {only['printed'].iloc[0]}: {first(only)}. "
-            "Large-sample tests are the default of several packages, and the table calls them z. "
-            + "".join(f"{said}; another program, or a step by hand, would explain that. "
-                      for said in named["computation"])
-            + "Small-sample p would be larger; by how much depends on the model."), (
-                pd.concat([only, named]))
+    people = getattr(sheet.randomised("overall"), "value", 0)
+    small = only if 0 < people <= SMALL else only[:0]
+    return {"all": len(rows), "only": len(only), "people": f"{people:g}", "software": first(named),
+            "example": next((f"{name(r)}, p {r.printed}: {r.computation}"
+                             for r in only.itertuples()), "")}, (
+        pd.concat([small, named]) if len(small) else small)
 
 
-def plain(text: str) -> str:
+def in_words(text: str) -> str:
     """The conventions of an effect size in words."""
     for key, words in ((", n of all randomised", ", its SD pooled by the n randomised"),
                        ("d_ppc2-uncorrected", "without the small-sample factor"),
@@ -221,76 +205,47 @@ def plain(text: str) -> str:
 
 def effect_sizes(rows, frame, sheet):
     """Which conventions the effect sizes obey."""
-    everyone = pick(frame, "effect sizes together")
-    groups = everyone.groupby("convention", sort=False).size().sort_values(ascending=False)
-    by = ", ".join(f"{n} {plain(convention)}" for convention, n in groups.items())
+    everyone, whole = pick(frame, "effect sizes together"), pick(frame, "whole scores")
+    groups = everyone["convention"].value_counts()
     last = rows[rows["convention"] == rows["convention"].mode()[0]].iloc[-1]
-    whole = pick(frame, "whole scores")
-    also = (f" {names(whole)}: {whole['computation'].iloc[-1]}; so they come from the table, not "
-            "from the scores." if len(whole) else "")
-    return (f"Read together, {len(everyone)} d of one table come out at the printed means and SDs "
-            f"as follows: {by}. {name(last)}, d {last.printed}: {plain(last.computation)}. Tables "
-            f"made in more than one sitting look so.{also} The differences are at most a few "
-            "hundredths and change no conclusion; single d often fit both."), (
-                pd.concat([everyone, whole]))
+    return {"everyone": len(everyone), "whole": names(whole), "whole_why": first(whole[-1:]),
+            "by": ", ".join(f"{n} {in_words(convention)}" for convention, n in groups.items()),
+            "last": f"{name(last)}, d {last.printed}: {in_words(last.computation)}"}, (
+        pd.concat([everyone, whole]))
 
 
 def counts(rows, frame, sheet):
     """p that no test of the printed counts gives."""
-    finer = rows[rows["convention"].str.startswith("finer")]
-    far = (pd.to_numeric(rows["printed"], errors="coerce") > 0.1).all()
-    rest = rows.drop(finer.index)
-    said = f"{names(rest)}: {'; '.join(rest['computation'])}. " if len(rest) else ""
-    if len(finer):
-        said += (f"{names(finer)}: only tests on finer classes, merged for print, give "
-                 f"{'it' if len(finer) == 1 else 'them'} ({'; '.join(finer['computation'])}), "
-                 "which shows little. ")
-    return (f"No usual test of the printed counts gives these p. {said}A p left from another line "
-            "or an earlier version of the table, or counts of classes that are not printed, would "
-            "explain it." + (" None is near 0.05." if far else "")), rows
+    finer = rows["convention"].str.startswith("finer")
+    least = pd.to_numeric(rows["printed"], errors="coerce").min()
+    return {"rest": names(rows[~finer]), "rest_why": "; ".join(rows["computation"][~finer]),
+            "finer": names(rows[finer]), "finer_why": "; ".join(rows["computation"][finer]),
+            "far": f"{least:g}" if least > FAR else ""}, rows
 
 
 def nnt(rows, frame, sheet):
     """Percent signs on people, and the randomised as denominators."""
-    units, randomised = pick(rows, "nnt unit"), pick(rows, "randomised denominators")
-    randomised = randomised.drop_duplicates(["variable", "time"])
-    said = []
-    if len(units):
-        said.append(f"{count(len(units), 'limit')} of NNT carry a percent sign, though they count "
-                    "people, as a slip of print would have it")
-    if len(randomised):
-        said.append("over all randomised, those not seen counted as not responding, "
-                    + "; ".join(f"{r.variable}: {r.computation} (printed {r.printed})"
-                                for r in randomised.itertuples()))
-    return (f"{'. '.join(s[0].upper() + s[1:] for s in said)}. The printed ones are right for the "
-            "completers they name."), pd.concat([units, randomised])
+    units, over = pick(rows, "nnt unit"), pick(rows, "randomised denominators")
+    over = over.drop_duplicates(["variable", "time"])
+    return {"units": count(len(units), "limit") if len(units) else "", "over": "; ".join(
+        f"{r.variable}: {r.computation} (printed {r.printed})" for r in over.itertuples())}, (
+        pd.concat([units, over]))
 
 
 def percent(rows, frame, sheet):
     """Percentages that are not those of their counts."""
     wrong, cut = pick(rows, (), OFF), pick(rows, ("percent", "percent of n"), FITS, "^truncated$")
-    said = [f"{names(part)}{end} ({first(part)})" for part, end in (
-        (wrong, " are not the percentages of their counts"), (cut, " is cut off, not rounded"))
-        if len(part)]
-    return (f"{'; '.join(said)}. Typing gives such differences" + _total(wrong, frame) + "; the "
-            "counts are not in doubt.") if said else "", pd.concat([wrong, cut])
-
-
-def _total(wrong, frame) -> str:
-    """Whether fitting a column of classes to 100 can be the reason, or nothing to say."""
-    share = "([0-9.]+) %$"
+    words = {"wrong": names(wrong), "wrong_why": first(wrong), "cut": names(cut),
+             "cut_why": first(cut), "total": "", "made": ""}
     for variable, arm in wrong[["variable", "arm"]].itertuples(index=False):
-        name = variable.partition(": ")[0]
-        own = frame[(frame["check"] == "percent") & (frame["arm"] == arm)
-                    & frame["variable"].str.startswith(f"{name}: ")]
-        right = own["computation"].str.extract(share)[0].astype(float).round(1)
-        if len(right) > 1:
+        own = pick(frame[frame["variable"].str.startswith(variable.partition(": ")[0] + ": ")
+                         & (frame["arm"] == arm)], "percent")
+        right = own["computation"].str.extract("([0-9.]+) %$")[0].astype(float).round(1)
+        if len(right):
             said = f"{' + '.join(map(str, right))} = {right.sum():.1f}"
-            return (f"; so would fitting a column to a total of 100, for the right ones make {said}"
-                    if round(right.sum(), 1) != 100 else
-                    f", not fitting to a total of 100: the right ones make it ({said})")
-    return ""
+            words["made" if round(right.sum(), 1) == 100 else "total"] = said
+    return words, pd.concat([wrong, cut])
 
 
-FUNCTIONS = {f.__name__: f for f in (mean_changes, lost, other_n, normal, effect_sizes, counts,
-                                      nnt, percent)}
+FUNCTIONS = {f.__name__: f for f in (plainly, mean_changes, lost, other_n, normal, effect_sizes,
+                                      counts, nnt, percent)}

@@ -92,20 +92,7 @@ def grimmer(sheet: Sheet, sd: Printed, mean: Printed):
                                if g.grim(mean.printed, m, step=step) and fits(m)), None)
     found = (yes_no(False) if m is None else Judgement("other convention", f"n={m}") if m != n
              else yes_no(True, f"n={n}") if rule == "half" else Judgement("within rounding", rule))
-    return found, text + _nearest_sds(
-        mean, sd, use, step, high / step if low == 0 else math.inf), inputs
-
-
-def _nearest_sds(mean, sd, n, step, most) -> str:
-    """The possible SDs next to the printed one, for the line of text."""
-    near = []
-    for total in g.sums(values(mean.printed), n, step):
-        around, (least, largest) = total**2 / n, g.extremes(total, n, most)
-        q = round(around + (n - 1) * (sd.value / step) ** 2)
-        near += [step * math.sqrt((v - around) / (n - 1)) for v in range(q - 3, q + 4)
-                 if (v - total) % 2 == 0 and max(around, least) <= v <= largest]
-    near = sorted(sorted(near, key=lambda v: abs(v - sd.value))[:2])
-    return ": possible SDs " + ", ".join(f"{v:.4f}" for v in near) if near else ""
+    return found, text, inputs
 
 
 @check("scale of mean", **MEAN)
