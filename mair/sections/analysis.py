@@ -113,7 +113,7 @@ def _analyse(trial, name, covariance, by_arm, inference, estimator, missing, rem
         from mair.sections import imputed as imputation
 
         return imputation.analyse(trial, name, found, missing, covariance=covariance,
-                                  inference=inference)
+                                  by_arm=by_arm, inference=inference, estimator=estimator)
     if estimator == "ancova":
         return _ancova(trial, name, found, by_arm, inference)
     return found
@@ -126,7 +126,7 @@ def fit(trial: Trial, name: str, covariance: str, clda: bool = False, reml: bool
     design = models.build(trial, name, clda)
     return structures.fit(design.y, design.X, design.groups, design.visits, covariance, reml=reml,
                           arms=design.treated if by_arm else None,
-                          labels=trial.variable(name).visits)
+                          labels=np.array(trial.variable(name).visits)[np.unique(design.visits)])
 
 
 def _mixed(trial, name, covariance, by_arm, inference, clda, reml) -> Estimate:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from mair.sections import model as models
-from mair.sections.analysis import NAN, Contrast, Estimate, nothing, overall
-from mair.stats import impute, pooling, risk, shifts
+from mair.sections.analysis import BY_ARM, NAN, Contrast, Estimate, nothing, overall
+from mair.stats import covariance as structures
+from mair.stats import impute, pooling, risk, shifts, smallsample
+from mair.stats.ancova import ancova
 from mair.stats.columns import dependent_columns
 from mair.stats.effects import Interval
 from mair.trial import Trial
@@ -84,8 +86,50 @@ def contrast(pooled, confidence: float) -> Contrast:
                                  *pooled.interval(confidence))))
 
 
+def _closed(values, arm, covariates, covariance, inference):
+    """Group x Time of every later visit by its closed form: estimates and variances (m, K), df
+    (K,), and what a reader must know.
+    """
+    later, state = range(1, values.shape[2]), ""
+    b, variance, df = (np.stack(x, -1) for x in zip(*(
+        analysis(arm, covariates, k, covariance, inference)(values) for k in later), strict=True))
+    if covariance == "random-intercept":  # pooled with the variance between people
+        apart = analysis(arm, covariates, 1, "compound-symmetry", inference)(values)[1]
+        if (variance[:, 0] < apart).any():
+            state = "participant variance at zero in some completed data sets"
+    return b, variance, df, state
+
+
+def _refitted(values, arm, covariates, covariance, by_arm, inference, estimator):
+    """The same where each completed data set is analysed by itself; df their means."""
+    n, T = values.shape[1:]
+    found, states = [], []
+    who, when = np.repeat(np.arange(n), T), np.tile(np.arange(T), n)
+    treated, later = arm[who], (when[:, None] == np.arange(1, T)).astype(float)
+    names = [np.ones(n * T), *([] if estimator == "clda" else [treated]), later]
+    X = np.column_stack([*names, *([] if covariates is None else [covariates[who]]),
+                         later * treated[:, None]])
+    for one in values:
+        if estimator == "ancova":
+            contrasts = [ancova(one[:, k], one[:, 0], arm, covariates, inference=inference,
+                                by_arm=by_arm) for k in range(1, T)]
+            found.append([(c.estimate, c.se**2, np.inf if inference == "z" else c.df)
+                          for c in contrasts])
+            continue
+        fit = structures.fit(one.ravel(), X, who, when, covariance,
+                             arms=treated if by_arm else None)
+        if not fit.converged:
+            raise impute.NotEstimable(fit.fallback)
+        c = smallsample.contrast(fit, np.eye(X.shape[1])[1 - T:], inference)
+        found.append(np.stack([c.estimate, c.se**2, c.df], 1))
+        states += ["participant variance at zero in some completed data sets"] * bool(fit.boundary)
+        states += [f"fell back in some completed data sets: {fit.fallback}"] * bool(fit.fallback)
+    b, variance, df = np.moveaxis(np.array(found), 2, 0)
+    return b, variance, df.mean(0), "; ".join(dict.fromkeys(states))
+
+
 def analyse(trial: Trial, name: str, observed: Estimate, rule: str, *, covariance: str,
-            inference: str) -> Estimate:
+            by_arm: bool, inference: str, estimator: str) -> Estimate:
     """The declared contrasts after multiple imputation, pooled by Rubin's rules.
 
     Parameters
@@ -95,38 +139,38 @@ def analyse(trial: Trial, name: str, observed: Estimate, rule: str, *, covarianc
     observed : Estimate
         The same analysis of the observed rows; it stands beside.
     rule : {"mi-mar", "mi-j2r", "mi-cr"}
-    covariance, inference : str
+    covariance, inference, estimator : str
+    by_arm : bool
 
     Returns
     -------
     Estimate
         With the fraction of missing information and the Monte-Carlo error in ``extra``.
     """
-    method, visits = f"{covariance}/{inference}/{rule}", trial.variable(name).visits
+    model = {"ancova": "ancova", "clda": f"clda:{covariance}"}.get(estimator, covariance)
+    method, visits = f"{model}{BY_ARM * by_arm}/{inference}/{rule}", trial.variable(name).visits
     beside = {"residuals": observed.residuals, "beside": observed}
     try:
-        imputed, arm, covariates, people = impute_variable(trial, name, rule)
+        imputed, *given, people = impute_variable(trial, name, rule)
+        b, variance, df, state = (
+            _closed(imputed.values, *given, covariance, inference)
+            if estimator == "difference" and not by_arm else
+            _refitted(imputed.values, *given, covariance, by_arm, inference, estimator))
     except ValueError as error:
         return nothing(method, str(error), **beside)
-    contrasts, extra, boundary = {}, {}, False
-    for k, visit in enumerate(visits[1:], start=1):
-        b, variance, df = analysis(arm, covariates, k, covariance, inference)(imputed.values)
-        pooled = pooling.rubin(b, variance, df)
+    contrasts, extra = {}, {}
+    for k, visit in enumerate(visits[1:]):
+        pooled = pooling.rubin(b[:, k], variance[:, k], df[k])
         contrasts[visit] = contrast(pooled, trial.analysis.confidence)
         extra[visit] = {"fmi": float(pooled.fmi), "mc_error": float(pooled.mc_error),
                         "imputations": pooled.m}
-        if covariance == "random-intercept":  # pooled with the variance between people
-            apart = analysis(arm, covariates, k, "compound-symmetry", inference)(imputed.values)[1]
-            boundary |= bool((variance < apart).any())
     if not all(c.se > 0 and c.df > 0 for c in contrasts.values()):
         return nothing(method, "completed data leave no variance", **beside)
-    size = (len(people), len(people) * len(visits))
+    size = (len(people), len(people) * (2 if estimator == "ancova" else len(visits)))
     states = [f"the arms share the imputation model of {visits[t]}" for t in imputed.pooled]
-    if boundary:
-        states.append("participant variance at zero in some completed data sets")
     return Estimate(method, dict.fromkeys(contrasts, size), contrasts, {},
-                    overall(*size, boundary=int(boundary)), {}, {}, state="; ".join(states),
-                    extra=extra, **beside)
+                    overall(*size, boundary=int("at zero" in state)), {}, {},
+                    state="; ".join([*states, *([state] if state else [])]), extra=extra, **beside)
 
 
 @remembered

@@ -1,7 +1,8 @@
 """Trials that can hardly be analysed: no exception leaves a section, what is estimated is right.
 
-Arms of 2 to 8, 2 to 5 visits, gaps, an arm x visit without anybody, outcomes that are constant
-or determined, covariates that are constant, copies, in extreme units, or missing in an arm.
+Arms of 2 to 8, 2 to 8 visits, gaps, an arm x visit without anybody, outcomes that are constant
+or determined, covariates that are constant, copies, in extreme units, or missing in an arm. Every
+combination of choices is dealt to some ten of the trials, in an order drawn once.
 """
 
 import json
@@ -13,10 +14,17 @@ import pytest
 
 from mair.results import Lookup
 from mair.sections import analysis, model, nnt, outcomes, robustness
+from mair.sections import imputed as imputation
 from mair.trial import load
 
-COVARIANCES = ("random-intercept", "compound-symmetry", "unstructured")
-INFERENCES = ("z", "satterthwaite", "kenward-roger")
+CHOICES = {
+    "covariance": ("random-intercept", "compound-symmetry", "unstructured"),
+    "variance": ("common", "by-arm"), "inference": ("z", "satterthwaite", "kenward-roger"),
+    "estimator": ("difference", "clda", "ancova"),
+    "missing": ("observed", "mi-mar", "mi-j2r", "mi-cr")}
+TRIALS, EACH, TOGETHER = 220, 10, 10  # trials, choices dealt to each, trials in one test
+ALL = [dict(zip(CHOICES, one, strict=True)) for one in product(*CHOICES.values())]
+DEALT = np.concatenate([np.random.default_rng(i).permutation(len(ALL)) for i in range(11)])
 OUTCOMES = ("plain", "plain", "plain", "constant", "same before", "same after", "determined")
 COVARIATES = ("plain", "tiny", "large", "constant", "copy", "baseline", "arm", "level", "gaps",
               "no control")
@@ -34,7 +42,7 @@ def covariate(rng, kind, arm, first, before):
 def drawn(tmp_path, seed):
     """A trial, None where its file is refused."""
     rng = np.random.default_rng(seed)
-    sizes, k = rng.integers(2, 9, 2), int(rng.integers(2, 6))
+    sizes, k = rng.integers(2, 9, 2), int(rng.integers(2, 9))
     arm, n = np.repeat(["c", "t"], sizes), sizes.sum()
     y = 50 + rng.normal(size=(n, 1)) * rng.choice([0, 1, 1000]) + rng.normal(size=(n, k))
     match rng.choice(OUTCOMES):
@@ -70,11 +78,15 @@ def drawn(tmp_path, seed):
 
 
 def dense(design, sigma):
-    """GLS of one outcome from its full V: coefficients and their SE, columns standardised."""
+    """GLS of one outcome from its full V: coefficients and their SE, columns standardised.
+
+    ``sigma`` (k, k), or of each arm (2, k, k).
+    """
     scale = np.where(np.ptp(design.X, axis=0) > 0, design.X.std(0), 1.0)
     X = np.where(np.ptp(design.X, axis=0) > 0, design.X - design.X.mean(0), 1.0) / scale
-    same = design.groups[:, None] == design.groups
-    V = np.where(same, sigma[design.visits[:, None], design.visits], 0.0) / sigma.max()
+    same, own = design.groups[:, None] == design.groups, design.treated.astype(int)[:, None]
+    whole = np.broadcast_to(sigma, (2, *sigma.shape[-2:]))
+    V = np.where(same, whole[own, design.visits[:, None], design.visits], 0.0) / sigma.max()
     root = np.linalg.cholesky(V)
     Z = np.linalg.solve(root, np.c_[X, design.y - design.y.mean()])
     q, r = np.linalg.qr(Z[:, :-1])
@@ -100,34 +112,49 @@ def least_squares(trial, visit):
     return scale * (inverse @ (y - y.mean()))[1], scale * se
 
 
-@pytest.mark.parametrize("seed", range(24))
-def test_every_choice_is_estimated_or_says_why(tmp_path, seed):
-    trial = drawn(tmp_path, seed)
-    later = [] if trial is None else trial.visits[1:]
-    choices = [*product(COVARIANCES, INFERENCES, ("difference", "clda", "ancova"), ("observed",)),
-               *product(COVARIANCES, ("z", "kenward-roger"), ("difference",),
-                        ("mi-mar", "mi-j2r", "mi-cr"))]
-    for covariance, inference, estimator, missing in choices if later else ():
-        found = analysis.analyse(trial, "Y", covariance=covariance, inference=inference,
-                                 estimator=estimator, missing=missing)
-        assert found.state or len(found.contrasts) == len(later)
-        for one in found.contrasts.values():
-            assert np.isfinite(one.b)
-            assert found.state if np.isnan(one.p) else one.se > 0 and one.low < one.b < one.high
-        if estimator == "ancova":
-            for visit, one in found.contrasts.items():
-                b, se = least_squares(trial, visit)
-                assert (one.b, one.se) == pytest.approx((b, se), rel=1e-6, abs=1e-6 * se)
-        if missing != "observed" or estimator == "ancova" or not found.contrasts:
-            continue
-        clda = estimator == "clda"
-        design, fit = model.build(trial, "Y", clda), analysis.fit(trial, "Y", covariance, clda)
+def check(trial, choice):
+    """One analysis: estimated as the reference is, or empty with its reason."""
+    found, later = analysis.analyse(trial, "Y", **choice), trial.visits[1:]
+    assert found.state or len(found.contrasts) == len(later)
+    for one in found.contrasts.values():
+        assert np.isfinite(one.b)
+        assert found.state if np.isnan(one.p) else one.se > 0 and one.low < one.b < one.high
+    by_arm, ancova = choice["variance"] == "by-arm", choice["estimator"] == "ancova"
+    if choice["missing"] != "observed":
+        if choice["estimator"] == "difference" and found.contrasts:
+            imputed, arm, _, _ = imputation.impute_variable(trial, "Y", choice["missing"])
+            change = imputed.values[..., 1:] - imputed.values[..., :1]
+            b = (change[:, arm == 1].mean(1) - change[:, arm == 0].mean(1)).mean(0)
+            assert [one.b for one in found.contrasts.values()] == pytest.approx(list(b), rel=1e-6)
+    elif ancova and not by_arm:
+        for visit, one in found.contrasts.items():
+            b, se = least_squares(trial, visit)
+            assert (one.b, one.se) == pytest.approx((b, se), rel=1e-6, abs=1e-6 * se)
+    elif not ancova and found.contrasts:
+        clda = choice["estimator"] == "clda"
+        design = model.build(trial, "Y", clda)
+        fit = analysis.fit(trial, "Y", choice["covariance"], clda, by_arm=by_arm)
         beta, root = dense(design, fit.sigma)
         for visit, weights in design.contrasts.items():
             se = np.linalg.norm(weights @ root)
             assert found.contrasts[visit].b == pytest.approx(weights @ beta, abs=1e-5 * se)
-            if inference == "z":
+            if choice["inference"] == "z":
                 assert found.contrasts[visit].se == pytest.approx(se, rel=1e-5)
+
+
+@pytest.mark.parametrize("part", range(TRIALS // TOGETHER))
+def test_every_choice_is_estimated_or_says_why(tmp_path, part):
+    for seed in range(part * TOGETHER, (part + 1) * TOGETHER):
+        trial = drawn(tmp_path, seed)
+        for at in DEALT[seed * EACH:(seed + 1) * EACH] if trial is not None else ():
+            try:
+                check(trial, ALL[at])
+            except Exception as error:
+                raise AssertionError(f"trial {seed}, {ALL[at]}") from error
+
+
+def test_every_combination_is_dealt():
+    assert np.bincount(DEALT[:TRIALS * EACH], minlength=len(ALL)).min() >= 10
 
 
 @pytest.mark.parametrize("seed", range(100, 108))
