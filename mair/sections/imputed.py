@@ -86,17 +86,28 @@ def contrast(pooled, confidence: float) -> Contrast:
                                  *pooled.interval(confidence))))
 
 
-def _closed(values, arm, covariates, covariance, inference):
+def _closed(values, arm, covariates, covariance, by_arm, inference):
     """Group x Time of every later visit by its closed form: estimates and variances (m, K), df
-    (K,), and what a reader must know.
+    (K,), and what a reader must know. By arm each arm's change apart, df Welch's.
     """
-    later, state = range(1, values.shape[2]), ""
-    b, variance, df = (np.stack(x, -1) for x in zip(*(
-        analysis(arm, covariates, k, covariance, inference)(values) for k in later), strict=True))
-    if covariance == "random-intercept":  # pooled with the variance between people
-        apart = analysis(arm, covariates, 1, "compound-symmetry", inference)(values)[1]
-        if (variance[:, 0] < apart).any():
-            state = "participant variance at zero in some completed data sets"
+    def every(covariance):
+        return [np.stack(x, -1) for x in zip(*(
+            analysis(arm, covariates, k, covariance, inference)(values)
+            for k in range(1, values.shape[2])), strict=True)]
+
+    if by_arm:
+        arms = [(arm == a, None if covariates is None else covariates[arm == a]) for a in (0, 1)]
+        parts = [_closed(values[:, own], np.zeros(own.sum()), given, covariance, False, inference)
+                 for own, given in arms]
+        (low, u, df_u, _), (high, v, df_v, _) = parts
+        with np.errstate(divide="ignore", invalid="ignore"):  # z has no df; no variance, no share
+            share = u / (u + v)
+            df = 1 / (share**2 / df_u + (1 - share) ** 2 / df_v)
+        return high - low, u + v, df.mean(0), "; ".join({part[3] for part in parts} - {""})
+    b, variance, df = every(covariance)
+    state = ""
+    if covariance == "random-intercept" and (variance < every("compound-symmetry")[1]).any():
+        state = "participant variance at zero in some completed data sets"
     return b, variance, df, state
 
 
@@ -153,8 +164,8 @@ def analyse(trial: Trial, name: str, observed: Estimate, rule: str, *, covarianc
     try:
         imputed, *given, people = impute_variable(trial, name, rule)
         b, variance, df, state = (
-            _closed(imputed.values, *given, covariance, inference)
-            if estimator == "difference" and not by_arm else
+            _closed(imputed.values, *given, covariance, by_arm, inference)
+            if estimator == "difference" else
             _refitted(imputed.values, *given, covariance, by_arm, inference, estimator))
     except ValueError as error:
         return nothing(method, str(error), **beside)
