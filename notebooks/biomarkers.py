@@ -182,6 +182,7 @@ fits = [one for name in t.biomarkers for one in results.records(
 odd = [one.variable for one in fits if not one.converged or one.boundary or one.fallback]
 words.say(f"Of {len(fits)} models {len(odd) or 'none'} failed to converge inside their bounds"
           f"{': ' * bool(odd)}{', '.join(odd)}.")
+words.bullets(*measures.states(t, "biomarkers"))
 
 # %% [markdown]
 # The effect sizes under each convention; those made of means are on the measured scale throughout.

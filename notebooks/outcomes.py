@@ -283,6 +283,7 @@ fits = [one for name in t.outcomes for one in results.records(
 odd = [one.variable for one in fits if not one.converged or one.boundary or one.fallback]
 words.say(f"Of {len(fits)} models {len(odd) or 'none'} failed to converge inside their bounds"
           f"{': ' * bool(odd)}{', '.join(odd)}.")
+words.bullets(*measures.states(t, "outcomes"))
 
 # %% [markdown]
 # Residuals against fitted values should form a band without a trend or a funnel, and against

@@ -126,7 +126,7 @@ def fit(trial: Trial, name: str, covariance: str, clda: bool = False, reml: bool
     design = models.build(trial, name, clda)
     return structures.fit(design.y, design.X, design.groups, design.visits, covariance, reml=reml,
                           arms=design.treated if by_arm else None,
-                          labels=np.array(trial.variable(name).visits)[np.unique(design.visits)])
+                          labels=np.array(_labels(trial, name))[np.unique(design.visits)])
 
 
 def _mixed(trial, name, covariance, by_arm, inference, clda, reml) -> Estimate:
@@ -147,13 +147,19 @@ def _mixed(trial, name, covariance, by_arm, inference, clda, reml) -> Estimate:
 
     contrasts = {visit: infer(row) for visit, row in design.contrasts.items()}
     boundary = bool(result.boundary)
+    asked, given = (f"{structure.replace('-', ' ')}{' by arm' * own}" for structure, own in (
+        (result.requested, by_arm), (result.structure, result.by_arm)))
     states = {
-        f"fell back: {result.fallback}": bool(result.fallback),
-        "participant variance at zero: no degrees of freedom are trustworthy": boundary,
-        **{f"{visit} not estimable: an arm has no data there": visit not in contrasts
-           for visit in trial.variable(name).visits[1:]},
-        f"too little information for {inference}": any(np.isnan(c.p) for c in contrasts.values()),
-        "left out, determined by others: " + ", ".join(design.redundant): bool(design.redundant),
+        f"{asked} could not be fitted, {given} was: {result.fallback}": bool(result.fallback),
+        "the variance between participants is estimated as zero, so that no degrees of freedom "
+        "are trustworthy": boundary,
+        **{f"{label} is not estimable: an arm has no data there": visit not in contrasts
+           for visit, label in zip(trial.variable(name).visits[1:],
+                                   _labels(trial, name)[1:], strict=True)},
+        "too little information for degrees of freedom, and hence for p":
+            any(np.isnan(c.p) for c in contrasts.values()),
+        "left out, as others determine them: " + ", ".join(design.redundant):
+            bool(design.redundant),
     }
     return Estimate(
         method=f"{before}{result.structure}{BY_ARM * result.by_arm}/{inference}{after}",
@@ -169,6 +175,11 @@ def _mixed(trial, name, covariance, by_arm, inference, clda, reml) -> Estimate:
         residuals=_residuals(design, result, inference),
         state="; ".join(state for state, holds in states.items() if holds),
     )
+
+
+def _labels(trial, name) -> list[str]:
+    """The visits of a variable as a reader knows them."""
+    return [trial.visit_labels[visit] for visit in trial.variable(name).visits]
 
 
 def nothing(method: str, reason: str, size=(0, 0), **others) -> Estimate:
@@ -218,7 +229,7 @@ def _ancova(trial: Trial, name: str, model: Estimate, by_arm: bool, inference: s
     wide, method = models.wide(trial, name), f"ancova{BY_ARM * by_arm}/{inference}"
     names = [column for column in wide if column.startswith("covariate ")]
     contrasts, sizes, states = {}, {}, {}
-    for visit in trial.variable(name).visits[1:]:
+    for visit, label in zip(trial.variable(name).visits[1:], _labels(trial, name)[1:], strict=True):
         seen = wide[[trial.reference, visit, "arm", *names]].dropna()
         try:
             found = ancova(seen[visit], seen[trial.reference], seen["arm"],
@@ -226,11 +237,12 @@ def _ancova(trial: Trial, name: str, model: Estimate, by_arm: bool, inference: s
                            inference=inference, by_arm=by_arm,
                            confidence=trial.analysis.confidence)
         except ValueError as error:
-            states[f"{visit} not estimable: {error}"] = None
+            states[f"{label} is not estimable: {error}"] = None
             continue
         contrasts[visit], sizes[visit] = _contrast(found, inference), (found.n, found.n)
-        for label in (["arm", "baseline", *names][i - 1] for i in found.dropped):
-            states[f"{visit}: {label} left out, determined by others"] = None
+        for column in (["arm", "baseline", *names][i - 1] for i in found.dropped):
+            states[f"{label}: {column.removeprefix('covariate ')} is left out, as others "
+                   "determine it"] = None
     if not contrasts:
         return nothing(method, "; ".join(states), residuals=model.residuals, beside=model)
     n = [n for n, _ in sizes.values()]

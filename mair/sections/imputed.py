@@ -133,8 +133,11 @@ def _refitted(values, arm, covariates, covariance, by_arm, inference, estimator)
             raise impute.NotEstimable(fit.fallback)
         c = smallsample.contrast(fit, np.eye(X.shape[1])[1 - T:], inference)
         found.append(np.stack([c.estimate, c.se**2, c.df], 1))
-        states += ["participant variance at zero in some completed data sets"] * bool(fit.boundary)
-        states += [f"fell back in some completed data sets: {fit.fallback}"] * bool(fit.fallback)
+        if fit.boundary:
+            states.append("participant variance at zero in some completed data sets")
+        if fit.fallback:
+            states.append("the covariance asked for could not be fitted to some completed data "
+                          f"sets: {fit.fallback}")
     b, variance, df = np.moveaxis(np.array(found), 2, 0)
     return b, variance, df.mean(0), "; ".join(dict.fromkeys(states))
 

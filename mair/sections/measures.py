@@ -37,6 +37,15 @@ def method(rows: pd.DataFrame, section: str, name: str) -> str:
     return rows.loc[own & (rows["statistic"] == "converged"), "method"].iloc[0]
 
 
+def states(trial: Trial, section: str) -> list[str]:
+    """What a reader must know of the fits, a sentence for all variables of which it is true."""
+    said: dict[str, list[str]] = {}
+    for name in variables(trial, section):
+        if state := analysis.analyse(trial, name).state:
+            said.setdefault(state, []).append(name)
+    return [f"{', '.join(names)}: {state}." for state, names in said.items()]
+
+
 def rows(trial: Trial, section: str) -> pd.DataFrame:
     """Every statistic of a section's repeated measures.
 

@@ -139,6 +139,8 @@ def test_covariates_that_say_the_same_are_estimated_once_and_named(tmp_path):
         found = estimates.analyse(trial, "Y", estimator=estimator)
         assert "age" in found.state and "months" in found.state and "tiny" not in found.state
         assert found.contrasts["v2"][:2] == pytest.approx(alone.contrasts["v2"][:2], rel=1e-9)
+    said, = measures.states(trial, "outcomes")
+    assert said == "Y: left out, as others determine them: age, months."
 
 
 def test_an_unstructured_matrix_of_four_people_falls_back(tmp_path):
