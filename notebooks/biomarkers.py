@@ -99,8 +99,8 @@ show(tables_result.normality(t, rows, "biomarkers"))
 tested = [one for one in results.records(rows, analysis="normality", method="shapiro-wilk")
           if one.variable.endswith(": residuals")]
 low = [one.variable.removesuffix(": residuals") for one in tested if one.p < 0.05]
-words.say(f"Of {len(tested)} models {len(low) or 'none'} have residuals with p below 0.05 in the "
-          f"test of Shapiro and Wilk{': ' * bool(low)}{', '.join(low)}.")
+words.say(f"{len(low) or 'None'} of the models ({len(tested)}) left residuals with p below 0.05 in "
+          f"the test of Shapiro and Wilk{': ' * bool(low)}{', '.join(low)}.")
 
 # %% [markdown]
 # ## The estimates
@@ -180,7 +180,7 @@ fits = [one for name in t.biomarkers for one in results.records(
     rows, analysis="biomarkers", variable=name, arm="overall",
     method=measures.method(rows, "biomarkers", name))]
 odd = [one.variable for one in fits if not one.converged or one.boundary or one.fallback]
-words.say(f"Of {len(fits)} models {len(odd) or 'none'} failed to converge inside their bounds"
+words.say(f"{len(odd) or 'None'} of the models ({len(fits)}) failed to converge inside their bounds"
           f"{': ' * bool(odd)}{', '.join(odd)}.")
 words.bullets(*measures.states(t, "biomarkers"))
 

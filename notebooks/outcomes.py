@@ -192,9 +192,9 @@ found = [one for name in t.outcomes for one in results.records(
 sides = {(one.variable, one.time): frames.side(t, one.variable, one.ci_low, one.ci_high)
          for one in found}
 on = [list(sides.values()).count(arm) for arm in (t.treatment, t.control, "")]
-words.say(f"The {len(t.outcomes)} outcomes give {len(found)} contrasts. The interval lies wholly "
-          f"on the side of {t.treatment} in {on[0]} of them and on that of {t.control} in {on[1]}; "
-          f"in the other {on[2]} it includes zero, so that either arm may have done better.")
+words.say(f"There are {len(found)} contrasts between the arms. The interval lies wholly on the "
+          f"side of {t.treatment} in {on[0]} of them, on that of {t.control} in {on[1]}, and it "
+          f"includes zero, so that either arm may have done better, in {on[2]}.")
 
 # %%
 words.bullets(*(
@@ -281,7 +281,7 @@ fits = [one for name in t.outcomes for one in results.records(
     rows, analysis="outcomes", variable=name, arm="overall",
     method=measures.method(rows, "outcomes", name))]
 odd = [one.variable for one in fits if not one.converged or one.boundary or one.fallback]
-words.say(f"Of {len(fits)} models {len(odd) or 'none'} failed to converge inside their bounds"
+words.say(f"{len(odd) or 'None'} of the models ({len(fits)}) failed to converge inside their bounds"
           f"{': ' * bool(odd)}{', '.join(odd)}.")
 words.bullets(*measures.states(t, "outcomes"))
 
@@ -315,8 +315,8 @@ show(tables_result.normality(t, rows))
 tested = [one for one in results.records(rows, analysis="normality", method="shapiro-wilk")
           if one.variable.endswith(": residuals")]
 low = [one.variable.removesuffix(": residuals") for one in tested if one.p < 0.05]
-words.say(f"Of {len(tested)} models {len(low) or 'none'} have residuals with p below 0.05 in the "
-          f"test of Shapiro and Wilk{': ' * bool(low)}{', '.join(low)}.")
+words.say(f"{len(low) or 'None'} of the models ({len(tested)}) left residuals with p below 0.05 in "
+          f"the test of Shapiro and Wilk{': ' * bool(low)}{', '.join(low)}.")
 
 # %%
 results.save(rows, out, "outcomes")
