@@ -94,7 +94,8 @@ say(f"**{criterion}{f', {when}' * bool(when)}.** {fmt.number(percent[t.treatment
 
 # %%
 rows = nnt.rows(t)
-for one in results.records(rows, variable=criterion, arm="difference", method="completers/wald"):
+for one in results.records(rows, variable=criterion, arm="difference", time=visit,
+                           method="completers/wald"):
     apart = np.abs(by_hand - [one.arr, one.ci_low, one.ci_high]).max()
     say("The table's row for those seen, with Wald's limits, "
         + ("agrees: " if apart < 1e-9 else f"differs, by up to {apart:.2g}: ")
@@ -105,9 +106,10 @@ for one in results.records(rows, variable=criterion, arm="difference", method="c
 #
 # Wald's interval is the one most papers print and the worst in small arms, so others stand
 # beside it. ARR is in percentage points of the good result. Compare the lines of a criterion:
-# first the intervals, then what is supposed of those not seen. Where the interval of ARR holds
-# zero, the NNT has no simple interval: it runs through infinity, from benefit (NNTB) to harm
-# (NNTH).
+# first the intervals, then what is supposed of those not seen, then the same people made alike in
+# their baseline score by a logistic regression. Where the interval of ARR contains zero, the NNT
+# has no simple interval: it runs through infinity, from benefit (NNTB) to harm (NNTH). Visits
+# other than the declared one stand below, in fewer lines.
 
 # %% tags=["fold"]
 show(tables_appendix.nnt(t, rows))
@@ -119,10 +121,10 @@ by_rule = f"{MISSING[rule].lower()}; {LIMITS[limits]}"
 said = dict.fromkeys(responses, "not estimable, an arm has nobody with a known result")
 
 # %%
-for one in results.records(rows, arm="difference", method=f"{rule}/{limits}"):
-    arms = results.records(rows, variable=one.variable, arm=t.arms, method=rule)
+for one in results.records(rows, arm="difference", time=visit, method=f"{rule}/{limits}"):
+    arms = results.records(rows, variable=one.variable, arm=t.arms, time=visit, method=rule)
     said[one.variable] = (
-        " and ".join(f"{a.responders:.4g} of {a.n:g} in {a.arm}" for a in reversed(arms))
+        " and ".join(f"{fmt.tally(a.responders, a.n)} in {a.arm}" for a in reversed(arms))
         + f"; the difference is {fmt.estimate(one.arr, one.ci_low, one.ci_high, 1)} percentage "
         f"points, the NNT {fmt.nnt(one.nnt)} ("
         + fmt.nnt_ci(one.nnt_ci_low, one.nnt_ci_high, one.nnt_through_infinity)
@@ -130,11 +132,26 @@ for one in results.records(rows, arm="difference", method=f"{rule}/{limits}"):
 bullets(*[f"**{name}** ({by_rule}): {text}." for name, text in said.items()])
 
 # %%
-every = results.records(rows, arm="difference")
+every = results.records(rows, arm="difference", time=visit)
 holding = [one for one in every if one.ci_low <= 0 <= one.ci_high]
 rules = dict.fromkeys(MISSING[one.method.split("/")[0]].lower() for one in holding)
-say(f"Over criteria, rules and intervals, {len(holding)} of {len(every)} intervals of ARR contain "
-    "zero" + (f" ({'; '.join(rules)})" if rules else "") + ".")
+say(f"Over criteria, rules and intervals, {len(holding)} of {len(every)} intervals of ARR "
+    f"{'contains' if len(holding) == 1 else 'contain'} zero"
+    + (f" ({'; '.join(rules)})" if rules else "") + ".")
+
+# %% [markdown]
+# Chance differences at baseline move a percentage, and a response may not last. So the difference
+# adjusted for baseline stands beside the plain one of the same people, and the declared visit
+# beside the others.
+
+# %%
+for one in results.records(rows, arm="difference", method=nnt.ADJUSTED):
+    plain, = results.records(rows, variable=one.variable, arm="difference", time=one.time,
+                             method=f"completers/{t.analysis.risk_interval}")
+    bullets(f"**{one.variable}, {t.visit_labels[one.time]}**: adjusted for baseline "
+            f"{fmt.estimate(one.arr, one.ci_low, one.ci_high, 1)} percentage points, against "
+            f"{fmt.estimate(plain.arr, plain.ci_low, plain.ci_high, 1)} unadjusted, in {one.n} "
+            "people seen.")
 
 # %%
 if nnt.has_curve(t) and (who := nnt.zero_baselines(t)):
@@ -157,7 +174,7 @@ if nnt.has_curve(t):
          "responder_curve",
          "Responders at every threshold",
          alt=f"Percent of each arm whose {declared['outcome']} improved by at least each "
-             f"threshold at {when}, and the difference in percentage points with its pointwise "
+             f"threshold ({when}), and the difference in percentage points with its pointwise "
              "Miettinen-Nurminen band; declared thresholds "
              f"{', '.join(f'{x:g}%' for x in marked)} are marked.")
 

@@ -149,3 +149,13 @@ def shift(value) -> str:
     if not value:
         return "as imputed"
     return f"{'worse' if value > 0 else 'better'} by {abs(value):g}"
+
+
+def tally(count, of) -> str:
+    """How many of how many; a mean over imputations is said to be one.
+
+    >>> tally(16, 19), tally(0.2475, 19)
+    ('16 of 19', '0.2 of 19 on average')
+    """
+    return f"{count:.0f} of {of:.0f}" if count == round(count) else (
+        f"{count:.1f} of {of:.0f} on average")

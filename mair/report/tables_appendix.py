@@ -26,7 +26,7 @@ MISSING = {
     "worst-case": "Worst case", "best-case": "Best case", "mi-mar": "Imputed at random",
 }
 LIMITS = {"wald": "Wald", "newcombe": "Newcombe", "miettinen-nurminen": "Miettinen-Nurminen",
-          "skewness-corrected": "Skewness-corrected"}
+          "skewness-corrected": "Skewness-corrected", "g-computation": "Adjusted for baseline"}
 METHODS = dict(zip(study.METHODS, (
     "z", "Satterthwaite", "Kenward-Roger", "Unstructured, Kenward-Roger", "Re-randomisation"),
     strict=True))
@@ -46,19 +46,22 @@ STUDIED = {"type1": ("null", "Type I error", "no difference between the arms"),
 def nnt(trial, rows) -> Table:
     """Responders and NNT: the declared missing rule under every interval, the others under one."""
     main, shown = trial.analysis.responder_missing, trial.analysis.risk_interval
-    methods = [(main, limits) for limits in LIMITS]
-    methods += [(rule, shown) for rule in RULES if rule != main]
-    methods += [("mi-mar", "wald")] if main != "mi-mar" else []
+    brief = [(main, "wald" if main == "mi-mar" else shown), ("completers", "g-computation")]
+    methods = [*((main, limits) for limits in LIMITS),
+               *((rule, shown) for rule in RULES if rule != main), ("mi-mar", "wald"), brief[1]]
     own = rows[rows["arm"] == "difference"]
     there = dict.fromkeys(own[["variable", "time", "method"]].itertuples(index=False, name=None))
+    first = own["time"].iloc[0] if len(own) else ""
     lines = [
         Line({"Missing results": MISSING[rule], "Interval": LIMITS[limits]},
              {"analysis": "nnt", "variable": name, "time": visit, "missing": rule,
-              "interval": limits}, name)
+              "interval": limits},
+             name + (f", {trial.visit_labels[visit]}" if visit else ""))
         for name, visit in dict.fromkeys(key[:2] for key in there)
-        for rule, limits in methods if (name, visit, f"{rule}/{limits}") in there]
+        for rule, limits in dict.fromkeys(methods if visit == first else brief)
+        if (name, visit, f"{rule}/{limits}") in there]
     arms = [Column(arm, ("responders", "n", "percent"),
-                   lambda k, n, percent: f"{k:.3g}/{n:g} ({fmt.number(percent, 1)}%)",
+                   lambda k, n, percent: f"{fmt.tally(k, n)} ({fmt.number(percent, 1)}%)",
                    lambda line, arm=arm: {"arm": arm, "method": line.keys["missing"]}, arm)
             for arm in trial.arms]
     one_decimal = partial(fmt.estimate, digits=1)
@@ -75,7 +78,8 @@ def nnt(trial, rows) -> Table:
         notes=[f"{trial.analysis.confidence:.0%} intervals. ARR and NNT are of the good result, "
                f"{trial.treatment} minus {trial.control}; NNT is rounded away from zero. An "
                "interval of ARR that contains 0 gives an NNT interval through infinity. Worst and "
-               "best case are the treatment's: all unseen in favour of one arm."])
+               "best case are the treatment's: all unseen in favour of one arm. Adjusted for "
+               "baseline: logistic regression, risks standardised over those seen."])
 
 
 def robustness(trial, rows, found=None) -> Table:

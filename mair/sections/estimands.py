@@ -83,7 +83,7 @@ def _summary(trial: Trial, key) -> str:
 def _used(trial: Trial, key) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Which scores were observed, and which stand behind a row: bool, participants by visits."""
     if key.analysis == "nnt":
-        known = nnt.responses(trial)[1][key.variable].notna().to_frame()
+        known = nnt.responses(trial, key.time)[1][key.variable].notna().to_frame()
         return known, known if key.method.startswith("completers") else known | True
     seen = trial.seen(key.variable)
     if key.method.startswith("d_ppc2"):

@@ -205,19 +205,18 @@ def _shifting(trial: Trial, name: str, visit: str):
     return (pooled, imputed, arm, at) if found.df > 0 and found.within > 0 else None
 
 
-def responders(trial: Trial, threshold: float) -> pooling.Responders | None:
+def responders(trial: Trial, threshold: float, visit: str) -> pooling.Responders | None:
     """Responders at a threshold over imputations under MAR; None where nothing is imputable.
 
     People without any score at baseline above zero are left out, as they are of the observed
     proportions.
     """
-    declared = trial.sections["responders"]
-    variable = trial.variable(declared["outcome"])
+    variable = trial.variable(trial.sections["responders"]["outcome"])
     try:
         imputed, arm, _, _ = impute_variable(trial, variable.name, "mi-mar", True)
     except ValueError:
         return None
-    at = list(variable.visits).index(str(declared["visit"]))
+    at = list(variable.visits).index(visit)
     start, score = imputed.values[:, :, 0], imputed.values[:, :, at]
     known = (start != 0).all(0)
     met = risk.meets(risk.improvement(start[:, known], score[:, known], better=variable.better),

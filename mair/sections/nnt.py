@@ -8,13 +8,15 @@ import pandas as pd
 from mair.results import Rows
 from mair.sections import imputed
 from mair.stats import risk
+from mair.stats.standardised import standardised_risks
 from mair.trial import Trial
 
 INTERVALS = ("wald", "newcombe", "miettinen-nurminen", "skewness-corrected")
+ADJUSTED = "completers/g-computation"
 
 
-def improvements(trial: Trial) -> pd.Series:
-    """Relative improvement of each participant at the declared visit.
+def improvements(trial: Trial, visit: str = "") -> pd.Series:
+    """Relative improvement of each participant, at the declared visit if no other is named.
 
     Returns
     -------
@@ -25,7 +27,8 @@ def improvements(trial: Trial) -> pd.Series:
     declared = trial.sections["responders"]
     variable = trial.variable(declared["outcome"])
     scores = trial.scores(variable.name)
-    start, score = (scores[visit].to_numpy(float) for visit in (trial.reference, declared["visit"]))
+    start, score = (scores[at].to_numpy(float)
+                    for at in (trial.reference, visit or declared["visit"]))
     return pd.Series(risk.improvement(start, score, better=variable.better), scores.index)
 
 
@@ -37,8 +40,22 @@ def zero_baselines(trial: Trial) -> list[str]:
     return scores.index[scores <= 0].tolist()
 
 
-def responses(trial: Trial) -> tuple[str, dict[str, pd.Series]]:
+def visits(trial: Trial) -> list[str]:
+    """The declared visit, empty where a yes/no column names none; then the outcome's others."""
+    declared = trial.sections["responders"]
+    first = declared.get("visit") or ""
+    later = trial.variable(declared["outcome"]).visits[1:] if has_curve(trial) else ()
+    return [first, *(visit for visit in later if visit != first)]
+
+
+def responses(trial: Trial, visit: str = "") -> tuple[str, dict[str, pd.Series]]:
     """Who responded, by criterion: 1.0, 0.0, or nan where unknown.
+
+    Parameters
+    ----------
+    trial : Trial
+    visit : str
+        One of `visits`; by default the declared one.
 
     Returns
     -------
@@ -51,8 +68,8 @@ def responses(trial: Trial) -> tuple[str, dict[str, pd.Series]]:
     declared = trial.sections["responders"]
     if declared.get("column"):
         return declared.get("visit") or "", {declared["column"]: trial.responder().astype(float)}
-    gained = improvements(trial).drop(zero_baselines(trial))
-    return declared["visit"], {
+    gained = improvements(trial, visit).drop(zero_baselines(trial))
+    return visit or declared["visit"], {
         f"{declared['outcome']} >={100 * reduction:g}%":
             gained.where(gained.isna(), risk.meets(gained.to_numpy(float), reduction))
         for reduction in declared["reductions"]}
@@ -71,19 +88,32 @@ def rows(trial: Trial) -> pd.DataFrame:
         Columns of ``results.csv``; percents throughout.
     """
     out = Rows("nnt")
-    visit, found = responses(trial)
-    for name, response in found.items():
-        for rule in risk.RULES:
-            counts = {arm: _counts(trial, response, arm, rule) for arm in trial.arms}
-            for arm, (k, n) in counts.items():
-                out.add(name, arm, visit, rule, n=n, responders=k,
-                        percent=100 * k / n if n else None)
-            if all(n for _, n in counts.values()):
-                _differences(trial, name, visit, rule, counts, out)
-    thresholds = trial.sections["responders"]["reductions"] if has_curve(trial) else ()
-    for name, threshold in zip(found, thresholds, strict=False):
-        _imputed(trial, name, visit, threshold, out)
+    for visit, found in (responses(trial, visit) for visit in visits(trial)):
+        for name, response in found.items():
+            for rule in risk.RULES:
+                counts = {arm: _counts(trial, response, arm, rule) for arm in trial.arms}
+                for arm, (k, n) in counts.items():
+                    out.add(name, arm, visit, rule, n=n, responders=k,
+                            percent=100 * k / n if n else None)
+                if all(n for _, n in counts.values()):
+                    _differences(trial, name, visit, rule, counts, out)
+        thresholds = trial.sections["responders"]["reductions"] if has_curve(trial) else ()
+        for (name, response), threshold in zip(found.items(), thresholds, strict=False):
+            _imputed(trial, name, visit, threshold, out)
+            _adjusted(trial, name, visit, response.dropna(), out)
     return out.frame()
+
+
+def _adjusted(trial: Trial, name: str, visit: str, response: pd.Series, out: Rows) -> None:
+    """Those seen, standardised over baseline; no row where the regression has no maximum."""
+    baseline = trial.scores(trial.sections["responders"]["outcome"])[trial.reference]
+    try:
+        difference, ratio = standardised_risks(
+            response, trial.arm[response.index] == trial.treatment, baseline[response.index],
+            confidence=trial.analysis.confidence)
+    except ValueError:
+        return
+    _add(out, name, visit, ADJUSTED, len(response), difference, ratio[:3])
 
 
 def _counts(trial: Trial, response: pd.Series, arm: str, rule: str) -> tuple[int, int]:
@@ -105,7 +135,7 @@ def _differences(trial, name, visit, rule, counts, out: Rows) -> None:
 
 def _imputed(trial: Trial, name: str, visit: str, threshold: float, out: Rows) -> None:
     """Responders after multiple imputation under MAR: Wald limits by Rubin's rules."""
-    if (found := imputed.responders(trial, threshold)) is None:
+    if (found := imputed.responders(trial, threshold, visit)) is None:
         return
     for arm, share, n in ((trial.control, found.control, found.n_control),
                           (trial.treatment, found.treatment, found.n_treatment)):

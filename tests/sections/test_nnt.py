@@ -81,6 +81,34 @@ def test_the_declared_visit_counts():
     """)
 
 
+def test_other_visits_stand_beside_the_declared_one():
+    rows = nnt.rows(tiny.trial(responders=PAIN | {"reductions": [0.4]}))
+    tiny.agree(rows, "nnt", """
+        Pain >=40% | C | after | completers   | n=4 responders=0
+        Pain >=40% | T | after | completers   | n=4 responders=3
+        Pain >=40% | C | later | completers   | n=3 responders=0
+        Pain >=40% | T | later | completers   | n=4 responders=4
+    """)
+    assert nnt.visits(tiny.trial()) == [""]
+
+
+def test_those_seen_are_standardised_over_baseline():
+    from mair.stats.standardised import standardised_risks
+    from mair.trial import load
+
+    trial = load("params/mair.yaml", draws=1000)
+    scores = trial.scores("FIQ")
+    for visit, n in (("post", 35), ("followup", 34)):
+        both = scores[["baseline", visit]].dropna()
+        found, ratio = standardised_risks(both[visit] <= 0.8 * both["baseline"] + 1e-9,
+                                          trial.arm[both.index] == "MAIR", both["baseline"])
+        one, = records(nnt.rows(trial), variable="FIQ >=20%", time=visit, method=nnt.ADJUSTED)
+        assert (one.n, one.arr, one.ci_low, one.rr) == pytest.approx(
+            (n, 100 * found.estimate, 100 * found.low, ratio.estimate))
+    half = {one.method for one in records(nnt.rows(trial), variable="FIQ >=50%")}
+    assert nnt.ADJUSTED not in half  # nobody of RT responds: no regression has a maximum
+
+
 def test_a_baseline_of_zero_has_no_improvement():
     trial = tiny.trial(tiny.DATA.replace("low,40,42,38", "low,0,42,38"), responders=PAIN)
     assert nnt.zero_baselines(trial) == ["c1"]  # under no rule is this person missing
@@ -107,9 +135,11 @@ def test_imputed_responders_lie_between_the_extremes():
 
     rows = nnt.rows(load("params/mair.yaml", draws=1000))
     for criterion in ("FIQ >=20%", "FIQ >=50%"):
-        worst, best, imputed = (records(rows, variable=criterion, method=f"{rule}/wald")[0].arr
+        worst, best, imputed = (records(rows, variable=criterion, time="post",
+                                                method=f"{rule}/wald")[0].arr
                                 for rule in ("worst-case", "best-case", "mi-mar"))
         assert worst <= imputed <= best
-    arms = {one.arm: one for one in records(rows, variable="FIQ >=20%", method="mi-mar")}
+    arms = {one.arm: one for one in records(rows, variable="FIQ >=20%", time="post",
+                                        method="mi-mar")}
     assert (arms["RT"].n, arms["MAIR"].n) == (19, 22)
     assert arms["RT"].percent < arms["MAIR"].percent
