@@ -140,7 +140,7 @@ def _panel(ax, people, means, arms, visits, apart, log):
         own = people[people["arm"] == arm]
         own = _courses(ax, own, at, look.color)
         middle, beside = means[means["arm"] == arm], 0.1 * (i - (len(arms) - 1) / 2)
-        x = middle["visit"].map(at)
+        x = middle["visit"].map(at).astype(float)  # where no mean was estimated too
         if apart:  # the summary stands beside the participants' points, not over them
             ax.plot(own["x"], own["value"], linestyle="none", markersize=3.2, alpha=0.6, zorder=2,
                     color=look.color, **look.markers())

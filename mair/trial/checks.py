@@ -82,12 +82,9 @@ def _arms(raw: dict) -> Iterator[Rule]:
                f"is an arm of the trial, expected another than {listed(arms)}")
     for label in _at(raw, "arm", "labels", kind=dict):
         yield label not in arms, ("arm", "labels", label), f"unknown arm, expected {listed(arms)}"
-    for key, names in (("arm", arms), ("visit", _texts(raw, "visits"))):
-        labels = _at(raw, "arm", "labels", kind=dict) if key == "arm" else _at(
-            raw, "visit_labels", kind=dict)
-        where = ("arm", "labels") if key == "arm" else ("visit_labels",)
-        yield from _twice(where, [str(labels.get(name, name)) for name in dict.fromkeys(names)],
-                          "label")
+    for where, names in ((("arm", "labels"), arms), (("visit_labels",), _texts(raw, "visits"))):
+        labels = _at(raw, *where, kind=dict)
+        yield from _twice(where, [str(labels.get(n, n)) for n in dict.fromkeys(names)], "label")
     for key, inside in (("interventions", dict), ("not_reported", str)):
         stated = _at(raw, "about", kind=dict).get(key)
         yield (stated is not None and not (isinstance(stated, list) and all(
