@@ -17,17 +17,17 @@ def _count(text: str) -> int:
 
 
 def cohorts(n: int) -> None:
-    """Write ``n`` cohorts, and what their audits leave open, into ``build/cohorts/``."""
-    from mair.published import identified
+    """Write ``n`` cohorts, and the extremes over them, into ``build/cohorts/``."""
+    from mair.published import provenance
     from mair.studies import cohort, ranges
 
     folder = Path("build") / "cohorts"
     files = cohort.many(n, folder)
     print(f"{len(files)} cohorts in {folder}", flush=True)
     found = ranges.ranges("params/mair.yaml", files)
-    found.to_csv(folder / identified.FILE, index=False, lineterminator="\n")
-    print(f"{folder / identified.FILE}: {found['identified'].sum()} of {len(found)} unprinted "
-          "statistics are alike in all")
+    found.to_csv(folder / provenance.FILE, index=False, lineterminator="\n", float_format="%.9g")
+    print(f"{folder / provenance.FILE}: {len(found)} statistics, {found['searched'].sum()} of them "
+          "pushed to their extremes")
 
 
 def schema() -> None:

@@ -23,7 +23,7 @@
 # was declared beforehand, as the ends of a scale, is an input and not judged by itself.
 #
 # *Reads* the published numbers and the trial file. *Writes* the rows `audit`, the tables
-# `consistency` and `identified`, and the figure `audit_map`.
+# `consistency` and `small_sample`, and the figure `audit_map`.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file that names `published`
@@ -31,8 +31,7 @@ out = None  # the run's output folder; None writes nothing
 
 # %%
 from mair import results
-from mair.published import compare
-from mair.published import identified as ranges
+from mair.published import compare, provenance
 from mair.published.consistency import WORDS
 from mair.report import maps, tables_appendix
 from mair.report.show import Show
@@ -88,7 +87,7 @@ say(f"Of {c['printed']} printed numbers {c['given']} are **inputs** or another s
 
 # %%
 show(maps.verdict_map(judged), "audit_map",
-     "Every printed number, by the worst verdict on it",
+     "Every printed number, by the worst verdict on it", of=False,
      alt=f"A dot for each of {len(judged)} published numbers in its place in the paper's tables, "
          f"coloured and shaped by verdict: {listed}.")
 
@@ -119,18 +118,17 @@ say(f"Of {len(checked)} checks: " + "; ".join(f"{count} {word}" for word, count 
                                               verdicts.items()) + ".")
 
 # %% [markdown] tags=["appendix"]
-# ## What the printed numbers identify
+# ## What the printed numbers imply
 #
-# Many cohorts agree with the same printed numbers. A statistic that the paper does not print
-# is identified where they all give it alike; otherwise the printed numbers leave it open.
+# Many cohorts agree with the same printed numbers. What the paper does not print is implied where
+# a search for its extremes over such cohorts hardly moves it; otherwise it stays open.
 
 # %%
-found = ranges.stored(t)
-if found is not None:
-    say(f"Over {found['cohorts'].max()} cohorts that all agree with the printed numbers, "
-        f"{found['identified'].sum()} of {len(found)} unprinted statistics are identified; the "
-        "others have a range.")
-    show(tables_appendix.identified(t, found))
+found = [own[2] for own in provenance.stored(t).values()]
+if found:
+    say(f"Of {len(found)} statistics that differ between cohorts, {sum(found)} were pushed to "
+        "their extremes; the others have the range of the cohorts met.")
+    show(tables_appendix.small_sample(t))
 
 # %%
 results.save(audit.rows(t), out, "audit")

@@ -79,7 +79,8 @@ alt = (f"Standardised mean differences at baseline, {t.treatment} minus {t.contr
 # %%
 if len(found):
     show(forest.smd_plot(found), "baseline_smd",
-         "Baseline differences, with what chance alone gives", alt=alt)
+         "Baseline differences, with what chance alone gives", alt=alt,
+         of=rows[rows["method"] == "smd"])
 
 # %%
 beyond = list(found.loc[found["smd"].abs() > found["chance"], "label"])

@@ -93,6 +93,7 @@ words.say(f"Analysed as logarithms: {', '.join(logged) or 'none'}. Values below 
 # model matter more than the scores.
 
 # %%
+words.own_numbers(t)
 show(tables_result.normality(t, rows, "biomarkers"))
 
 # %%
@@ -154,7 +155,7 @@ listed = "; ".join(f"{row.label} {row.visit} {row.text}" for row in plotted.iter
 if len(plotted):
     show(forest.forest(plotted, xlabel="B / baseline SD", favours=(left, right),
                        text={"text": f"B / SD ({ci})", "p_text": "p"}), "biomarkers_forest",
-         "Each difference in change over the baseline SD",
+         "Each difference in change over the baseline SD", of=rows[rows["method"] == "b_over_sd"],
          alt=f"Forest plot of B over the baseline SD with {ci}, left of zero {left}, right "
              f"{right}: {listed}.")
 

@@ -26,6 +26,7 @@ confidence = 0.95  # two-sided coverage of every interval, between 0 and 1
 
 # %%
 from mair import results
+from mair.published import provenance
 from mair.report import consort, fmt, tables_result, words
 from mair.report.show import Show
 from mair.sections import flow
@@ -75,6 +76,7 @@ by_arm = [f"{arm}: {t.n(arm)} allocated, "
 # %%
 show(consort.consort(rows, arms=t.labels, visits=later, outcome=t.primary.name), "consort",
      "Flow of participants",
+     of=rows[~rows["variable"].str.match("preference|sessions|credibility")],
      alt=f"CONSORT flow diagram. {sums} {' '.join(by_arm)}")
 
 # %%
@@ -118,12 +120,13 @@ show(tables_result.attendance(t, rows))
 
 # %%
 tested = results.records(rows, analysis="flow", method="mann-whitney")
+origins = provenance.kinds(t, rows)
 asked = {(one.variable, one.arm): one.n for one in
          results.records(rows, analysis="flow", method="weighted-average")}
 called = {"sessions": "sessions attended", "credibility": "ratings of credibility"}
 words.say(*(f"A Mann-Whitney test of the {called[one.variable]} "
             f"({' and '.join(f'{asked[one.variable, arm]} people in {arm}' for arm in t.arms)}) "
-            f"gives {fmt.p(one.p)}." for one in tested))
+            f"gives {words.known(origins, one, 'p', fmt.p)}." for one in tested))
 if not tested:
     words.say("The trial file names no column of sessions or credibility, so neither is compared.")
 

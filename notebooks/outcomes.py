@@ -221,7 +221,7 @@ listed = "; ".join(f"{row.label} {row.visit} {row.text}" for row in plotted.iter
 if len(plotted):
     show(forest.forest(plotted, xlabel="B / baseline SD", favours=(left, right),
                        text={"text": f"B / SD ({ci})", "p_text": "p"}), "outcomes_forest",
-         "Each difference in change over the baseline SD",
+         "Each difference in change over the baseline SD", of=rows[rows["method"] == "b_over_sd"],
          alt=f"Forest plot of B over the baseline SD with {ci}, left of zero {left}, right "
              f"{right}: {listed}.")
 
@@ -290,6 +290,7 @@ words.bullets(*measures.states(t, "outcomes"))
 # normal quantiles lie along the line.
 
 # %%
+words.own_numbers(t)
 residuals = frames.residuals(primary.residuals)
 deviation = float(residuals["residual"].std())
 show(curves.residual_plots(residuals, arms=t.labels, line=(0.0, deviation)), "residuals",
@@ -309,6 +310,7 @@ words.say(f"The standard deviation of the {len(residuals)} residuals is "
 # models matter more than the scores.
 
 # %%
+words.own_numbers(t)
 show(tables_result.normality(t, rows))
 
 # %%

@@ -35,6 +35,8 @@ draws = 10000  # simulated trials a sample size, 1 or more
 
 # %%
 
+from functools import partial
+
 from mair import results
 from mair.published import provenance
 from mair.report import curves, fmt, frames_appendix, tables_appendix, words
@@ -105,7 +107,7 @@ if visits:
                      for line, part in frame.groupby("line", sort=False))
     show(curves.curves(frame, xlabel="n an arm", ylabel=f"Power, {last} (%)", markers=True,
                        horizontal=(100 * wanted, f"{100 * wanted:g}%")), "power_curve",
-         "Power by the number in each arm",
+         "Power by the number in each arm", of=False,
          alt=f"Power, {last}, in percent over the number an arm from {frame['x'].min()} to "
              f"{frame['x'].max()}. {ends}.")
 
@@ -154,17 +156,18 @@ show(tables_appendix.next_trial(t, rows))
 # %%
 following = {one.method: one for one in results.records(rows, variable=f"{name}, next trial")}
 planned, made = following["planned"], following["planned/change"]
+stated = partial(words.known, provenance.kinds(t, rows), show="{:.3g}".format)
 said = [f"The planned SD of a score, {fmt.number(planned.sd, 1)}, asks for {planned.n:g} an arm; "
         f"the SD of a change that it makes, {fmt.number(made.sd, 1)}, for {made.n:g}"
         + (f" ({made.n_low:g} to {made.n_high:g} over the limits of the correlation)."
            if hasattr(made, "n_low") else ".")]
 
 # %%
-said += [f"In this trial the change of {name} has an SD of {fmt.number(one.sd, 1)} within arms "
-         f"({one.df:g} degrees of freedom), which asks for {one.n:g}."
+said += [f"In this trial the change of {name} has an SD of {stated(one, 'sd')} within arms "
+         f"({one.df:g} degrees of freedom), which asks for {stated(one, 'n')}."
          for method, one in following.items() if method == "observed"]
 said += [f"Its one-sided upper {100 * float(method.partition('/')[2]):g}% limit, "
-         f"{fmt.number(one.sd, 1)}, asks for **{one.n:g} an arm**."
+         f"{stated(one, 'sd')}, asks for **{stated(one, 'n')} an arm**."
          for method, one in following.items() if method.startswith("browne")]
 bullets(*said)
 
@@ -240,7 +243,7 @@ if len(cells):
                       for method, part in rates.groupby("method", sort=False))
     show(curves.rates(rates, band=(low, high), xlabel="Type I error (%)",
                       value=100 * first["alpha"]), "simulation_error",
-         "Type I error of five methods",
+         "Type I error of five methods", of=False,
          alt="Type I error in percent, by mechanism, dropout and visit, smallest to largest over "
              f"all of them: {spans}.")
 

@@ -36,10 +36,10 @@ draws = 10000  # allocations and bootstrap samples; one imputation for every fif
 
 # %%
 from mair import results
-from mair.published import identified as ranges
+from mair.published import provenance
 from mair.report import fmt, frames_appendix, robust, tables_appendix
 from mair.report.show import Show
-from mair.report.words import bullets, estimand, method, opening, say
+from mair.report.words import bullets, estimand, known, method, opening, own_numbers, say
 from mair.sections import analysis, robustness
 from mair.trial import load
 
@@ -111,6 +111,7 @@ for visit, frame in grid.items():
 # Does the answer hang on one person? The declared analysis is repeated without each in turn.
 
 # %%
+own_numbers(t)
 for one in results.records(rows, method=f"{declared.partition('/mi-')[0]}/leave-one-out"):
     few = f" of those farthest from their arm's mean, of {one.n}" * (one.refits < one.n)
     bullets(f"**{seen_at[one.time]}**: with one of {one.refits} people{few} left out the estimate "
@@ -124,16 +125,16 @@ for one in results.records(rows, method=f"{declared.partition('/mi-')[0]}/leave-
 # of them says something about the choice.
 
 # %%
-found = ranges.stored(t)
-for visit in visits if found is not None else ():
-    over = ranges.over_cohorts(found, name, visit)
-    answer = over.get(declared, (None, None, float("nan")))[2]
-    verdicts = {key: one[2] for key, one in over.items() if "delta=" not in key}
-    always = [method(m) for m, v in verdicts.items() if v == v and answer == answer and v != answer]
-    some = sum(v != v for v in verdicts.values())
+origins = provenance.kinds(t, rows)
+for visit in visits if provenance.stored(t) else ():
+    over = {m: v for m, v in provenance.answers(origins, name, visit).items() if "delta=" not in m}
+    answer = over.get(declared, float("nan"))
+    always = [method(m) for m, v in over.items() if v == v and answer == answer and v != answer]
+    some = sum(v != v for v in over.values())
     bullets(f"**{seen_at[visit]}, over cohorts**: "
             + (f"the declared answer changes in all of them under {'; '.join(always)}"
-               if always else "no choice changes the declared answer in all of them")
+               if always else f"none of the {len(over)} choices changes the declared answer in "
+               "all of them")
             + f"; {some} choices change it in some and not in others.")
 
 # %% [markdown]
@@ -141,7 +142,7 @@ for visit in visits if found is not None else ():
 # its standard error, what only the degrees of freedom.
 
 # %% tags=["fold"]
-show(tables_appendix.robustness(t, rows, found))
+show(tables_appendix.robustness(t, rows))
 
 # %%
 mi = {(one.method.rpartition("/")[2], one.time): one.b for one in results.records(rows)
@@ -173,7 +174,7 @@ for one in results.records(rows, method=list(robustness.TIPPING)):
     reason = ("the interval contains zero already" if one.held_already else
               "no shift within the scale brings zero into the interval")
     tips = (f"the interval begins to contain zero with "
-            f"{whose[one.method].format(fmt.number(one.delta, 1))}; "
+            f"{whose[one.method].format(known(origins, one, 'delta', '{:.1f}'.format))}; "
             f"{100 * one.beyond / max(one.imputed, 1):.0f}% of the values so moved would lie "
             "beyond the scale")
     bullets(f"**{seen_at[one.time]}**: {tips if one.tips else reason}.")

@@ -47,8 +47,8 @@ def declared() -> dict:
 @remembered
 def stored(trial: Trial) -> dict[tuple, tuple]:
     """The search's result, where the trial's data are its cohort: (low, high, searched) by key."""
-    file = trial.published.with_name(FILE)
-    if not file.is_file() or trial.data_path.parent != trial.published.parent:
+    file = trial.published.with_name(FILE) if has(trial) else None
+    if not file or not file.is_file() or trial.data_path.parent != file.parent:
         return {}
     frame = pd.read_csv(file, dtype=dict.fromkeys(KEYS, str), keep_default_na=False)
     values = zip(frame["low"], frame["high"], frame["searched"], strict=True)
@@ -95,6 +95,28 @@ def kinds(trial: Trial, rows: pd.DataFrame) -> dict[tuple, Origin]:
             implied = searched and high - low <= tolerance(key[-1], scale)
             found[key] = Origin("implied" if implied else "invented", low, high)
     return found
+
+
+def invented(found: dict[tuple, Origin], one, statistic: str) -> bool:
+    """Whether a statistic of a record of `mair.results.records` is the generator's choice.
+
+    Parameters
+    ----------
+    found : dict
+        As `kinds` gives it: of a real trial empty, and nothing is invented.
+    """
+    key = (*(getattr(one, name) for name in KEYS[:-1]), statistic)
+    return key in found and found[key].kind == "invented"
+
+
+def answers(found: dict[tuple, Origin], variable: str, visit: str) -> dict[str, float]:
+    """Of each robustness method at a visit: 1.0 where in every agreeing cohort the interval
+    excludes 0, 0.0 where in every one it holds 0, nan where they differ."""
+    limits = {key[4]: (origin, found[(*key[:5], "ci_high")]) for key, origin in found.items()
+              if (key[0], key[1], key[3], key[5]) == ("robustness", variable, visit, "ci_low")}
+    return {method: 1.0 if low.low > 0 or high.high < 0 else
+            0.0 if low.high <= 0 <= high.low else math.nan
+            for method, (low, high) in limits.items()}
 
 
 def table(trial: Trial, rows: pd.DataFrame) -> pd.DataFrame:

@@ -108,7 +108,7 @@ def rates(frame, *, xlabel, band, value):
 
 
 @style.styled
-def responder_curve(curve, *, difference, thresholds, arms):
+def responder_curve(curve, *, difference, thresholds, arms, invented=False):
     """Who responds, at every threshold; under it, the difference with its band.
 
     Parameters
@@ -121,6 +121,9 @@ def responder_curve(curve, *, difference, thresholds, arms):
     thresholds : sequence of float
         The declared ones, in percent, drawn as vertical lines with their numbers.
     arms : dict of arm -> label
+    invented : bool
+        Of a synthetic trial: only what stands at the declared thresholds is printed. It is drawn
+        as points, the curves between them lighter.
 
     Returns
     -------
@@ -130,12 +133,17 @@ def responder_curve(curve, *, difference, thresholds, arms):
     for arm, look in style.arm_styles(arms).items():
         part = curve[curve["arm"] == arm].sort_values("threshold")
         ax.step(part["threshold"], part["percent"], color=look.color, linestyle=look.line,
-                linewidth=1.8)
+                linewidth=1.8, alpha=0.4 if invented else 1)
+        for value in thresholds if invented else ():
+            percent = part["percent"][part["threshold"] >= value].iloc[:1]
+            ax.plot([value] * len(percent), percent, color=look.color, linestyle="none",
+                    **look.markers())
     ax.set(ylim=(-2, 102), ylabel="Responders (%)")
     part = difference.sort_values("threshold")
     lower.fill_between(part["threshold"], part["low"], part["high"], step="pre", color=BAND,
                        linewidth=0, zorder=0)
-    lower.step(part["threshold"], part["arr"], color=style.INK, linewidth=1.4)
+    lower.step(part["threshold"], part["arr"], color=style.INK, linewidth=1.4,
+               alpha=0.4 if invented else 1)
     lower.axhline(0, color=style.INK, linewidth=0.9)
     lower.set(xlabel="Improvement from baseline, at least (%)",
               ylabel="Difference,\npercentage points")
@@ -147,7 +155,10 @@ def responder_curve(curve, *, difference, thresholds, arms):
             panel.axvline(value, color=style.INK, linewidth=0.9, linestyle=":", zorder=1)
     for value in thresholds:
         _note(ax, f"{value:g}%", (value, 1), ax.get_xaxis_transform(), "center")
-    style.arm_legend(fig, arms, marker="")
+    style.arm_legend(fig, arms, **({} if invented else {"marker": ""}))
+    if invented:
+        ax.set_title("points: printed; lines between them differ between agreeing cohorts",
+                     size=8, color=style.MUTED, loc="left")
     return fig
 
 

@@ -21,7 +21,8 @@ def forest(rows, *, xlabel, text, favours=()):
     rows : DataFrame
         One row a contrast, in drawing order: ``label`` (the outcome), ``visit``, ``estimate``,
         ``low``, ``high``, all three on the scale of the axis, nan where not estimable;
-        ``primary`` (bool: drawn black, with a diamond); and the text columns that `text` names.
+        ``primary`` (bool: drawn black, with a diamond); ``invented`` (bool, optional: drawn
+        hollow and said in a legend); and the text columns that `text` names.
         Outcomes with one visit take one line.
     xlabel : str
         The scale, with its unit.
@@ -87,10 +88,12 @@ def _points(ax, lines, rows):
         ax.axhspan(line.y - line.high / 2, line.y + line.high / 2, color=style.SHADE, linewidth=0,
                    zorder=0)
     ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1)
-    for part, look in ((rows[~rows["primary"]], {"fmt": "s", "color": style.BLUE, "markersize": 5}),
-                       (rows[rows["primary"]], {"fmt": "D", "color": "black", "markersize": 6})):
+    for part, primary, look in style.parts(rows):
+        look |= ({"fmt": "D", "color": "black", "markersize": 6} if primary else
+                 {"fmt": "s", "color": style.BLUE, "markersize": 5})
         middle, low, high = (part[c].astype(float) for c in ("estimate", "low", "high"))
         ax.errorbar(middle, part["y"], xerr=[middle - low, high - middle], elinewidth=1.5, **look)
+    style.hollow_legend(ax.figure, rows.get("invented", []))
     _bare(ax)
     ax.set_ylim(lines["high"].sum() - 0.4, -0.6)
     ax.set_yticks([])

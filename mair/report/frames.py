@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from mair import results
+from mair.published import provenance
 from mair.report import fmt
 from mair.sections import measures
 from mair.stats import effects
@@ -36,9 +37,9 @@ def forest(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame
     -------
     DataFrame
         ``label``, ``visit``, ``estimate``, ``low``, ``high``, ``text``, ``p_text``,
-        ``primary``.
+        ``primary``, ``invented``.
     """
-    found = []
+    found, origins = [], provenance.kinds(trial, rows)
     for name, variable in measures.variables(trial, section).items():
         sign = -1 if section == "outcomes" and variable.better == "lower" else 1
         own = results.records(rows, analysis=section, variable=name, arm="difference",
@@ -49,9 +50,10 @@ def forest(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame
                 low, high = sorted((sign * one.ci_low, sign * one.ci_high))
                 found.append((name, trial.visit_labels[one.time], sign * one.d, low, high,
                               fmt.estimate(sign * one.d, low, high), fmt.p_value(p[one.time]),
-                              section == "outcomes" and name == trial.primary.name))
+                              section == "outcomes" and name == trial.primary.name,
+                              provenance.invented(origins, one, "d")))
     return pd.DataFrame(found, columns=["label", "visit", "estimate", "low", "high", "text",
-                                        "p_text", "primary"])
+                                        "p_text", "primary", "invented"])
 
 
 def favours(trial: Trial, section="outcomes") -> tuple[str, str]:

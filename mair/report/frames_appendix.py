@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from mair.published import provenance
 from mair.report import fmt, words
 from mair.report.tables_appendix import DROPOUTS, MECHANISMS, METHODS, TRUTHS, sd_taken
 from mair.results import records
@@ -32,10 +33,11 @@ def choices(trial, rows, visit, declared="") -> pd.DataFrame:
     -------
     DataFrame
         Sorted by estimate: ``method``, ``estimate``, ``se``, ``low``, ``high``, ``made`` (the
-        labels of `CHOICES` that the method chose) and ``primary``: whether it is ``declared``.
+        labels of `CHOICES` that the method chose), ``primary``: whether it is ``declared``, and
+        ``invented``: whether a synthetic cohort's *B* is its generator's choice.
         Without shifted values.
     """
-    found = []
+    found, origins = [], provenance.kinds(trial, rows)
     for one in records(rows, variable=trial.primary.name, arm="difference", time=visit):
         if hasattr(one, "p") and "delta=" not in one.method:
             parts = set(re.split("[:/,]", one.method))
@@ -43,9 +45,9 @@ def choices(trial, rows, visit, declared="") -> pd.DataFrame:
             made = [label for group in CHOICES.values() for part, label in group.items()
                     if part in parts]
             found.append((one.method, one.b, one.se, one.ci_low, one.ci_high, made,
-                          one.method == declared))
-    return pd.DataFrame(found, columns=["method", "estimate", "se", "low", "high", "made",
-                                        "primary"]).sort_values("estimate", kind="stable")
+                          one.method == declared, provenance.invented(origins, one, "b")))
+    columns = ["method", "estimate", "se", "low", "high", "made", "primary", "invented"]
+    return pd.DataFrame(found, columns=columns).sort_values("estimate", kind="stable")
 
 
 def power_curve(trial, rows) -> pd.DataFrame:

@@ -20,7 +20,7 @@ def specification(panels, groups, *, ylabel, planned=None):
     panels : dict of visit -> DataFrame
         In order of the estimates: ``estimate``, ``low``, ``high``, nan where not estimable;
         ``made``: lists of labels; ``primary``: the declared choice, drawn as a diamond and
-        marked down to its choices.
+        marked down to its choices; ``invented``, optional: drawn hollow.
     groups : list of list of str
         Labels in drawing order, those of one choice together; one that nobody made is left out.
     ylabel : str
@@ -42,8 +42,8 @@ def specification(panels, groups, *, ylabel, planned=None):
         if planned:
             ax.axhline(planned[0], color=style.MUTED, linewidth=0.9, linestyle="--", zorder=1)
         frame = frame.reset_index(drop=True)
-        for own, look in ((frame[~frame["primary"]], {"fmt": "o", "markersize": 3}),
-                          (frame[frame["primary"]], {"fmt": "D", "markersize": 6})):
+        for own, primary, look in style.parts(frame):
+            look |= {"fmt": "D", "markersize": 6} if primary else {"fmt": "o", "markersize": 3}
             ends = [own["estimate"] - own["low"], own["high"] - own["estimate"]]
             ax.errorbar(own.index, own["estimate"], yerr=ends, color="black", zorder=3,
                         elinewidth=0.8 if look["fmt"] == "o" else 2.0, **look)
@@ -58,6 +58,8 @@ def specification(panels, groups, *, ylabel, planned=None):
             color=style.MUTED, annotation_clip=False)
     axes[0, 0].set_ylabel(ylabel)
     axes[0, 0].yaxis.set_major_formatter("{x:g}")
+    style.hollow_legend(fig, [one for frame in panels.values()
+                              for one in frame.get("invented", [])])
     return fig
 
 

@@ -4,17 +4,22 @@ Examples
 --------
 >>> from mair.trial import load
 >>> show = Show(load("params/mair.yaml"), out=None)
->>> show.synthetic
-True
+>>> show.marked(True), show.marked(False)
+(True, False)
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from mair.published import provenance
 from mair.report import table as tables
 from mair.report.table import Table
+
+LIGHTER = ("Lighter numbers are not the paper's: they differ between cohorts that agree with every "
+           "printed number. provenance.csv has their ranges.")
 
 
 class Show:
@@ -28,10 +33,9 @@ class Show:
     """
 
     def __init__(self, trial, out=None):
-        self.synthetic = bool(trial.synthetic)
-        self.out = out
+        self.trial, self.out = trial, out
 
-    def __call__(self, what, name="", title="", *, alt=""):
+    def __call__(self, what, name="", title="", *, alt="", of=None):
         """Display a table or a figure and, where there is an output folder, write it.
 
         Parameters
@@ -44,6 +48,9 @@ class Show:
             Of a figure: its caption.
         alt : str
             Of a figure, and required: what it shows, for those who cannot see it.
+        of : DataFrame or False, optional
+            Of a figure: the rows of ``results.csv`` that it draws, False where it draws nothing
+            of participants; of a synthetic trial it bears the mark unless all are printed.
 
         Raises
         ------
@@ -55,18 +62,39 @@ class Show:
         if what is None:
             return
         if isinstance(what, Table):
-            write(what, self.out, self.synthetic)
-            display({"text/html": tables.html(what, self.synthetic),
-                     "text/plain": tables.plain(what, self.synthetic)}, raw=True)
+            origins = {} if what.rows is None else provenance.kinds(self.trial, what.rows)
+            shown = [origins[key] for row in what.keys for own in row for key in own
+                     if key in origins]
+            if any(one.kind == "invented" for one in shown):
+                what = replace(what, notes=(*what.notes, LIGHTER))
+            mark = self.marked(shown if what.keys and origins else what.cohort)
+            write(what, self.out, mark)
+            display({"text/html": tables.html(what, mark, origins),
+                     "text/plain": tables.plain(what, mark)}, raw=True)
             return
         from mair.report import figure
 
-        files = figure.render(what, name, alt, self.synthetic)
+        drawn = of is None if of is None or of is False else list(
+            provenance.kinds(self.trial, of).values())
+        files = figure.render(what, name, alt, self.marked(drawn))
         _save(self.out, "figures", {f"{name}.{suffix}": file for suffix, file in files.items()})
         display({"text/html": figure.html(what, files["svg"], alt, name, title),
                  "text/plain": alt.strip()}, raw=True)
         if "matplotlib.pyplot" in sys.modules:  # pyplot's figures would be displayed once more
             sys.modules["matplotlib.pyplot"].close(getattr(what, "figure", what))
+
+
+    def marked(self, cohort) -> bool:
+        """Whether something bears the SYNTHETIC mark: it holds numbers of an invented cohort.
+
+        Parameters
+        ----------
+        cohort : bool or list of Origin
+            Whether it speaks of participants, or where its numbers come from.
+        """
+        if isinstance(cohort, list) and provenance.has(self.trial):
+            cohort = any(one.kind != "printed" for one in cohort)
+        return bool(self.trial.synthetic and cohort is not False)
 
 
 def write(table: Table, out, synthetic=False):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import textwrap
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from matplotlib import style
@@ -93,6 +94,29 @@ def arm_legend(figure, arms, **kwargs):
         for arm, look in arm_styles(arms).items()]
     figure.legend(handles=handles, loc="outside lower center", handlelength=3.2,
                   ncols=len(arms) if side_by_side(arms) else 1)
+
+
+def parts(frame):
+    """Rows of a frame by ``primary`` and, where it has it, ``invented``, which are hollow.
+
+    Yields
+    ------
+    (DataFrame, bool, dict)
+        The rows, whether they are primary, and keywords of their markers.
+    """
+    made = frame["invented"] if "invented" in frame else frame["primary"] & False
+    for primary, hollow in product((False, True), repeat=2):
+        part = frame[(frame["primary"] == primary) & (made == hollow)]
+        if len(part):
+            yield part, primary, {"markerfacecolor": "white"} if hollow else {}
+
+
+def hollow_legend(figure, invented):
+    """One entry below all axes, where marks are the generator's choice."""
+    if any(invented):
+        figure.legend(loc="outside lower right", handles=[Line2D(
+            [], [], marker="s", color=INK, linestyle="none", markerfacecolor="white",
+            label="hollow: not printed, differs between agreeing cohorts")])
 
 
 def side_by_side(arms) -> bool:

@@ -16,8 +16,10 @@ from itertools import groupby
 import pandas as pd
 
 from mair import results
+from mair.report import fmt
 from mair.report.fmt import absent
 
+OPEN, CLOSE = "\ue000", "\ue001"  # around an invented cell, until great_tables has escaped it
 MARK = "SYNTHETIC: simulated data, no real participants"
 
 
@@ -44,6 +46,12 @@ class Table:
         Empty: no group heading.
     spanners : dict of str -> tuple of str, optional
         A heading over neighbouring columns, by their names.
+    keys : tuple, optional
+        For each row and each column of `display` the keys of the ``rows`` of ``results.csv`` that
+        its cell shows: from them follows which cells are a synthetic cohort's own.
+    rows : DataFrame, optional
+    cohort : bool
+        False where, without keys, no cell speaks of participants.
 
     Raises
     ------
@@ -59,6 +67,9 @@ class Table:
     notes: tuple[str, ...] = ()
     groups: pd.Series | None = None
     spanners: dict[str, tuple[str, ...]] | None = None
+    keys: tuple[tuple[tuple, ...], ...] = ()
+    rows: pd.DataFrame | None = None
+    cohort: bool = True
 
     def __post_init__(self):
         stem(self.name)
@@ -217,15 +228,16 @@ def pivot(rows, lines, columns, *, name, title, notes=(), spanners=None, head=""
     lines, columns = list(lines), list(columns)
     values = dict(zip(rows[results.KEYS].itertuples(index=False, name=None), rows["value"],
                       strict=True))
-    display, data = [], []
+    display, data, keys = [], [], []
     for line in lines:
         texts = {head: line.stub} if isinstance(line.stub, str) else dict(line.stub)
-        numbers, origin = {}, {}
+        numbers, origin, own = {}, {}, [()] * len(texts)
         for column in columns:
             wanted = column.wanted(line)
             found = [math.nan if values.get(key) is None else values[key] for key in wanted]
             there = any(key in values for key in wanted)
             texts[column.head] = column.show(*found) if there else ""
+            own.append(tuple(key for key in wanted if key in values))
             for key, value in zip(wanted, found, strict=True):
                 label = column.prefix() + key[-1]
                 if origin.setdefault(label, key) != key:
@@ -233,12 +245,13 @@ def pivot(rows, lines, columns, *, name, title, notes=(), spanners=None, head=""
                                      f"{origin[label]} and {key}")
                 numbers[label] = value
         display.append(texts)
+        keys.append(tuple(own))
         data.append({k: v for k, v in line.keys.items() if k != "analysis"} | numbers)
     stubs = list(display[0])[: len(display[0]) - len(columns)] if lines else [head]
     groups = [line.group for line in lines]
     display = pd.DataFrame(display, columns=[*stubs, *(column.head for column in columns)])
     return Table(name, title, display, pd.DataFrame(data), tuple(notes),
-                 pd.Series(groups) if any(groups) else None, spanners)
+                 pd.Series(groups) if any(groups) else None, spanners, tuple(keys), rows)
 
 
 def csv(table: Table) -> bytes:
@@ -252,11 +265,18 @@ def _cell(value) -> str:
     return value if isinstance(value, str) else "" if absent(value) else results.text(value)
 
 
-def html(table: Table, synthetic=False) -> str:
-    """The great_tables HTML, equal on every call; marked where `synthetic`."""
+def html(table: Table, synthetic=False, origins=None) -> str:
+    """The great_tables HTML, equal on every call; marked where `synthetic`.
+
+    ``origins``, as `mair.published.provenance.kinds` gives them, set invented cells apart: class
+    ``invented``, and their extremes over agreeing cohorts as a title.
+    """
     from great_tables import GT
 
     cells = [[_unbroken(cell) for cell in row] for row in table.cells()]
+    for row, keys in zip(cells, table.keys if origins else (), strict=False):
+        row[:] = [_invented(cell, [origins[key] for key in own]) for cell, own in
+                  zip(row, keys, strict=True)]
     frame = pd.DataFrame(cells, columns=list(table.display.columns), dtype=object)
     stub, *rest = frame.columns
     group = None
@@ -285,6 +305,16 @@ def html(table: Table, synthetic=False) -> str:
     return _tidy(gt.as_raw_html(), table)
 
 
+def _invented(cell: str, origins: list) -> str:
+    """A cell set apart where one of its statistics is the generator's choice."""
+    ranges = [f"{fmt.number(one.low)} to {fmt.number(one.high)}" for one in origins
+              if one.kind == "invented" and one.low < one.high]
+    if not cell or all(one.kind != "invented" for one in origins):
+        return cell
+    title = "over agreeing cohorts " + "; ".join(ranges) if ranges else ""
+    return f"{OPEN}{title}>{cell}{CLOSE}"
+
+
 def _unbroken(cell: str) -> str:
     """An interval, or a number with its bracket, kept on one line."""
     cell = re.sub(r"(?<=[\d.∞]) to (?=[−\d])", "\u00a0to\u00a0", cell)
@@ -294,12 +324,15 @@ def _unbroken(cell: str) -> str:
 def _tidy(text: str, table: Table) -> str:
     """Mend what great_tables leaves: rules that leak out of their table, an unmarked mark."""
     name = f"#table-{table.name}"
+    text = re.sub(f"{OPEN}(.*?)&gt;(.*?){CLOSE}",
+                  r'<span class="invented" title="\1">\2</span>', text)
     text = text.replace(
         f"{name} thead, tbody, tfoot, tr, td, th {{",
         f"{name} :is(thead, tbody, tfoot, tr, td, th) {{",
     ).replace("\n tr { background-color", f"\n{name} tr {{ background-color")
     text = text.replace(
         "</style>", f"{name} .gt_subtitle {{ color: #B34700; font-weight: 600; }}\n"
+        f"{name} .invented {{ color: #6B6B6B; font-style: italic; }}\n"
         f"{name} .gt_empty_group_heading {{ display: none; }}\n"
         f"{name} .gt_right {{ font-variant-numeric: tabular-nums; }}\n</style>", 1
     )

@@ -10,10 +10,11 @@ from functools import partial
 
 import pandas as pd
 
+from mair.published import provenance
 from mair.published.consistency import SEVERITY, WORDS
 from mair.report import fmt, words
 from mair.report.table import Column, Line, Table, pivot
-from mair.results import COLUMNS, KEYS, Rows, records
+from mair.results import COLUMNS, Rows, records
 from mair.sections import planning, power, study
 from mair.sections import robustness as choices
 from mair.sections import size as sizes
@@ -82,8 +83,10 @@ def nnt(trial, rows) -> Table:
                "baseline: logistic regression, risks standardised over those seen."])
 
 
-def robustness(trial, rows, found=None) -> Table:
-    """The primary contrast under every choice; beside it its range over cohorts, where stored."""
+def robustness(trial, rows) -> Table:
+    """The primary contrast under every choice; of a synthetic trial, its range over cohorts."""
+    found = {key: origin[1:] for key, origin in provenance.kinds(trial, rows).items()
+             if key[5] == "b" and origin.low < origin.high}
     own = rows[choices.is_contrast(rows)]
     lines = [Line(words.method(method),
                   {"analysis": "robustness", "variable": trial.primary.name,
@@ -98,7 +101,7 @@ def robustness(trial, rows, found=None) -> Table:
         Column("SE", ("se",), fmt.number),
         Column("df", ("df",), partial(fmt.number, digits=1, missing="")),
         Column("p", ("p",), fmt.p_value)]
-    if found is not None:
+    if found:
         rows = pd.concat([rows, _ranges(found)])
         columns.append(Column("B over cohorts", ("b_low", "b_high"), fmt.ci))
     return pivot(rows, lines, columns, name="robustness", head="Method",
@@ -107,31 +110,29 @@ def robustness(trial, rows, found=None) -> Table:
                         "are approximate: the other visits' shifts are held at their estimates."])
 
 
-def _ranges(found: pd.DataFrame) -> pd.DataFrame:
-    """Ranges over cohorts as rows: statistics ``<statistic>_low``, ``_high``, ``_identified``."""
-    keys = [key for key in KEYS if key != "arm"]
-    long = found.melt(keys, ["low", "high", "identified"], "end")
-    return long.assign(arm="difference", statistic=long["statistic"] + "_" + long["end"])[COLUMNS]
+def _ranges(found: dict[tuple, tuple]) -> pd.DataFrame:
+    """(low, high) by key as rows: ``<statistic>_low``, ``<statistic>_high``."""
+    return pd.DataFrame([(*key[:5], f"{key[5]}_{end}", value) for key, own in found.items()
+                         for end, value in zip(("low", "high"), own, strict=True)], columns=COLUMNS)
 
 
-def identified(trial, found) -> Table:
-    """Small-sample contrasts that the paper does not print: identified, or their range."""
-    own = found[found["analysis"].isin(["outcomes", "biomarkers"])]
+def small_sample(trial) -> Table | None:
+    """What small-sample inference would have printed: ranges over agreeing cohorts, if stored."""
+    found = {key: own[:2] for key, own in provenance.stored(trial).items() if key[0] == "outcomes"
+             and key[4].endswith("/kenward-roger") and own[2]}
     lines = [Line({"Variable": name, "Visit": trial.visit_labels[time],
                    "Method": words.method(method)},
-                  {"analysis": section, "variable": name, "arm": "difference", "time": time,
-                   "method": method})
-             for section, name, time, method in dict.fromkeys(zip(
-                 *(own[key] for key in ("analysis", "variable", "time", "method")), strict=True))]
-    columns = [Column(s, (f"{s}_low", f"{s}_high", f"{s}_identified"),
-                      lambda low, high, one, show=show:
-                      f"{show(low)} identified" if one == 1 else f"{show(low)} to {show(high)}")
-               for s, show in (("se", fmt.number), ("df", "{:.1f}".format), ("p", fmt.p_value))]
-    return pivot(_ranges(own), lines, columns, name="identified",
-                 title="What the printed numbers identify",
-                 notes=[f"Over {found['cohorts'].max()} cohorts that agree with the printed "
-                        "numbers: one value where all print alike, else the range, which belongs "
-                        "to the generator and not to the patients."])
+                  {"analysis": "outcomes", "variable": name, "arm": "difference", "time": time,
+                   "method": method}) for name, time, method in dict.fromkeys(
+                       (key[1], key[3], key[4]) for key in found)]
+    columns = [Column(head, (f"{s}_low", f"{s}_high"), lambda *ends, show=show: " to ".join(
+        dict.fromkeys(map(show, ends)))) for head, s, show in (
+            ("p", "p", fmt.p_value), ("Lower limit", "ci_low", fmt.number),
+            ("Upper limit", "ci_high", fmt.number))]
+    return pivot(_ranges(found), lines, columns, name="small_sample",
+                 title="What small-sample inference would have printed",
+                 notes=["From the smallest to the largest found in cohorts that agree with every "
+                        "printed number; one value where both print alike."]) if found else None
 
 
 def delta_grid(trial, visit) -> Table | None:
@@ -303,7 +304,8 @@ def consistency(checked) -> Table:
         "Judgement": odd["verdict"].map(WORDS), "Convention": odd["convention"]})
     return Table("consistency", "Checks that do not come out exactly",
                  display.reset_index(drop=True), checked,
-                 notes=("Each printed number is an interval of half a unit of its last digit.",))
+                 notes=("Each printed number is an interval of half a unit of its last digit.",),
+                 cohort=False)
 
 
 def reconstruction(found) -> Table:

@@ -82,7 +82,7 @@ def interventions(trial: Trial) -> Table | None:
     declared = trial.about.get("interventions")
     frame = pd.DataFrame(declared).astype(str)
     return Table("interventions", "The interventions, session by session", frame,
-                 frame) if declared else None
+                 frame, cohort=False) if declared else None
 
 
 def sample_size(trial: Trial, rows: pd.DataFrame) -> Table:

@@ -6,6 +6,8 @@ import re
 from html import escape
 
 from mair import results
+from mair.published import provenance
+from mair.report import fmt
 
 
 def say(*sentences: str, page="") -> None:
@@ -28,6 +30,33 @@ def say(*sentences: str, page="") -> None:
 def bullets(*sentences: str, page="") -> None:
     """Display sentences as a list; empty ones are left out."""
     say("\n".join(f"- {sentence}" for sentence in sentences if sentence), page=page)
+
+
+def known(origins: dict, one, statistic: str, show=fmt.number) -> str:
+    """A statistic as a sentence may state it: of an invented one its range over cohorts.
+
+    Parameters
+    ----------
+    origins : dict
+        As `mair.published.provenance.kinds` gives it.
+    one : record of `mair.results.records`
+    statistic : str
+    show : callable
+        A number's text.
+    """
+    value = getattr(one, statistic)
+    if not provenance.invented(origins, one, statistic):
+        return show(value)
+    origin = origins[(*(getattr(one, key) for key in results.KEYS[:-1]), statistic)]
+    ends = dict.fromkeys(map(show, (origin.low, origin.high)))
+    return " to ".join(ends) + (" over cohorts that agree with the paper" if len(ends) > 1 else "")
+
+
+def own_numbers(trial) -> None:
+    """Say, of a cohort made from a paper, that what follows is not the paper's."""
+    if provenance.has(trial):
+        say("These numbers are the cohort's own: the paper prints none of them, and other cohorts "
+            "that agree with it give others.")
 
 
 def opening(trial, section="") -> None:

@@ -1,86 +1,260 @@
-"""Ranges of unprinted statistics over many cohorts, for `mair.published.identified`."""
+"""The extremes of unprinted statistics over cohorts that agree with the paper.
+
+Three kinds of cohorts: the committed one, those of further seeds, and cohorts whose people were
+paired over visits anew, at random, and repaired until everything printed is printed. From the
+committed one and from the most extreme of the other two each statistic of `targets` is pushed
+down and up (`mair.studies.extremes`); every statistic of every cohort met is then computed as a
+run computes it. The plan stands in ``mair/data/provenance.yaml``; `mair.published.provenance`
+reads the result.
+"""
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pandas as pd
 import yaml
 
-from mair.published.identified import KEYS
-from mair.sections import analysis as estimates
-from mair.sections import nnt, robustness
-from mair.studies import pool
+from mair.published import provenance
+from mair.results import COLUMNS, KEYS
+from mair.sections import analysis, measures, nnt, planning, power, robustness
+from mair.sections import rows as sections
+from mair.stats import power as sizes
+from mair.studies import cohort, pool
+from mair.studies.agreeing import Paper
+from mair.studies.cohort import plausible
+from mair.studies.extremes import Windows, climb
 from mair.trial import Trial, load
 
-DECIMALS = {"p": 3, "b": 2, "se": 2, "df": 1, "ci_low": 2, "ci_high": 2, "excludes_zero": 0,
-            "arr": 1, "nnt_ci_low": 1, "nnt_ci_high": 1}  # fmt: skip
+SMALL = ("random-intercept/kenward-roger", "unstructured/kenward-roger")  # beside a grid
 
 
-def headline(trial: Trial) -> pd.DataFrame:
-    """Statistics that a paper with z and observed rows leaves unprinted.
+def targets(trial: Trial, name: str) -> list[tuple]:
+    """Keys of what is pushed to its extremes, of one outcome.
 
-    Returns
-    -------
-    DataFrame
-        `KEYS` and ``value``, in order of: every contrast under Kenward-Roger, the robustness
-        grid of the primary outcome without what is drawn by allocation, and the responders'
-        differences. Statistics that are not estimable are left out.
+    Of every outcome the small-sample p, errors and limits; of the primary one the robustness
+    grid, the responder curve, the SD of change and the correlations.
     """
-    found = []
-    for name in (*trial.outcomes, *trial.biomarkers):
-        for covariance in ("random-intercept", "unstructured"):
-            one = estimates.analyse(trial, name, covariance=covariance, variance="common",
-                                    inference="kenward-roger", missing="observed")
-            found += [(trial.variable(name).section, name, visit, one.method, s, value)
-                      for visit, c in one.contrasts.items()
-                      for s, value in {"b": c.b, "se": c.se, "df": c.df, "p": c.p,
-                                       "excludes_zero": float(not c.low <= 0 <= c.high)}.items()]
-    grid = robustness.rows(trial, quick=True)
-    wide = grid[robustness.is_contrast(grid)].pivot(
-        index=["time", "method"], columns="statistic", values="value").astype(float)
-    wide["excludes_zero"] = ((wide["ci_low"] > 0) | (wide["ci_high"] < 0)).astype(float)
-    found += [("robustness", trial.primary.name, *key, s, row[s]) for key, row in wide.iterrows()
-              for s in ("b", "p", "ci_low", "ci_high", "excludes_zero")]
-    if trial.sections.get("responders"):
-        own = nnt.rows(trial)
-        own = own[(own["arm"] == "difference")
-                  & own["statistic"].isin(["arr", "nnt_ci_low", "nnt_ci_high"])]
-        found += own[[*KEYS, "value"]].itertuples(index=False)
-    return pd.DataFrame(found, columns=[*KEYS, "value"]).astype({"value": float}).dropna()
+    plan, later, found = provenance.declared()["search"], measures.later(trial, name), []
+    for (kind, methods), visit in product(plan["methods"].items(), later):
+        section = "robustness" if kind != "small" else "outcomes"
+        if section == "outcomes" or name == trial.primary.name:
+            found += [(section, name, "difference", visit, method, s)
+                      for method, s in product(methods, plan["statistics"][kind])]
+    if name == trial.primary.name:
+        visit = trial.sections["responders"]["visit"]
+        found += [("nnt", f"{name} >={share}%", arm, visit, "completers", "percent")
+                  for share, arm in product(plan["curve"], trial.arms)]
+        found += [("reconstruction", name, arm, f"{a}, {b}", "pearson", "r") for arm, (a, b) in
+                  product(trial.arms, zip(trial.visits, trial.visits[1:], strict=False))]
+        found += [("power", f"{name}, next trial", "overall", "", "observed", "sd")]
+    return found
 
 
-def _of_file(trial: str, data: Path) -> pd.DataFrame:
+def statistic(paper: Paper, key: tuple):
+    """What a key means of score tables (B, n, k) of an outcome: a function giving (B,)."""
+    section, _, arm, visit, method, name = key
+
+    def responding(x):  # with a slope to climb where nobody crosses
+        share = float(key[1].partition(">=")[2].rstrip("%")) / 100
+        gain = paper.of_arm(paper.gained(x * paper.step), paper.trial.arms.index(arm))
+        known = np.isfinite(gain)
+        near = 1 / (1 + np.exp(np.clip((share - gain) / 0.02, -50, 50)))
+        return 100 * ((gain >= share - 1e-9) + 0.1 * near).sum(1) / known.sum(1)
+
+    def change(x):
+        parts = [own[:, :, 1] - own[:, :, 0] for a in (0, 1) for own in [
+            x[:, (paper.arm == a) & paper.seen[:, :2].all(1)] * paper.step]]
+        df = sum(part.shape[1] - 1 for part in parts)
+        return np.sqrt(sum(part.var(1) * part.shape[1] for part in parts) / df)
+
+    def correlated(x):
+        y = paper.of_arm(x, paper.trial.arms.index(arm), paper.seen.all(1))
+        y = y[..., [paper.visits.index(one) for one in visit.split(", ")]]
+        y = y - y.mean(1, keepdims=True)
+        return y.prod(2).sum(1) / np.sqrt((y**2).sum(1).prod(1))
+
+    special = {"nnt": responding, "power": change, "reconstruction": correlated}
+    return special.get(section, lambda x: paper.contrasts(x, method)[
+        "", paper.name, "difference", visit][name])
+
+
+@functools.lru_cache(maxsize=64)
+def _trial(path: str, file: Path) -> Trial:
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "cohort.yaml"
-        said = {"extends": trial, "data": str(data.resolve())}
-        path.write_text(yaml.safe_dump(said), encoding="utf-8")
-        return headline(load(path))
+        own = Path(folder) / "cohort.yaml"
+        own.write_text(yaml.safe_dump({"extends": path, "data": str(file)}), encoding="utf-8")
+        return load(own)
 
 
-def ranges(trial: str | Path, files: list[Path], *, processes: int = -1) -> pd.DataFrame:
-    """Lowest and highest value of every headline statistic over cohorts.
+@functools.lru_cache(maxsize=64)
+def _paper(path: str, file: Path, name: str) -> Paper:
+    return Paper(_trial(path, file), name)
+
+
+def shuffled(path: str, file: Path, name: str, number: int):
+    """A cohort of another generator: who has which score of a visit drawn anew, then repaired;
+    None where it cannot be."""
+    paper, plan = _paper(path, file, name), provenance.declared()["search"]
+    windows, x = Windows.of(paper, paper.start), paper.start.copy()
+    rng = pool.stream(plan["seed"], 0, number)
+    for who, t in product(paper.groups, range(x.shape[1])):
+        x[who, t] = rng.permutation(x[who, t])
+    x, left = climb(rng, paper, x, lambda tables: np.zeros(len(tables)), 1, windows,
+                    plan["repair"], plan["repair"])
+    return None if left else x
+
+
+def extreme(path: str, name: str, key: tuple, sign: int, starts: list, place: tuple):
+    """The more extreme of two climbs: its value, and the rows of its cohort, where it is wide.
+
+    ``starts``: (file, table or None for the file's own); one climb begins at the first, one at
+    the most extreme of the others.
+    """
+    plan, found = provenance.declared()["search"], []
+    papers = [_paper(path, file, name) for file, _ in starts]
+    tables = [paper.start if x is None else x
+              for paper, (_, x) in zip(papers, starts, strict=True)]
+    values = [sign * float(statistic(paper, key)(x[None])[0])
+              for paper, x in zip(papers, tables, strict=True)]
+    for number, at in enumerate(dict.fromkeys((0, int(np.nanargmax(values))))):
+        goal = statistic(papers[at], key)
+        x, _ = climb(pool.stream(plan["seed"], *place, number), papers[at], tables[at], goal, sign,
+                     Windows.of(papers[at], papers[at].start), plan["rounds"])
+        found.append((sign * float(goal(x[None])[0]), starts[at][0], x))
+    value, file, x = max(found, key=lambda one: one[0])
+    wide = key[4] not in (*plan["methods"]["narrow"], *plan["methods"]["small"])
+    return sign * value, computed(path, file, name, x) if wide else None
+
+
+def computed(path: str, file: Path, name: str = "", x=None) -> pd.DataFrame:
+    """The rows of a cohort as a run computes them; of one outcome, where its scores are given."""
+    trial = _trial(path, file)
+    if not name:
+        frames = [sections.rows(trial), robustness.rows(trial),
+                  plausible.rows(trial, cohort.specification())]
+        names = list(trial.outcomes)
+    else:
+        scores = {**trial._scores, name: _paper(path, file, name).frame(x)}
+        trial = replace(trial, outcomes={name: trial.outcomes[name]}, biomarkers={},
+                        _scores=scores, _memo={})
+        frames, names = [measures.rows(trial, "outcomes")], [name]
+        frames[0] = frames[0][frames[0]["statistic"] != "q"]
+        if trial.primary.primary:
+            frames += [nnt.rows(trial), robustness.rows(trial, quick=True),
+                       plausible.rows(trial, cohort.specification())]
+    found = [(*key, s, value) for one in names for key, value in small_sample(trial, one)
+             for s, value in value.items()]
+    if trial.primary.primary:
+        found += [*curve(trial), *next_trial(trial)]
+    out = pd.concat([*frames, pd.DataFrame(found, columns=COLUMNS)], ignore_index=True)
+    return out.drop_duplicates(KEYS).astype({"value": float})
+
+
+def small_sample(trial: Trial, name: str):
+    """Contrasts with small-sample inference, as `measures.rows` would have them."""
+    for method in SMALL:
+        covariance, inference = method.split("/")
+        one = analysis.analyse(trial, name, covariance=covariance, variance="common",
+                               inference=inference, estimator="difference", missing="observed")
+        for visit, c in one.contrasts.items():
+            yield ("outcomes", name, "difference", visit, one.method), {
+                "b": c.b, "se": c.se, "df": c.df, "p": c.p, "ci_low": c.low, "ci_high": c.high}
+
+
+def curve(trial: Trial) -> list[tuple]:
+    """Responders in percent at the thresholds of the plan."""
+    gained, name = nnt.improvements(trial).dropna(), trial.primary.name
+    visit, found = trial.sections["responders"]["visit"], []
+    for share, arm in product(provenance.declared()["search"]["curve"], trial.arms):
+        own = gained[trial.arm[gained.index] == arm]
+        found.append(("nnt", f"{name} >={share}%", arm, visit, "completers", "percent",
+                      100 * float((own >= share / 100 - 1e-9).mean())))
+    return found
+
+
+def next_trial(trial: Trial) -> list[tuple]:
+    """The next trial's size from each SD of change, as `mair.sections.power` has it."""
+    declared, name, found = trial.sections["sample_size"], trial.primary.name, []
+    for method, sd in power.standard_deviations(trial).items():
+        d = planning.difference(declared) / sd
+        n = sizes.sample_size(d, alpha=declared["alpha"], power=declared["power"])
+        more = {"n_with_dropout": sizes.inflate(n, declared["dropout"])}
+        found += [("power", f"{name}, next trial", "overall", "", method, s, value)
+                  for s, value in {"sd": sd, "d": d, "n": n, **more}.items()]
+    return found
+
+
+def ranges(path: str | Path, files: list[Path], *, processes: int = -1) -> pd.DataFrame:
+    """Lowest and highest value of every statistic, and whether its extremes were searched for.
 
     Parameters
     ----------
-    trial : path
-        The trial file whose data the cohorts replace.
+    path : path
+        The trial file; its own data are the committed cohort.
     files : list of Path
+        Cohorts of further seeds.
     processes : int
         As for `mair.studies.pool.each`.
 
     Returns
     -------
     DataFrame
-        `KEYS`, ``low``, ``high``, ``cohorts`` (those that give the statistic), ``identified``
-        (1 where all print alike).
+        `KEYS`, ``low``, ``high``, ``searched``: 1 also where a statistic was in every cohort what
+        a searched one was.
     """
-    tasks = [(str(Path(trial).resolve()), file) for file in files]
-    found = pd.concat(pool.each(_of_file, tasks, processes), ignore_index=True)
-    found["printed"] = [f"{value:.{DECIMALS[s]}f}" for s, value in
-                        zip(found["statistic"], found["value"], strict=True)]
-    grouped = found.groupby(KEYS, sort=False)
-    out = grouped["value"].agg(low="min", high="max", cohorts="count")
-    alike = (grouped["printed"].nunique() == 1) & (out["cohorts"] == len(files))
-    return out.assign(identified=alike.astype(int)).reset_index()
+    path, first = str(Path(path).resolve()), load(path).data_path
+    files = [first, *(Path(file).resolve() for file in files)]
+    again = pool.each(shuffled, shuffles(path, files), processes)
+    frames = list(pool.each(computed, [(path, file) for file in files], processes))
+    tasks = climbs(path, files, list(again))
+    return united(frames, tasks, list(pool.each(extreme, tasks, processes)))
+
+
+def shuffles(path: str, files: list[Path]) -> list[tuple]:
+    """Tasks for `shuffled`."""
+    name = load(path).primary.name
+    return [(path, file, name, k) for k, file in enumerate(
+        files[: provenance.declared()["search"]["shuffled"]])]
+
+
+def climbs(path: str, files: list[Path], again: list) -> list[tuple]:
+    """Tasks for `extreme`; ``again``, of the primary outcome, as `shuffled` gives them."""
+    trial, out = load(path), []
+    for number, name in enumerate(trial.outcomes, 1):
+        starts = [(file, None) for file in files]
+        if name == trial.primary.name:
+            starts += [(file, x) for file, x in zip(files, again, strict=False) if x is not None]
+        out += [(path, name, key, sign, starts, (number, k, 1 + (sign > 0))) for (k, key), sign in
+                product(enumerate(targets(trial, name)), (-1, 1))]
+    return out
+
+
+def united(frames: list[pd.DataFrame], tasks: list[tuple], found: list[tuple]) -> pd.DataFrame:
+    """The extremes over rows of whole cohorts, over the values found by tasks of `extreme`, and
+    over the rows that came with them. A statistic that is in all whole cohorts what a searched
+    one is shares its extremes.
+    """
+    full, own = len(frames), {}
+    for (_, _, key, *_), (value, rows) in zip(tasks, found, strict=True):
+        own.setdefault(key, []).extend([value] if key[0] != "nnt" else [])  # that has a slope
+        frames = frames if rows is None else [*frames, rows]
+    table = pd.concat([frame.set_index(KEYS)["value"].rename(k) for k, frame in enumerate(frames)],
+                      axis=1)
+    whole = table.iloc[:, :full].round(9).fillna(np.inf)
+    twin = {(key[1:4], key[5], tuple(whole.loc[key])): values for key, values in own.items()
+            if key in whole.index}
+    shared = [own.get(key, twin.get((key[1:4], key[5], tuple(values)))) for key, values in
+              zip(whole.index, whole.to_numpy().tolist(), strict=True)]
+    out = pd.DataFrame({
+        "low": [min([low, *(more or [])]) for low, more in zip(table.min(axis=1), shared,
+                                                               strict=True)],
+        "high": [max([high, *(more or [])]) for high, more in zip(table.max(axis=1), shared,
+                                                                  strict=True)],
+        "searched": [int(more is not None) for more in shared]}, index=table.index)
+    return out[(out["low"] < out["high"]) | (out["searched"] == 1)].reset_index()

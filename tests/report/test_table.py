@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from docx.enum.section import WD_ORIENT
 
+from mair.published import provenance
 from mair.report import fmt
 from mair.report.show import Show
 from mair.report.table import Column, Line, Table, csv, html, pivot
@@ -191,3 +192,25 @@ def test_a_pivot_names_its_data_and_refuses_one_name_for_two_numbers():
 def test_a_table_that_cannot_be_shown_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         baseline(**changes)
+
+
+def test_invented_cells_are_set_apart_with_their_range(tmp_path, capsys, monkeypatch):
+    trial = SimpleNamespace(synthetic=True, has_data=True, published=tmp_path / "p.csv")
+    rows = Rows("outcomes")
+    rows.add("Pain", "A", "after", "described", mean=5.25, n=8)
+    key = ("outcomes", "Pain", "A", "after", "described")
+    table = pivot(rows.frame(), [Line("after", {
+        "analysis": "outcomes", "variable": "Pain", "time": "after", "arm": "A",
+        "method": "described"})], [Column("Mean", ("mean",), "{:.2f}".format),
+                                   Column("n", ("n",), "{:g}".format)], name="t", title="Means")
+    for kind, spans in (("invented", 1), ("implied", 0), ("printed", 0)):
+        origins = {(*key, "mean"): provenance.Origin(kind, 4.5, 6.0),
+                   (*key, "n"): provenance.Origin("printed", 8, 8)}
+        text = html(table, True, origins)
+        assert text.count('<span class="invented" title="over agreeing cohorts 4.50 to 6.00">'
+                          "5.25</span>") == spans == text.count("<span")
+        monkeypatch.setattr(provenance, "kinds", lambda trial, rows, found=origins: found)
+        Show(trial)(table)
+        shown = capsys.readouterr().out
+        assert ("SYNTHETIC" in shown) == (kind != "printed")
+        assert ("Lighter numbers" in shown) == bool(spans)

@@ -6,6 +6,7 @@ import pytest
 from trials import tiny
 from trials.cells import agrees, blocks
 
+from mair.published import provenance
 from mair.report import curves, frames_appendix, tables_appendix
 from mair.results import Rows
 from mair.sections import nnt, planning, power, study
@@ -75,13 +76,12 @@ def test_the_contrast_under_every_choice(trial, choices):
     assert table.blocks() == [("Pain, after", [0]), ("Pain, a year later", [1])]
 
 
-def test_ranges_over_cohorts_stand_beside_their_choice(trial, choices):
-    found = pd.DataFrame([
-        ("robustness", "Pain", "after", "random-intercept/kenward-roger", "b", -21.0, -19.5, 20, 0),
-        ("robustness", "Pain", "later", "random-intercept/kenward-roger", "b", -5.0, -4.0, 20, 0)],
-        columns=["analysis", "variable", "time", "method", "statistic", "low", "high", "cohorts",
-                 "identified"])
-    table = tables_appendix.robustness(trial, choices, found)
+def test_ranges_over_cohorts_stand_beside_their_choice(trial, choices, monkeypatch):
+    ends = {"after": (-21.0, -19.5), "later": (-5.0, -4.0)}
+    monkeypatch.setattr(provenance, "kinds", lambda trial, rows: {
+        ("robustness", "Pain", "difference", visit, "random-intercept/kenward-roger", "b"):
+        provenance.Origin("invented", *own) for visit, own in ends.items()})
+    table = tables_appendix.robustness(trial, choices)
     assert list(table.display["B over cohorts"]) == [
         "−21.00 to −19.50", "−5.00 to −4.00"]
 
@@ -92,7 +92,7 @@ def test_the_forest_of_choices_leaves_out_what_is_shifted(trial, choices):
     assert frame.to_dict("records") == [{
         "method": method, "estimate": -20.0, "se": 2.5, "low": -26.0, "high": -14.0,
         "made": ["Change from baseline", "Random intercept", "Kenward-Roger",
-                 "Observed scores only"], "primary": True}]
+                 "Observed scores only"], "primary": True, "invented": False}]
     assert list(frames_appendix.choices(trial, choices, "later")["estimate"]) == [-5.0]
 
 
@@ -253,15 +253,16 @@ def test_checks_that_do_not_come_out_exactly_worst_first():
     assert len(table.data) == 4
 
 
-def test_identified_or_a_range(trial):
-    found = pd.DataFrame([
-        ("outcomes", "Pain", "later", "random-intercept/kenward-roger", s, low, high, 20, alike)
-        for s, low, high, alike in (("se", 2.5, 2.5, 1), ("df", 6.04, 7.26, 0),
-                                    ("p", 0.0001, 0.0004, 1), ("b", -5, -5, 1))]
-        + [("nnt", "well", "", "completers/wald", "arr", 1, 2, 20, 0)],
-        columns=["analysis", "variable", "time", "method", "statistic", "low", "high", "cohorts",
-                 "identified"])
-    agrees(tables_appendix.identified(trial, found), EXPECTED["identified"])
+def test_small_sample_ranges(trial, monkeypatch):
+    method = "random-intercept/kenward-roger"
+    found = {("outcomes", "Pain", "difference", "later", m, s): (low, high, searched)
+             for m, s, low, high, searched in (
+                 (method, "p", 0.0101, 0.0104, 1), (method, "ci_low", -9.5, -9.25, 1),
+                 (method, "ci_high", -0.5, -0.5, 1), ("unstructured/kenward-roger", "p", 0, 1, 0))}
+    monkeypatch.setattr(provenance, "stored", lambda trial: found)
+    agrees(tables_appendix.small_sample(trial), EXPECTED["small sample"])
+    monkeypatch.setattr(provenance, "stored", lambda trial: {})
+    assert tables_appendix.small_sample(trial) is None
 
 
 def test_the_five_targets():

@@ -1,23 +1,18 @@
-"""How plausible the cohort's people are, measured from the ordinary trial, and what cannot be."""
+"""How plausible the cohort's people are, measured from the ordinary trial."""
 
 from __future__ import annotations
 
 import math
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy.special import chdtri
 from scipy.stats import skew
 
-from mair.published.numbers import Lookup
-from mair.published.rounding import image, span
 from mair.results import Rows
-from mair.sections import measures
 from mair.sections import model as models
 from mair.stats import mixed, normality
-from mair.stats.effects import d_ppc2_of
-from mair.studies.cohort import targets
 from mair.studies.cohort.scores import heaped as heap
 from mair.trial import Trial
 
@@ -114,87 +109,3 @@ def _changes(trial: Trial, name: str) -> dict:
     change = [p.iloc[:, 1] - p.iloc[:, 0] for p in people]
     return {"change_sd": max(float(((c - c.mean()).abs() / c.std()).max()) for c in change),
             "skewness": max(float(np.abs(skew(p)).max()) for p in (*people, pd.concat(people)))}
-
-
-def _allowed(look: Lookup, trial: Trial, spec: dict, section: str, name: str, arm: str, visit: str):
-    """The sums that a printed mean and SD of the described allow, and the instrument's steps."""
-    per = round(1 / spec["outcomes"].get(name, {"step": 0.01})["step"])
-    n = int(trial.described(name)[trial.arm == arm].sum())
-    return targets.allowed(look, n, per, section, name, arm, visit), per
-
-
-def impossible_sds(look: Lookup, trial: Trial, spec: dict) -> pd.DataFrame:
-    """Printed SDs that no integers have, with the nearest ones that some have.
-
-    With ``n`` and the sum given by the mean, the sum of squares is an integer of the sum's
-    parity: the two neighbours on either side of what the SD needs are all there is.
-
-    Parameters
-    ----------
-    look : Lookup
-        The published numbers.
-    trial : Trial
-        Whose numbers of people are taken.
-    spec : dict
-        As ``cohort.yaml``.
-
-    Returns
-    -------
-    DataFrame
-        ``variable, arm, time, printed, total, below, above``: the neighbouring SDs.
-    """
-    found = []
-    for name, arm, visit in product(spec["outcomes"], spec["arms"], spec["visits"]):
-        allowed, per = _allowed(look, trial, spec, "outcomes", name, arm, visit)
-        if allowed.nearest is not None:
-            sd, total = targets.moments(look, "outcomes", name, arm, visit)[1], min(allowed.squares)
-            sds = [float(targets.sd_of(total, allowed.nearest + k, allowed.n)) / per
-                   for k in (-2, 0, 2)]
-            found.append((name, arm, visit, sd.printed, total,
-                          max((s for s in sds if s < sd.value), default=math.nan),
-                          min((s for s in sds if s > sd.value), default=math.nan)))
-    return pd.DataFrame(found, columns=["variable", "arm", "time", "printed", "total", "below",
-                                        "above"])
-
-
-def d_bounds(look: Lookup, trial: Trial, spec: dict) -> pd.DataFrame:
-    """Printed d values that nothing with the printed means and SDs gives.
-
-    Morris's d_ppc2 with its factor is monotone in each mean and SD, so the corners bound it:
-    of the rounding intervals, for whole-number scores of the means and SDs that these have.
-
-    Parameters
-    ----------
-    look : Lookup
-        The published numbers.
-    trial : Trial
-        Whose numbers of people are taken.
-    spec : dict
-        As ``cohort.yaml``.
-
-    Returns
-    -------
-    DataFrame
-        ``variable, time, printed, low, high``: those printed outside their bounds.
-    """
-    found = []
-    for section in measures.SECTIONS:
-        for name, visit in [(one, visit) for one in measures.variables(trial, section)
-                            for visit in measures.later(trial, one)]:
-            printed = targets.printed(look, section, name, "difference", visit, "d_ppc2",
-                                      statistic="d")
-            if printed is None:
-                continue
-            box, n = [], []
-            for arm in reversed(trial.arms):
-                before, after = (_allowed(look, trial, spec, section, name, arm, v)[0]
-                                 for v in (trial.reference, visit))
-                n.append(before.n)
-                box += [span([total / n[-1] for total in before.squares]),
-                        span([targets.sd_of(*pair, n[-1]) for pair in before.pairs()]),
-                        span([total / n[-1] for total in after.squares])]
-            bounds = image(lambda *six, n=n: d_ppc2_of((n[0], *six[:3]), (n[1], *six[3:])).estimate,
-                           *box)
-            if not bounds.meets(printed.values):
-                found.append((name, visit, printed.printed, bounds.low, bounds.high))
-    return pd.DataFrame(found, columns=["variable", "time", "printed", "low", "high"])

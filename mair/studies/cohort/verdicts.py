@@ -114,4 +114,4 @@ def unmet(compared: pd.DataFrame) -> pd.DataFrame:
     own = compared[compared["statistic"].isin(kinds)
                    & compared["analysis"].isin(["outcomes", "biomarkers"])
                    & compared["verdict"].isin(["within rounding", "not reproduced"])]
-    return own[["variable", "arm", "time", "statistic", "printed", "computed"]]
+    return own[["variable", "arm", "time", "statistic", "printed", "why"]]
