@@ -85,10 +85,6 @@ class Paper:
             for t, visit in enumerate(self.visits):
                 for s, value in zip(("mean", "sd"), described[a][1:], strict=True):
                     out["outcomes", name, arm, visit, "described", s] = value[:, t]
-                if t:
-                    before, after = described[a][1][:, 0], described[a][1][:, t]
-                    out["outcomes", name, arm, visit, "described", "percent_change"] = (
-                        100 * (after - before) / before)
             whole.append(moments(self.of_arm(y, a, self.seen[:, 0])[:, :, :1]))
         whole.append(moments(y[:, self.seen[:, 0], :1]))
         for arm, (_, mean, sd) in zip((*arms, "overall"), whole, strict=True):

@@ -31,8 +31,6 @@ from mair.studies.cohort import plausible
 from mair.studies.extremes import Windows, climb
 from mair.trial import Trial, load
 
-SMALL = ("random-intercept/kenward-roger", "unstructured/kenward-roger")  # beside a grid
-
 
 def targets(trial: Trial, name: str) -> list[tuple]:
     """Keys of what is pushed to its extremes, of one outcome.
@@ -111,22 +109,23 @@ def shuffled(path: str, file: Path, name: str, number: int):
 
 
 def extreme(path: str, name: str, key: tuple, sign: int, starts: list, place: tuple):
-    """The more extreme of two climbs: its value, and the rows of its cohort, where it is wide.
+    """The most extreme of some climbs: its value, and the rows of its cohort, where it is wide.
 
-    ``starts``: (file, table or None for the file's own); one climb begins at the first, one at
-    the most extreme of the others.
+    ``starts``: lists of (file, table or None for the file's own), one a generator; a climb begins
+    at the most extreme of each.
     """
     plan, found = provenance.declared()["search"], []
-    papers = [_paper(path, file, name) for file, _ in starts]
-    tables = [paper.start if x is None else x
-              for paper, (_, x) in zip(papers, starts, strict=True)]
-    values = [sign * float(statistic(paper, key)(x[None])[0])
-              for paper, x in zip(papers, tables, strict=True)]
-    for number, at in enumerate(dict.fromkeys((0, int(np.nanargmax(values))))):
-        goal = statistic(papers[at], key)
-        x, _ = climb(pool.stream(plan["seed"], *place, number), papers[at], tables[at], goal, sign,
-                     Windows.of(papers[at], papers[at].start), plan["rounds"])
-        found.append((sign * float(goal(x[None])[0]), starts[at][0], x))
+    for number, several in enumerate(starts):
+        met = []
+        for file, x in several:
+            paper = _paper(path, file, name)
+            x = paper.start if x is None else x
+            met.append((sign * float(statistic(paper, key)(x[None])[0]), file, x))
+        _, file, x = max(met, key=lambda one: one[0])
+        paper = _paper(path, file, name)
+        goal, rng = statistic(paper, key), pool.stream(plan["seed"], *place, number)
+        x, _ = climb(rng, paper, x, goal, sign, Windows.of(paper, paper.start), plan["rounds"])
+        found.append((sign * float(goal(x[None])[0]), file, x))
     value, file, x = max(found, key=lambda one: one[0])
     wide = key[4] not in (*plan["methods"]["narrow"], *plan["methods"]["small"])
     return sign * value, computed(path, file, name, x) if wide else None
@@ -148,23 +147,20 @@ def computed(path: str, file: Path, name: str = "", x=None) -> pd.DataFrame:
         if trial.primary.primary:
             frames += [nnt.rows(trial), robustness.rows(trial, quick=True),
                        plausible.rows(trial, cohort.specification())]
-    found = [(*key, s, value) for one in names for key, value in small_sample(trial, one)
-             for s, value in value.items()]
+    found = [row for one in names for row in small_sample(trial, one)]
     if trial.primary.primary:
         found += [*curve(trial), *next_trial(trial)]
     out = pd.concat([*frames, pd.DataFrame(found, columns=COLUMNS)], ignore_index=True)
     return out.drop_duplicates(KEYS).astype({"value": float})
 
 
-def small_sample(trial: Trial, name: str):
+def small_sample(trial: Trial, name: str) -> list[tuple]:
     """Contrasts with small-sample inference, as `measures.rows` would have them."""
-    for method in SMALL:
-        covariance, inference = method.split("/")
-        one = analysis.analyse(trial, name, covariance=covariance, variance="common",
-                               inference=inference, estimator="difference", missing="observed")
-        for visit, c in one.contrasts.items():
-            yield ("outcomes", name, "difference", visit, one.method), {
-                "b": c.b, "se": c.se, "df": c.df, "p": c.p, "ci_low": c.low, "ci_high": c.high}
+    one = analysis.analyse(trial, name, covariance="random-intercept", variance="common",
+                           inference="kenward-roger", estimator="difference", missing="observed")
+    return [("outcomes", name, "difference", visit, one.method, s, value)
+            for visit, c in one.contrasts.items()
+            for s, value in zip(measures.STATISTICS, c, strict=True)]
 
 
 def curve(trial: Trial) -> list[tuple]:
@@ -227,11 +223,12 @@ def climbs(path: str, files: list[Path], again: list) -> list[tuple]:
     """Tasks for `extreme`; ``again``, of the primary outcome, as `shuffled` gives them."""
     trial, out = load(path), []
     for number, name in enumerate(trial.outcomes, 1):
-        starts = [(file, None) for file in files]
+        starts = [[(file, None) for file in some] for some in (files[:1], files[1:])]
         if name == trial.primary.name:
-            starts += [(file, x) for file, x in zip(files, again, strict=False) if x is not None]
-        out += [(path, name, key, sign, starts, (number, k, 1 + (sign > 0))) for (k, key), sign in
-                product(enumerate(targets(trial, name)), (-1, 1))]
+            repaired = zip(files, again, strict=False)
+            starts.append([(file, x) for file, x in repaired if x is not None])
+        out += [(path, name, key, sign, [one for one in starts if one], (number, k, 1 + (sign > 0)))
+                for (k, key), sign in product(enumerate(targets(trial, name)), (-1, 1))]
     return out
 
 
