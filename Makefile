@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 # What a user may give; its text reaches commands through the environment, whatever it holds.
-GIVEN := PARAMS OUT A B N DATA
+GIVEN := PARAMS OUT A B N DATA GRID
 ALLOWED := $(GIVEN) PYTHON LAB_ARGS SHELL
 UNKNOWN := $(filter-out $(ALLOWED),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 $(if $(UNKNOWN),$(error unknown: $(UNKNOWN); a target takes $(ALLOWED) (make help)))
@@ -18,8 +18,8 @@ export $(GIVEN)
 NEEDS = @test -n "$$$(1)" || { echo "make $@: $(1)= is missing, $(2)" >&2; exit 2; }
 
 .DEFAULT_GOAL := default
-.PHONY: default run new all check compare size test lab audit cohort cohorts simulate campaign bench \
-        verify-r lint count mutants lock clean help setup
+.PHONY: default run new all check compare size power test lab audit cohort cohorts simulate \
+        campaign bench verify-r lint count mutants lock clean help setup
 
 default: setup  ## the default trial into build/mair/ (what plain `make` does)
 	@$(PY) -m mair run params/mair.yaml
@@ -48,6 +48,11 @@ compare: setup  ## the rows that differ between two runs: make compare A=build/x
 size: setup  ## true size and coverage of each inference at a trial's n: make size PARAMS=… [OUT=dir]
 	$(call NEEDS,PARAMS,a trial file)
 	@$(PY) -m mair size $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
+
+power: setup  ## power over a grid of designs: make power PARAMS=… GRID=grid.yaml [OUT=dir]
+	$(call NEEDS,PARAMS,a trial file)
+	$(call NEEDS,GRID,a grid of designs)
+	@$(PY) -m mair power --grid "$$GRID" $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
 
 test: setup  ## the whole test suite
 	@$(PY) -m pytest

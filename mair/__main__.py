@@ -55,6 +55,10 @@ COMMANDS = {
     "size": ("true size and coverage of each inference at a trial's own n", [
         _PARAMS, ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>-size"})],
         "mair.studies.size:main"),
+    "power": ("power of the mixed model over a grid of designs", [
+        _PARAMS, ("--grid", {"metavar": "GRID", "required": True, "help": "a grid (.yaml)"}),
+        ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>-power"})],
+        "mair.studies.grid:main"),
     "audit": ("fail when a reproduced number no longer is", [
         ("--update", {"action": "store_true", "help": "store today's verdicts"})],
         "mair.run.gate:main"),

@@ -34,8 +34,9 @@ def curves(frame, *, xlabel, ylabel, vertical=None, horizontal=None, markers=Fal
     for i, (name, part) in enumerate(frame.groupby("line", sort=False)):
         part, k = part.sort_values("x"), i % len(style.STYLES)
         ax.errorbar(part["x"], part["y"], yerr=2 * part["se"] if "se" in part else None,
-                    color=style.STYLES[k].color, linestyle=LINES[k], elinewidth=1,
-                    marker=MARKERS[k] if markers else "", label=style.wrap(name, 60))
+                    color=style.STYLES[k].color, elinewidth=1,
+                    linestyle=LINES[(i + i // len(style.STYLES)) % len(LINES)],
+                    marker=MARKERS[i % len(MARKERS)] if markers else "", label=style.wrap(name, 60))
     if vertical is not None:
         ax.axvline(vertical[0], color=style.INK, linewidth=0.9, linestyle=":", zorder=1)
         _note(ax, vertical[1], (vertical[0], 1), ax.get_xaxis_transform())

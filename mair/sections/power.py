@@ -9,10 +9,9 @@ from scipy.special import ndtr, ndtri
 from mair.results import Rows
 from mair.sections import planning, size, study
 from mair.stats import power
-from mair.stats.simulated import simulated_power
+from mair.stats.simulated import METHOD, simulated_power
 from mair.trial import Trial, remembered
 
-METHOD = "random-intercept/kenward-roger"
 NEXT = 0.80  # one-sided level of Browne's limit, beside the declared confidence
 GRID = (0.7, 0.85, 1.0, 1.15, 1.3, 1.5)  # times the n of the t formula
 
@@ -61,7 +60,7 @@ def simulations(trial: Trial) -> pd.DataFrame:
         stream = np.random.SeedSequence(trial.analysis.seed, spawn_key=(number,))
         found = simulated_power(n, len(visits), d=d, share=share, rho=rho, draws=draws,
                                 alpha=trial.sections["sample_size"]["alpha"],
-                                rng=np.random.default_rng(stream))
+                                rng=np.random.default_rng(stream))[0]
         out += [{"scenario": kind, "n": n, "share": share, "rho": rho, "visit": visit,
                  "power": p, "mc_se": np.sqrt(p * (1 - p) / draws), "simulations": draws}
                 for visit, p in zip(visits[1:], found, strict=True)]

@@ -80,40 +80,72 @@ def _intercept(share, slope, steps):
     return brentq(lambda a: weights @ expit(a + slope * points) - hazard, -40, 40)
 
 
-def simulated_power(n, k, *, d, share=0.0, rho=CORRELATION, alpha=0.05, draws=10_000, rng):
-    """Power of the mixed model's contrast by simulation, n an arm at k visits.
+MECHANISMS = {  # log odds of leaving per SD of the last score; by how much more of control leave
+    "at random": (0.0, 0.0), "last score": (STEEPNESS, 0.0), "by arm": (STEEPNESS, 1 / 3)}
+COVARIANCES = ("random-intercept", "unstructured", "unstructured,by-arm")
+METHOD = "random-intercept/kenward-roger"
 
-    Scores have SD 1 and one correlation; the arms differ by ``d`` at every later visit; of each
-    arm ``share`` leaves by the last visit, more often after a worse score. Random intercept,
-    Kenward-Roger.
+
+def simulated_power(n, k, *, d, share=0.0, rho=CORRELATION, ratio=1.0, mechanism="last score",
+                    methods=(METHOD,), alpha=0.05, draws=10_000, rng):
+    """Power of mixed models' contrasts by simulation, n an arm at k visits.
+
+    Scores have SD 1 in the control arm and one correlation; the arms differ by ``d`` at every
+    later visit; of each arm ``share`` leaves by the last visit.
 
     Parameters
     ----------
     n, k : int
     d : float
-        Difference in SDs of a score.
+        Difference in SDs of a score in the control arm.
     share, rho, alpha : float
+    ratio : float
+        SD in the treatment arm over that in the control arm.
+    mechanism : {"at random", "last score", "by arm"}
+        Who leaves: anyone; more often after a worse score; so in control, of which a third more
+        leaves, and after a better one in treatment, of which a third less leaves.
+    methods : sequence of str
+        ``<covariance>/<inference>``, of `COVARIANCES` and `smallsample.INFERENCES`.
     draws : int
         Trials simulated.
     rng : numpy.random.Generator
 
     Returns
     -------
-    ndarray (k - 1,)
+    ndarray (methods, k - 1)
         Share of trials whose test of a later visit's contrast rejects.
     """
     treated = np.repeat([0, 1], n)
-    matrix, found = correlation(k, rho), np.zeros(k - 1)
+    sds = np.where(treated[:, None], ratio, 1.0) * np.ones(k)
+    slope, tilt = MECHANISMS[mechanism]
+    arms = np.where(treated, -1, 1)
+    matrix, found = correlation(k, rho), np.zeros((len(methods), k - 1))
+    changes = [saturated.change(k, visit) for visit in range(1, k)]
     step = max(1, BATCH // (2 * n * k))
     for at in range(0, draws, step):
-        y = scores(rng, min(step, draws - at), np.ones((2 * n, k)), matrix)
+        y = scores(rng, min(step, draws - at), sds, matrix)
         y[:, n:, 1:] -= abs(d)
-        seen = visits_seen(rng, y, 1.0, np.full(2 * n, share), np.full(2 * n, STEEPNESS))
-        fits = saturated.random_intercept(saturated.reduced(y, seen, treated))
-        changes = [saturated.change(k, visit) for visit in range(1, k)]
-        test = smallsample.contrast(fits, changes, "kenward-roger", confidence=1 - alpha)
-        found += ((test.low > 0) | (test.high < 0)).sum(0)
+        seen = visits_seen(rng, y, 1.0, share * (1 + tilt * arms),
+                           slope * (arms if tilt else 1) * np.ones(2 * n))
+        for row, method in zip(found, methods, strict=True):
+            low, high = _limits(y, seen, treated, changes, method, 1 - alpha)
+            row += ((low > 0) | (high < 0)).sum(0)
     return found / draws
+
+
+def _limits(y, seen, treated, changes, method, confidence):
+    """Interval of each contrast under one method, (B, k - 1) each."""
+    covariance, _, inference = method.partition("/")
+    structure, _, by_arm = covariance.partition(",")
+    fit = getattr(saturated, structure.replace("-", "_"))
+    if not by_arm:
+        test = smallsample.contrast(fit(saturated.reduced(y, seen, treated)), changes, inference,
+                                    confidence=confidence)
+        return test.low, test.high
+    apart, k = saturated.apart(y, seen, treated, fit), y.shape[2]
+    tests = [smallsample.difference(*apart, change[k:], inference, confidence=confidence)
+             for change in changes]
+    return (np.stack([getattr(test, end) for test in tests], 1) for end in ("low", "high"))
 
 
 def binomial_limits(n, rate, level=0.99):

@@ -48,7 +48,7 @@ def main(params: str, out: str | None = None) -> None:
         raise TrialError([f"{display(path)}: {trial.primary.name} cannot be simulated: "
                           f"{error}"]) from None
     written(build, trial, path, [tables_appendix.size(trial, found)], found, {
-        "size_error": drawn(trial, found)})
+        "size_error": drawn(trial, found)}, trial.synthetic)
 
 
 def drawn(trial, found):
@@ -61,19 +61,20 @@ def drawn(trial, found):
     return axes, f"Type I error in percent, smallest to largest: {said}."
 
 
-def written(build: Build, trial: Trial, path: Path, tables, found, figures) -> None:
+def written(build: Build, trial: Trial, path: Path, tables, found, figures,
+            synthetic: bool) -> None:
     """Print tables; write them, the rows and the figures, whole, in place of an earlier output."""
     for one in tables:
-        print(table.plain(one, trial.synthetic))
+        print(table.plain(one, synthetic))
     with build.alone(print), build.staging() as folder:
         whole = folder / "whole"
         whole.mkdir()
         for one in tables:
-            show.write(one, whole, trial.synthetic)
+            show.write(one, whole, synthetic)
         results.write(found, whole / "results.csv")
         (whole / "figures").mkdir()
         for name, (drawing, alt) in figures.items():
-            for suffix, content in figure.render(drawing, name, alt, trial.synthetic).items():
+            for suffix, content in figure.render(drawing, name, alt, synthetic).items():
                 (whole / "figures" / f"{name}.{suffix}").write_bytes(content)
         build.write_manifest(whole, {"parameters": {"trial": display(path)},
                                      "seed": trial.analysis.seed})

@@ -124,6 +124,7 @@ def test_what_a_user_names_reaches_no_shell(tmp_path, value):
 @pytest.mark.parametrize(("arguments", "said"), [
     (["run"], "PARAMS= is missing"), (["check"], "PARAMS= is missing"),
     (["compare", "A=x"], "B= is missing"), (["run", "PARAM=x"], "unknown: PARAM"),
+    (["size"], "PARAMS= is missing"), (["power", "PARAMS=x"], "GRID= is missing"),
     (["PARAMS=x", "OUTPUT=y"], "unknown: OUTPUT"),
 ])
 def test_a_variable_that_is_missing_or_unknown_is_an_error(tmp_path, arguments, said):

@@ -212,7 +212,8 @@ def test_browne_limit_keeps_its_promise():
 def test_simulated_power_is_the_noncentral_t_of_complete_data(k):
     """Compound symmetry, complete: an exact t test on (k - 1)(2 n - 2) df."""
     n, d, draws = 12, 1.0, 6000
-    found = simulated.simulated_power(n, k, d=d, rho=0.5, draws=draws, rng=np.random.default_rng(9))
+    (found,) = simulated.simulated_power(n, k, d=d, rho=0.5, draws=draws,
+                                         rng=np.random.default_rng(9))
     df, ncp = (k - 1) * (2 * n - 2), d * np.sqrt(n / 2)
     t = stats.t.ppf(0.975, df)
     exact = stats.nct.sf(t, df, ncp) + stats.nct.cdf(-t, df, ncp)
@@ -221,6 +222,6 @@ def test_simulated_power_is_the_noncentral_t_of_complete_data(k):
 
 def test_dropout_costs_power():
     rng = np.random.default_rng(10)
-    whole, lost = (simulated.simulated_power(18, 3, d=0.9, share=share, draws=4000, rng=rng)
+    whole, lost = (simulated.simulated_power(18, 3, d=0.9, share=share, draws=4000, rng=rng)[0]
                    for share in (0.0, 0.4))
     assert (lost < whole - 0.03).all() and lost[1] < lost[0]

@@ -1,0 +1,164 @@
+"""``make power``: power of the mixed model over a grid of designs, by simulation."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mair.report import curves, words
+from mair.report.table import Table
+from mair.results import Rows
+from mair.run import plan
+from mair.run.output import Build
+from mair.sections import planning, power
+from mair.stats.simulated import COVARIANCES, MECHANISMS, simulated_power
+from mair.stats.smallsample import INFERENCES
+from mair.studies import pool
+from mair.studies.size import written
+from mair.trial import Trial, load
+from mair.trial.errors import TrialError, display, nearest
+from mair.trial.file import read_yaml
+
+BLOCK = 2500  # trials to a random stream
+DESIGN = ("n", "difference", "correlation", "sd_ratio", "dropout", "mechanism")
+METHOD = ("covariance", "inference")
+CHOICES = {"mechanism": tuple(MECHANISMS), "covariance": COVARIANCES, "inference": INFERENCES}
+RANGES = {"n": (2, 10_000), "difference": (0, 1e9), "correlation": (-0.3, 0.99),
+          "sd_ratio": (0.01, 100), "dropout": (0, 0.9), "trials": (1, 10_000_000)}
+
+
+def read(path: Path, trial: Trial) -> dict[str, list]:
+    """A grid's values by key, those of the trial file's planning where it names none.
+
+    Raises
+    ------
+    TrialError
+        An unknown key, or a value that is not of its kind; one line each.
+    """
+    declared, chosen = trial.sections["sample_size"], trial.analysis
+    covariance = chosen.covariance + (",by-arm" if chosen.variance == "by-arm" else "")
+    grid = {"n": [power.sizes(trial)[1]], "difference": [planning.difference(declared)],
+            "correlation": [planning.correlation(trial).value], "sd_ratio": [1.0],
+            "dropout": [declared.get("dropout") or 0.0], "mechanism": ["last score"],
+            "covariance": [covariance if covariance in COVARIANCES else COVARIANCES[0]],
+            "inference": [chosen.inference], "trials": [10_000]}
+    given, problems = read_yaml(path, "a grid of designs (.yaml)")
+    for key, values in given.items():
+        values = values if isinstance(values, list) else [values]
+        if key not in grid:
+            problems.append(f"{display(path)}: {key}: no such key; expected one of "
+                            f"{', '.join(grid)}; did you mean {nearest(key, grid)}?")
+            continue
+        grid[key] = [_value(key, value) for value in dict.fromkeys(map(str, values))]
+        expected = (f"one of {', '.join(CHOICES[key])}" if key in CHOICES else
+                    "{}a number from {:g} to {:g}".format(
+                        "whole, " * (key in ("n", "trials")), *RANGES[key]))
+        problems += [f"{display(path)}: {key}: {text!r}; expected {expected}"
+                     for text, value in zip(dict.fromkeys(map(str, values)), grid[key], strict=True)
+                     if value is None]
+        if not values or (key == "trials" and len(values) > 1):
+            problems.append(f"{display(path)}: {key}: {len(values)} values; expected one"
+                            + " or more" * (key != "trials"))
+    if problems:
+        raise TrialError(problems)
+    return grid
+
+
+def _value(key: str, text: str):
+    """A value of a grid, None where it is none."""
+    if key in CHOICES:
+        return text if text in CHOICES[key] else None
+    try:
+        number = (int if key in ("n", "trials") else float)(text)
+    except ValueError:
+        return None
+    return number if RANGES[key][0] <= number <= RANGES[key][1] else None
+
+
+def block(design: dict, methods: list[str], k: int, alpha: float, draws: int, place: tuple):
+    """Rejections (methods, k - 1) in the trials of one random stream."""
+    return draws * simulated_power(
+        design["n"], k, d=design["d"], share=design["dropout"], rho=design["correlation"],
+        ratio=design["sd_ratio"], mechanism=design["mechanism"], methods=methods, alpha=alpha,
+        draws=draws, rng=pool.stream(*place))
+
+
+def run(trial: Trial, grid: dict[str, list], processes: int = -1) -> pd.DataFrame:
+    """Power of each design and method: `DESIGN`, `METHOD`, a column a later visit, ``mc_se`` (the
+    largest), ``trials``.
+    """
+    declared, visits = trial.sections["sample_size"], trial.primary.visits
+    (trials,) = grid["trials"]
+    designs = [dict(zip(DESIGN, one, strict=True)) for one in product(*(grid[k] for k in DESIGN))]
+    methods = [*product(*(grid[key] for key in METHOD))]
+    sizes = [min(BLOCK, trials - at) for at in range(0, trials, BLOCK)]
+    done = pool.each(block, [
+        (one | {"d": one["difference"] / declared["sd"]}, ["/".join(m) for m in methods],
+         len(visits), declared["alpha"], size, (trial.analysis.seed, at, number))
+        for at, one in enumerate(designs) for number, size in enumerate(sizes)], processes)
+    found = []
+    for one in designs:
+        rates = sum(next(done) for _ in sizes) / trials
+        found += [one | dict(zip(METHOD, method, strict=True)) | dict(
+            zip(visits[1:], rate, strict=True)) | {
+            "mc_se": np.sqrt(rate * (1 - rate) / trials).max(), "trials": trials}
+            for method, rate in zip(methods, rates, strict=True)]
+    return pd.DataFrame(found)
+
+
+def main(params: str, grid: str, out: str | None = None) -> None:
+    """Simulate, print the table, and write table, figure and rows into a directory."""
+    path = plan.find(params)
+    build, trial = Build(Path(out) if out else Path("build") / f"{path.stem}-power"), load(path)
+    if not trial.sections.get("sample_size") or len(trial.primary.visits) < 2:
+        raise TrialError([f"{display(path)}: expected sample_size and a primary outcome of two "
+                          "visits or more"])
+    found = run(trial, read(Path(grid), trial))
+    written(build, trial, path, [table(trial, found)], rows(trial, found), {
+        "power_grid": drawn(trial, found)}, False)
+
+
+def table(trial: Trial, found: pd.DataFrame) -> Table:
+    """The grid as a table: what does not vary stands in a note."""
+    visits = {visit: f"Power, {trial.visit_labels[visit]}" for visit in trial.primary.visits[1:]}
+    varied = [key for key in (*DESIGN, *METHOD) if found[key].nunique() > 1] or ["n"]
+    shown = found[varied].astype(str).assign(**{
+        label: [f"{100 * p:.1f}" for p in found[visit]] for visit, label in visits.items()})
+    fixed = "; ".join(f"{key} {found[key].iloc[0]}" for key in (*DESIGN, *METHOD)
+                      if key not in varied)
+    return Table("power_grid", "Simulated power, %", shown, found, (
+        f"{fixed}; {found['trials'].iloc[0]} trials a line, Monte-Carlo error at most "
+        f"{100 * found['mc_se'].max():.1f} points, seed {trial.analysis.seed}.",))
+
+
+def rows(trial: Trial, found: pd.DataFrame) -> pd.DataFrame:
+    """The grid as rows of ``results.csv``: ``type1`` where the difference is none."""
+    out = Rows("power")
+    for one in found.to_dict("records"):
+        design = ", ".join(f"{key} {one[key]}" for key in DESIGN)
+        for visit in trial.primary.visits[1:]:
+            p = one[visit]
+            out.add(design, "difference", visit, "/".join(one[key] for key in METHOD), **{
+                "power" if one["difference"] else "type1": p,
+                "mc_se": np.sqrt(p * (1 - p) / one["trials"]), "simulations": one["trials"]})
+    return out.frame()
+
+
+def drawn(trial: Trial, found: pd.DataFrame):
+    """The figure and its text: power at the last visit over n, a line each for what else varies."""
+    last = trial.primary.visits[-1]
+    keys = [key for key in (*DESIGN[1:], *METHOD) if found[key].nunique() > 1]
+    lines = [", ".join(words.method(value) if key in METHOD else f"{key} {value}"
+                       for key, value in zip(keys, values, strict=True)) or "Power"
+             for values in found[keys].itertuples(index=False)]
+    frame = pd.DataFrame({"line": lines, "x": found["n"], "y": 100 * found[last],
+                          "se": 100 * found["mc_se"]})
+    label = f"Power, {trial.visit_labels[last]} (%)"
+    said = "; ".join(f"{line} {part['y'].min():.0f} to {part['y'].max():.0f}"
+                     for line, part in frame.groupby("line", sort=False))
+    wanted = 100 * trial.sections["sample_size"]["power"]
+    return curves.curves(frame, xlabel="n an arm", ylabel=label, markers=True,
+                         horizontal=(wanted, f"{wanted:g}%")), f"{label}: {said}."

@@ -1,0 +1,85 @@
+"""Power over a grid: what a grid may hold, its rates, and the commands' errors."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mair.stats import simulated
+from mair.studies import grid
+from mair.trial import load
+from mair.trial.errors import ROOT, TrialError
+
+
+@pytest.fixture(scope="module")
+def trial():
+    return load("params/mair.yaml")
+
+
+def _read(tmp_path, trial, text):
+    (tmp_path / "grid.yaml").write_text(text)
+    return grid.read(tmp_path / "grid.yaml", trial)
+
+
+def test_what_a_grid_does_not_name_is_the_planning(tmp_path, trial):
+    found = _read(tmp_path, trial, "n: [20, 30]\nmechanism: by arm\ntrials: 500\n")
+    assert found == {"n": [20, 30], "difference": [14.2], "correlation": [0.365], "sd_ratio": [1],
+                     "dropout": [0.15], "mechanism": ["by arm"], "inference": ["z"],
+                     "covariance": ["random-intercept"], "trials": [500]}
+
+
+def test_what_is_wrong_with_a_grid_is_said_at_once(tmp_path, trial):
+    with pytest.raises(TrialError) as error:
+        _read(tmp_path, trial, "n: [20, 2.5]\ncorelation: 0.3\ndropout: 2\ninference: t\n"
+                               "trials: [1, 2]\nsd_ratio: []\n")
+    said = [line.partition("grid.yaml: ")[2] for line in error.value.problems]
+    assert said == [
+        "n: '2.5'; expected whole, a number from 2 to 10000",
+        "corelation: no such key; expected one of n, difference, correlation, sd_ratio, dropout, "
+        "mechanism, covariance, inference, trials; did you mean correlation?",
+        "dropout: '2'; expected a number from 0 to 0.9",
+        "inference: 't'; expected one of z, satterthwaite, kenward-roger",
+        "trials: 2 values; expected one", "sd_ratio: 0 values; expected one or more"]
+
+
+def test_rates_do_not_depend_on_processes_and_become_rows(tmp_path, trial):
+    wanted = _read(tmp_path, trial, "difference: [0, 14.2]\ncovariance: [random-intercept, "
+                                    "'unstructured,by-arm']\ntrials: 3000\nn: 12\n")
+    alone, together = (grid.run(trial, wanted, processes) for processes in (1, 2))
+    assert alone.equals(together) and len(alone) == 4
+    null, planned = alone[alone["difference"] == 0], alone[alone["difference"] > 0]
+    assert (null[["post", "followup"]] < 0.08).all().all() and (planned["post"] > 0.3).all()
+    rows = grid.rows(trial, alone)
+    assert set(rows["statistic"]) == {"type1", "power", "mc_se", "simulations"}
+    assert [*grid.table(trial, alone).headers[:2]] == ["difference", "covariance"]
+    _, said = grid.drawn(trial, alone)
+    assert "difference 14.2, unstructured covariance, a variance in each arm" in said
+
+
+def test_by_arm_with_two_visits_is_welchs_test_of_the_change():
+    n, d, ratio, draws = 10, 1.6, 3.0, 4000
+    found = simulated.simulated_power(
+        n, 2, d=d, ratio=ratio, draws=draws, rng=np.random.default_rng(1),
+        methods=("unstructured,by-arm/satterthwaite", "unstructured/kenward-roger"))
+    rng = np.random.default_rng(2)
+    pair = [rng.normal(shift, sd, (draws, n)) for shift, sd in ((0, 1.0), (d, ratio))]
+    welch = (stats.ttest_ind(*pair, axis=1, equal_var=False).pvalue < 0.05).mean()
+    assert found[0, 0] == pytest.approx(welch, abs=0.035)  # correlation 0.5: SD 1 of a change
+    assert found[1, 0] > found[0, 0]
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["size", "nowhere.yaml"], "nowhere.yaml: no such file; expected a trial file (.yaml)"),
+    (["power", "params/mair.yaml", "--grid", "nowhere.yaml"],
+     "nowhere.yaml: no such file, expected a grid of designs (.yaml)"),
+    (["power", "params/beat_the_blues.yaml", "--grid", "x"], "params/beat_the_blues.yaml: expected "
+     "sample_size and a primary outcome of two visits or more"),
+    (["size", "params/mair.yaml", "--out", "mair"], "mair: is not empty and holds no manifest.json "
+     "of ours; expected a new or empty directory, or one that an earlier run wrote"),
+])
+def test_bad_input_is_a_plain_line(arguments, said):
+    done = subprocess.run([sys.executable, "-m", "mair", *arguments], cwd=ROOT, text=True,
+                          capture_output=True)
+    assert (done.returncode, done.stderr, done.stdout) == (2, f"{said}\n", "")
