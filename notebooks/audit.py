@@ -58,10 +58,10 @@ compared = compare.compare(printed, computed, checked)
 
 # %%
 n = {word: int((judged["verdict"] == verdict).sum()) for verdict, word in WORDS.items()}
-listed = "; ".join(f"{count} {word}" for word, count in n.items() if count)
+listed = "; ".join(f"{word}: {count}" for word, count in n.items() if count)
 facts = results.records(audit.rows(t), method="impossible")[0].facts
 bad = n[WORDS["impossible"]]
-say(f"Of {len(judged)} printed numbers: {listed}.",
+say(f"{len(judged)} printed numbers. {listed[:1].upper()}{listed[1:]}.",
     f"The {bad} that cannot hold, and a sentence of the text where one is held against the "
     f"numbers, come down to {facts:g} facts." if bad else "")
 
@@ -114,8 +114,8 @@ show(tables_appendix.consistency(checked))
 
 # %%
 verdicts = checked["verdict"].map(WORDS).value_counts()
-say(f"Of {len(checked)} checks: " + "; ".join(f"{count} {word}" for word, count in
-                                              verdicts.items()) + ".")
+say(f"{len(checked)} checks. " + "; ".join(f"{word}: {count}" for word, count in
+                                           verdicts.items()) + ".")
 
 # %% [markdown] tags=["appendix"]
 # ## What the printed numbers imply

@@ -9,7 +9,7 @@ from mair.report.style import BLUE, GREEN, INK, MUTED, ORANGE, styled, subplots
 
 RED, GREY = "#B2182B", "#BDBDBD"
 # Colour and shape both tell: worst last, drawn on top.
-LOOKS = {"not checkable": (GREY, ".", 3.0), "an input": (GREY, "_", 3.0),
+LOOKS = {"not checkable": (GREY, ".", 3.0), "an input": (GREY, "D", 1.8),
          "exact": (GREEN, "o", 4.2), "reproduced": (GREEN, "o", 4.2),
          "within rounding": (ORANGE, "^", 4.6), "other convention": (BLUE, "s", 4.2),
          "impossible": (RED, "X", 5.6), "not reproduced": (RED, "X", 5.6)}

@@ -26,8 +26,7 @@ def checks(trial: Trial) -> pd.DataFrame:
 @remembered
 def found(trial: Trial) -> list:
     """The findings, most consequential first (`findings`)."""
-    return findings(checks(trial), published(trial),
-                    {**trial.sections, "visit_labels": trial.visit_labels})
+    return findings(checks(trial), published(trial), trial.sections)
 
 
 def judged(trial: Trial) -> pd.DataFrame:

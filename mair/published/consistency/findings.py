@@ -157,7 +157,9 @@ def plainly(rows, frame, sheet):
 def mean_changes(rows, frame, sheet):
     """What the significance of B would be at the printed means, where that differs."""
     q = rows["computation"].str.extract("q = ([0-9.]+)")[0]
-    return {"q": " and ".join(q[q.astype(float) >= LEVEL])}, rows
+    lost = " and ".join(q[q.astype(float) >= LEVEL])
+    return {"q": lost, "after": lost and ", and whether it is significant depends on which holds"
+            }, rows
 
 
 def lost(rows, frame, sheet):
