@@ -35,8 +35,7 @@ import pandas as pd
 from scipy import stats
 
 from mair import results
-from mair.published import provenance
-from mair.report import curves, fmt, tables_appendix
+from mair.report import curves, fmt, frames_appendix, tables_appendix
 from mair.report.show import Show
 from mair.report.tables_appendix import LIMITS, MISSING
 from mair.report.words import bullets, estimand, opening, say
@@ -172,7 +171,7 @@ if nnt.has_curve(t):
     marked = [100 * reduction for reduction in declared["reductions"]]
     percents, band = nnt.curve(t)
     show(curves.responder_curve(percents, difference=band, thresholds=marked, arms=t.labels,
-                                invented=provenance.has(t)),
+                                spans=frames_appendix.curve_spans(t)),
          "responder_curve",
          "Responders at every threshold",
          alt=f"Percent of each arm whose {declared['outcome']} improved by at least each "

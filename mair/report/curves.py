@@ -109,7 +109,7 @@ def rates(frame, *, xlabel, band, value):
 
 
 @style.styled
-def responder_curve(curve, *, difference, thresholds, arms, invented=False):
+def responder_curve(curve, *, difference, thresholds, arms, spans=None):
     """Who responds, at every threshold; under it, the difference with its band.
 
     Parameters
@@ -122,29 +122,34 @@ def responder_curve(curve, *, difference, thresholds, arms, invented=False):
     thresholds : sequence of float
         The declared ones, in percent, drawn as vertical lines with their numbers.
     arms : dict of arm -> label
-    invented : bool
-        Of a synthetic trial: only what stands at the declared thresholds is printed. It is drawn
-        as points, the curves between them lighter.
+    spans : DataFrame, optional
+        Of a synthetic trial, of which only what stands at the declared thresholds is printed:
+        ``arm, threshold, low, high``, extremes in agreeing cohorts elsewhere. What is printed is
+        drawn as points, the extremes as bars, the curves lighter.
 
     Returns
     -------
     Figure
     """
+    light = {"alpha": 1 if spans is None else 0.4}
     fig, (ax, lower) = style.subplots(2, 1, height=5.0, sharex=True, height_ratios=(3, 2))
     for arm, look in style.arm_styles(arms).items():
         part = curve[curve["arm"] == arm].sort_values("threshold")
         ax.step(part["threshold"], part["percent"], color=look.color, linestyle=look.line,
-                linewidth=1.8, alpha=0.4 if invented else 1)
-        for value in thresholds if invented else ():
+                linewidth=1.8, **light)
+        for value in thresholds if spans is not None else ():
             percent = part["percent"][part["threshold"] >= value].iloc[:1]
             ax.plot([value] * len(percent), percent, color=look.color, linestyle="none",
                     **look.markers())
+        if spans is not None:
+            own = spans[spans["arm"] == arm]
+            ax.vlines(own["threshold"], own["low"], own["high"], color=look.color, linewidth=5,
+                      alpha=0.35)
     ax.set(ylim=(-2, 102), ylabel="Responders (%)")
     part = difference.sort_values("threshold")
     lower.fill_between(part["threshold"], part["low"], part["high"], step="pre", color=BAND,
                        linewidth=0, zorder=0)
-    lower.step(part["threshold"], part["arr"], color=style.INK, linewidth=1.4,
-               alpha=0.4 if invented else 1)
+    lower.step(part["threshold"], part["arr"], color=style.INK, linewidth=1.4, **light)
     lower.axhline(0, color=style.INK, linewidth=0.9)
     lower.set(xlabel="Improvement from baseline, at least (%)",
               ylabel="Difference,\npercentage points")
@@ -156,10 +161,10 @@ def responder_curve(curve, *, difference, thresholds, arms, invented=False):
             panel.axvline(value, color=style.INK, linewidth=0.9, linestyle=":", zorder=1)
     for value in thresholds:
         _note(ax, f"{value:g}%", (value, 1), ax.get_xaxis_transform(), "center")
-    style.arm_legend(fig, arms, **({} if invented else {"marker": ""}))
-    if invented:
-        ax.set_title("points: printed; lines between them differ between agreeing cohorts",
-                     size=8, color=style.MUTED, loc="left")
+    if spans is not None:
+        lower.set_xlabel(f"{lower.get_xlabel()}\n\npoints: printed; bars: extremes found in "
+                         "cohorts that agree; lines: this cohort's own")
+    style.arm_legend(fig, arms, **({"marker": ""} if spans is None else {}))
     return fig
 
 

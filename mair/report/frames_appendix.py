@@ -50,6 +50,21 @@ def choices(trial, rows, visit, declared="") -> pd.DataFrame:
     return pd.DataFrame(found, columns=columns).sort_values("estimate", kind="stable")
 
 
+def curve_spans(trial) -> pd.DataFrame | None:
+    """Extremes of the responders at thresholds that are not printed, for `responder_curve`.
+
+    Returns
+    -------
+    DataFrame or None
+        ``arm, threshold, low, high``, percent; None of a real trial.
+    """
+    found = [(key[2], float(key[1].partition(">=")[2].rstrip("%")), *own[:2])
+             for key, own in provenance.stored(trial).items()
+             if key[0] == "nnt" and key[4:] == ("completers", "percent") and own[2]]
+    return pd.DataFrame(found, columns=["arm", "threshold", "low", "high"]) if provenance.has(
+        trial) else None
+
+
 def power_curve(trial, rows) -> pd.DataFrame:
     """Power in percent over n an arm at the last visit, for `curves.curves`."""
     _, _, sizes, shares = power.sizes(trial)

@@ -309,7 +309,7 @@ def _invented(cell: str, origins: list) -> str:
     """A cell set apart where one of its statistics is the generator's choice."""
     ranges = [f"{fmt.number(one.low)} to {fmt.number(one.high)}" for one in origins
               if one.kind == "invented" and one.low < one.high]
-    if not cell or all(one.kind != "invented" for one in origins):
+    if not re.search(r"\d", cell) or all(one.kind != "invented" for one in origins):
         return cell
     title = "over agreeing cohorts " + "; ".join(ranges) if ranges else ""
     return f"{OPEN}{title}>{cell}{CLOSE}"
