@@ -299,7 +299,7 @@ show(curves.residual_plots(residuals, arms=t.labels, line=(0.0, deviation)), "re
          f"{fmt.number(deviation)}), against fitted values and against normal quantiles, by arm.")
 
 # %%
-by_arm = residuals.groupby("arm")["residual"].std()
+by_arm = residuals.groupby("arm")["residual"].std().reindex(list(t.arms))
 largest = fmt.number(residuals["residual"].abs().max() / deviation, 1)
 words.say(f"The standard deviation of the {len(residuals)} residuals is "
           f"{' and '.join(f'{fmt.number(by_arm[arm])} in {arm}' for arm in t.arms)}; the largest "

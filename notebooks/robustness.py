@@ -81,8 +81,10 @@ ends = {visit: f"{seen_at[visit]}, {len(grid[visit])} analyses from {' to '.join
         for visit, span in spans.items()}
 
 # %%
-for k in range(0, len(visits), 2):
-    pair = visits[k:k + 2]
+estimable = [visit for visit in visits if len(grid[visit])]
+say("" if estimable else f"The contrast of {name} is not estimable under any choice.")
+for k in range(0, len(estimable), 2):
+    pair = estimable[k:k + 2]
     figure = robust.specification(
         {seen_at[visit]: grid[visit] for visit in pair}, frames_appendix.GROUPS,
         ylabel=f"Difference in change of {name},\n{t.treatment} minus {t.control}",
