@@ -10,7 +10,6 @@ import pandas as pd
 
 from mair.report import curves, words
 from mair.report.table import Table
-from mair.results import Rows
 from mair.run import plan
 from mair.run.output import Build
 from mair.sections import planning, power
@@ -25,9 +24,10 @@ from mair.trial.file import read_yaml
 BLOCK = 2500  # trials to a random stream
 DESIGN = ("n", "difference", "correlation", "sd_ratio", "dropout", "mechanism")
 METHOD = ("covariance", "inference")
-CHOICES = {"mechanism": tuple(MECHANISMS), "covariance": COVARIANCES, "inference": INFERENCES}
-RANGES = {"n": (2, 10_000), "difference": (0, 1e9), "correlation": (-0.3, 0.99),
-          "sd_ratio": (0.01, 100), "dropout": (0, 0.9), "trials": (1, 10_000_000)}
+KINDS = {  # what a value may be: one of some words, or a number between two
+    "n": (int, 2, 10_000), "difference": (float, 0, 1e9), "correlation": (float, -0.3, 0.99),
+    "sd_ratio": (float, 0.01, 100), "dropout": (float, 0, 0.9), "trials": (int, 1, 10_000_000),
+    "mechanism": tuple(MECHANISMS), "covariance": COVARIANCES, "inference": INFERENCES}
 
 
 def read(path: Path, trial: Trial) -> dict[str, list]:
@@ -47,35 +47,33 @@ def read(path: Path, trial: Trial) -> dict[str, list]:
             "inference": [chosen.inference], "trials": [10_000]}
     given, problems = read_yaml(path, "a grid of designs (.yaml)")
     for key, values in given.items():
-        values = values if isinstance(values, list) else [values]
-        if key not in grid:
+        texts = dict.fromkeys(map(str, values if isinstance(values, list) else [values]))
+        if (kind := KINDS.get(key)) is None:
             problems.append(f"{display(path)}: {key}: no such key; expected one of "
                             f"{', '.join(grid)}; did you mean {nearest(key, grid)}?")
             continue
-        grid[key] = [_value(key, value) for value in dict.fromkeys(map(str, values))]
-        expected = (f"one of {', '.join(CHOICES[key])}" if key in CHOICES else
-                    "{}a number from {:g} to {:g}".format(
-                        "whole, " * (key in ("n", "trials")), *RANGES[key]))
+        grid[key] = [_value(kind, text) for text in texts]
+        expected = (f"one of {', '.join(kind)}" if isinstance(kind[0], str) else
+                    f"a {'whole ' * (kind[0] is int)}number from {kind[1]:g} to {kind[2]:g}")
         problems += [f"{display(path)}: {key}: {text!r}; expected {expected}"
-                     for text, value in zip(dict.fromkeys(map(str, values)), grid[key], strict=True)
-                     if value is None]
-        if not values or (key == "trials" and len(values) > 1):
-            problems.append(f"{display(path)}: {key}: {len(values)} values; expected one"
+                     for text, value in zip(texts, grid[key], strict=True) if value is None]
+        if not texts or (key == "trials" and len(texts) > 1):
+            problems.append(f"{display(path)}: {key}: {len(texts)} values; expected one"
                             + " or more" * (key != "trials"))
     if problems:
         raise TrialError(problems)
     return grid
 
 
-def _value(key: str, text: str):
+def _value(kind: tuple, text: str):
     """A value of a grid, None where it is none."""
-    if key in CHOICES:
-        return text if text in CHOICES[key] else None
+    if isinstance(kind[0], str):
+        return text if text in kind else None
     try:
-        number = (int if key in ("n", "trials") else float)(text)
+        number = kind[0](text)
     except ValueError:
         return None
-    return number if RANGES[key][0] <= number <= RANGES[key][1] else None
+    return number if kind[1] <= number <= kind[2] else None
 
 
 def block(design: dict, methods: list[str], k: int, alpha: float, draws: int, place: tuple):
@@ -110,15 +108,14 @@ def run(trial: Trial, grid: dict[str, list], processes: int = -1) -> pd.DataFram
 
 
 def main(params: str, grid: str, out: str | None = None) -> None:
-    """Simulate, print the table, and write table, figure and rows into a directory."""
+    """Simulate, print the table, and write it and the figure into a directory."""
     path = plan.find(params)
     build, trial = Build(Path(out) if out else Path("build") / f"{path.stem}-power"), load(path)
     if not trial.sections.get("sample_size") or len(trial.primary.visits) < 2:
         raise TrialError([f"{display(path)}: expected sample_size and a primary outcome of two "
                           "visits or more"])
     found = run(trial, read(Path(grid), trial))
-    written(build, trial, path, [table(trial, found)], rows(trial, found), {
-        "power_grid": drawn(trial, found)}, False)
+    written(build, trial, path, table(trial, found), *drawn(trial, found), synthetic=False)
 
 
 def table(trial: Trial, found: pd.DataFrame) -> Table:
@@ -132,19 +129,6 @@ def table(trial: Trial, found: pd.DataFrame) -> Table:
     return Table("power_grid", "Simulated power, %", shown, found, (
         f"{fixed}; {found['trials'].iloc[0]} trials a line, Monte-Carlo error at most "
         f"{100 * found['mc_se'].max():.1f} points, seed {trial.analysis.seed}.",))
-
-
-def rows(trial: Trial, found: pd.DataFrame) -> pd.DataFrame:
-    """The grid as rows of ``results.csv``: ``type1`` where the difference is none."""
-    out = Rows("power")
-    for one in found.to_dict("records"):
-        design = ", ".join(f"{key} {one[key]}" for key in DESIGN)
-        for visit in trial.primary.visits[1:]:
-            p = one[visit]
-            out.add(design, "difference", visit, "/".join(one[key] for key in METHOD), **{
-                "power" if one["difference"] else "type1": p,
-                "mc_se": np.sqrt(p * (1 - p) / one["trials"]), "simulations": one["trials"]})
-    return out.frame()
 
 
 def drawn(trial: Trial, found: pd.DataFrame):

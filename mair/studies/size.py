@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-from mair import results
 from mair.report import curves, figure, frames_appendix, show, table, tables_appendix
 from mair.run import plan
 from mair.run.output import Build
@@ -36,7 +35,7 @@ def rows(trial: Trial, trials: int = TRIALS, drawn: int = DRAWN, processes: int 
 
 
 def main(params: str, out: str | None = None) -> None:
-    """Simulate, print the table, and write table, figure and rows into a directory."""
+    """Simulate, print the table, and write it and the figure into a directory."""
     path = plan.find(params)
     build, trial = Build(Path(out) if out else Path("build") / f"{path.stem}-size"), load(path)
     if not trial.has_data:
@@ -47,8 +46,8 @@ def main(params: str, out: str | None = None) -> None:
     except ValueError as error:
         raise TrialError([f"{display(path)}: {trial.primary.name} cannot be simulated: "
                           f"{error}"]) from None
-    written(build, trial, path, [tables_appendix.size(trial, found)], found, {
-        "size_error": drawn(trial, found)}, trial.synthetic)
+    written(build, trial, path, tables_appendix.size(trial, found), *drawn(trial, found),
+            synthetic=trial.synthetic)
 
 
 def drawn(trial, found):
@@ -61,21 +60,15 @@ def drawn(trial, found):
     return axes, f"Type I error in percent, smallest to largest: {said}."
 
 
-def written(build: Build, trial: Trial, path: Path, tables, found, figures,
-            synthetic: bool) -> None:
-    """Print tables; write them, the rows and the figures, whole, in place of an earlier output."""
-    for one in tables:
-        print(table.plain(one, synthetic))
+def written(build: Build, trial: Trial, path: Path, found, axes, alt, *, synthetic: bool) -> None:
+    """Print a table; write it and its figure, whole, in place of an earlier output."""
+    print(table.plain(found, synthetic))
     with build.alone(print), build.staging() as folder:
         whole = folder / "whole"
-        whole.mkdir()
-        for one in tables:
-            show.write(one, whole, synthetic)
-        results.write(found, whole / "results.csv")
-        (whole / "figures").mkdir()
-        for name, (drawing, alt) in figures.items():
-            for suffix, content in figure.render(drawing, name, alt, synthetic).items():
-                (whole / "figures" / f"{name}.{suffix}").write_bytes(content)
+        (whole / "figures").mkdir(parents=True)
+        show.write(found, whole, synthetic)
+        for suffix, content in figure.render(axes, found.name, alt, synthetic).items():
+            (whole / "figures" / f"{found.name}.{suffix}").write_bytes(content)
         build.write_manifest(whole, {"parameters": {"trial": display(path)},
                                      "seed": trial.analysis.seed})
         build.swap(whole)

@@ -1,5 +1,7 @@
 """Whether an inference holds at a trial's own size: what is held of a trial, rates, their rows."""
 
+import functools
+
 import numpy as np
 import pytest
 from trials import tiny
@@ -61,3 +63,12 @@ def test_rates_are_a_table_and_a_figure():
     drawn = curves.rates(frame, xlabel="%", band=(4, 6), value=5)
     assert len([x for x in drawn.axes[0].get_lines() if x.get_linestyle() == "None"]) == 4
     assert tables_appendix.size(trial, rows.iloc[:0]) is None
+
+
+def test_the_command_writes_table_and_figure(monkeypatch, tmp_path, capsys):
+    few = functools.partial(study.rows, trials=60, drawn=10)
+    monkeypatch.setattr(study, "rows", few)
+    study.main("params/mair.yaml", str(tmp_path / "out"))
+    written = {path.name for path in (tmp_path / "out").rglob("*.*")}
+    assert written == {"manifest.json", "size.csv", "size.docx", "size.svg", "size.png"}
+    assert "60 simulated trials of FIQ" in capsys.readouterr().out

@@ -36,7 +36,7 @@ def test_what_is_wrong_with_a_grid_is_said_at_once(tmp_path, trial):
                                "trials: [1, 2]\nsd_ratio: []\n")
     said = [line.partition("grid.yaml: ")[2] for line in error.value.problems]
     assert said == [
-        "n: '2.5'; expected whole, a number from 2 to 10000",
+        "n: '2.5'; expected a whole number from 2 to 10000",
         "corelation: no such key; expected one of n, difference, correlation, sd_ratio, dropout, "
         "mechanism, covariance, inference, trials; did you mean correlation?",
         "dropout: '2'; expected a number from 0 to 0.9",
@@ -44,15 +44,13 @@ def test_what_is_wrong_with_a_grid_is_said_at_once(tmp_path, trial):
         "trials: 2 values; expected one", "sd_ratio: 0 values; expected one or more"]
 
 
-def test_rates_do_not_depend_on_processes_and_become_rows(tmp_path, trial):
+def test_rates_do_not_depend_on_processes_and_are_shown(tmp_path, trial):
     wanted = _read(tmp_path, trial, "difference: [0, 14.2]\ncovariance: [random-intercept, "
                                     "'unstructured,by-arm']\ntrials: 3000\nn: 12\n")
     alone, together = (grid.run(trial, wanted, processes) for processes in (1, 2))
     assert alone.equals(together) and len(alone) == 4
     null, planned = alone[alone["difference"] == 0], alone[alone["difference"] > 0]
     assert (null[["post", "followup"]] < 0.08).all().all() and (planned["post"] > 0.3).all()
-    rows = grid.rows(trial, alone)
-    assert set(rows["statistic"]) == {"type1", "power", "mc_se", "simulations"}
     assert [*grid.table(trial, alone).headers[:2]] == ["difference", "covariance"]
     _, said = grid.drawn(trial, alone)
     assert "difference 14.2, unstructured covariance, a variance in each arm" in said
