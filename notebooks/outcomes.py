@@ -13,7 +13,7 @@
 #
 # *Reads* the trial file and its data. *Writes* the rows `outcomes`, `emm` and `normality`,
 # the tables `outcomes`, `outcomes_models`, `outcomes_effect_sizes`, `outcomes_normality`, and
-# the figures `primary`, `trajectories`, `outcomes_forest` and `residuals`.
+# the figures `primary`, `trajectories`, `outcomes_forest`, `residuals` and `residuals_of_all`.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
@@ -304,6 +304,29 @@ largest = fmt.number(residuals["residual"].abs().max() / deviation, 1)
 words.say(f"The standard deviation of the {len(residuals)} residuals is "
           f"{' and '.join(f'{fmt.number(by_arm[arm])} in {arm}' for arm in t.arms)}; the largest "
           f"lies {largest} standard deviations from zero.")
+
+# %% [markdown]
+# The same for every outcome: of each arm's residuals the quantiles from one twentieth to nineteen
+# twentieths. Points that leave the line at its ends show tails that a normal curve does not have;
+# arms on lines of different slopes, spreads that differ.
+
+# %%
+of_all = frames.diagnostics(t)
+if len(of_all):
+    drawn = list(dict.fromkeys(of_all["outcome"]))
+    show(curves.normal_plots(of_all, arms=t.labels), "residuals_of_all",
+         "Residuals of the model of every outcome",
+         alt=f"Quantiles of the residuals of {', '.join(drawn)}, in standard deviations, against "
+             f"normal quantiles, {' and '.join(t.arms)} apart.")
+
+# %%
+ratios = {name: part.groupby("arm")["residual"].agg(["min", "max"]).diff(axis=1)["max"]
+          for name, part in of_all.groupby("outcome")} if len(of_all) else {}
+spreads = {name: one.max() / one.min() for name, one in ratios.items() if len(one) == 2}
+words.say("" if not spreads else
+          f"Between the first and the last twentieth the residuals of one arm reach at most "
+          f"{max(spreads.values()):.1f} times as far as those of the other "
+          f"({max(spreads, key=spreads.get)}; {len(spreads)} outcomes).")
 
 # %% [markdown]
 # With few people a test of normality misses much and proves little; the residuals of the

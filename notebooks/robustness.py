@@ -40,7 +40,7 @@ from mair.published import provenance
 from mair.report import fmt, frames_appendix, robust, tables_appendix
 from mair.report.show import Show
 from mair.report.words import bullets, estimand, known, method, opening, own_numbers, say
-from mair.sections import analysis, robustness
+from mair.sections import analysis, planning, robustness
 from mair.trial import load
 
 # %%
@@ -72,7 +72,7 @@ name, declared = t.primary.name, analysis.analyse(t, t.primary.name).method
 visits, seen_at = list(t.primary.visits[1:]), t.visit_labels
 grid = {visit: frames_appendix.choices(t, rows, visit, declared) for visit in visits}
 good = -1 if t.primary.better == "lower" else 1
-planned = t.sections["sample_size"]["difference"] if t.declares("sample_size") else None
+planned = planning.difference(t.sections["sample_size"]) if t.declares("sample_size") else 0
 
 # %%
 spans = {visit: map(fmt.number, frame["estimate"].agg(["min", "max"]))

@@ -200,3 +200,40 @@ def residual_plots(frame, *, arms, line):
     axes[1].axline((0, line[0]), slope=line[1], color=style.INK, linewidth=0.9, zorder=1)
     style.arm_legend(fig, arms, linestyle="none")
     return fig
+
+
+@style.styled
+def normal_plots(frame, *, arms):
+    """Quantiles of residuals against normal ones, a panel an outcome; on the line where normal.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``outcome, arm, quantile, residual``, in standard deviations.
+    arms : dict of arm -> label
+
+    Returns
+    -------
+    Figure
+    """
+    names = list(dict.fromkeys(frame["outcome"]))
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    fig, axes = style.subplots(rows, columns, height=1.75 * rows + 0.9, squeeze=False, sharex=True,
+                               sharey=True)
+    for ax, name in zip(axes.flat, names, strict=False):
+        for arm, look in style.arm_styles(arms).items():
+            part = frame[(frame["outcome"] == name) & (frame["arm"] == arm)]
+            ax.plot(part["quantile"], part["residual"], linestyle="none", markersize=3.2,
+                    color=look.color, **look.markers())
+        ax.axline((0, 0), slope=1, color=style.INK, linewidth=0.9, zorder=1)
+        ax.set(title=style.wrap(name, 26))
+        ax.grid(axis="y")
+    for spare in axes.flat[len(names):]:
+        spare.remove()
+    for ax in axes.flat[len(names) - columns:len(names)]:
+        ax.set_xlabel("Normal quantile")
+        ax.tick_params(labelbottom=True)
+    fig.supylabel("Residual, in standard deviations", size=style.SIZE)
+    style.arm_legend(fig, arms, linestyle="none")
+    return fig

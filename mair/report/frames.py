@@ -9,7 +9,7 @@ from scipy.special import ndtri
 from mair import results
 from mair.published import provenance
 from mair.report import fmt
-from mair.sections import measures
+from mair.sections import analysis, measures
 from mair.stats import effects
 from mair.trial import Trial
 
@@ -120,3 +120,22 @@ def residuals(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.dropna()
     ranks = frame["residual"].rank(method="first")
     return frame.assign(quantile=ndtri((ranks - 0.375) / (len(frame) + 0.25)))
+
+
+def diagnostics(trial: Trial, section="outcomes") -> pd.DataFrame:
+    """Every twentieth of the residuals of each declared analysis, for `curves.normal_plots`.
+
+    Returns
+    -------
+    DataFrame
+        ``outcome``, ``arm``, ``quantile`` (normal) and ``residual``, over the standard deviation
+        of the outcome's residuals; quantiles of an arm, so that none is a person's.
+    """
+    found, shares = [], np.arange(1, 20) / 20
+    for name in measures.variables(trial, section):
+        frame = analysis.analyse(trial, name).residuals.dropna()
+        deviation = frame["residual"].std()
+        found += [(name, arm, ndtri(share), value / deviation)
+                  for arm, own in frame.groupby("arm")["residual"] if deviation > 0
+                  for share, value in zip(shares, np.quantile(own, shares), strict=True)]
+    return pd.DataFrame(found, columns=["outcome", "arm", "quantile", "residual"])

@@ -180,6 +180,13 @@ def printed():
     return maps.verdict_map(frame)
 
 
+def normal(outcomes):
+    frame = pd.DataFrame([(f"Outcome {k}", arm, x, x * (1 + i / 5)) for k in range(outcomes)
+                          for i, arm in enumerate(ARMS) for x in np.linspace(-1.6, 1.6, 19)],
+                         columns=["outcome", "arm", "quantile", "residual"])
+    return curves.normal_plots(frame, arms=ARMS)
+
+
 def specifications(visits=("after treatment", "at 3 months")):
     frame = contrasts(16, ("",)).assign(
         made=[[group[i % len(group)] for group in frames_appendix.GROUPS] for i in range(16)])
@@ -218,6 +225,8 @@ MAKERS = {"consort": diagram,
           "correlations": pairs,
           "rates": errors,
           "map": printed,
+          "normal": lambda: normal(9),
+          "normal-one": lambda: normal(1),
           "specification": specifications,
           "specification-one": lambda: specifications(("after treatment",)),
           "tipping": tips,

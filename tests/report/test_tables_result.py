@@ -9,7 +9,7 @@ from trials.cells import agrees, blocks
 from mair import results
 from mair.report import frames, words
 from mair.report import tables_result as tables
-from mair.sections import baseline, biomarkers, flow, outcomes
+from mair.sections import analysis, baseline, biomarkers, flow, outcomes
 
 EXPECTED = blocks(__file__)
 
@@ -174,6 +174,16 @@ def test_axes_and_residuals(trial):
     residuals = pd.DataFrame({"arm": list("CTC"), "residual": [5.0, -1.0, 2.0]})
     quantiles = frames.residuals(residuals)["quantile"].tolist()
     assert quantiles == pytest.approx([0.8694237, -0.8694237, 0], abs=1e-6)  # Blom, 2.625/3.25
+
+
+def test_quantiles_of_the_residuals_of_each_arm(trial):
+    found = frames.diagnostics(trial)
+    assert list(dict.fromkeys(found["outcome"])) == [*trial.outcomes]
+    own = analysis.analyse(trial, "Pain").residuals
+    middle = found[(found["outcome"] == "Pain") & (found["quantile"] == 0)].set_index("arm")
+    for arm in trial.arms:
+        assert middle.loc[arm, "residual"] * own["residual"].std() == pytest.approx(
+            own.loc[own["arm"] == arm, "residual"].median())
 
 
 def test_methods_and_assumptions_in_words(trial):
