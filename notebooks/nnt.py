@@ -38,7 +38,7 @@ from mair import results
 from mair.report import curves, fmt, frames_appendix, tables_appendix
 from mair.report.show import Show
 from mair.report.tables_appendix import LIMITS, MISSING
-from mair.report.words import bullets, estimand, opening, say
+from mair.report.words import bullets, estimand, opening, own_numbers, say
 from mair.sections import nnt
 from mair.trial import load
 
@@ -145,6 +145,7 @@ say(f"Over criteria, rules and intervals, {len(holding)} of {len(every)} interva
 # beside the others.
 
 # %%
+own_numbers(t)
 for one in results.records(rows, arm="difference", method=nnt.ADJUSTED):
     plain, = results.records(rows, variable=one.variable, arm="difference", time=one.time,
                              method=f"completers/{t.analysis.risk_interval}")

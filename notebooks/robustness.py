@@ -174,6 +174,7 @@ whose = dict(zip(robustness.TIPPING, (
 # %%
 for one in results.records(rows, method=list(robustness.TIPPING)):
     reason = ("the interval contains zero already" if one.held_already else
+              "nobody there was unseen" if not one.imputed else
               "no shift within the scale brings zero into the interval")
     tips = (f"the interval begins to contain zero with "
             f"{whose[one.method].format(known(origins, one, 'delta', '{:.1f}'.format))}; "
@@ -194,6 +195,7 @@ reaches = [f"{seen_at[visit]}, {t.treatment} worse by 0 to {own:g}, {t.control} 
            f"up to {other:g}" for visit, (own, other) in far.items()]
 
 # %%
+own_numbers(t)
 if shifted:
     show(robust.tipping(
         {seen_at[visit]: fine for visit, fine in shifted.items()},
