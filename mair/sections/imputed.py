@@ -7,7 +7,7 @@ import numpy as np
 from mair.sections import model as models
 from mair.sections.analysis import BY_ARM, NAN, Contrast, Estimate, nothing, overall
 from mair.stats import covariance as structures
-from mair.stats import impute, pooling, risk, shifts, smallsample
+from mair.stats import impute, operating, pooling, risk, shifts
 from mair.stats.ancova import ancova
 from mair.stats.columns import dependent_columns
 from mair.stats.effects import Interval
@@ -86,60 +86,49 @@ def contrast(pooled, confidence: float) -> Contrast:
                                  *pooled.interval(confidence))))
 
 
-def _closed(values, arm, covariates, covariance, by_arm, inference):
-    """Group x Time of every later visit by its closed form: estimates and variances (m, K), df
-    (K,), and what a reader must know. By arm each arm's change apart, df Welch's.
+def _closed(values, arm, covariates, covariance, inference):
+    """Group x Time of every later visit by its closed form.
+
+    Returns
+    -------
+    b, variance, df : ndarray (m, K), (m, K), (K,)
+    model, state : str
+        What was fitted, and what a reader must know of it.
     """
-    def every(covariance):
-        return [np.stack(x, -1) for x in zip(*(
-            analysis(arm, covariates, k, covariance, inference)(values)
-            for k in range(1, values.shape[2])), strict=True)]
-
-    if by_arm:
-        arms = [(arm == a, None if covariates is None else covariates[arm == a]) for a in (0, 1)]
-        parts = [_closed(values[:, own], np.zeros(own.sum()), given, covariance, False, inference)
-                 for own, given in arms]
-        (low, u, df_u, _), (high, v, df_v, _) = parts
-        with np.errstate(divide="ignore", invalid="ignore"):  # z has no df; no variance, no share
-            share = u / (u + v)
-            df = 1 / (share**2 / df_u + (1 - share) ** 2 / df_v)
-        return high - low, u + v, df.mean(0), "; ".join({part[3] for part in parts} - {""})
-    b, variance, df = every(covariance)
-    state = ""
-    if covariance == "random-intercept" and (variance < every("compound-symmetry")[1]).any():
-        state = "participant variance at zero in some completed data sets"
-    return b, variance, df, state
+    later, state = range(1, values.shape[2]), ""
+    b, variance, df = (np.stack(x, -1) for x in zip(*(
+        analysis(arm, covariates, k, covariance, inference)(values) for k in later), strict=True))
+    if covariance == "random-intercept":  # pooled with the variance between people
+        apart = analysis(arm, covariates, 1, "compound-symmetry", inference)(values)[1]
+        if (variance[:, 0] < apart).any():
+            state = "participant variance at zero in some completed data sets"
+    return b, variance, df, covariance, state
 
 
-def _refitted(values, arm, covariates, covariance, by_arm, inference, estimator):
-    """The same where each completed data set is analysed by itself; df their means."""
+def _refitted(values, arm, covariates, covariance, by_arm, inference, clda):
+    """As `_closed`, of models without a closed form; df are means over the completed data."""
     n, T = values.shape[1:]
-    found, states = [], []
     who, when = np.repeat(np.arange(n), T), np.tile(np.arange(T), n)
-    treated, later = arm[who], (when[:, None] == np.arange(1, T)).astype(float)
-    names = [np.ones(n * T), *([] if estimator == "clda" else [treated]), later]
-    X = np.column_stack([*names, *([] if covariates is None else [covariates[who]]),
-                         later * treated[:, None]])
-    for one in values:
-        if estimator == "ancova":
-            contrasts = [ancova(one[:, k], one[:, 0], arm, covariates, inference=inference,
-                                by_arm=by_arm) for k in range(1, T)]
-            found.append([(c.estimate, c.se**2, np.inf if inference == "z" else c.df)
-                          for c in contrasts])
-            continue
-        fit = structures.fit(one.ravel(), X, who, when, covariance,
-                             arms=treated if by_arm else None)
-        if not fit.converged:
-            raise impute.NotEstimable(fit.fallback)
-        c = smallsample.contrast(fit, np.eye(X.shape[1])[1 - T:], inference)
-        found.append(np.stack([c.estimate, c.se**2, c.df], 1))
-        if fit.boundary:
-            states.append("participant variance at zero in some completed data sets")
-        if fit.fallback:
-            states.append("the covariance asked for could not be fitted to some completed data "
-                          f"sets: {fit.fallback}")
-    b, variance, df = np.moveaxis(np.array(found), 2, 0)
-    return b, variance, df.mean(0), "; ".join(dict.fromkeys(states))
+    later, given = (when[:, None] == np.arange(1, T)).astype(float), [arm, covariates][clda:]
+    X = np.column_stack([np.ones(n * T), *(x[who] for x in given if x is not None), later,
+                         later * arm[who, None]])
+    first = structures.fit(values[0].ravel(), X, who, when, covariance,
+                           arms=arm[who] if by_arm else None)
+    if not first.converged:
+        raise impute.NotEstimable(first.fallback)
+    model = first.structure + BY_ARM * first.by_arm
+    found = operating.inferences(values.reshape(len(values), -1), X, who, when, arm,
+                                 np.eye(X.shape[1])[1 - T:], [model])[model, inference]
+    return (found.estimate, found.se**2, found.df.mean(0), "clda:" * clda + model, first.fallback
+            and f"{covariance.replace('-', ' ')} could not be fitted: {first.fallback}")
+
+
+def _ancova(values, arm, covariates, by_arm, inference):
+    """As `_closed`, of ANCOVA at each later visit."""
+    found = np.array([[ancova(one[:, k], one[:, 0], arm, covariates, inference=inference,
+                              by_arm=by_arm)[:3] for k in range(1, values.shape[2])]
+                      for one in values])
+    return (found[..., 0], found[..., 1]**2, found[..., 2].mean(0), "ancova" + BY_ARM * by_arm, "")
 
 
 def analyse(trial: Trial, name: str, observed: Estimate, rule: str, *, covariance: str,
@@ -162,16 +151,17 @@ def analyse(trial: Trial, name: str, observed: Estimate, rule: str, *, covarianc
         With the fraction of missing information and the Monte-Carlo error in ``extra``.
     """
     model = {"ancova": "ancova", "clda": f"clda:{covariance}"}.get(estimator, covariance)
-    method, visits = f"{model}{BY_ARM * by_arm}/{inference}/{rule}", trial.variable(name).visits
+    ending, visits = f"/{inference}/{rule}", trial.variable(name).visits
     beside = {"residuals": observed.residuals, "beside": observed}
     try:
         imputed, *given, people = impute_variable(trial, name, rule)
-        b, variance, df, state = (
-            _closed(imputed.values, *given, covariance, by_arm, inference)
-            if estimator == "difference" else
-            _refitted(imputed.values, *given, covariance, by_arm, inference, estimator))
+        values, clda = imputed.values, estimator == "clda"
+        b, variance, df, model, state = (
+            _ancova(values, *given, by_arm, inference) if estimator == "ancova" else
+            _refitted(values, *given, covariance, by_arm, inference, clda) if clda or by_arm else
+            _closed(values, *given, covariance, inference))
     except ValueError as error:
-        return nothing(method, str(error), **beside)
+        return nothing(model + BY_ARM * by_arm + ending, str(error), **beside)
     contrasts, extra = {}, {}
     for k, visit in enumerate(visits[1:]):
         pooled = pooling.rubin(b[:, k], variance[:, k], df[k])
@@ -179,10 +169,10 @@ def analyse(trial: Trial, name: str, observed: Estimate, rule: str, *, covarianc
         extra[visit] = {"fmi": float(pooled.fmi), "mc_error": float(pooled.mc_error),
                         "imputations": pooled.m}
     if not all(c.se > 0 and c.df > 0 for c in contrasts.values()):
-        return nothing(method, "completed data leave no variance", **beside)
+        return nothing(model + ending, "completed data leave no variance", **beside)
     size = (len(people), len(people) * (2 if estimator == "ancova" else len(visits)))
     states = [f"the arms share the imputation model of {visits[t]}" for t in imputed.pooled]
-    return Estimate(method, dict.fromkeys(contrasts, size), contrasts, {},
+    return Estimate(model + ending, dict.fromkeys(contrasts, size), contrasts, {},
                     overall(*size, boundary=int("at zero" in state)), {}, {},
                     state="; ".join([*states, *([state] if state else [])]), extra=extra, **beside)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from . import covariance, smallsample
 from .columns import dependent_columns
@@ -36,7 +35,7 @@ class Ancova(NamedTuple):
     dropped: tuple[int, ...]
 
 
-def ancova(y, baseline, arm, covariates=None, *, inference="t", by_arm=False,
+def ancova(y, baseline, arm, covariates=None, *, inference="kenward-roger", by_arm=False,
            confidence=0.95) -> Ancova:
     """Regress the score of one visit on arm, baseline score and covariates.
 
@@ -48,11 +47,11 @@ def ancova(y, baseline, arm, covariates=None, *, inference="t", by_arm=False,
         1 for treatment, 0 for control.
     covariates : array (N,) or (N, c), optional
         Dependent ones are left out, the later ones first, as R's ``lm`` does.
-    inference : {"t", "z", "satterthwaite", "kenward-roger"}
-        t is exact, and what the last two are where the arms share one variance.
+    inference : {"z", "satterthwaite", "kenward-roger"}
+        Where the arms share one variance the last two are the exact t test of least squares.
     by_arm : bool
         Generalised least squares by REML, each arm with a residual variance of its own (nlme's
-        ``varIdent``); then one of the last three.
+        ``varIdent``).
     confidence : float
 
     Raises
@@ -73,31 +72,15 @@ def ancova(y, baseline, arm, covariates=None, *, inference="t", by_arm=False,
     if len(y) == 0:
         raise ValueError("nobody has every value")
     dropped = dependent_columns(X)
-    X[:, 1:] -= X[:, 1:].mean(0)  # beside an intercept, so that location costs no digits
     n, p = len(y), X.shape[1] - len(dropped)
     if 1 in dropped or n <= p:
         raise ValueError(f"{n} people with every value cannot estimate {p} columns and a variance")
     X = np.delete(X, dropped, axis=1)
-    X[:, 2:] /= np.linalg.norm(X[:, 2:], axis=0)  # of any unit: statsmodels drops the smallest
-    if by_arm:
-        return _by_arm(y - y.mean(), X, dropped, inference, confidence)
-    from statsmodels.regression.linear_model import OLS  # a second: only where it is needed
-
-    found = OLS(y - y.mean(), X).fit()
-    if not found.bse[1] > 1e-14 * np.abs(y).max():
-        raise ValueError("arm, baseline and covariates determine the score")
-    estimate, se, df = (float(x) for x in (found.params[1], found.bse[1], found.df_resid))
-    reference = np.inf if inference == "z" else df
-    half = stdtrit(reference, (1 + confidence) / 2) * se
-    return Ancova(estimate, se, df, estimate / se, float(2 * stdtr(reference, -abs(estimate / se))),
-                  estimate - half, estimate + half, n, float(found.scale) ** 0.5, tuple(dropped))
-
-
-def _by_arm(y, X, dropped, inference, confidence):
-    """As a model of one visit: its unstructured covariance matrix is a variance."""
-    found = covariance.fit(y, X, np.arange(len(y)), np.zeros(len(y)), "unstructured",
-                           arms=X[:, 1] > 0, labels=["it"])
-    if not found.by_arm or not found.converged:
-        raise ValueError(found.fallback)
-    one = smallsample.contrast(found, np.eye(X.shape[1])[1], inference, confidence=confidence)
-    return Ancova(*map(float, one), len(y), tuple(np.sqrt(found.theta)), tuple(dropped))
+    found = covariance.fit(y, X, np.arange(n), np.zeros(n), "unstructured",
+                           arms=X[:, 1] > 0 if by_arm else None, labels=["it"])
+    if found.by_arm != by_arm or not found.se[1] > 1e-14 * np.abs(y).max():
+        raise ValueError(found.fallback or "arm, baseline and covariates determine the score")
+    one = smallsample.contrast(found, np.eye(p)[1], inference, confidence=confidence)
+    one = one._replace(df=one.df.round(9))  # n - p but for rounding, of one variance
+    sd = np.sqrt(found.theta)
+    return Ancova(*map(float, one), n, tuple(sd) if by_arm else float(sd[0]), tuple(dropped))

@@ -193,6 +193,8 @@ def fit(y, X, participants, visits, structure, *, arms=None, reml=True, labels=N
         found, why = _unstructured(rows.completed(), seen, labels, reml)
         if not why:
             return found
+        if len(seen) == 1:
+            raise ValueError(why)
         structure = "compound-symmetry"
     found = mixed.random_intercept(y, X, participants, reml=reml,
                                    negative=structure == "compound-symmetry")
@@ -345,6 +347,8 @@ def _single(found):
 def _unstructured(rows, visits, labels, reml):
     """One unstructured fit without a batch axis, and where there is none the reason."""
     contrasts, parameters = rows.n_rows[0] - rows.start.shape[1], len(triangle(len(visits)))
+    if rows.scale[0] == 0 and len(visits) == 1:
+        return None, "the design determines every score"
     if rows.scale[0] == 0 or contrasts <= parameters:
         return None, (f"{contrasts} error contrasts cannot tell {parameters} variances and "
                       "covariances apart")

@@ -286,10 +286,11 @@ def inverse(a, least=1e-10):
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = 1 / np.sqrt(np.diagonal(a, axis1=-2, axis2=-1))
         scale = scale[..., None] * scale[..., None, :]
-        root = _inverse_root(a * scale)
-    fine = (np.diagonal(root, axis1=-2, axis2=-1) < least**-0.5).all(-1)[..., None, None]
-    inverted = np.linalg.inv(np.where(fine, a * scale, np.eye(a.shape[-1])))
-    return np.where(fine, inverted * scale, np.nan)
+        scaled = a * scale
+        root = _inverse_root(scaled)
+        fine = (np.diagonal(root, axis1=-2, axis2=-1) < least**-0.5).all(-1)[..., None, None]
+        inverted = np.linalg.inv(np.where(fine, scaled, np.eye(a.shape[-1])))
+        return np.where(fine, inverted * scale, np.nan)
 
 
 def newton(rows, theta, basis, reml):

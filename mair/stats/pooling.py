@@ -117,7 +117,7 @@ def group_by_time(arm, covariates, visit, *, covariance="random-intercept", df_c
     Parameters
     ----------
     arm : array (n,)
-        0 or 1; where there is one arm, its change and what belongs to that.
+        0 or 1.
     covariates : array (n, k) or None
     visit : int
         Column of the outcome, 1 or later.
@@ -132,21 +132,21 @@ def group_by_time(arm, covariates, visit, *, covariance="random-intercept", df_c
         of its attributes, of which ``parts`` gives df, the estimate, which is linear in the
         outcomes, and mean squares, which are quadratic forms of them.
     """
-    whose = [np.asarray(arm) == a for a in np.unique(arm)]
-    n, arms = len(arm), np.column_stack(whose).astype(float)
+    arm = np.asarray(arm)
+    n = len(arm)
+    arms = np.c_[arm == 0, arm == 1].astype(float)
     between = arms if covariates is None else np.c_[arms, np.reshape(covariates, (n, -1))]
     scale = (1 / arms.sum(0)).sum()
 
     def parts(values):
         T, change = values.shape[-1], values[..., visit] - values[..., 0]
-        *before, last = (change[..., own].mean(-1) for own in whose)
-        estimate, rest = last - sum(before), n - len(whose)
+        estimate = change[..., arm == 1].mean(-1) - change[..., arm == 0].mean(-1)
         if covariance == "unstructured":
-            return rest, estimate, _mean_square(change, arms)
+            return n - 2, estimate, _mean_square(change, arms)
         person = values.mean(-1)
         within = _mean_square(np.swapaxes(values - person[..., None], -1, -2), arms)
         own = (2 * T * _mean_square(person, between),) if covariance == "random-intercept" else ()
-        return rest * (T - 1), estimate, 2 * within.sum(-1) / (T - 1), *own
+        return (n - 2) * (T - 1), estimate, 2 * within.sum(-1) / (T - 1), *own
 
     def joined(df, estimate, variance, own=None):
         if own is not None:

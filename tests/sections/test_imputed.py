@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from smallsample_oracle import design
 
 from mair.sections import analysis, imputed
+from mair.stats import covariance, smallsample
 from mair.trial import load
 
 ORACLES = Path(__file__).parents[1] / "oracles"
@@ -55,17 +57,40 @@ def test_small_samples_widen_it(trial):
             assert one.se >= z.contrasts[visit].se * (1 - 1e-9)
 
 
-@pytest.mark.parametrize("covariance", ["compound-symmetry", "unstructured"])
-@pytest.mark.parametrize("variance", ["common", "by-arm"])
-def test_closed_forms_are_the_fits(trial, covariance, variance):
+@pytest.mark.parametrize("structure", ["random-intercept", "compound-symmetry", "unstructured"])
+def test_closed_forms_are_the_fits(trial, structure):
     values, *given, _ = imputed.impute_variable(trial, "Y", "mi-mar")
-    values = values.values[:4]
     for inference in ("z", "kenward-roger"):
-        by_arm = variance == "by-arm"
-        closed = imputed._closed(values, *given, covariance, by_arm, inference)
-        fitted = imputed._refitted(values, *given, covariance, by_arm, inference, "difference")
+        closed = imputed._closed(values.values[:9], *given, structure, inference)
+        fitted = imputed._refitted(values.values[:9], *given, structure, False, inference, False)
         for ours, theirs in zip(closed[:3], fitted[:3], strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+        assert closed[3] == fitted[3] == structure
+
+
+@pytest.mark.parametrize("estimator", ["difference", "clda"])
+def test_a_batch_is_its_single_fits(trial, estimator):
+    values, arm, covariates, _ = imputed.impute_variable(trial, "Y", "mi-mar")
+    one = imputed._refitted(values.values[:3], arm, covariates, "unstructured", True,
+                            "kenward-roger", estimator == "clda")
+    n, T = values.missing.shape
+    who, when = np.repeat(np.arange(n), T), np.tile(np.arange(T), n)
+    X = design(when, arm[who], [covariates[who, 0]])
+    X = np.delete(X, 1, 1) if estimator == "clda" else X
+    for scores, b, variance in zip(values.values, *one[:2], strict=False):
+        single = covariance.fit(scores.ravel(), X, who, when, "unstructured", arms=arm[who])
+        found = smallsample.contrast(single, np.eye(X.shape[1])[-3:], "kenward-roger")
+        np.testing.assert_allclose([found.estimate, found.se**2], [b, variance], rtol=1e-6)
+
+
+def test_what_is_fitted_instead_is_named(trial):
+    """Three visits more than people of an arm: no unstructured matrix of its own."""
+    values, arm, covariates, _ = imputed.impute_variable(trial, "Y", "mi-mar")
+    few = np.r_[np.flatnonzero(arm == 0)[:4], np.flatnonzero(arm == 1)]
+    *_, model, state = imputed._refitted(values.values[:2, few], arm[few], covariates[few],
+                                         "unstructured", True, "z", False)
+    assert model == "compound-symmetry,by-arm"
+    assert state.startswith("unstructured could not be fitted: the control arm alone: ")
 
 
 def test_jump_to_reference_brings_the_arms_together(trial):

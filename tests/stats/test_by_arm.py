@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 from smallsample_oracle import design
 
-from mair.stats import saturated
+from mair.stats import operating
 from mair.stats.ancova import ancova
 from mair.stats.covariance import STRUCTURES, fit, residuals
-from mair.stats.smallsample import INFERENCES, contrast, difference, joint
+from mair.stats.smallsample import INFERENCES, contrast, joint
 
 R, CS, UN = STRUCTURES
 ORACLE = json.loads((Path(__file__).parents[1] / "oracles" / "by_arm.json").read_text())
@@ -96,8 +97,13 @@ def test_a_variance_at_zero_in_one_arm_is_held_there():
         lower = fit(y, X, DRAWN["id"], DRAWN["visit"], CS, arms=DRAWN["arm"])
         assert lower.criterion < found.criterion and lower.var_participant[0] < 0
         for inference in INFERENCES if not covariates else ():
-            apart = difference(*parts, [0, 0, 1], inference)
-            assert_allclose(contrast(found, [0, 0, 0, 0, 0, 1], inference), apart, rtol=1e-6)
+            ours = contrast(found, [0, 0, 0, 0, 0, 1], inference)
+            one, other = (contrast(part, [0, 0, 1], inference) for part in parts)
+            assert_allclose([ours.estimate, ours.se], [other.estimate - one.estimate,
+                                                       np.hypot(one.se, other.se)], rtol=1e-6)
+            u, v = (contrast(part, [0, 0, 1]).se ** 2 for part in parts)
+            assert inference == "z" or ours.df == pytest.approx(
+                (u + v) ** 2 / (u * u / one.df + v * v / other.df), rel=1e-6)
 
 
 def test_where_an_arm_is_too_small_the_result_says_so():
@@ -121,24 +127,24 @@ def test_residuals_are_each_arms_own():
 
 
 def rates(trials, seed):
-    """Rejections at 5 % where there is no effect, 10 v 30 people, SD 3:1, two visits."""
-    rng, treated = np.random.default_rng(seed), np.repeat([1, 0], [10, 30])
-    y = rng.normal(size=(trials, 40, 2)) * np.where(treated, 3, 1)[:, None]
-    seen, weights = np.full((trials, 40), 2), saturated.change(2, 1)
-    pooled = contrast(saturated.random_intercept(saturated.reduced(y, seen, treated)), weights)
-    out = {"pooled": (pooled.p < 0.05).mean()}
-    for name, model in ((R, saturated.random_intercept), (UN, saturated.unstructured)):
-        arms = saturated.apart(y, seen, treated, model)
-        for inference in INFERENCES:
-            found = difference(*arms, weights[2:], inference)
-            out[name, inference] = (found.p < 0.05).mean()
-    return out
+    """Rejections at 5 % where there is no effect: 10 v 30 people, SD 3:1, two visits, ICC .5."""
+    arm, visits = np.repeat([1, 0], [10, 30]), np.tile([0, 1], 40)
+    groups = np.repeat(np.arange(40), 2)
+    sigma = np.array([1.0, 9.0])[:, None, None] * (0.5 + 0.5 * np.eye(2))
+    y = operating.responses(np.random.default_rng(seed), sigma, arm, groups, visits, trials)
+    found = operating.inferences(y, design(visits, arm[groups]), groups, visits, arm,
+                                 [[0, 0, 0, 1]], [R, f"{R},by-arm", f"{UN},by-arm"])
+    change = y[:, 1::2] - y[:, ::2]
+    welch = stats.ttest_ind(change[:, arm == 1], change[:, arm == 0], axis=1, equal_var=False)
+    return {method: (one.p < 0.05).mean() for method, one in found.items()} | {
+        "welch": (welch.pvalue < 0.05).mean()}
 
 
-def test_size_is_near_nominal_where_the_pooled_models_is_three_times_that():
-    """Of 20,000 trials .167 and, as Welch's test, .049 to .052; a standard error here is .005."""
-    found = rates(2000, seed=1)
-    assert found["pooled"] > 0.14
+def test_size_is_welchs_where_the_pooled_models_is_four_times_that():
+    """Of 20,000 trials (seed 20261127) pooled .21, by arm .050 to .051, Welch .050."""
+    found = rates(2000, seed=1)  # a standard error is .005
     for inference in INFERENCES[1:]:
-        assert abs(found[UN, inference] - 0.05) < 0.015
-        assert abs(found[R, inference] - 0.05) < 0.015
+        assert found[R, inference] > 0.18
+        for structure in (R, UN):
+            assert abs(found[f"{structure},by-arm", inference] - found["welch"]) < 0.005
+    assert abs(found["welch"] - 0.05) < 0.015

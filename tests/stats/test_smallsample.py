@@ -327,6 +327,6 @@ def test_ancova_refuses():
         ancova(y + np.nan, y, arm)
     with pytest.raises(ValueError, match="cannot estimate"):
         ancova(y ** 2, y, np.ones(6))
-    with pytest.raises(ValueError, match="determine the score"):
+    with pytest.raises(ValueError, match="determine"):
         ancova(y + 3, y, arm)
 
