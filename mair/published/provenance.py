@@ -152,13 +152,8 @@ class Rules:
         self.trial, self.printed, self.memo = trial, {}, {}
         for *key, text in published[[*KEYS, "printed"]].itertuples(index=False, name=None):
             self.printed.setdefault(tuple(key), []).append(numbers.Number(text))
-        self.kind = {f.name: f.kind for f in trial.baseline}
-        self.levels = {f.name: [f"{f.name}: {level}" for level in f.levels or ()]
-                       for f in trial.baseline}
         self.words = {"each arm": list(trial.arms), "reference": [trial.reference],
                       "each later visit": list(trial.visits[1:])}
-        self.transform = {name: one.transform for section in SECTIONS
-                          for name, one in getattr(trial, section).items()}
         self.compiled = [(self._compiled(rule["rows"]), rule) for rule in declared()["rules"]]
 
     def prints(self, key: tuple, value: float) -> bool:
@@ -178,11 +173,8 @@ class Rules:
         """
         if key not in self.memo:
             self.memo[key] = False  # a rule may not lean on itself
-            stem = key[1].partition(":")[0]
-            own = dict(zip(KEYS, key, strict=True), kind=self.kind.get(stem, ""),
-                       transform=self.transform.get(stem) or "none")
             self.memo[key] = any(
-                all(pattern.fullmatch(own[name]) for name, pattern in rows.items())
+                all(pattern.fullmatch(self._field(name, key)) for name, pattern in rows.items())
                 and self._holds(rule, key, values or {}) for rows, rule in self.compiled)
         return self.memo[key]
 
@@ -198,19 +190,34 @@ class Rules:
         return all(any(not one.relation for one in self.printed.get(source, ()))
                    or self.follows(source, values) for source in sources)
 
+    def _field(self, name: str, key: tuple) -> str:
+        """A field of a key, or the ``kind`` or ``transform`` of its variable: only what a rule
+        asks of the trial is read, as a rerun depends on it."""
+        stem = key[1].partition(":")[0]
+        if name == "kind":
+            return next((f.kind for f in self.trial.baseline if f.name == stem), "")
+        if name == "transform":
+            return self.trial.variable(stem).transform or "none"
+        return key[KEYS.index(name)]
+
+    def _named(self, word: str, own: str, key: tuple) -> list[str]:
+        """What a word of ``from`` stands for."""
+        families = self.trial.analysis.fdr_families if word == "each of family" else None
+        if families:
+            return [name for other in SECTIONS for name in getattr(self.trial, other)
+                    if getattr(families, other) == getattr(families, key[0])]
+        if word == "each level":
+            return [f"{f.name}: {level}" for f in self.trial.baseline if f.name == key[1]
+                    for level in f.levels]
+        if word == "first":
+            return [*getattr(self.trial, key[0])][:1]
+        return [own] if word == "same" else self.words.get(word, [word])
+
     def _sources(self, wanted: dict, key: tuple) -> list[tuple]:
-        families = self.trial.analysis.fdr_families
-        family = getattr(families, key[0], None)
-        words = self.words | {"each level": self.levels.get(key[1], []),
-                              "first": [*getattr(self.trial, key[0], ["", ""])][:1],
-                              "each of family": [
-            name for other in SECTIONS if getattr(families, other) == family
-            for name in getattr(self.trial, other)]}
-        fields = []
-        for name, own in zip(KEYS, key, strict=True):
-            named = [own if one == "same" else one for one in _list(wanted.get(name, "same"))]
-            fields.append([value for one in named for value in words.get(one, [one])])
-        return list(product(*fields))
+        return list(product(*(
+            [value for word in _list(wanted.get(name, "same"))
+             for value in self._named(word, own, key)]
+            for name, own in zip(KEYS, key, strict=True))))
 
 
 def _list(one) -> list[str]:
