@@ -224,7 +224,9 @@ def timing(sheet: Sheet):
 def whole_scores(sheet: Sheet, p: Printed):
     """d from the sums that whole scores can have, where only the printed means give it."""
     arms, step = courses(sheet, p), sheet.step(p.variable)
-    if not (applies(p) and arms and step and all(people(sheet, q) for a in arms for q in a[1:])):
+    if not (applies(p) and arms and step and all(
+            people(sheet, mean) and g.grim_can_fail(mean.printed, int(n.value), step=step)
+            for n, *two in arms for mean in two[::2])):
         return None
     sides = []
     for n, m0, s0, m1 in arms:
