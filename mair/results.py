@@ -7,6 +7,7 @@ the statistic is not estimable.
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -70,20 +71,34 @@ def text(value) -> str:
     return repr(value)
 
 
+def harmless(value: str) -> str:
+    """A text as a csv cell that no spreadsheet takes for a formula; a number stays.
+
+    Examples
+    --------
+    >>> harmless("=1+1"), harmless("-3.61"), harmless("FIQ")
+    ("'=1+1", '-3.61', 'FIQ')
+    """
+    number = re.fullmatch(r"[+-]?[\d.,]+", value)
+    return f"'{value}" if re.match("'*[=+@-]", value) and not number else value
+
+
 def write(frame: pd.DataFrame, path: Path | str, numbers=("value",)) -> None:
     """Write rows as UTF-8, `numbers` in full precision; the keys must be unique."""
     doubled = frame[frame.duplicated(KEYS)]
     if len(doubled):
         raise ValueError(f"two values for {tuple(doubled.iloc[0][KEYS])}")
     out = frame[COLUMNS].copy() if numbers == ("value",) else frame.copy()
-    for name in numbers:
-        out[name] = [text(value) for value in out[name]]
+    for name in out:
+        out[name] = [(text if name in numbers else harmless)(value) for value in out[name]]
     out.to_csv(path, index=False, lineterminator="\n")
 
 
 def read(path: Path | str) -> pd.DataFrame:
     """Read rows back: keys as text, ``value`` as float, nan when not estimable."""
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for key in KEYS:  # as they were before `harmless`
+        frame[key] = frame[key].str.replace("^'('*[=+@-])", r"\1", regex=True)
     frame["value"] = [float(value) if value else math.nan for value in frame["value"]]
     return frame
 

@@ -65,7 +65,11 @@ words.estimand(t, "difference between arms in mean change from baseline, of the 
 # %% [markdown] tags=["fold"]
 # ## What the data look like
 #
-# Each thin line is one person. A logarithmic axis makes equal factors equally long.
+# A logarithmic axis makes equal factors equally long.
+
+# %%
+words.say(words.DRAWN[t.individuals])
+who = "people" if t.individuals else "medians and quartiles"
 
 # %%
 rows = biomarkers.rows(t)
@@ -76,8 +80,8 @@ measured = {visit: label for visit, label in t.visit_labels.items()
 show(people.before_after(frames.people(t, "biomarkers"), frames.means(t, rows, "biomarkers"),
                          frames.axes(t, "biomarkers"), arms=t.labels, visits=measured, log=logged),
      "before_after",
-     "Biomarkers before and after: people, and model means",
-     alt=f"{', '.join(t.biomarkers)} by visit and arm: one thin line a participant, thick lines "
+     f"Biomarkers before and after: {who}, and model means",
+     alt=f"{', '.join(t.biomarkers)} by visit and arm: thin, {who}; thick lines "
          f"the model's means (geometric means where analysed as logarithms) with {ci}.")
 
 # %%

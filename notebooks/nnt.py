@@ -35,7 +35,7 @@ import pandas as pd
 from scipy import stats
 
 from mair import results
-from mair.report import curves, fmt, frames_appendix, tables_appendix
+from mair.report import curves, fmt, frames, frames_appendix, tables_appendix
 from mair.report.show import Show
 from mair.report.tables_appendix import LIMITS, MISSING
 from mair.report.words import bullets, estimand, opening, own_numbers, say
@@ -171,6 +171,8 @@ if nnt.has_curve(t):
     declared = t.sections["responders"]
     marked = [100 * reduction for reduction in declared["reductions"]]
     percents, band = nnt.curve(t)
+    if not t.individuals:  # every step would be a person's change
+        percents, band = frames.on_grid(percents, marked), frames.on_grid(band, marked)
     show(curves.responder_curve(percents, difference=band, thresholds=marked, arms=t.labels,
                                 spans=frames_appendix.curve_spans(t)),
          "responder_curve",

@@ -99,7 +99,7 @@ try:
 except (ValueError, np.linalg.LinAlgError) as failure:
     theirs = None
     words.say(f"statsmodels cannot fit `{formula}` to these rows: {failure}.")
-theirs and theirs.summary()
+theirs and theirs.summary().tables[1]
 
 # %% [markdown]
 # Then this package's engine on the same rows and the same design matrix.
@@ -125,7 +125,7 @@ if theirs and theirs.converged and ours.converged:
         f"variances (of people {fmt.number(between)}, residual {fmt.number(residual)}) to within "
         f"{off:.1g}. Their standard errors differ by up to {100 * se.max():.2g}%: statsmodels "
         "takes them from the joint Hessian of coefficients and variances, mair as lme4 and SPSS "
-        r"do from $(X^{\top}V^{-1}X)^{-1}$ at the estimated variances.")
+        "do from (X'V⁻¹X)⁻¹ at the estimated variances.")
 
 # %%
 if theirs:
@@ -143,8 +143,12 @@ words.say("The declared analysis of every outcome is "
 # %% [markdown] tags=["fold"]
 # ## What the data look like
 #
-# Thin lines are people, thick lines the model's means with their intervals. Look first at
-# how far people differ from each other and from visit to visit, then at the means.
+# Thick lines are the model's means with their intervals. Look first at how far people differ
+# from each other and from visit to visit, then at the means.
+
+# %%
+words.say(words.DRAWN[t.individuals])
+who = "people" if t.individuals else "medians and quartiles"
 
 # %%
 rows = outcomes.rows(t)
@@ -156,15 +160,15 @@ numbers = "; ".join(f"{one.arm}, {t.visit_labels[one.visit]}, {fmt.number(one.me
 show(people.primary(scores[scores["outcome"] == name], means[means["outcome"] == name],
                     f"{frames.axes(t)[name]}, {t.primary.better} is better", arms=t.labels,
                     visits={visit: t.visit_labels[visit] for visit in t.primary.visits}),
-     "primary", f"{name} in each arm: people in grey, in colour the model's means with their {ci}",
-     alt=f"{name} by arm: a grey line a participant, and model means with {ci}: {numbers}.")
+     "primary", f"{name} in each arm: {who} in grey, in colour the model's means with their {ci}",
+     alt=f"{name} by arm: {who} in grey, and model means with {ci}: {numbers}.")
 
 # %%
 show(people.trajectories(scores, means, frames.axes(t), arms=t.labels,
                          visits=t.visit_labels), "trajectories",
-     "Every outcome: people, and model means with intervals",
-     alt=f"Scores of {', '.join(t.outcomes)} at {', '.join(t.visit_labels.values())}: one thin "
-         f"line a participant and, for {t.control} and {t.treatment}, model means with {ci}, as in "
+     f"Every outcome: {who}, and model means with intervals",
+     alt=f"Scores of {', '.join(t.outcomes)} at {', '.join(t.visit_labels.values())}: thin, {who}"
+         f" and, for {t.control} and {t.treatment}, model means with {ci}, as in "
          "the table of outcomes.")
 
 # %%
@@ -293,17 +297,19 @@ words.bullets(*measures.states(t, "outcomes"))
 words.own_numbers(t)
 residuals = frames.residuals(primary.residuals)
 deviation = float(residuals["residual"].std())
-show(curves.residual_plots(residuals, arms=t.labels, line=(0.0, deviation)), "residuals",
+drawn = residuals if t.individuals else frames.averaged(residuals)
+show(curves.residual_plots(drawn, arms=t.labels, line=(0.0, deviation)), "residuals",
      "Residuals of the model of the primary outcome",
-     alt=f"{len(residuals)} residuals of the model of {t.primary.name} (SD "
-         f"{fmt.number(deviation)}), against fitted values and against normal quantiles, by arm.")
+     alt=f"{len(residuals)} residuals{', in means of five or more,' * (not t.individuals)} of "
+         f"the model of {t.primary.name} (SD {fmt.number(deviation)}), against fitted values and "
+         "against normal quantiles, by arm.")
 
 # %%
 by_arm = residuals.groupby("arm")["residual"].std().reindex(list(t.arms))
 largest = fmt.number(residuals["residual"].abs().max() / deviation, 1)
 words.say(f"The standard deviation of the {len(residuals)} residuals is "
-          f"{' and '.join(f'{fmt.number(by_arm[arm])} in {arm}' for arm in t.arms)}; the largest "
-          f"lies {largest} standard deviations from zero.")
+          f"{' and '.join(f'{fmt.number(by_arm[arm])} in {arm}' for arm in t.arms)}"
+          + f"; the largest lies {largest} standard deviations from zero" * t.individuals + ".")
 
 # %% [markdown]
 # The same for every outcome: of each arm's residuals the quantiles from one twentieth to nineteen
@@ -324,7 +330,7 @@ ratios = {name: part.groupby("arm")["residual"].agg(["min", "max"]).diff(axis=1)
           for name, part in of_all.groupby("outcome")} if len(of_all) else {}
 spreads = {name: one.max() / one.min() for name, one in ratios.items() if len(one) == 2}
 words.say("" if not spreads else
-          f"Between the first and the last twentieth the residuals of one arm reach at most "
+          f"Between the outermost of these quantiles the residuals of one arm reach at most "
           f"{max(spreads.values()):.1f} times as far as those of the other "
           f"({max(spreads, key=spreads.get)}; {len(spreads)} outcomes).")
 

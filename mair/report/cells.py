@@ -89,7 +89,7 @@ def formula(tex: str) -> str:
     except ValueError:
         return f'<code class="tex">{escape(source)}</code>'
     return (f'<img class="tex" alt="{escape(source)}" src="{_data(buffer.getvalue())}" '
-            f'style="height:{height / 12:.3f}em;vertical-align:{-depth / 12:.3f}em">')
+            f'data-box="height:{height / 12:.3f}em;vertical-align:{-depth / 12:.3f}em">')
 
 
 def _data(content: bytes, kind="image/svg+xml") -> str:

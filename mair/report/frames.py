@@ -13,6 +13,8 @@ from mair.sections import analysis, measures
 from mair.stats import effects
 from mair.trial import Trial
 
+FEW = 5  # people, of fewer than which nothing is drawn unless single people may be
+
 
 def smd(trial: Trial, rows: pd.DataFrame) -> pd.DataFrame:
     """Baseline differences for a love plot: ``label``, ``smd``, ``low``, ``high``, ``levels``.
@@ -77,13 +79,23 @@ def side(trial: Trial, name: str, low: float, high: float) -> str:
 
 
 def people(trial: Trial, section="outcomes") -> pd.DataFrame:
-    """Observed scores: ``participant``, ``visit``, ``value``, ``arm``, ``outcome`` (its name)."""
+    """Observed scores: ``participant``, ``visit``, ``value``, ``arm``, ``outcome`` (its name).
+
+    Of people who are not to be drawn singly their medians, as of one participant, with the
+    quartiles ``low`` and ``high`` of the ``people`` seen; empty where fewer than `FEW` were.
+    """
     found = []
     for name in measures.variables(trial, section):
         long = trial.scores(name).stack().dropna().rename("value").reset_index()
         long.columns = ["participant", "visit", "value"]
         found.append(long.assign(arm=long["participant"].map(trial.arm), outcome=name))
-    return pd.concat(found, ignore_index=True)
+    scores = pd.concat(found, ignore_index=True)
+    if trial.individuals:
+        return scores
+    seen = scores.groupby(["outcome", "arm", "visit"], sort=False)["value"]
+    shown = pd.DataFrame({name: seen.quantile(share).where(seen.size() >= FEW) for name, share in (
+        ("low", 0.25), ("value", 0.5), ("high", 0.75))})
+    return shown.assign(people=seen.size(), participant="").reset_index()
 
 
 def means(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame:
@@ -129,7 +141,8 @@ def diagnostics(trial: Trial, section="outcomes") -> pd.DataFrame:
     -------
     DataFrame
         ``outcome``, ``arm``, ``quantile`` (normal) and ``residual``, over the standard deviation
-        of the outcome's residuals; quantiles of an arm, so that none is a person's.
+        of the outcome's residuals; of people who are not to be drawn singly only quantiles with
+        `FEW` of them or more on either side.
     """
     found, shares = [], np.arange(1, 20) / 20
     for name in measures.variables(trial, section):
@@ -137,5 +150,30 @@ def diagnostics(trial: Trial, section="outcomes") -> pd.DataFrame:
         deviation = frame["residual"].std()
         found += [(name, arm, ndtri(share), value / deviation)
                   for arm, own in frame.groupby("arm")["residual"] if deviation > 0
-                  for share, value in zip(shares, np.quantile(own, shares), strict=True)]
+                  for share, value in zip(shares, np.quantile(own, shares), strict=True)
+                  if trial.individuals or FEW <= share * len(own) <= len(own) - FEW]
     return pd.DataFrame(found, columns=["outcome", "arm", "quantile", "residual"])
+
+
+def averaged(residuals: pd.DataFrame) -> pd.DataFrame:
+    """Residuals of an arm as means of `FEW` neighbours or more: by fitted value, by quantile."""
+    found = []
+    for by in ("fitted", "quantile"):
+        part = residuals.sort_values(by)
+        arm = part.groupby("arm")
+        groups = (arm["arm"].transform("size") // FEW).clip(lower=1)
+        of = part.groupby(["arm", arm.cumcount() * groups // arm["arm"].transform("size")])
+        means = of[[by, "residual"]].mean()[of.size() >= FEW]
+        found.append(means.reset_index())
+    return pd.concat(found, ignore_index=True)
+
+
+def on_grid(curve: pd.DataFrame, marked) -> pd.DataFrame:
+    """A curve of responders at every tenth percent and at the ``marked`` thresholds alone."""
+    low, high = curve["threshold"].agg(["min", "max"])
+    at = sorted({*np.arange(np.ceil(low / 10) * 10, high, 10), *(x for x in marked if x < high)})
+    grid = pd.DataFrame({"at": at, "threshold": np.array(at, dtype=float) - 1e-7})
+    parts = [part for _, part in curve.groupby("arm", sort=False)] if "arm" in curve else [curve]
+    found = pd.concat([pd.merge_asof(grid, part.sort_values("threshold"), on="threshold",
+                                     direction="forward") for part in parts], ignore_index=True)
+    return found.assign(threshold=found.pop("at"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections import Counter
 from dataclasses import replace
@@ -21,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 SHOWN_PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn",
                   "great-tables", "papermill", "jupytext", "pydantic")
 COUNTED = re.compile(r"(Table|Figure) №")
+BOX = re.compile(r'data-box="(height:[\d.]+em;vertical-align:-?[\d.]+em)"')  # a formula's
 
 
 def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str:
@@ -67,8 +70,9 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
         lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     html = environment.get_template("page.html.j2").render(
         trial=trial, first=summary(trial, rows, compared), about=_about(trial.about), lead=lead,
-        **{file.replace(".", "_"): (HERE / file).read_text(encoding="utf-8")
-           for file in ("page.css", "page.js")},
+        style=(style := _style(sections)), script=(script := _read("page.js")),
+        policy=f"default-src 'none'; img-src data:; script-src {_hash(script)}; "
+               f"style-src {_hash(style)}; base-uri 'none'; form-action 'none'",
         names=names, sections=[one for one in sections if not one.appendix],
         bodies="".join(one.body for one in sections),
         appendices=[*moved, *(one for one in sections if one.appendix)], left_out=left_out,
@@ -84,6 +88,22 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
         return f"{match[1]} {counts[match[1]]}"
 
     return COUNTED.sub(number, html)
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _style(sections) -> str:
+    """The style sheet, with a rule a size of formula: the page allows no style but this."""
+    html = "".join(part.body for one in sections for part in (one, *one.moved))
+    return _read("page.css") + "".join(f'[data-box="{box}"]{{{box}}}\n'
+                                       for box in sorted(set(BOX.findall(html))))
+
+
+def _hash(text: str) -> str:
+    """A script or style as a content-security policy names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _lead(sections) -> str:

@@ -25,7 +25,8 @@ def trajectories(people, means, outcomes, *, arms, visits, log=()):
     ----------
     people : DataFrame
         ``outcome, participant, arm, visit, value``, one row a measurement; missing values are
-        left out and the line goes on to the next visit seen.
+        left out and the line goes on to the next visit seen. With ``low``, ``high`` and
+        ``people``, medians between quartiles, as of one participant, of so many.
     means : DataFrame
         ``outcome, arm, visit, mean, low, high``; nan limits draw no interval. The text beside
         the figure says which means they are.
@@ -71,8 +72,9 @@ def primary(people, means, label, *, arms, visits):
     """
     fig, axes = style.subplots(1, len(arms), height=3.0, sharey=True, squeeze=False)
     for ax, (arm, look) in zip(axes[0], style.arm_styles(arms).items(), strict=True):
-        own = people[people["arm"] == arm].dropna(subset=["value"])
-        seen = own["visit"].value_counts()
+        own = people[people["arm"] == arm]
+        seen = own.get("people", own["value"].notna()).groupby(own["visit"]).sum()
+        own = own.dropna(subset=["value"])
         _courses(ax, own, {visit: i for i, visit in enumerate(visits)}, style.RULE)
         middle = means[means["arm"] == arm].dropna(subset=["mean"])
         at = middle["visit"].map(list(visits).index)
@@ -155,6 +157,9 @@ def _panel(ax, people, means, arms, visits, apart, log):
 def _courses(ax, people, at, color):
     """Each person's scores as a thin line over the places of visits; the people with their x."""
     people = people.assign(x=people["visit"].map(at)).sort_values("x")
+    if "low" in people:
+        ax.fill_between(people["x"], people["low"], people["high"], color=color, alpha=0.2,
+                        linewidth=0, zorder=0)
     courses = [np.column_stack([one["x"], one["value"]])
                for _, one in people.groupby("participant", sort=False)]
     ax.add_collection(LineCollection(courses, colors=color, linewidths=0.6, alpha=0.38, zorder=1))

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 from itertools import groupby
 
 import pandas as pd
@@ -257,12 +258,15 @@ def pivot(rows, lines, columns, *, name, title, notes=(), spanners=None, head=""
 def csv(table: Table) -> bytes:
     """The table's data: UTF-8, full precision, missing values empty."""
     data = table.data.map(_cell)
+    data.columns = data.columns.map(results.harmless)
     return data.to_csv(index=False, lineterminator="\n").encode("utf-8")
 
 
 def _cell(value) -> str:
     """A value as in ``results.csv``; text stays."""
-    return value if isinstance(value, str) else "" if absent(value) else results.text(value)
+    if isinstance(value, str):
+        return results.harmless(value)
+    return "" if absent(value) else results.text(value)
 
 
 def html(table: Table, synthetic=False, origins=None) -> str:
@@ -272,6 +276,10 @@ def html(table: Table, synthetic=False, origins=None) -> str:
     ``invented``, and their extremes over agreeing cohorts as a title.
     """
     from great_tables import GT
+    from great_tables import html as raw
+
+    def text(label):  # in which braces would be units
+        return raw(escape(label).replace("{", "&#123;"))
 
     cells = [[_unbroken(cell) for cell in row] for row in table.cells()]
     for row, keys in zip(cells, table.keys if origins else (), strict=False):
@@ -286,9 +294,9 @@ def html(table: Table, synthetic=False, origins=None) -> str:
     gt = GT(frame, rowname_col=stub, groupname_col=group, id=f"table-{table.name}")
     gt = gt.tab_header(title=table.title, subtitle=MARK if synthetic else None)
     gt = gt.tab_stubhead(table.headers[0])
-    gt = gt.cols_label(dict(zip(rest, table.headers[1:], strict=True)))
+    gt = gt.cols_label(dict(zip(rest, map(text, table.headers[1:]), strict=True)))
     for label, over in (table.spanners or {}).items():
-        gt = gt.tab_spanner(label, columns=list(over))
+        gt = gt.tab_spanner(text(label), columns=list(over), id=label)
     for note in table.notes:
         gt = gt.tab_source_note(note)
     numbers = [name for name, flag in zip(frame, table.numeric(), strict=False) if flag]

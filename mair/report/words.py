@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from html import escape
 
 from mair import results
 from mair.published import provenance
-from mair.report import fmt
+from mair.report import fmt, markup
+from mair.report.markup import Markup
 
 
 def say(*sentences: str, page="") -> None:
@@ -16,11 +16,15 @@ def say(*sentences: str, page="") -> None:
     Parameters
     ----------
     *sentences : str
-        Markdown; numbers in them are computed by the caller.
+        Text, with ``**``, ``*`` and code as in Markdown (`mair.report.markup`); names and
+        numbers in them are the caller's.
     page : {"", "head", "once"}
         On the report's page: as it stands; in its head already; once, however often it is said.
     """
-    text = " ".join(sentence for sentence in sentences if sentence)
+    _display(" ".join(markup.sentence(one) for one in sentences if one), page)
+
+
+def _display(text: str, page: str) -> None:
     if text:
         from IPython.display import Markdown, display
 
@@ -29,7 +33,7 @@ def say(*sentences: str, page="") -> None:
 
 def bullets(*sentences: str, page="") -> None:
     """Display sentences as a list; empty ones are left out."""
-    say("\n".join(f"- {sentence}" for sentence in sentences if sentence), page=page)
+    _display("\n".join(f"- {markup.sentence(one)}" for one in sentences if one), page)
 
 
 def known(origins: dict, one, statistic: str, show=fmt.number) -> str:
@@ -68,6 +72,7 @@ def opening(trial, section="") -> None:
     section : str
         Whose ``remarks`` of the trial file are shown, as the trial's and not as Markdown.
     """
+    markup.names(trial)
     sizes = " and ".join(f"{trial.n(arm)} to {label}" + (f" ({arm})" if label != arm else "")
                          for arm, label in trial.labels.items())
     say(f"**{trial.title}**: {trial.n()} participants, {sizes}." if trial.has_data else
@@ -80,9 +85,9 @@ def opening(trial, section="") -> None:
     bullets(*trial.overrides)
     own = (trial.sections.get("remarks") or {}).get(section)
     if own:
-        text = escape(own.strip()).replace("$", "&#36;")
-        text = "<br>".join(line for line in text.splitlines() if line.strip())
-        say(f"<blockquote><p><strong>The trial's own remark.</strong> {text}</p></blockquote>")
+        lines = Markup("<br>").join(map(markup.plain, filter(str.strip, own.splitlines())))
+        say(Markup("<blockquote><p><strong>The trial's own remark.</strong> {}</p></blockquote>"
+                   ).format(lines))
 
 
 def estimand(trial, summary: str) -> None:
@@ -105,6 +110,10 @@ def estimand(trial, summary: str) -> None:
     say(f"**Summary:** {summary}.")
 
 
+DRAWN = {  # whether single people may be drawn -> what a figure of people shows
+    True: "Each thin line is one person.",
+    False: "Nobody is drawn singly: thin lines join medians, bands hold the middle half of those "
+           "seen, and of fewer than five people nothing is drawn."}
 METHODS = {
     "random-intercept": "random intercept", "compound-symmetry": "compound symmetry",
     "unstructured": "unstructured covariance", "by-arm": "a variance in each arm",

@@ -104,9 +104,9 @@ class Plan:
 
     @property
     def shown(self) -> str:
-        """The trial file as a reader of a notebook would name it."""
+        """The trial file as a reader of a notebook would name it: where it lies stays here."""
         path = self.trial.path
-        return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+        return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
 
     @property
     def roots(self) -> set[Path]:

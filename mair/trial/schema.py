@@ -234,6 +234,8 @@ class TrialFile(Section):
     trial: Text | None = Field(None, description="title; default: the file's name")
     about: dict[str, Any] = Field({}, description="registration, citation, licence, …")
     synthetic: TrueFalse = Field(False, description="true: SYNTHETIC on every page, table, figure")
+    show_individuals: TrueFalse = Field(
+        False, description="true: figures draw single people of a trial that is not synthetic")
     extends: FileName | None = Field(None, description="another trial file to start from")
     data: FileName | None = Field(None, description=".csv .tsv .xlsx .sav .dta .parquet")
     read: Read = Read()

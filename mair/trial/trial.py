@@ -61,6 +61,7 @@ class Trial:
     told: list[str] = field(default_factory=list, repr=False)
     ignored: dict[str, int] = field(default_factory=dict)
     other_arms: dict[str, int] = field(default_factory=dict)
+    show_individuals: bool = False
     censored: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _scores: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _columns: dict[str, pd.Series | None] = field(default_factory=dict, repr=False)
@@ -93,6 +94,11 @@ class Trial:
     def has_data(self) -> bool:
         """Whether the trial file names data."""
         return self.data_path is not None
+
+    @property
+    def individuals(self) -> bool:
+        """Whether single people may be drawn: invented ones, or where the trial file asks."""
+        return self.synthetic or self.show_individuals
 
     @property
     def reference(self) -> str:

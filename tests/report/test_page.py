@@ -79,7 +79,8 @@ def _trial(**changes):
             "registration": "NCT1", "not_reported": ["harms", "costs"], "interventions": [{"a": 1}],
         },
         "synthetic": True, "has_data": True, "treatment": "B", "control": "A",
-        "labels": {"A": "Tea", "B": "B"}, "notices": [], "n": lambda arm: {"A": 19, "B": 22}[arm]}
+        "labels": {"A": "Tea", "B": "B"}, "notices": [],
+        "show_individuals": False, "n": lambda arm: {"A": 19, "B": 22}[arm]}
     return SimpleNamespace(**{**said, **changes})
 
 

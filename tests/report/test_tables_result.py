@@ -144,6 +144,7 @@ def test_whom_a_side_favours(trial):
 
 
 def test_people_and_means(trial, rows):
+    trial = tiny.trial(show_individuals="true")
     people = frames.people(trial)
     assert len(people) == 23 and set(people["outcome"]) == {"Pain"}
     one = people[(people["participant"] == "t3") & (people["visit"] == "after")]
