@@ -328,7 +328,8 @@ if len(of_all):
 # %%
 ratios = {name: part.groupby("arm")["residual"].agg(["min", "max"]).diff(axis=1)["max"]
           for name, part in of_all.groupby("outcome")} if len(of_all) else {}
-spreads = {name: one.max() / one.min() for name, one in ratios.items() if len(one) == 2}
+spreads = {name: one.max() / one.min() for name, one in ratios.items()
+           if len(one) == 2 and one.min() > 0}
 words.say("" if not spreads else
           f"Between the outermost of these quantiles the residuals of one arm reach at most "
           f"{max(spreads.values()):.1f} times as far as those of the other "
