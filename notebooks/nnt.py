@@ -176,7 +176,7 @@ if nnt.has_curve(t):
     show(curves.responder_curve(percents, difference=band, thresholds=marked, arms=t.labels,
                                 spans=frames_appendix.curve_spans(t)),
          "responder_curve",
-         "Responders at every threshold",
+         f"Responders at every {'threshold' if t.individuals else 'tenth percent'}",
          alt=f"Percent of each arm whose {declared['outcome']} improved by at least each "
              f"threshold ({when}), and the difference in percentage points with its pointwise "
              "Miettinen-Nurminen band; declared thresholds "

@@ -299,10 +299,10 @@ residuals = frames.residuals(primary.residuals)
 deviation = float(residuals["residual"].std())
 drawn = residuals if t.individuals else frames.averaged(residuals)
 show(curves.residual_plots(drawn, arms=t.labels, line=(0.0, deviation)), "residuals",
-     "Residuals of the model of the primary outcome",
-     alt=f"{len(residuals)} residuals{', in means of five or more,' * (not t.individuals)} of "
-         f"the model of {t.primary.name} (SD {fmt.number(deviation)}), against fitted values and "
-         "against normal quantiles, by arm.")
+     "Residuals of the model of the primary outcome"
+     + ", each point the mean of five or more" * (not t.individuals),
+     alt=f"{len(residuals)} residuals of the model of {t.primary.name} (SD "
+         f"{fmt.number(deviation)}), against fitted values and against normal quantiles, by arm.")
 
 # %%
 by_arm = residuals.groupby("arm")["residual"].std().reindex(list(t.arms))
