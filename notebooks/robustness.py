@@ -176,9 +176,10 @@ for one in results.records(rows, method=list(robustness.TIPPING)):
     reason = ("the interval contains zero already" if one.held_already else
               "nobody there was unseen" if not one.imputed else
               "no shift within the scale brings zero into the interval")
-    tips = (f"the interval begins to contain zero with "
-            f"{whose[one.method].format(known(origins, one, 'delta', '{:.1f}'.format))}; "
-            f"{100 * one.beyond / max(one.imputed, 1):.0f}% of the values so moved would lie "
+    far, over, cohorts = known(origins, one, "delta", "{:.1f}".format).partition(" over ")
+    tips = (f"the interval begins to contain zero with {whose[one.method].format(far)}"
+            + f" ({(over + cohorts).strip()})" * bool(over)
+            + f"; {100 * one.beyond / max(one.imputed, 1):.0f}% of the values so moved would lie "
             "beyond the scale")
     bullets(f"**{seen_at[one.time]}**: {tips if one.tips else reason}.")
 

@@ -28,7 +28,8 @@ TIPPING = {"tipping-point": (1, 0), "tipping-point/control-better": (0, -1),
            "tipping-point/both": (1, -1)}  # how many deltas worse: treatment, control
 EVERYBODY, FARTHEST = 200, 10  # left out in turn; of more people, those so far from their mean
 DOSE = "change-on-sessions"
-INVERTED = 2000  # allocations behind an interval: a root search refits them some ten times
+INVERTED = 2000  # allocations behind an interval: a root search refits them some ten times;
+COLUMNS = 12  # of a design of more columns fewer, as each costs by their square
 STATISTICS = ("n", "n_rows", "b", "se", "df", "z", "t", "p", "ci_low", "ci_high")
 
 
@@ -113,19 +114,20 @@ def _rerandomised(trial: Trial, name: str, out: Rows) -> None:
     drawn = permute.allocations(
         arm, strata=None if strata is None else pd.factorize(strata[labels])[0],
         draws=trial.analysis.draws, rng=np.random.default_rng([trial.analysis.seed, 7]))
-    few = np.random.default_rng([trial.analysis.seed, 9]).permutation(len(drawn.arms))[:INVERTED]
-    fewer = drawn if len(drawn.arms) <= INVERTED else drawn._replace(
-        arms=drawn.arms[few], exact=False)
     times = {visit: design.columns[f"time {visit}"][rows] for visit in base}
     by_arm = np.column_stack([np.ones(len(groups)), *times.values()])
     common = np.column_stack([by_arm, *(design.columns[c][rows] for c in design.names
                                         if c.startswith("covariate "))])
+    most = max(200, int(INVERTED * min(1, COLUMNS / (common.shape[1] + by_arm.shape[1])) ** 2))
+    few = np.random.default_rng([trial.analysis.seed, 9]).permutation(len(drawn.arms))[:most]
+    fewer = drawn if len(drawn.arms) <= most else drawn._replace(arms=drawn.arms[few], exact=False)
+    y, known = design.y[rows], {}
     shift = {visit: arm[groups] * seen for visit, seen in times.items()}
     for k, visit in enumerate(times, start=1):
-        fit = permute.random_intercept_fit(common, by_arm, groups, k)
-        found = permute.rerandomise(fit, design.y[rows], arm, drawn)
+        fit = permute.random_intercept_fit(common, by_arm, groups, k, known=known)
+        found = permute.rerandomise(fit, y, arm, drawn)
         held = sum((base[v].b * shift[v] for v in times if v != visit), np.zeros(len(groups)))
-        limits = permute.invert(fit, design.y[rows], arm, fewer, shift[visit], held=held,
+        limits = permute.invert(fit, y, arm, fewer, shift[visit], held=held,
                                 confidence=trial.analysis.confidence)
         low, high = (x if np.isfinite(x) else None for x in (limits.low, limits.high))
         _contrast(out, name, visit, REFERENCE,

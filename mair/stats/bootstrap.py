@@ -9,6 +9,8 @@ import scipy  # scipy.stats is loaded where it is first used
 
 from mair.stats.effects import Interval, d_ppc2
 
+BATCH = 20_000_000  # people resampled at once, for the memory's sake
+
 
 def bca_d_ppc2(treatment, control, *, draws=10_000, rng, confidence=0.95) -> Interval:
     """BCa interval of `effects.d_ppc2`, people resampled within their own arm.
@@ -51,7 +53,8 @@ def bca_d_ppc2(treatment, control, *, draws=10_000, rng, confidence=0.95) -> Int
         warnings.simplefilter("ignore", scipy.stats.DegenerateDataWarning)  # said in `reason`
         found = scipy.stats.bootstrap([np.arange(len(arm)) for arm in arms], statistic,
                                       n_resamples=draws, confidence_level=confidence,
-                                      vectorized=True, axis=-1, method="BCa", rng=rng)
+                                      vectorized=True, axis=-1, method="BCa", rng=rng,
+                                      batch=max(1, BATCH // max(map(len, arms))))
     low, high = map(float, found.confidence_interval)
     if not np.isfinite([low, high]).all():
         return Interval(estimate, reason="no variation, or none with somebody left out")

@@ -145,7 +145,7 @@ def random_intercept_arms(y, common, by_arm, groups, arms, *, reml=True):
         As `random_intercept`.
     """
     y, common, people = _checked(y, common, groups)
-    by_arm, arms = np.asarray(by_arm, float), np.asarray(arms, float)
+    by_arm, arms = np.asarray(by_arm, float), np.asarray(arms)
     q = len(people.rows)
     if y.ndim != 1 or by_arm.shape[:1] != y.shape or arms.shape[-1:] != (q,):
         raise ValueError(f"expected y (N,), common (N, k), by_arm (N, m), arms (..., {q}); got "
@@ -163,7 +163,7 @@ def random_intercept_arms(y, common, by_arm, groups, arms, *, reml=True):
     i, j = np.triu_indices(p + 1)
     degree = sum(((k <= e) & (e < p)).astype(int) for e in (i, j))
     pieces = [np.add.reduceat(apart[:, i] * apart[:, j], people.starts), means[:, i] * means[:, j]]
-    flat = arms.reshape(-1, q)[:, people.sorted]
+    flat = arms.reshape(-1, q)
 
     def added(piece, arm):  # entries are constant, linear or quadratic in a participant's arm
         out = np.empty((len(degree), len(arm)))
@@ -172,7 +172,7 @@ def random_intercept_arms(y, common, by_arm, groups, arms, *, reml=True):
         return out
 
     def moments(cut):
-        arm = flat[cut]
+        arm = flat[cut][:, people.sorted].astype(float)
         between = np.stack([added(pieces[1][b], arm[:, b]) for b in people.blocks])
         return (added(pieces[0], arm), between, np.tile(start, (len(arm), 1)),
                 np.full(len(arm), y @ y))

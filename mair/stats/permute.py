@@ -13,6 +13,7 @@ contrast: it is left out of both counts of the p value, and counted in ``undefin
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations
 from math import comb, prod
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from scipy.special import ndtri
 
 from mair.stats import mixed
 
+BLOCK = 4_000_000  # people in allocations drawn at once, for the memory's sake
 TIE = 1e-9  # relative: statistics this close are the same one but for rounding
 
 
@@ -113,9 +115,11 @@ def allocations(arm, *, strata=None, draws=10_000, rng, limit=1_000_000):
             arms[:, who] = _every(len(who), int(arm[who].sum()))[index]
         return Allocations(arms, True, total)
     arms = np.empty((draws, len(arm)), np.int8)
-    places = np.argsort(strata + rng.random(arms.shape), axis=1)
     labels = arm[np.argsort(strata, kind="stable")].astype(np.int8)
-    np.put_along_axis(arms, places, np.broadcast_to(labels, arms.shape), 1)
+    block = max(1, BLOCK // len(arm))
+    for part in (arms[at:at + block] for at in range(0, draws, block)):
+        places = np.argsort(strata + rng.random(part.shape), axis=1)
+        np.put_along_axis(part, places, np.broadcast_to(labels, part.shape), 1)
     return Allocations(arms, False, total)
 
 
@@ -127,18 +131,23 @@ def _every(n, k):
     return arms
 
 
-def random_intercept_fit(common, by_arm, groups, column, *, reml=True):
+def random_intercept_fit(common, by_arm, groups, column, *, reml=True, known=None):
     """A fit of the coefficient of ``arm * by_arm[:, column]`` in a random-intercept model.
 
     ``common``, ``by_arm``, ``groups`` and ``reml`` are as for `mixed.random_intercept_arms`:
-    observed rows only.
+    observed rows only. A dict ``known``, shared by the fits of several columns, keeps what was
+    fitted to the same arrays (which nobody changes) for the others.
     """
     at = np.shape(common)[1] + column
 
     def fit(y, arms):
-        found = mixed.random_intercept_arms(y, common, by_arm, groups, np.atleast_2d(arms),
-                                            reml=reml)
-        return found.beta[:, at], found.se[:, at]
+        kept = (known or {}).get("fitted")
+        if not kept or kept[0] is not y or kept[1] is not arms:
+            kept = y, arms, mixed.random_intercept_arms(y, common, by_arm, groups,
+                                                        np.atleast_2d(arms), reml=reml)
+            if known is not None and len(arms) > 1:
+                known.setdefault("fitted", kept)
+        return kept[2].beta[:, at], kept[2].se[:, at]
 
     return fit
 
@@ -221,6 +230,7 @@ def invert(fit, y, arm, drawn, shift, *, held=0.0, confidence=0.95, tolerance=2e
     if not se > 0:
         return Inversion(np.nan, np.nan)
 
+    @cache
     def excess(steps):
         """How far, in normal quantiles, the shift so many standard errors off is not rejected."""
         theta = estimate + steps * se
