@@ -35,7 +35,7 @@ from mair.published import compare, provenance
 from mair.published.consistency import WORDS
 from mair.report import maps, tables_appendix
 from mair.report.show import Show
-from mair.report.words import bullets, opening, say
+from mair.report.words import bullets, label, opening, say
 from mair.sections import audit
 from mair.sections import rows as sections
 from mair.trial import load
@@ -85,8 +85,8 @@ say(f"Of {c['printed']} printed numbers {c['given']} are **inputs** or another s
     f"**{c['met']} of {c['compared']} are reproduced from the data.**" if t.has_data else
     "There are no data, so nothing was recomputed.")
 
-# %%
-show(maps.verdict_map(judged), "audit_map",
+# %% tags=["fold"]
+show(maps.verdict_map(judged, lambda key: label(t, key)), "audit_map",
      "Every printed number, by the worst verdict on it", of=False,
      alt=f"A dot for each of {len(judged)} published numbers in its place in the paper's tables, "
          f"coloured and shaped by verdict: {listed}.")

@@ -55,7 +55,7 @@ words.opening(t, "biomarkers")
 # of geometric means (GM) at visit $t$ and at baseline: by what factor more one arm changed than
 # the other.
 
-# %% [markdown]
+# %% [markdown] tags=["fold"]
 # ## The estimand
 
 # %%
@@ -142,7 +142,7 @@ words.bullets(*(
 # %% tags=["fold"]
 show(tables_result.ratios(t, rows))
 
-# %%
+# %% tags=["fold"]
 words.bullets(*(
     f"**{one.variable}, {t.visit_labels[one.time]}**: the factor by which it changed in "
     f"{t.treatment} is {fmt.number(one.gmr)} times ({ci} {fmt.ci(one.gmr_low, one.gmr_high)}) that "
@@ -152,7 +152,7 @@ words.bullets(*(
 # Each *B* over the pooled baseline standard deviation, on its own scale. To the right of zero the
 # treatment arm rose more, which is good or bad by the marker.
 
-# %%
+# %% tags=["fold"]
 plotted = frames.forest(t, rows, "biomarkers")
 left, right = frames.favours(t, "biomarkers")
 listed = "; ".join(f"{row.label} {row.visit} {row.text}" for row in plotted.itertuples())

@@ -96,7 +96,7 @@ words.say(
 #
 # Retention is read against its interval: in small arms one person moves it by several points.
 
-# %%
+# %% tags=["fold"]
 show(tables_result.retention(t, rows))
 
 # %%

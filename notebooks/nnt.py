@@ -48,7 +48,7 @@ t = load(trial, responder_missing=responder_missing, risk_interval=risk_interval
 show = Show(t, out)
 opening(t, "nnt")
 
-# %% [markdown]
+# %% [markdown] tags=["fold"]
 # ## The estimand
 
 # %%

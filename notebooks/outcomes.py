@@ -211,7 +211,7 @@ words.bullets(*(
         "and the interval includes zero: either arm may have done better.")
     for one in found if one.variable == t.primary.name))
 
-# %% [markdown]
+# %% [markdown] tags=["fold"]
 # ## How large, and how sure
 #
 # To set outcomes side by side each *B* is divided by the pooled baseline standard deviation

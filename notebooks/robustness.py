@@ -50,7 +50,7 @@ t = load(trial, covariance=covariance, variance=variance, inference=inference,
 show = Show(t, out)
 opening(t, "robustness")
 
-# %% [markdown]
+# %% [markdown] tags=["fold"]
 # ## The estimand
 
 # %%
@@ -121,7 +121,9 @@ for one in results.records(rows, method=f"{declared.partition('/mi-')[0]}/leave-
             + ("whether the interval contains zero never changes." if not one.changed else
                f"whether the interval contains zero changes without {one.changed} of them."))
 
-# %% [markdown]
+# %% [markdown] tags=["fold"]
+# ## Over many cohorts, and as numbers
+#
 # One cohort can agree with the declared answer or change it by chance of its making. Where the
 # trial is synthetic and ranges over many cohorts are stored, only an answer that changes in all
 # of them says something about the choice.
@@ -259,7 +261,7 @@ for one in results.records(rows, arm="difference", method=of_groups):
             f"{' (the number assumed)' * (size == t.analysis.group_size)}**: {one.groups} groups, "
             f"{one.df} degrees of freedom; {said}.")
 
-# %% [markdown]
+# %% [markdown] tags=["fold"]
 # ## Sessions attended
 #
 # Nobody was allocated a number of sessions: who came more often differs from who came less, so a

@@ -142,7 +142,7 @@ class Renderer(IPythonRenderer):
         return f'<div class="scroll" {wide("table")}><table>{text}</table></div>'
 
 
-def render(name: str, node, sections, said=None) -> Section:
+def render(name: str, node, sections, said=None, plain=str) -> Section:
     """One executed notebook as a section of the page.
 
     Parameters
@@ -154,6 +154,9 @@ def render(name: str, node, sections, said=None) -> Section:
         Stems of every notebook on the page, for links between them.
     said : set of str, optional
         What stands on the page already, and need not stand there twice; it is added to.
+
+    plain : callable
+        Puts the keys that stand in HTML into words.
 
     Raises
     ------
@@ -168,7 +171,7 @@ def render(name: str, node, sections, said=None) -> Section:
     for number, cell in enumerate(node.cells, start=1):
         if cell.cell_type == "code" and cell.source.strip():
             silent.append((number, cell.source))
-        outputs = [_output(output, markdown, said) for output in cell.get("outputs", [])]
+        outputs = [plain(_output(output, markdown, said)) for output in cell.get("outputs", [])]
         for image in re.findall(r"<img\b[^>]*>", "".join(outputs)):
             if not re.search(r'\balt="[^"]', image):
                 raise PageError(f"{name}.py, cell {number} shows a picture without a text "

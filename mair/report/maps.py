@@ -19,11 +19,13 @@ SHORT = {"ci_low": "low", "ci_high": "high", "percent": "%", "responders": "x",
 
 
 @styled
-def verdict_map(numbers):
+def verdict_map(numbers, label=str):
     """Published numbers as dots, one panel a table and one for the text.
 
     Parameters
     ----------
+    label : callable
+        Puts a variable or visit into words.
     numbers : DataFrame
         One row a printed number, in the paper's order: ``source``, ``variable``, ``arm``,
         ``time``, ``statistic``, ``verdict`` (a key of `LOOKS`).
@@ -32,6 +34,7 @@ def verdict_map(numbers):
     -------
     Figure
     """
+    numbers = numbers.assign(**{key: numbers[key].map(label) for key in ("variable", "time")})
     in_table = numbers["source"].str.startswith("table")
     panels = [(source.capitalize(), _placed(part))
               for source, part in numbers[in_table].groupby("source", sort=False)]

@@ -60,9 +60,9 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
     import jinja2
     import nbformat
 
-    said: set[str] = set()
+    said, plain = set(), words.plain(trial)
     sections = [cells.render(name, nbformat.read(whole / "notebooks" / f"{name}.ipynb", 4), names,
-                             said) for name in names]
+                             said, plain) for name in names]
     lead = _lead(sections)
     moved = [chapter for one in sections for chapter in one.moved]
     environment = jinja2.Environment(
@@ -144,7 +144,7 @@ def printed(trial, compared: pd.DataFrame | None) -> list[dict]:
 
     if not trial.published:
         return []
-    found = []
+    found, plain = [], words.plain(trial)
     for i, one in enumerate(audit.judged(trial).to_dict("records")):
         keys = (one[key] for key in ("variable", "arm", "time")
                 if one[key] not in ("", "overall", "difference"))
@@ -155,7 +155,7 @@ def printed(trial, compared: pd.DataFrame | None) -> list[dict]:
         if compared is not None:
             beside = compared.iloc[i]
             row |= {"computed": comparison.shown(beside["computed"], one["printed"]),
-                    "met": beside["verdict"], "why": beside["why"]}
+                    "met": beside["verdict"], "why": plain(beside["why"])}
         found.append(row)
     return found
 

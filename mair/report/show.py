@@ -17,6 +17,7 @@ from pathlib import Path
 from mair.published import provenance
 from mair.report import table as tables
 from mair.report.table import Table
+from mair.report.words import plain
 
 LIGHTER = ("Lighter numbers are not the paper's: they differ between cohorts that agree with every "
            "printed number. provenance.csv has their ranges.")
@@ -67,6 +68,7 @@ class Show:
                      if key in origins]
             if any(one.kind == "invented" for one in shown):
                 what = replace(what, notes=(*what.notes, LIGHTER))
+            what = what.put(plain(self.trial))
             mark = self.marked(shown if what.keys and origins else what.cohort)
             write(what, self.out, mark)
             display({"text/html": tables.html(what, mark, origins),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from itertools import groupby
 
@@ -96,6 +96,13 @@ class Table:
         """The display as lists of strings; missing cells are empty."""
         return [["" if absent(cell) else str(cell).replace(">=", "≥") for cell in row]
                 for row in self.display.itertuples(index=False, name=None)]
+
+    def put(self, plain) -> Table:
+        """The same table with each text that a reader sees put into words; its data stay."""
+        return replace(self, title=plain(self.title), notes=tuple(map(plain, self.notes)),
+                       display=self.display.map(lambda cell: plain(cell) if isinstance(cell, str)
+                                                else cell),
+                       groups=None if self.groups is None else self.groups.map(plain))
 
     def blocks(self) -> list[tuple[str, list[int]]]:
         """Runs of rows by group: ``(group or "", row positions)``."""

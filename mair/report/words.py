@@ -175,6 +175,54 @@ def method(name: str) -> str:
     return ", ".join(METHODS.get(part, part) for part in re.split("[:/,]", name) if part)
 
 
+KEY = (r"<code\b.*?</code>|<[^<>]+>|(?P<method>[a-z][a-z:,-]*/(?:z|satterthwaite|kenward-roger)\b"
+       r"(?:/[\w=-]+)*)|(?P<key>\bmi-(?:mar|j2r|cr)\b|\b[\w-]*[a-z]_[a-z][\w-]*)")
+
+
+def _names(trial) -> dict[str, str]:
+    """Words for each key that the trial or its rows may name; names stay as they are."""
+    features = {one.name: one.label for one in (*trial.covariates, *trial.baseline)}
+    own = dict.fromkeys((*trial.arms, *trial.outcomes, *trial.biomarkers))
+    return METHODS | STATISTICS | features | {one: one for one in own} | trial.visit_labels
+
+
+def plain(trial):
+    """What puts keys of ``results.csv`` and of the trial file that stand in text into words.
+
+    Parameters
+    ----------
+    trial : Trial
+
+    Returns
+    -------
+    callable
+        Of text, plain or HTML; what stands in tags and in code stays.
+
+    Examples
+    --------
+    >>> from mair.trial import load
+    >>> plain(load("params/mair.yaml"))("d_ppc2 at post: n_medications, random-intercept/z")
+    'd (pre-post-control) after treatment: Total number of medications, random intercept, z'
+    """
+    names = _names(trial)
+    visits = [key for key, label in trial.visit_labels.items() if key != label]
+    own = "|".join(map(re.escape, sorted(visits, key=len, reverse=True)))
+    pattern = re.compile(KEY + (rf"|(?P<at>\bat )?(?<![\w–“-])(?P<visit>{own})(?![\w–-])"
+                                if own else ""), re.DOTALL)
+
+    def put(match):
+        found = match.groupdict()
+        if found["method"]:
+            return method(found["method"])
+        if found.get("at"):
+            return when(trial, found["visit"])
+        if key := found["key"] or found.get("visit"):
+            return names.get(key, key.replace("_", " "))
+        return match[0]
+
+    return lambda text: pattern.sub(put, text)
+
+
 def label(trial, key: str) -> str:
     """A key of ``results.csv`` as a reader sees it: a variable, visit, arm or statistic.
 
@@ -185,11 +233,8 @@ def label(trial, key: str) -> str:
     >>> label(t, "FIQ: n_medications"), label(t, "ci_low"), label(t, "education: primary")
     ('FIQ: Total number of medications', 'lower limit', 'Education: primary')
     """
-    names = {one.name: one.label for one in (*trial.covariates, *trial.baseline)}
-    parts = [one if one in trial.outcomes else
-             trial.visit_labels.get(one) or names.get(one) or STATISTICS.get(one)
-             or one.replace("_", " ") for one in key.split(": ")]
-    return ": ".join(parts)
+    names = _names(trial)
+    return ": ".join(names.get(part) or part.replace("_", " ") for part in key.split(": "))
 
 
 def arm(trial, key: str) -> str:

@@ -71,16 +71,17 @@ def _merge(sources: list[Path], target: Path) -> None:
 def report(plan, whole: Path) -> None:
     """Published beside recomputed, the page and the manifest."""
     from mair import results
-    from mair.report import comparison, page, show
+    from mair.report import comparison, page, show, words
 
     trial, compared, counted = plan.trial, None, None
-    frame = results.read(whole / "results.csv")
+    frame, plain = results.read(whole / "results.csv"), words.plain(trial)
     if trial.has_data:
         from mair.sections import estimands
 
         estimated = estimands.table(trial, frame)
         if len(estimated):
-            show.write(comparison.estimands(estimated, trial.arms), whole, trial.synthetic)
+            show.write(comparison.estimands(estimated, trial.arms).put(plain), whole,
+                       trial.synthetic)
     if plan.published is not None:
         from mair.published import compare, provenance
         from mair.sections import audit
@@ -88,7 +89,7 @@ def report(plan, whole: Path) -> None:
         checked = audit.checks(trial)
         compared = compare.compare(plan.published, frame, checked)
         counted = {**compare.counts(compared, checked), "synthetic": trial.synthetic}
-        show.write(comparison.published(compared), whole, trial.synthetic)
+        show.write(comparison.published(compared).put(plain), whole, trial.synthetic)
         if provenance.has(trial):
             results.write(provenance.table(trial, frame), whole / "tables" / "provenance.csv",
                           numbers=("low", "high"))
