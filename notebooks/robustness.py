@@ -212,7 +212,7 @@ if shifted:
 for visit in visits:
     show(tables_appendix.delta_grid(t, visit))
 
-# %%
+# %% tags=["fold"]
 for visit in visits:
     cells = robustness.delta_grid(t, visit)
     inside = int(((cells["ci_low"] <= 0) & (cells["ci_high"] >= 0)).sum())

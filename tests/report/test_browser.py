@@ -186,7 +186,7 @@ def test_the_page_is_short_small_and_light_before_it_is_unfolded(browser, report
     assert page.stat().st_size < 3_000_000
     tab = browser.new_page(viewport={"width": WIDTHS[0], "height": 800})
     tab.goto(page.as_uri())
-    assert tab.evaluate("document.documentElement.scrollHeight") <= 20.5 * 800
+    assert tab.evaluate("document.documentElement.scrollHeight") <= 15 * 800
     assert tab.evaluate("[...document.querySelectorAll('*')].filter("
                         "e => e.checkVisibility()).length") < 6000
     pdf = tab.pdf(format="A4", prefer_css_page_size=True, tagged=True)
@@ -210,6 +210,18 @@ def test_on_paper_no_column_is_lost(browser, report):
             [those, int(millimetres * 96 / 25.4)])
         assert lost == [], millimetres
     tab.close()
+
+
+RAW = re.compile(r"\b\w*[a-z]_[a-z]\w*|random-intercept/\w*|\bmi-(?:mar|j2r|cr)\b|\bpost\b(?![-–])")
+
+
+def test_no_key_stands_in_what_a_reader_reads(default):
+    text = default("""() => {
+        const copy = document.querySelector('body').cloneNode(true);
+        copy.querySelectorAll('code, pre, script, .code, a[href*="."], .source, .simpletable,'
+                              + '.dataframe').forEach(e => e.remove());
+        return copy.textContent; }""")
+    assert Counter(RAW.findall(text)) == Counter()
 
 
 def test_the_list_of_printed_numbers_can_be_filtered_and_sorted(default):
