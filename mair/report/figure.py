@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from html import escape
 from urllib.parse import quote
 
@@ -82,6 +83,6 @@ def html(fig, svg: bytes, alt: str, name: str, title="") -> str:
 
 
 def data(svg: bytes) -> str:
-    """A picture as an address between single quotes, in less room than base64 takes."""
-    text = " ".join(svg.decode("utf-8").split())
+    """A picture as an address between single quotes, to a thousandth of a point."""
+    text = re.sub(r"(\.\d{3})\d+", r"\1", " ".join(svg.decode("utf-8").split()))
     return "data:image/svg+xml," + quote(text, safe=' <=:/;,"()!*@$+?{}[]|~.-_')

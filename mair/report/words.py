@@ -183,7 +183,7 @@ def _names(trial) -> dict[str, str]:
     """Words for each key that the trial or its rows may name; names stay as they are."""
     features = {one.name: one.label for one in (*trial.covariates, *trial.baseline)}
     own = dict.fromkeys((*trial.arms, *trial.outcomes, *trial.biomarkers))
-    return METHODS | STATISTICS | features | {one: one for one in own} | trial.visit_labels
+    return METHODS | STATISTICS | features | {one: one for one in own} | dict(trial.visit_labels)
 
 
 def plain(trial):

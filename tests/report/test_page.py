@@ -100,6 +100,7 @@ def _render(folder: Path, trial=None, names=("flow",), compared=COMPARED) -> str
     for name in names:
         nbformat.write(_notebook(), folder / "notebooks" / f"{name}.ipynb")
     with (mock.patch.object(page, "summary", lambda *_: FIRST),
+          mock.patch.object(words, "plain", lambda _: str),
           mock.patch.object(page, "printed", lambda *_: [] if compared is None else PRINTED)):
         return page.render(trial or _trial(), folder, names, {"nnt": "no section responders"},
                            None, compared, MANIFEST)

@@ -19,6 +19,10 @@ from mair.report.table import Column, Line, Table, csv, html, pivot
 from mair.report.word import docx
 from mair.results import Rows
 
+# A trial whose keys need no words of their own.
+WORDLESS = {"covariates": (), "baseline": (), "arms": (), "outcomes": {}, "biomarkers": {},
+            "visit_labels": {}}
+
 
 def baseline(**changes):
     display = pd.DataFrame(
@@ -126,10 +130,10 @@ def test_an_empty_table_still_has_its_headers():
 
 
 def test_show_writes_both_files_or_nothing_and_marks_what_is_synthetic(tmp_path, capsys):
-    Show(SimpleNamespace(synthetic=False))(baseline())
+    Show(SimpleNamespace(**WORDLESS, synthetic=False))(baseline())
     assert list(tmp_path.iterdir()) == []
     assert "SYNTHETIC" not in capsys.readouterr().out
-    show = Show(SimpleNamespace(synthetic=True), tmp_path)
+    show = Show(SimpleNamespace(**WORDLESS, synthetic=True), tmp_path)
     show(None)
     assert list(tmp_path.iterdir()) == []
     show(baseline())
@@ -195,7 +199,7 @@ def test_a_table_that_cannot_be_shown_is_refused(changes, message):
 
 
 def test_invented_cells_are_set_apart_with_their_range(tmp_path, capsys, monkeypatch):
-    trial = SimpleNamespace(synthetic=True, has_data=True, published=tmp_path / "p.csv")
+    trial = SimpleNamespace(**WORDLESS, synthetic=True, has_data=True, published=tmp_path / "p.csv")
     rows = Rows("outcomes")
     rows.add("Pain", "A", "after", "described", mean=5.25, n=8)
     key = ("outcomes", "Pain", "A", "after", "described")
