@@ -83,6 +83,7 @@ def html(fig, svg: bytes, alt: str, name: str, title="") -> str:
 
 
 def data(svg: bytes) -> str:
-    """A picture as an address between single quotes, to a thousandth of a point."""
-    text = re.sub(r"(\.\d{3})\d+", r"\1", " ".join(svg.decode("utf-8").split()))
+    """A picture as an address between single quotes, to a hundredth of a pixel and no comments."""
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg.decode("utf-8"), flags=re.DOTALL)
+    text = re.sub(r"(\.\d{3})\d+", r"\1", " ".join(text.split()))
     return "data:image/svg+xml," + quote(text, safe=' <=:/;,"()!*@$+?{}[]|~.-_')
