@@ -73,21 +73,20 @@ def arms(people: People) -> pd.Series:
 
 def _leave_out_screened(people: People, arm: Column) -> None:
     """Take out, and count, who has neither an arm nor a score after the first visit."""
-    first, *later = people.spec.visits
-    measured = [(visit if measure.columns is None else None, name)
+    visits, held = people.spec.visits, people.table.columns
+    measured = [(None if measure.columns else visit, name)
                 for measure in people.spec.measures().values()
-                for visit, name in zip(later, measure.columns[1:] if measure.columns else
-                                       [measure.column] * len(later), strict=True)]
-    for who, rows in [*people.rows.items()]:
-        known = [arm.texts[row] for row in rows] + [
-            people.table.columns[name].cells[people.visited[who, visit]] for visit, name in measured
-            if name in people.table.columns and (who, visit) in people.visited]
-        if not any(value is not None for value in known):
-            del people.rows[who]
-            people.ignored["not randomised"] = people.ignored.get("not randomised", 0) + 1
-    if n := people.ignored.get("not randomised"):
-        people.note(people.spec.arm.column, f"{counted(n, 'participant')} with neither an arm nor "
-                    f"a score after {first}: counted as not randomised")
+                for visit, name in [*measure.at(visits).items()][1:] if name in held]
+    out = [who for who, rows in people.rows.items() if all(value is None for value in (
+        *(arm.texts[row] for row in rows),
+        *(held[name].cells[people.visited[who, visit]] for visit, name in measured
+          if (who, visit) in people.visited)))]
+    for who in out:
+        del people.rows[who]
+    if out:
+        people.ignored["not randomised"] = len(out)
+        people.note(people.spec.arm.column, f"{counted(len(out), 'participant')} with neither an "
+                    f"arm nor a score after {visits[0]}: counted as not randomised")
 
 
 def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -112,9 +111,8 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
     key, before, long = people.source.key(where), len(people.problems), measure.columns is None
     parser, expected = _scale(measure, limits=where[0] == "biomarkers")
     values, under, visits = {}, {}, people.spec.visits
-    apart = measure.baseline_column
-    for visit, name in zip(visits, measure.columns or [measure.column] * len(visits), strict=True):
-        if apart and visit == visits[0]:
+    for visit, name in measure.at(visits).items():
+        if (apart := measure.baseline_column) and visit == visits[0]:
             values[visit] = people.values(apart, where, parser, expected, cells=True, dtype=float)
             under[visit] = [False] * len(people.rows)
             continue
@@ -231,38 +229,29 @@ def _ordered(people: People, entry, column: str, where: tuple, present: tuple) -
     else:
         order = [labels.get(one, one) for one in entry.levels]
     if absent := [one for one in present if one not in order]:
-        people.problems.append(people.source.line((*where, "levels"), (
-            f"{listed(order)}, expected {shown(absent[0])} of column {column} too")))
+        people.refuse((*where, "levels"),
+                      f"{listed(order)}, expected {shown(absent[0])} of column {column} too")
     return tuple(one for one in order if one in present)
 
 
 def _level(people: People, entry, column: str, where: tuple, levels: tuple) -> str | None:
     """The level a binary feature counts, or None with a problem."""
-    source, wanted = people.source, entry.level
+    wanted = entry.level
     if len(levels) > 2:
-        few = ", ".join(levels[:5] + ("…",) * (len(levels) > 5))
-        people.tell(column, f"{len(levels)} values ({few}), expected two for {source.key(where)}")
+        people.tell(column, f"{len(levels)} values ({few(levels)}), expected two for "
+                    f"{people.source.key(where)}")
     elif wanted is None:
         counted = [level for level in levels if YES_NO.get(level.casefold()) and level != "1"]
         if len(counted) == 1:
             return counted[0]
-        people.problems.append(source.line(where, (
-            f"column {column} holds {' and '.join(levels)}, expected level: with one of them (or "
-            "kind: categorical or continuous)")))
+        people.refuse(where, f"column {column} holds {' and '.join(levels)}, expected level: with "
+                      "one of them (or kind: categorical or continuous)")
     elif levels == ("no", "yes") and wanted.casefold() in YES_NO:
         return "yes" if YES_NO[wanted.casefold()] else "no"
-    elif wanted not in levels:
-        wanted = people.table.columns[column].labels.get(wanted, wanted)
-        if wanted not in levels:
-            people.problems.append(source.line((*where, "level"), (
-                f"{shown(wanted)} is not among the values of column {column}, expected "
-                f"{listed(levels)}; did you mean {nearest(wanted, levels)}?")))
+    elif wanted not in levels and (wanted := people.table.columns[column].labels.get(
+            wanted, wanted)) not in levels:
+        people.refuse((*where, "level"), f"{shown(wanted)} is not among the values of column "
+                      f"{column}, expected {listed(levels)}; did you mean "
+                      f"{nearest(wanted, levels)}?")
     return wanted
 
-
-def taken_as_answers(features: list[Feature]) -> list[str]:
-    """A line for each text feature in which NA, NaN or a dot was read as an answer."""
-    counts = {(of.column, level): int((of.values == level).sum())
-              for of in features for level in of.levels if level.casefold() in NOT_A_NUMBER}
-    return [f"column {column}: {shown(level)} is read as an answer ({n} participants); leave a "
-            "cell empty where the answer is missing" for (column, level), n in counts.items()]

@@ -120,16 +120,16 @@ def _agree(people: People, scores: dict[str, pd.DataFrame]) -> None:
         people.tell(column, f"no value at {chosen.visit}, expected scores for responders")
     for other, n in people.other_arms.items():
         if flow and flow.other_arms.get(other, n) != n:
-            people.problems.append(people.source.line(("flow", "other_arms", other), (
-                f"{flow.other_arms[other]}, expected {n}, as in the data")))
+            people.refuse(("flow", "other_arms", other),
+                          f"{flow.other_arms[other]}, expected {n}, as in the data")
     if flow and flow.assessed is not None:
         excluded = sum(flow.excluded.values())
         others = sum((flow.other_arms | people.other_arms).values())
         left, n = flow.assessed - excluded, len(people.rows)
         if left != n + others:
-            people.problems.append(people.source.line(("flow", "assessed"), (
+            people.refuse(("flow", "assessed"), (
                 f"{flow.assessed} assessed - {excluded} excluded = {left}, expected {n} "
-                f"randomised + {others} in other arms = {n + others}")))
+                f"randomised + {others} in other arms = {n + others}"))
 
 
 def _features(people: People, variables: dict, scores: dict) -> dict[str, tuple]:

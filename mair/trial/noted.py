@@ -50,20 +50,27 @@ def _has_fields(value) -> bool:
     return is_dataclass(value) or hasattr(type(value), "model_fields")
 
 
-class NotedMapping(Mapping):
-    """A mapping of which each entry that is read is noted."""
+class _Noted:
+    """Part of a trial, of which what is read is noted."""
 
-    def __init__(self, of: dict, path: tuple[str, ...], parts: dict):
+    def __init__(self, of, path: tuple[str, ...], parts: dict):
         self._of, self._path, self._parts = of, path, parts
+
+    def _asked(self, kind: str = "value", *key):
+        self._parts[kind, *self._path, *key] = None
+        return self._of
+
+    def __repr__(self):
+        return repr(self._asked())
+
+
+class NotedMapping(_Noted, Mapping):
+    """A mapping of which each entry that is read is noted."""
 
     def __getitem__(self, key):
         if key not in self._of:
             self._asked("value", key)
         return noted(self._of[key], (*self._path, key), self._parts)
-
-    def _asked(self, kind: str, *key) -> dict:
-        self._parts[kind, *self._path, *key] = None
-        return self._of
 
     def __iter__(self):
         return iter(self._asked("names"))
@@ -77,41 +84,26 @@ class NotedMapping(Mapping):
     def __contains__(self, key):
         return key in self._asked("in", key)
 
-    def __repr__(self):
-        return repr(self._asked("value"))
 
-
-class NotedFields:
+class NotedFields(_Noted):
     """A variable, a feature or the choices of the analysis; each field that is read is noted."""
-
-    __slots__ = ("_of", "_parts", "_path")
-
-    def __init__(self, of, path: tuple[str, ...], parts: dict):
-        self._of, self._path, self._parts = of, path, parts
 
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
         value = getattr(self._of, name)
         if callable(value):  # a method may read every field
-            return getattr(self._whole(), name)
+            return getattr(self._asked(), name)
         return noted(value, (*self._path, name), self._parts)
 
-    def _whole(self):
-        self._parts["value", *self._path] = None
-        return self._of
-
     def __eq__(self, other):
-        return self._whole() == (other._of if isinstance(other, NotedFields) else other)
+        return self._asked() == (other._of if isinstance(other, NotedFields) else other)
 
     def __hash__(self):
-        return hash(self._whole())
+        return hash(self._asked())
 
     def __reduce__(self):
-        return _itself, (self._whole(),)
-
-    def __repr__(self):
-        return repr(self._whole())
+        return _itself, (self._asked(),)
 
 
 def _itself(value):

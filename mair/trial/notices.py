@@ -42,15 +42,14 @@ def note(people: People, arm: pd.Series, scores: dict, features: dict) -> None:
 
 
 def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.DataFrame) -> None:
-    held = dict(zip(people.spec.visits, measure.columns or [], strict=False))
-    column, y = held.get(people.spec.visits[0]) or measure.column, scores.to_numpy()
+    held, y = measure.at(people.spec.visits), scores.to_numpy()
+    column = held[people.spec.visits[0]]
     arms = [people.spec.arm.control, people.spec.arm.treatment]
     seen = np.array([(~np.isnan(y[arm.to_numpy() == one])).sum(axis=0) for one in arms])
     for visit, of, n in zip(scores, y.T, seen.T, strict=True):
-        _codes(people, held.get(visit) or measure.column, of)
+        _codes(people, held[visit], of)
         if 0 in n:
-            people.note(held.get(visit) or measure.column, f"{name} at {visit} is seen in arm "
-                        f"{arms[n.argmax()]} only")
+            people.note(held[visit], f"{name} at {visit} is seen in arm {arms[n.argmax()]} only")
     few = seen.min(axis=1)
     if people.spec.analysis.inference == "z" and few.min() < FEW:
         people.note(column, f"{name} is seen in {counted(few.min(), 'participant')} of arm "

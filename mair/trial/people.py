@@ -91,7 +91,6 @@ class People:
         self.tell_cells(self.spec.visit, (
             f"{listed(known)} (ignore: {{visits: […]}} leaves rows out)"), wrong)
         self.tell_cells(self.spec.visit or self.spec.participant, expected, again)
-
         self._spelled_alike()
 
     def _ignored(self) -> set[int]:
@@ -210,6 +209,10 @@ class People:
         """Note a problem of a column, unless how to read it is the problem."""
         if name not in self._ambiguous:
             self.problems.append(f"{display(self.table.path)}: column {name}{where}: {message}")
+
+    def refuse(self, where: tuple, message: str) -> None:
+        """Note a problem of a key of the trial file that the data show."""
+        self.problems.append(self.source.line(where, message))
 
     def tell_cells(self, name: str, expected: str, wrong: list[tuple[tuple, str]]) -> None:
         """Note cells of a column, each as its rows and what stands there; many in one line."""

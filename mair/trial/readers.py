@@ -94,14 +94,15 @@ def _grid(path: Path, lines: list[tuple[int, list]], how: Read, notices: list[st
     out. ``whole``: each line has as many cells as the head.
     """
     lines = [(row, [_clean(cell) for cell in cells]) for row, cells in lines]
-    lines = [(row, cells) for row, cells in lines if any(cell is not None for cell in cells)]
+    lines = [(row, cells) for row, cells in lines if _held(cells)]
     if not lines:
         raise TrialError(f"{display(path)}: the file is empty, expected column names and rows")
-    most = max(_held(cells) for _, cells in lines)
-    while most > 2 and _held(lines[0][1]) == 1:
-        notices.append(_left_out(lines.pop(0), "a title"))
-    while most > 2 and _held(lines[-1][1]) == 1 and " " in str(_first(lines[-1][1])):
-        notices.append(_left_out(lines.pop(), "a footnote"))
+    most = max(len(_held(cells)) for _, cells in lines)
+    for end, what in ((0, "a title"), (-1, "a footnote")):
+        while most > 2 and len(only := _held(lines[end][1])) == 1 and (
+                what == "a title" or " " in str(only[0])):
+            row, _ = lines.pop(end)
+            notices.append(f"row {row} ({shown(text_of(only[0]))}) is taken as {what}")
     header = _joined([cells for _, cells in lines[:how.header]])
     body = lines[how.header:]
     if len(body) > 1 and str(body[1][1][0]).startswith('{"ImportId"'):
@@ -110,25 +111,16 @@ def _grid(path: Path, lines: list[tuple[int, list]], how: Read, notices: list[st
     width = len(header)
     least = max((i for i, name in enumerate(header, 1) if name), default=0)
     if wrong := [f"{display(path)}: row {row}: {len(cells)} cells, expected {width}"
-                 for row, cells in body if {*cells[width:]} - {None}
+                 for row, cells in body if _held(cells[width:])
                  or (whole and len(cells) < least)]:
         raise TrialError([*wrong[:10], *([f"{display(path)}: {len(wrong)} such rows in all"]
                                          if len(wrong) > 10 else [])])
-    full = [[*cells[:width], *[None] * (width - len(cells))] for _, cells in body]
-    columns = [list(cells) for cells in zip(*full, strict=True)] or [[] for _ in header]
+    columns = [[cells[i] if i < len(cells) else None for _, cells in body] for i in range(width)]
     return _table(path, header, columns, [row for row, _ in body], notices=notices)
 
 
-def _held(cells: list) -> int:
-    return sum(cell is not None for cell in cells)
-
-
-def _first(cells: list):
-    return next(cell for cell in cells if cell is not None)
-
-
-def _left_out(line: tuple[int, list], what: str) -> str:
-    return f"row {line[0]} ({shown(text_of(_first(line[1])))}) is taken as {what}"
+def _held(cells: list) -> list:
+    return [cell for cell in cells if cell is not None]
 
 
 def _joined(heads: list[list]) -> list:
@@ -192,13 +184,12 @@ def _xlsx(path: Path, how: Read) -> Table:
     for place, formula in sheets[-1].items():  # where no value was stored, the formula's text
         held.setdefault(place, str(getattr(formula, "text", formula)))
     width = max((column for _, column in held), default=0)
-    lines: dict[int, list] = {row: [] for row, _ in sorted(held)}
-    if len(lines) * width > MOST_CELLS:
-        raise TrialError(f"{display(path)}: {len(lines)} rows of up to {width} columns, expected "
+    rows = sorted({row for row, _ in held})
+    if len(rows) * width > MOST_CELLS:
+        raise TrialError(f"{display(path)}: {len(rows)} rows of up to {width} columns, expected "
                          f"{MOST_CELLS} cells or fewer")
-    for row, cells in lines.items():
-        cells += [held.get((row, column)) for column in range(1, width + 1)]
-    return _grid(path, list(lines.items()), how, [])
+    return _grid(path, [(row, [held.get((row, column)) for column in range(1, width + 1)])
+                        for row in rows], how, [])
 
 
 def _sheet(path: Path, book, how: Read) -> dict[tuple[int, int], object]:

@@ -13,8 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 
 def _file_name(value: str) -> str:
-    longest = max(len(part.encode()) for part in value.split("/"))
-    if "\0" in value or longest > 255 or len(value) > 1000:
+    if "\0" in value or len(value) > 1000 or any(
+            len(part.encode()) > 255 for part in value.split("/")):
         raise ValueError("a file name")
     return value
 
@@ -45,6 +45,11 @@ Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 PositiveCount = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
+def key(description: str, default: Any = None) -> Any:
+    """A key that may be left out."""
+    return Field(default, description=description)
+
+
 class Section(BaseModel):
     """Keys are known or refused."""
 
@@ -58,54 +63,57 @@ class Arm(Section):
     column: Text = Field(description="column that holds the arm")
     control: Text = Field(description="value of the control arm: a label, or else a code")
     treatment: Text = Field(description="value of the treatment arm: a label, or else a code")
-    labels: dict[str, Text] = Field({}, description="arm -> its name for reading")
+    labels: dict[str, Text] = key("arm -> its name for reading", {})
 
 
 class Read(Section):
     """How the data file is read, where it does not say so itself."""
 
-    sheet: Text | None = Field(None, description=".xlsx: name or number of the sheet")
-    header: PositiveCount = Field(1, description="rows of column names, one above the other")
-    encoding: Text | None = Field(None, description="of text, such as cp1252")
-    decimal: Literal[",", "."] | None = Field(None, description="the mark before the fraction")
-    missing: list[Text] = Field([], description="codes that mean missing, in every column")
+    sheet: Text | None = key(".xlsx: name or number of the sheet")
+    header: PositiveCount = key("rows of column names, one above the other", 1)
+    encoding: Text | None = key("of text, such as cp1252")
+    decimal: Literal[",", "."] | None = key("the mark before the fraction")
+    missing: list[Text] = key("codes that mean missing, in every column", [])
 
 
 class Ignore(Section):
     """Rows left out; they are counted in the flow."""
 
-    arms: list[Text] = Field([], description="further arms of the column, with their people")
-    visits: list[Text] = Field([], description="further values of the visit's column")
-    where: dict[str, Values] = Field({}, description="column -> value, or a list of values")
+    arms: list[Text] = key("further arms of the column, with their people", [])
+    visits: list[Text] = key("further values of the visit's column", [])
+    where: dict[str, Values] = key("column -> value, or a list of values", {})
 
 
 class Allocation(Section):
     """How participants were allocated, for re-randomisation."""
 
     scheme: Literal["complete", "blocks"] = "complete"
-    strata: Text | None = Field(None, description="column of strata, with blocks")
+    strata: Text | None = key("column of strata, with blocks")
 
 
 class Scale(Section):
     """What an outcome or a biomarker is measured on."""
 
-    label: Text | None = Field(None, description="its name for reading")
+    label: Text | None = key("its name for reading")
     unit: str = ""
-    range: Range | None = Field(None, description="lowest and highest possible value")
-    step: Positive | None = Field(None, description="distance of two neighbouring scores")
+    range: Range | None = key("lowest and highest possible value")
+    step: Positive | None = key("distance of two neighbouring scores")
     better: Literal["lower", "higher"] = "lower"
     primary: TrueFalse = False
-    transform: Literal["log"] | None = Field(None, description="modelled on this scale")
+    transform: Literal["log"] | None = key("modelled on this scale")
 
 
 class Measure(Scale):
     """An outcome or a biomarker as declared."""
 
-    columns: list[Text | None] | None = Field(
-        None, description="wide file: one column a visit, null where it was not measured")
-    column: Text | None = Field(None, description="long file: the column of its values")
-    baseline_column: Text | None = Field(
-        None, description="long file: the column of its value at the first visit")
+    columns: list[Text | None] | None = key(
+        "wide file: one column a visit, null where it was not measured")
+    column: Text | None = key("long file: the column of its values")
+    baseline_column: Text | None = key("long file: the column of its value at the first visit")
+
+    def at(self, visits: list[str]) -> dict[str, str | None]:
+        """The column that holds each visit, in a long file the same; None: not measured."""
+        return dict(zip(visits, self.columns or [self.column] * len(visits), strict=True))
 
 
 class Variable(Scale):
@@ -127,13 +135,13 @@ class BaselineEntry(Section):
     """A row of the baseline table; an outcome's name means its first visit."""
 
     name: Text
-    column: Text | None = Field(None, description="default: the name")
-    label: Text | None = Field(None, description="its name for reading")
-    kind: Literal["continuous", "binary", "categorical"] | None = Field(
-        None, description="inferred from the values when not given")
-    level: Text | None = Field(None, description="binary: the value that is counted")
-    levels: list[Text] | Literal["labels"] | None = Field(
-        None, description="order of the values; labels: as the file's value labels have it")
+    column: Text | None = key("default: the name")
+    label: Text | None = key("its name for reading")
+    kind: Literal["continuous", "binary", "categorical"] | None = key(
+        "inferred from the values when not given")
+    level: Text | None = key("binary: the value that is counted")
+    levels: list[Text] | Literal["labels"] | None = key(
+        "order of the values; labels: as the file's value labels have it")
 
 
 class Responders(Section):
@@ -141,23 +149,21 @@ class Responders(Section):
 
     outcome: Text | None = None
     visit: Text | None = None
-    reductions: list[Fraction] | None = Field(
-        None, description="improvement from baseline as a fraction of it")
-    column: Text | None = Field(None, description="a yes/no column instead of an outcome")
-    better: Text | None = Field(
-        None, description="the good value of the column; default yes")
+    reductions: list[Fraction] | None = key("improvement from baseline as a fraction of it")
+    column: Text | None = key("a yes/no column instead of an outcome")
+    better: Text | None = key("the good value of the column; default yes")
 
 
 class Flow(Section):
     """Counts before randomisation, and the columns that the flow reads."""
 
     assessed: Count | None = None
-    excluded: dict[str, Count] = Field({}, description="reason -> people")
-    other_arms: dict[str, Count] = Field({}, description="arm not analysed here -> people")
-    lost: Text | None = Field(None, description="column of reasons; empty: not lost")
-    sessions: Text | None = Field(None, description="column of sessions attended")
-    preference: Text | None = Field(None, description="column of the arm preferred")
-    credibility: Text | None = Field(None, description="column of a credibility score")
+    excluded: dict[str, Count] = key("reason -> people", {})
+    other_arms: dict[str, Count] = key("arm not analysed here -> people", {})
+    lost: Text | None = key("column of reasons; empty: not lost")
+    sessions: Text | None = key("column of sessions attended")
+    preference: Text | None = key("column of the arm preferred")
+    credibility: Text | None = key("column of a credibility score")
 
 
 class SampleSize(Section):
@@ -212,8 +218,8 @@ class Analysis(Section):
     fdr_families: Annotated[Families, BeforeValidator(  # null: neither section is corrected
         lambda value: {"outcomes": None, "biomarkers": None} if value is None else value,
         json_schema_input_type=Families | None)] = Families()
-    group_size: PositiveCount | None = Field(
-        None, description="people in a therapy group, for the sensitivity to groups")
+    group_size: PositiveCount | None = key(
+        "people in a therapy group, for the sensitivity to groups")
     seed: Count = 2020
     draws: PositiveCount = 10000
 
@@ -231,30 +237,29 @@ class TrialFile(Section):
     Its ``model_json_schema()`` lets editors check YAML while it is typed.
     """
 
-    trial: Text | None = Field(None, description="title; default: the file's name")
-    about: dict[str, Any] = Field({}, description="registration, citation, licence, …")
-    synthetic: TrueFalse = Field(False, description="true: SYNTHETIC on every page, table, figure")
-    show_individuals: TrueFalse = Field(
-        False, description="true: figures draw single people of a trial that is not synthetic")
-    extends: FileName | None = Field(None, description="another trial file to start from")
-    data: FileName | None = Field(None, description=".csv .tsv .xlsx .sav .dta .parquet")
+    trial: Text | None = key("title; default: the file's name")
+    about: dict[str, Any] = key("registration, citation, licence, …", {})
+    synthetic: TrueFalse = key("true: SYNTHETIC on every page, table, figure", False)
+    show_individuals: TrueFalse = key(
+        "true: figures draw single people of a trial that is not synthetic", False)
+    extends: FileName | None = key("another trial file to start from")
+    data: FileName | None = key(".csv .tsv .xlsx .sav .dta .parquet")
     read: Read = Read()
     ignore: Ignore = Ignore()
-    published: FileName | None = Field(None, description="published numbers, for the audit")
-    participant: Text | None = Field(None, description="column of participants' ids")
-    visit: Text | None = Field(None, description="long file: column of the visit")
+    published: FileName | None = key("published numbers, for the audit")
+    participant: Text | None = key("column of participants' ids")
+    visit: Text | None = key("long file: column of the visit")
     arm: Arm
     allocation: Allocation | None = None
     visits: list[Text] = Field(description="in order; the first is the reference")
-    visit_labels: dict[str, Text] = Field({}, description="visit -> its name for reading")
-    covariates: list[Text] | None = Field(None, description="of every mixed model")
+    visit_labels: dict[str, Text] = key("visit -> its name for reading", {})
+    covariates: list[Text] | None = key("of every mixed model")
     outcomes: dict[str, Measure] | None = None
     biomarkers: dict[str, Measure] | None = None
     describe: Describe | None = None
     baseline: list[Entry] | None = None
     responders: Responders | None = None
-    remarks: dict[Notebook, Text] | None = Field(
-        None, description="section -> the trial's own words at its head")
+    remarks: dict[Notebook, Text] | None = key("section -> the trial's own words at its head")
     flow: Flow | None = None
     sample_size: SampleSize | None = None
     estimand: Estimand | None = None

@@ -62,10 +62,8 @@ class Column:
     @cached_property
     def numbers(self) -> list[float]:
         """Cells as numbers; empty unless all are numbers or missing, and one is a number."""
-        try:
-            values = [number_of(cell) for cell in self.cells]
-        except ValueError:
-            return []
+        cells = self.cells if all(map(_is_number, self.cells)) else []
+        values = list(map(number_of, cells))
         return values if any(value == value for value in values) else []
 
     @cached_property
