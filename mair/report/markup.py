@@ -55,7 +55,8 @@ def sentence(text: str) -> Markup:
 
 
 def names(trial) -> None:
-    """Note the names of a trial that a sentence could be taken to mark something with."""
+    """Note what of a trial's names would mark a sentence; tables of pandas set no formula."""
+    pd.options.display.html.use_mathjax = False
     found = {one for one in _texts(vars(trial)) if re.search("[*`]", one) and one.strip("*` ")}
     _marked[:] = sorted(found, key=len, reverse=True)
 

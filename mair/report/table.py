@@ -351,7 +351,8 @@ def _tidy(text: str, table: Table) -> str:
         f"{name} .gt_empty_group_heading {{ display: none; }}\n"
         f"{name} .gt_right {{ font-variant-numeric: tabular-nums; }}\n</style>", 1
     )
-    return text.replace(f'<div id="{name[1:]}"', f'<div id="{name[1:]}" tabindex="0"', 1)
+    return text.replace(f'<div id="{name[1:]}"', f'<div id="{name[1:]}" '
+                        'class="tex2jax_ignore" tabindex="0"', 1)  # JupyterLab sets no formula
 
 
 def plain(table: Table, synthetic=False) -> str:
