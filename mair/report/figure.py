@@ -76,7 +76,8 @@ def html(fig, svg: bytes, alt: str, name: str, title="") -> str:
     """A figure element that needs no other file and scrolls by itself on a narrow screen."""
     width = 96 * getattr(fig, "figure", fig).get_figwidth()
     caption = f"<figcaption>{escape(title)}</figcaption>" if title else ""
-    return (f'<figure class="mair-figure tex2jax_ignore" id="figure-{name}" style="margin:1em 0;overflow-x:auto">'
+    return (f'<figure class="tex2jax_ignore" id="figure-{name}" '
+            'style="margin:1em 0;overflow-x:auto">'
             f"<img src='{data(svg)}' "
             f'alt="{escape(" ".join(alt.split()))}" '
             f'width="{width:.0f}">{caption}</figure>')
