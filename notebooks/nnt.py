@@ -173,6 +173,9 @@ if nnt.has_curve(t):
     percents, band = nnt.curve(t)
     if not t.individuals:  # every step would be a person's change
         percents, band = frames.on_grid(percents, marked), frames.on_grid(band, marked)
+
+# %%
+if nnt.has_curve(t):
     show(curves.responder_curve(percents, difference=band, thresholds=marked, arms=t.labels,
                                 spans=frames_appendix.curve_spans(t)),
          "responder_curve",
