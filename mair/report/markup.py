@@ -57,21 +57,19 @@ def sentence(text: str) -> Markup:
 def names(trial) -> None:
     """Note what of a trial's names would mark a sentence; tables of pandas set no formula."""
     pd.options.display.html.use_mathjax = False
-    found = {one for one in _texts(vars(trial)) if re.search("[*`]", one) and one.strip("*` ")}
+    held = [value for key, value in vars(trial).items() if key not in ("_memo", "_parts")]
+    found = {one for one in _texts(held) if re.search("[*`]", one) and one.strip("*` ")}
     _marked[:] = sorted(found, key=len, reverse=True)
 
 
-def _texts(value):
-    """Every text in a trial: keys, labels, values of columns."""
+def _texts(value) -> list[str]:
+    """Every text in a part of a trial: keys, labels, values of columns."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inside in value.items():
-            yield from () if key in ("_memo", "_parts", "_scores") else _texts((key, inside))
-    elif isinstance(value, list | tuple):
-        for inside in value:
-            yield from _texts(inside)
+        return [value]
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
     elif isinstance(value, pd.Series):
-        yield from _texts(value.unique().tolist())
-    elif hasattr(value, "__dict__") and not isinstance(value, pd.DataFrame):
-        yield from _texts(vars(value))
+        value = value.unique().tolist()
+    elif not isinstance(value, list | tuple):
+        value = list(getattr(value, "__dict__", {}).values())
+    return [text for one in value for text in _texts(one)]
