@@ -109,6 +109,11 @@ for visit, frame in grid.items():
             f"the intervals of {len(seen) - len(with_zero)} exclude zero, those of "
             f"{len(with_zero)} contain it{named}.")
 
+# %%
+empty = [one for one in robustness.grid(t, name) if not one.contrasts]
+bullets(*(f"**{'; '.join(method(one.method) for one in empty if one.state == state)}**: {state}."
+          for state in dict.fromkeys(one.state for one in empty)))
+
 # %% [markdown]
 # Does the answer hang on one person? The declared analysis is repeated without each in turn.
 
