@@ -189,7 +189,8 @@ if nnt.has_curve(t):
 if nnt.has_curve(t):
     off = band[(band["low"] > 0) | (band["high"] < 0)]["threshold"]
     say(f"The band excludes zero at {len(off)} of {len(band)} thresholds"
-        + (f", between {off.min():.0f}% and {off.max():.0f}% improvement; " if len(off) else "; ")
+        + (f", the lowest {off.min():.0f}% and the highest {off.max():.0f}% improvement; "
+           if len(off) else "; ")
         + "; ".join(f"at {x:g}% the next step of the curve has "
                     + fmt.estimate(*band.loc[band["threshold"] >= x - 1e-7,
                                              ["arr", "low", "high"]].iloc[0], 1)

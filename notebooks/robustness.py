@@ -106,8 +106,8 @@ for visit, frame in grid.items():
             f"{robustness.distinct(seen['estimate'])} distinct estimates "
             f"({robustness.distinct(seen['estimate'], seen['se'])} with their standard errors), "
             f"from {fmt.number(seen['estimate'].min())} to {fmt.number(seen['estimate'].max())}; "
-            f"the intervals of {len(seen) - len(with_zero)} exclude zero, those of "
-            f"{len(with_zero)} contain it{named}.")
+            + ("every interval excludes zero." if not len(with_zero) else
+               f"{len(with_zero)} of their intervals contain zero{named}."))
 
 # %%
 empty = [one for one in robustness.grid(t, name) if not one.contrasts]
