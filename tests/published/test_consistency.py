@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,12 @@ def test_without_a_trial_file_or_claims():
     same = [k for k in whole.index if k[0] != "PCS"]
     assert alone.loc[same, "verdict"].equals(whole.loc[same, "verdict"])
     assert findings(frame, PUBLISHED)
+
+
+def test_a_paper_is_judged_in_seconds():
+    start = time.process_time()
+    consistency(PUBLISHED.assign(printed=PUBLISHED["printed"].replace("26.38", "26.39")), SECTIONS)
+    assert time.process_time() - start < 3  # sums of scores are not enumerated on fine scales
 
 
 def test_an_empty_and_a_tiny_paper():
