@@ -236,30 +236,35 @@ def pivot(rows, lines, columns, *, name, title, notes=(), spanners=None, head=""
     lines, columns = list(lines), list(columns)
     values = dict(zip(rows[results.KEYS].itertuples(index=False, name=None), rows["value"],
                       strict=True))
+    stubs = [head] if not lines or isinstance(lines[0].stub, str) else list(lines[0].stub)
     display, data, keys = [], [], []
     for line in lines:
-        texts = {head: line.stub} if isinstance(line.stub, str) else dict(line.stub)
-        numbers, origin, own = {}, {}, [()] * len(texts)
-        for column in columns:
-            wanted = column.wanted(line)
-            found = [math.nan if values.get(key) is None else values[key] for key in wanted]
-            there = any(key in values for key in wanted)
-            texts[column.head] = column.show(*found) if there else ""
-            own.append(tuple(key for key in wanted if key in values))
-            for key, value in zip(wanted, found, strict=True):
-                label = column.prefix() + key[-1]
-                if origin.setdefault(label, key) != key:
-                    raise ValueError(f"table {name}: {label} of the data would be both "
-                                     f"{origin[label]} and {key}")
-                numbers[label] = value
-        display.append(texts)
-        keys.append(tuple(own))
+        texts, numbers, own = _looked_up(values, line, columns, name)
+        display.append(dict(zip(stubs, [line.stub] if isinstance(line.stub, str) else
+                                line.stub.values(), strict=True)) | texts)
         data.append({k: v for k, v in line.keys.items() if k != "analysis"} | numbers)
-    stubs = list(display[0])[: len(display[0]) - len(columns)] if lines else [head]
+        keys.append((*[()] * len(stubs), *own))
     groups = [line.group for line in lines]
     display = pd.DataFrame(display, columns=[*stubs, *(column.head for column in columns)])
     return Table(name, title, display, pd.DataFrame(data), tuple(notes),
                  pd.Series(groups) if any(groups) else None, spanners, tuple(keys), rows)
+
+
+def _looked_up(values: dict, line: Line, columns, name: str) -> tuple[dict, dict, list]:
+    """Texts by header, numbers by name of the data, and the keys of each column, of one line."""
+    texts, numbers, origin, own = {}, {}, {}, []
+    for column in columns:
+        wanted = column.wanted(line)
+        found = [math.nan if values.get(key) is None else values[key] for key in wanted]
+        own.append(tuple(key for key in wanted if key in values))
+        texts[column.head] = column.show(*found) if own[-1] else ""
+        for key, value in zip(wanted, found, strict=True):
+            label = column.prefix() + key[-1]
+            if origin.setdefault(label, key) != key:
+                raise ValueError(f"table {name}: {label} of the data would be both "
+                                 f"{origin[label]} and {key}")
+            numbers[label] = value
+    return texts, numbers, own
 
 
 def csv(table: Table) -> bytes:

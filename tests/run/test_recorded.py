@@ -140,7 +140,8 @@ def test_each_choice_reruns_the_notebooks_that_use_it(case, key):
 def test_a_data_column_a_module_and_a_printed_number(case, monkeypatch, tmp_path):
     content = dict(case.raw, data=str(tmp_path / "data.csv"))
     data = pd.read_csv(case.raw["data"], dtype=str, keep_default_na=False)
-    for column, expected in (("crp_post", {"biomarkers", *ROWS}), ("sessions", {"flow", "robustness", *ROWS}),
+    for column, expected in (("crp_post", {"biomarkers", *ROWS}),
+                             ("sessions", {"flow", "robustness", *ROWS}),
                              ("age", {"baseline", *ROWS}),
                              ("fiq_post", {"outcomes", "nnt", "robustness", "power", *ROWS})):
         changed = data.copy()
