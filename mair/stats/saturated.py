@@ -16,7 +16,7 @@ from .covariance import fitted
 from .covariance import unstructured as _unstructured
 from .likelihood import Rows
 
-__all__ = ["change", "random_intercept", "reduced", "rerandomise", "unstructured"]
+__all__ = ["apart", "change", "random_intercept", "reduced", "rerandomise", "unstructured"]
 
 CHUNK = 8192  # problems of the profile at once
 TIE = 1e-9  # relative: statistics this close are the same one but for rounding
@@ -39,7 +39,7 @@ def reduced(y, seen, treated):
     seen : array (B, n)
         Visits seen, 1 to k.
     treated : array (n,)
-        0 or 1.
+        0 or 1; one block of fixed effects for each value there is.
 
     Returns
     -------
@@ -47,20 +47,21 @@ def reduced(y, seen, treated):
     """
     b, _, k = y.shape
     patterns, scores = _features(y, seen)
-    arms = [np.flatnonzero(np.asarray(treated) == g) for g in (0, 1)]
+    arms = [np.flatnonzero(np.asarray(treated) == g) for g in np.unique(treated)]
+    columns = len(arms) * k
     counts = np.stack([patterns[:, a].sum(1) for a in arms], 1)
     sums = np.stack([patterns[:, a].swapaxes(1, 2) @ scores[:, a] for a in arms], 1)
     both = np.tri(k)[:, :, None] * np.tri(k)[:, None]
     s, t = np.indices((k, k))
-    cross = np.zeros((b, 2, k, k, k, k + 1, k + 1))
+    cross = np.zeros((b, len(arms), k, k, k, k + 1, k + 1))
     cross[..., s, t, s, t] = counts[..., None, None] * both
     cross[..., s, t, s, k] = sums[..., None, :] * both
     cross[..., s, t, k, t] = sums[..., :, None] * both
     cross[:, 0, ..., k, k] = np.stack(  # of both arms: only their sum counts
         [(scores * patterns[..., p, None]).swapaxes(1, 2) @ scores for p in range(k)], 1)
     n_rows = np.rint((counts @ np.arange(1, k + 1)).sum(1)).astype(int)
-    return Rows(counts, cross.reshape(b, 2, k**3, -1), np.tile(np.eye(2 * k), (b, 1, 1)),
-                np.zeros((b, 2 * k)), np.ones(b), n_rows,
+    return Rows(counts, cross.reshape(b, len(arms), k**3, -1), np.tile(np.eye(columns), (b, 1, 1)),
+                np.zeros((b, columns)), np.ones(b), n_rows,
                 np.tile(np.tri(k, dtype=bool), (b, 1, 1)), np.zeros((b, k), int))
 
 
@@ -90,6 +91,16 @@ def unstructured(rows):
     falls back): a batch of `covariance.Fit`.
     """
     return _unstructured(rows, np.arange(rows.counts.shape[2]))[0]
+
+
+def apart(y, seen, treated, fit):
+    """Fits with a covariance for each arm, which then share nothing: control's, treatment's.
+
+    ``fit`` is `random_intercept` or `unstructured`; the rest is as for `reduced`. The difference
+    between arms is `smallsample.difference` of them and ``change(k, visit)[k:]``.
+    """
+    arms = [np.flatnonzero(np.asarray(treated) == g) for g in (0, 1)]
+    return [fit(reduced(y[:, a], seen[:, a], np.zeros(len(a)))) for a in arms]
 
 
 def rerandomise(y, seen, arms):
@@ -143,7 +154,7 @@ class _Trials:
         self.features, self.squares, self.length = features, squares, length
         self.counts, self.totals, self.sums = np.split(features, 3)
         self.people, (k, self.size) = self.counts.sum(1), squares.shape
-        self.df = np.arange(1, k + 1) @ self.people - 2 * k
+        self.df = np.arange(1, k + 1) @ self.people - features.shape[1] * k
 
     def taken(self, item):
         """As `Profile.taken`."""

@@ -21,7 +21,8 @@ from scipy.special import chdtrc, fdtrc, stdtr, stdtrit
 
 from .likelihood import inverse
 
-__all__ = ["INFERENCES", "Contrast", "Joint", "contrast", "joint", "kenward_roger_cov"]
+__all__ = ["INFERENCES", "Contrast", "Joint", "contrast", "difference", "joint",
+           "kenward_roger_cov"]
 
 INFERENCES = ("z", "satterthwaite", "kenward-roger")
 
@@ -112,7 +113,23 @@ def contrast(fit, L, inference="z", *, confidence=0.95, information="expected"):
         variance = ((scaled @ info.adjusted) * scaled).sum(2) * fit.rows.scale[:, None] ** 2
         df = _degrees(scaled, info)
     se, df = (np.where(x > 0, x, np.nan).reshape(np.shape(estimate)) for x in (variance, df))
-    se = np.sqrt(se)
+    return _tested(estimate, np.sqrt(se), df, confidence)
+
+
+def difference(control, treatment, L, inference="z", *, confidence=0.95):
+    """A contrast L (p,) of either arm, fitted apart: treatment's less control's, a `Contrast`.
+
+    As of one model in which the arms share neither columns nor variances, where both df formulas
+    come to Welch and Satterthwaite's, (u + v)^2 / (u^2 / df_u + v^2 / df_v), u and v GLS variances.
+    """
+    one, other = (contrast(fit, L, inference) for fit in (control, treatment))
+    u, v = (contrast(fit, L).se ** 2 for fit in (control, treatment))
+    with np.errstate(divide="ignore"):  # under z it is infinite
+        df = 1 / ((u / (u + v)) ** 2 / one.df + (v / (u + v)) ** 2 / other.df)
+    return _tested(other.estimate - one.estimate, np.hypot(one.se, other.se), df, confidence)
+
+
+def _tested(estimate, se, df, confidence):
     t = estimate / se
     half = stdtrit(df, (1 + confidence) / 2) * se
     return Contrast(estimate, se, df, t, 2 * stdtr(df, -np.abs(t)), estimate - half,
