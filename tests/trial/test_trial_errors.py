@@ -12,8 +12,9 @@ from trials.small import SPEC, drop, long_spec, long_table, merged, problems, pu
 
 from mair.trial import TrialError, load
 
-WRONG, DIRTY = (yaml.safe_load(Path(__file__).with_name(name).read_text("utf-8"))
-                for name in ("wrong.yaml", "dirty.yaml"))
+WRONG, DIRTY, UNREADABLE = (
+    yaml.safe_load(Path(__file__).with_name(f"{name}.yaml").read_text("utf-8"))
+    for name in ("wrong", "dirty", "unreadable"))
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,8 @@ def refused(name, **by_hand):
 @pytest.mark.parametrize(("group", "name"), [(k, name) for k, of in WRONG.items() for name in of])
 def test_wrong(group, name):
     case = WRONG[group][name]
-    spec, cells = (long_spec(), long_table()) if group == "long" else (SPEC, table())
+    spec = long_spec() if group == "long" else SPEC
+    cells = long_table() if group.startswith("long") else table()
     for row, column, value in case.get("cells", ()):
         put(cells, row, column, value)
     drop(cells, *case.get("drop", ()))
@@ -70,20 +72,6 @@ def test_a_path_that_is_no_file_name_and_a_row_with_too_many_cells():
     assert problems(SPEC, cells) == ["trial.csv: row 4: 16 cells, expected 15"]
 
 
-def test_columns_in_a_long_file_and_a_long_file_read_as_wide():
-    spec = merged(SPEC, {"visit": "visit"})
-    assert problems(spec, long_table())[:2] == [
-        "trial.yaml: outcomes.FIQ.columns: ['fiq_0', 'fiq_1', 'fiq_2'], expected column: in a "
-        "long file (visit: visit)",
-        "trial.yaml: biomarkers.CRP.columns: ['crp_0', 'crp_1', null], expected column: in a "
-        "long file (visit: visit)"]
-    wide = [line for line in problems(SPEC, long_table()) if "column id" in line]
-    assert wide == [
-        "trial.csv: column id, 12 cells: stands in row 2 too at participant 7 (row 3), stands in "
-        "row 5 too at participant 8 (row 6), stands in row 8 too at participant 9 (row 9), …, "
-        "expected one row a participant (a long file has visit: <column>)"]
-
-
 def test_a_column_of_words_is_one_line():
     head, *rows = table()
     cells = [head, *([str(i), *rows[i % 6][1:]] for i in range(40))]
@@ -95,21 +83,6 @@ def test_a_column_of_words_is_one_line():
 
 
 # --- files that cannot be read -----------------------------------------------------------
-
-
-def test_missing_and_unreadable_trial_files(tmp_path):
-    for name, content, line in (
-        ("absent.yaml", None, "no such file, expected a trial file (YAML in UTF-8)"),
-        ("empty.yaml", b"", "the file is empty, expected keys of a trial file such as arm:"),
-        ("list.yaml", b"- a", "['a'] stands there, expected keys of a trial file such as arm:"),
-        ("bytes.yaml", b"\xff\xfea", None),
-        ("broken.yaml", b"arm: {a: 1\nvisits: [1", None)):
-        if content is not None:
-            (tmp_path / name).write_bytes(content)
-        (only,) = refused(name)
-        assert only.startswith(f"{name}: ")
-        assert line is None or only == f"{name}: {line}"
-    assert only.startswith("broken.yaml: line 2: did not find expected")
 
 
 def test_duplicate_yaml_keys_are_named_with_their_lines():
@@ -154,25 +127,15 @@ def test_wrong_values_by_keyword_are_told_as_such():
         "difference"]
 
 
-@pytest.mark.parametrize(("name", "content", "line"), [
-    ("absent.csv", None, "no such file, expected the trial's data"),
-    ("x.txt", b"id", ".txt, expected .csv, .tsv, .xlsx, .sav, .dta or .parquet"),
-    ("x.csv", b"", "the file is empty, expected column names and rows"),
-    ("x.csv", b"\n \n", "the file is empty, expected column names and rows"),
-    ("x.csv", b"id,\x81\n", "cannot be read as text in UTF-8 or cp1252, expected its encoding "
-     "(read: {encoding: \u2026})"),
-    ("x.csv", b"id,arm,a\n1,RT,2\n2,RT\n3,RT,4\n", "row 3: 2 cells, expected 3"),
-    ("x.csv", b"PK\x03\x04\0", "holds binary data, expected comma-separated text"),
-    ("x.xlsx", b"id,arm\n", "cannot be read as .xlsx ("),
-    ("x.sav", b"id,arm\n", "cannot be read as .sav ("),
-    ("x.dta", b"id,arm\n", "cannot be read as .dta ("),
-    ("x.parquet", b"id,arm\n", "cannot be read as .parquet ("),
-])
-def test_data_files_that_cannot_be_read(tmp_path, name, content, line):
+@pytest.mark.parametrize(("of", "name", "content", "line"), [
+    (of, *case) for of, cases in UNREADABLE.items() for case in cases])
+def test_files_that_cannot_be_read(tmp_path, of, name, content, line):
     if content is not None:
-        (tmp_path / name).write_bytes(content)
-    (only,) = problems(merged(SPEC, {"data": name}), table())
-    assert only == f"{name}: {line}" if not line.endswith("(") else only.startswith(name)
+        (tmp_path / name).write_bytes(content.encode("latin-1"))
+    (only,) = refused(name) if of == "trial files" else problems(merged(SPEC, {"data": name}),
+                                                                 table())
+    assert only == f"{name}: {line}" or (
+        line.endswith("…") and only.startswith(f"{name}: {line[:-1]}"))
 
 
 def test_rows_are_counted_as_the_file_shows_them(tmp_path):
