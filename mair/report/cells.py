@@ -276,7 +276,8 @@ def _output(output, markdown, said) -> str:
 
 
 LEFT = re.compile(r'<style\b.*?</style>'
-                  r'| (?:headers|aria-\w+|data-quarto-[\w-]+|style|border)="[^"]*"', re.DOTALL)
+                  r'| (?:headers|aria-\w+|data-quarto-[\w-]+|style|border)="[^"]*"'
+                  r'| id="table-[^"]*"', re.DOTALL)
 SHOWN = re.compile(r'<figure[^>]*id="figure-([\w-]+)"[^>]*>(<img [^>]*>)(?:<figcaption>(.*?)'
                    r"</figcaption>)?</figure>", re.DOTALL)
 HEADING = re.compile(r'\s*<tr class="gt_heading">.*?</tr>', re.DOTALL)
