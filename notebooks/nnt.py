@@ -139,7 +139,9 @@ say(f"Over criteria, rules and intervals, {len(holding)} of {len(every)} interva
     f"{'contains' if len(holding) == 1 else 'contain'} zero"
     + (f" ({'; '.join(rules)})" if rules else "") + ".")
 
-# %% [markdown]
+# %% [markdown] tags=["fold"]
+# ## Adjusted for baseline, and at the other visits
+#
 # Chance differences at baseline move a percentage, and a response may not last. So the difference
 # adjusted for baseline stands beside the plain one of the same people, and the declared visit
 # beside the others.
