@@ -84,12 +84,12 @@ n = counts.sum(axis=1)
 share = counts["responded"] / n
 reduction = share[t.treatment] - share[t.control]
 error = np.sqrt((share * (1 - share) / n).sum())
-half = stats.norm.ppf((1 + confidence) / 2) * error
+half = stats.norm.ppf((1 + t.analysis.confidence) / 2) * error
 by_hand = 100 * np.array([reduction, reduction - half, reduction + half])
 percent = 100 * share
 say(f"**{criterion}{f', {when}' * bool(when)}.** {fmt.number(percent[t.treatment], 1)}% minus "
     f"{fmt.number(percent[t.control], 1)}% is {fmt.number(by_hand[0], 1)} percentage points "
-    f"({confidence:.0%} interval {fmt.ci(*by_hand[1:], 1)}); "
+    f"({t.analysis.confidence:.0%} interval {fmt.ci(*by_hand[1:], 1)}); "
     f"the reciprocal is {fmt.number(100 / by_hand[0])}.")
 
 # %%
