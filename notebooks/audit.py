@@ -30,6 +30,8 @@ trial = "params/mair.yaml"  # a trial file that names `published`
 out = None  # the run's output folder; None writes nothing
 
 # %%
+from functools import partial
+
 from mair import results
 from mair.published import compare, provenance
 from mair.published.consistency import WORDS
@@ -86,7 +88,7 @@ say(f"Of {c['printed']} printed numbers {c['given']} are **inputs** or another s
     "There are no data, so nothing was recomputed.")
 
 # %% tags=["fold"]
-show(maps.verdict_map(judged, lambda key: label(t, key)), "audit_map",
+show(maps.verdict_map(judged, partial(label, t)), "audit_map",
      "Every printed number, by the worst verdict on it", of=False,
      alt=f"A dot for each of {len(judged)} published numbers in its place in the paper's tables, "
          f"coloured and shaped by verdict: {listed}.")

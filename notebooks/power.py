@@ -37,6 +37,7 @@ draws = 10000  # simulated trials a sample size, 1 or more
 
 from functools import partial
 
+# %%
 from mair import results
 from mair.published import provenance
 from mair.report import curves, fmt, frames_appendix, tables_appendix, words
