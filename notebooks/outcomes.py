@@ -312,9 +312,9 @@ words.say(f"The standard deviation of the {len(residuals)} residuals is "
           + f"; the largest lies {largest} standard deviations from zero" * t.individuals + ".")
 
 # %% [markdown]
-# The same for every outcome: of each arm's residuals the quantiles from one twentieth to nineteen
-# twentieths. Points that leave the line at its ends show tails that a normal curve does not have;
-# arms on lines of different slopes, spreads that differ.
+# The same for every outcome: of each arm's residuals the quantiles at every twentieth, where
+# enough people lie beyond. Points that leave the line at its ends show tails that a normal curve
+# does not have; arms on lines of different slopes, spreads that differ.
 
 # %%
 of_all = frames.diagnostics(t)

@@ -34,7 +34,6 @@ seed = 2020  # of every random stream, 0 or more
 draws = 10000  # simulated trials a sample size, 1 or more
 
 # %%
-
 from functools import partial
 
 # %%
