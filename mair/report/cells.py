@@ -104,6 +104,7 @@ class Renderer(IPythonRenderer):
         super().__init__(escape=False)
         self.name, self.sections, self.top = name, set(sections), top
         self.level, self.title, self.anchors = 1, "", Counter()
+        self.points = itertools.count(1)
 
     def heading(self, text: str, level: int, **attrs) -> str:
         """A heading below the page's own; the notebook's first one names the section."""
@@ -181,7 +182,7 @@ def render(name: str, node, sections, said=None, plain=str) -> Section:
             silent = []
         if cell.cell_type == "markdown":
             _prose(cell, markdown, chapters)
-        chapters[-1].parts += ([_folded(name, output) for output in outputs]
+        chapters[-1].parts += ([_folded(renderer, output) for output in outputs]
                                if "fold" in _tags(cell) else outputs)
     if silent:
         chapters[-1].parts.append(_code(name, silent))
@@ -218,14 +219,13 @@ def _prose(cell, markdown, chapters) -> None:
     chapters[-1].parts.append(f'<div class="prose">{html}</div>' if html.strip() else "")
 
 
-def _folded(name: str, html: str) -> str:
+def _folded(renderer: Renderer, html: str) -> str:
     """A table or figure behind its caption, or each point of a list behind its bold words."""
     caption = re.search(r'<figcaption>(.*?)(<small class="links.*?)?</figcaption>', html, re.DOTALL)
     if caption is None:
-        count = itertools.count(1)
         return POINT.sub(lambda point: (
-            f'<li><details class="fold" id="{name}-point-{next(count)}"><summary>{point[1]}'
-            f"</summary>{point[2]}</details></li>"), html)
+            f'<li><details class="fold" id="{renderer.name}-point-{next(renderer.points)}">'
+            f"<summary>{point[1]}</summary>{point[2]}</details></li>"), html)
     return (f'<details class="fold"><summary>{caption[1]}</summary>'
             f"{html.replace(caption[0], caption[2] or '')}</details>")
 
