@@ -65,6 +65,13 @@ def _twice(where: tuple, values: list[str], each: str) -> Iterator[Rule]:
         yield n > 1, where, f"{shown(value)} stands {n} times, expected each {each} once"
 
 
+def _labels(raw: dict, where: tuple, each: str, names: list[str]) -> Iterator[Rule]:
+    labels = _at(raw, *where, kind=dict)
+    for name in labels:
+        yield name not in names, (*where, name), f"unknown {each}, expected {listed(names)}"
+    yield from _twice(where, [str(labels.get(n, n)) for n in dict.fromkeys(names)], "label")
+
+
 def _arms(raw: dict) -> Iterator[Rule]:
     data, arms = _at(raw, "data"), [_at(raw, "arm", key) for key in ("control", "treatment")]
     yield (not data and not _at(raw, "published"), ("data",),
@@ -80,11 +87,7 @@ def _arms(raw: dict) -> Iterator[Rule]:
                f"{shown(name)} is a word of results.csv, expected another name")
         yield (name in arms and where[0] == "flow", where,
                f"is an arm of the trial, expected another than {listed(arms)}")
-    for label in _at(raw, "arm", "labels", kind=dict):
-        yield label not in arms, ("arm", "labels", label), f"unknown arm, expected {listed(arms)}"
-    for where, names in ((("arm", "labels"), arms), (("visit_labels",), _texts(raw, "visits"))):
-        labels = _at(raw, *where, kind=dict)
-        yield from _twice(where, [str(labels.get(n, n)) for n in dict.fromkeys(names)], "label")
+    yield from _labels(raw, ("arm", "labels"), "arm", arms)
     for key, inside in (("interventions", dict), ("not_reported", str)):
         stated = _at(raw, "about", kind=dict).get(key)
         yield (stated is not None and not (isinstance(stated, list) and all(
@@ -96,9 +99,7 @@ def _visits(raw: dict) -> Iterator[Rule]:
     visits = _texts(raw, "visits")
     yield len(visits) < 2, ("visits",), f"{shown(visits)}, expected two visits or more"
     yield from _twice(("visits",), visits, "visit")
-    for visit in _at(raw, "visit_labels", kind=dict):
-        yield (visit not in visits, ("visit_labels", visit),
-               f"unknown visit, expected {listed(visits)}")
+    yield from _labels(raw, ("visit_labels",), "visit", visits)
 
 
 def _measures(raw: dict) -> Iterator[Rule]:

@@ -63,7 +63,7 @@ def lines(table: Table, data: str) -> list[str]:
     if visit:
         at = table.columns[visit]
         visits = held[visit] if at.numbers else list(dict.fromkeys(filter(None, at.texts)))
-        outcomes = {name: name for name, column in table.columns.items()
+        outcomes = {name: {visit: name} for name, column in table.columns.items()
                     if name not in taken and column.numbers and _changes(table, who, name)}
     else:
         visits, outcomes = _stems(table, taken)
@@ -82,14 +82,14 @@ def lines(table: Table, data: str) -> list[str]:
         out += [f"ignore: {{arms: {_said(others)}}}  # or name two other arms above"]
     out += [f"visits: {_said(visits)}  # in order; the first is the reference", "outcomes:"]
     for i, (name, columns) in enumerate(outcomes.items()):
-        where = f"column: {_said(columns)}" if visit else (
+        where = f"column: {_said(name)}" if visit else (
             f"columns: {_said([columns.get(one) for one in visits])}")
-        numbers = [x for column in ([columns] if visit else columns.values())
-                   for x in table.columns[column].numbers if x == x]
+        numbers = [x for column in columns.values() for x in table.columns[column].numbers
+                   if x == x]
         out += [f"  {_said(name)}: {{{where}, better: lower{', primary: true' * (not i)}}}  "
                 f"# seen {min(numbers):g} to {max(numbers):g}; is lower or higher better? range: "
                 "[lowest, highest possible]"]
-        taken |= {columns} if visit else {*columns.values()}
+        taken |= {*columns.values()}
     out += [] if outcomes else [f"  score: {{columns: []}}  {GAP}no column stands at two visits"]
     return [*out, "baseline:", *_baseline(table, held, taken),
             "# covariates: [a baseline column that goes with the outcome, as a stratum]",

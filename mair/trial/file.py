@@ -228,9 +228,8 @@ def read(path: Path, by_hand: dict | None = None) -> tuple[TrialFile, Source, li
     used = spec.analysis.model_dump()
     other = [key for key in by_hand or {} if used[key] != stated[key]]
     here, there = (", ".join(f"{key} {of[key]}" for key in other) for of in (used, stated))
-    return spec, source, [
-        f"Analysed here with {here}; {display(path)} declares {there}. A parameter that is None "
-        "follows the trial file."] if other else []
+    return spec, source, [f"Analysed here with {here}; {display(path)} declares {there}. A "
+                          "parameter that is None follows the trial file."] if other else []
 
 
 def _validated(source: Source, problems: list[str]) -> TrialFile:

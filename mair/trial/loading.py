@@ -115,9 +115,8 @@ def _agree(people: People, scores: dict[str, pd.DataFrame]) -> None:
     """What key and data must agree on once both are sound."""
     spec, chosen, flow = people.spec, people.spec.responders, people.spec.flow
     if chosen and chosen.outcome and chosen.visit not in scores[chosen.outcome]:
-        column = next(measure.column for (_, name), measure in spec.measures().items()
-                      if name == chosen.outcome)  # of a long file: a wide one's are declared
-        people.tell(column, f"no value at {chosen.visit}, expected scores for responders")
+        measure = {name: of for (_, name), of in spec.measures().items()}[chosen.outcome]
+        people.tell(measure.column, f"no value at {chosen.visit}, expected scores for responders")
     for other, n in people.other_arms.items():
         if flow and flow.other_arms.get(other, n) != n:
             people.refuse(("flow", "other_arms", other),

@@ -123,20 +123,19 @@ class People:
         alike: dict[str, list[str]] = {}
         for who in self.rows:
             alike.setdefault(re.sub(r"0*(\d+)", r"\1", folded(who)), []).append(who)
-        wrong, apart = [], []
+        wrong, apart, how = [], [], "differ in case, blanks or leading zeros only"
         for first, *others in alike.values():
             for other in others:
-                visits = {(visit, who) for who, visit in self.visited if who in (first, other)}
-                one = self.spec.visit and len({v for v, _ in visits}) == len(visits)
-                (wrong if one else apart).append((
-                    (self.rows[first][0], self.rows[other][0]),
-                    f"{shown(first)} and {shown(other)} differ in case, blanks or leading zeros "
-                    "only"))
+                visits = [visit for who, visit in self.visited if who in (first, other)]
+                pair = self.rows[first][0], self.rows[other][0]
+                if self.spec.visit and len({*visits}) == len(visits):
+                    wrong.append((pair, f"{shown(first)} and {shown(other)} {how}"))
+                else:
+                    apart += pair
         self.tell_cells(self.spec.participant, "one spelling a participant", wrong)
         if apart:
-            self.note(self.spec.participant, "ids that differ in case, blanks or leading zeros "
-                      f"only: {counted(len(apart), 'pair')}",
-                      [row for pair, _ in apart for row in pair])
+            self.note(self.spec.participant,
+                      f"ids that {how}: {counted(len(apart) // 2, 'pair')}", apart)
 
     @property
     def index(self) -> pd.Index:

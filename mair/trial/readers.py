@@ -110,9 +110,8 @@ def _grid(path: Path, lines: list[tuple[int, list]], how: Read, notices: list[st
         body = body[2:]
     width = len(header)
     least = max((i for i, name in enumerate(header, 1) if name), default=0)
-    if wrong := [f"{display(path)}: row {row}: {len(cells)} cells, expected {width}"
-                 for row, cells in body if _held(cells[width:])
-                 or (whole and len(cells) < least)]:
+    if wrong := [f"{display(path)}: row {row}: {len(cells)} cells, expected {width}" for row, cells
+                 in body if _held(cells[width:]) or (whole and len(cells) < least)]:
         raise TrialError([*wrong[:10], *([f"{display(path)}: {len(wrong)} such rows in all"]
                                          if len(wrong) > 10 else [])])
     columns = [[cells[i] if i < len(cells) else None for _, cells in body] for i in range(width)]
