@@ -134,7 +134,8 @@ def commas(lines):
     ({"delimiter": ";", "change": commas}, {},
      ["x.csv: columns are separated by semicolons", *COMMAS]),
     ({"change": commas}, {"read": {"decimal": ","}}, []),
-    ({"encoding": "utf-8-sig"}, {}, []),
+    ({"encoding": "utf-8-sig", "change": lambda lines: lines.extend(
+        [[""] * 15, lines.pop(), [], [""]])}, {}, []),  # empty rows between and below
     ({"encoding": "utf-16"}, {}, ["x.csv: read as utf-16"]),
     ({"encoding": "cp1252"}, {}, ["x.csv: read as cp1252"]),
     ({"encoding": "cp1252"}, {"read": {"encoding": "cp1252"}}, []),
