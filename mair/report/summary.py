@@ -133,9 +133,10 @@ def _grid(trial, rows, visit) -> str:
         return ""
     clear = sum(one.ci_low > 0 or one.ci_high < 0 for one in tried)
     ends = sorted(_better(trial) * end(one.b for one in tried) for end in (min, max))
+    different = robustness.distinct([one.b for one in tried])
     return (f"{words.begin(words.when(trial, visit))}, {clear} of {len(tried)} analyses of this "
-            "contrast have an interval without zero; their estimates favour "
-            f"{trial.treatment} by {fmt.ci(*ends, 1)} points.")
+            f"contrast ({different} distinct estimates) have an interval without zero; their "
+            f"estimates favour {trial.treatment} by {fmt.ci(*ends, 1)} points.")
 
 
 def _better(trial) -> int:
