@@ -154,15 +154,26 @@ def rows(trial: Trial) -> pd.DataFrame:
         trial under ``planned``, ``observed`` and ``browne/<level>``; the committed simulation
         study where it is of this trial's design; `size.of` this trial.
     """
-    out, declared = Rows("power"), trial.sections["sample_size"]
+    out = Rows("power")
     for row in simulations(trial).itertuples():
         what = {"dropout": row.share} if row.scenario == "grid" else {"correlation": row.rho}
         out.add(scenario(row.n, **what), "difference", row.visit, METHOD, power=row.power,
                 mc_se=row.mc_se, simulations=row.simulations)
-    name, delta = trial.primary.name, planning.difference(declared)
     for method, found in needed(trial).items():
-        out.add(name, "overall", "", method, analysis="sample_size", **found)
-    observed = pilot(trial)
+        out.add(trial.primary.name, "overall", "", method, analysis="sample_size", **found)
+    next_trial(trial, out)
+    for row in study.of(trial).to_dict("records"):
+        rate = "type1" if row["effect"] == "null" else "power"
+        out.add(study.scenario(row), "difference", row["visit"], row["method"], **{
+            key: row[key] for key in (rate, "mc_se", "coverage", "coverage_mc_se", "bias",
+                                      "se_ratio", "simulations")})
+    return pd.concat([out.frame(), size.of(trial)], ignore_index=True)
+
+
+def next_trial(trial: Trial, out: Rows) -> None:
+    """Rows of the size of a next trial, by what is taken for the SD."""
+    name, declared, observed = trial.primary.name, trial.sections["sample_size"], pilot(trial)
+    delta = planning.difference(declared)
     for method, sd in standard_deviations(trial).items():
         n = _needed(declared, delta / sd)
         extra = {} if method.startswith("planned") else {"df": observed[1]}
@@ -174,12 +185,6 @@ def rows(trial: Trial) -> pd.DataFrame:
         if "dropout" in declared:
             extra["n_with_dropout"] = power.inflate(n, declared["dropout"])
         out.add(f"{name}, next trial", "overall", "", method, sd=sd, d=delta / sd, n=n, **extra)
-    for row in study.of(trial).to_dict("records"):
-        rate = "type1" if row["effect"] == "null" else "power"
-        out.add(study.scenario(row), "difference", row["visit"], row["method"], **{
-            key: row[key] for key in (rate, "mc_se", "coverage", "coverage_mc_se", "bias",
-                                      "se_ratio", "simulations")})
-    return pd.concat([out.frame(), size.of(trial)], ignore_index=True)
 
 
 def needed(trial: Trial) -> dict[str, dict]:

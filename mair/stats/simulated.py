@@ -46,7 +46,7 @@ def scores(rng, count, sds, matrix, skewed=False):
     return sds * (rng.standard_normal((count, n, k)) @ np.linalg.cholesky(matrix).T)
 
 
-def visits_seen(rng, y, sd, share, slope):
+def visits_seen(rng, y, sd, share, mechanism, treated):
     """Visits that each participant is seen at, 1 to k: monotone dropout on the last score.
 
     Parameters
@@ -54,12 +54,15 @@ def visits_seen(rng, y, sd, share, slope):
     rng : numpy.random.Generator
     y : array (B, n, k)
     sd : float
-    share : array (n,)
+    share : float
         Lost by the last visit where scores are normal around 0, equally at each visit.
-    slope : array (n,)
-        Log odds of leaving per SD of the last score.
+    mechanism : str
+        Of `MECHANISMS`.
+    treated : array (n,)
+        1 for treatment, 0 for control.
     """
-    k = y.shape[-1]
+    (slope, tilt), k, arms = MECHANISMS[mechanism], y.shape[-1], np.where(treated, -1, 1)
+    share, slope = share * (1 + tilt * arms), slope * (arms if tilt else np.ones(len(arms)))
     intercept = np.empty(len(share))
     for pair in set(zip(share, slope, strict=True)):
         intercept[(share == pair[0]) & (slope == pair[1])] = _intercept(*pair, k - 1)
@@ -117,16 +120,13 @@ def simulated_power(n, k, *, d, share=0.0, rho=CORRELATION, ratio=1.0, mechanism
     """
     treated = np.repeat([0, 1], n)
     sds = np.where(treated[:, None], ratio, 1.0) * np.ones(k)
-    slope, tilt = MECHANISMS[mechanism]
-    arms = np.where(treated, -1, 1)
     matrix, found = correlation(k, rho), np.zeros((len(methods), k - 1))
     changes = [saturated.change(k, visit) for visit in range(1, k)]
     step = max(1, BATCH // (2 * n * k))
     for at in range(0, draws, step):
         y = scores(rng, min(step, draws - at), sds, matrix)
         y[:, n:, 1:] -= abs(d)
-        seen = visits_seen(rng, y, 1.0, share * (1 + tilt * arms),
-                           slope * (arms if tilt else 1) * np.ones(2 * n))
+        seen = visits_seen(rng, y, 1.0, share, mechanism, treated)
         for row, method in zip(found, methods, strict=True):
             low, high = _limits(y, seen, treated, changes, method, 1 - alpha)
             row += ((low > 0) | (high < 0)).sum(0)

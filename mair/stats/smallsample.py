@@ -113,7 +113,7 @@ def contrast(fit, L, inference="z", *, confidence=0.95, information="expected"):
         variance = ((scaled @ info.adjusted) * scaled).sum(2) * fit.rows.scale[:, None] ** 2
         df = _degrees(scaled, info)
     se, df = (np.where(x > 0, x, np.nan).reshape(np.shape(estimate)) for x in (variance, df))
-    return _tested(estimate, np.sqrt(se), df, confidence)
+    return tested(estimate, np.sqrt(se), df, confidence)
 
 
 def difference(control, treatment, L, inference="z", *, confidence=0.95):
@@ -126,10 +126,11 @@ def difference(control, treatment, L, inference="z", *, confidence=0.95):
     u, v = (contrast(fit, L).se ** 2 for fit in (control, treatment))
     with np.errstate(divide="ignore"):  # under z it is infinite
         df = 1 / ((u / (u + v)) ** 2 / one.df + (v / (u + v)) ** 2 / other.df)
-    return _tested(other.estimate - one.estimate, np.hypot(one.se, other.se), df, confidence)
+    return tested(other.estimate - one.estimate, np.hypot(one.se, other.se), df, confidence)
 
 
-def _tested(estimate, se, df, confidence):
+def tested(estimate, se, df, confidence) -> Contrast:
+    """Two-sided t test and limits of estimates, numbers or arrays; infinite ``df``: z."""
     t = estimate / se
     half = stdtrit(df, (1 + confidence) / 2) * se
     return Contrast(estimate, se, df, t, 2 * stdtr(df, -np.abs(t)), estimate - half,

@@ -7,16 +7,13 @@ pushes to their extremes. Scores are in whole steps of the instrument.
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 
 import numpy as np
-from scipy.special import ndtr, stdtr, stdtrit
 
 from mair.published import numbers
 from mair.sections import model as models
-from mair.stats import covariance, effects, likelihood, smallsample
-from mair.stats.columns import orthonormal
+from mair.stats import covariance, effects, likelihood, operating, smallsample, tests
 from mair.trial import Trial
 
 LOW, HIGH = 0.2, 0.8  # start of the variances, in those of the OLS residuals
@@ -90,10 +87,8 @@ class Paper:
         for arm, (_, mean, sd) in zip((*arms, "overall"), whole, strict=True):
             out["baseline", name, arm, "", "", "mean"] = mean[:, 0]
             out["baseline", name, arm, "", "", "sd"] = sd[:, 0]
-        (n0, mean0, sd0), (n1, mean1, sd1) = whole[:2]
-        pooled = effects.pooled_sd(n1, sd1, n0, sd0)[:, 0] * math.sqrt(1 / n0 + 1 / n1)
-        out["baseline", name, "difference", "", "student", "p"] = 2 * stdtr(
-            n0 + n1 - 2, -np.abs(mean1 - mean0)[:, 0] / pooled)
+        out["baseline", name, "difference", "", "student", "p"] = tests.t_test_p(
+            whole[1], whole[0], method="student")[:, 0]
         (n0, mean0, sd0), (n1, mean1, sd1) = described
         for t, visit in enumerate(self.visits[1:], 1):
             out["outcomes", name, "difference", visit, "d_ppc2", "d"] = effects.d_ppc2_of(
@@ -128,37 +123,14 @@ class Paper:
 
     @cached_property
     def designs(self):
-        """By whether the arms share their baseline: the design and its orthonormal columns."""
-        out = {}
-        for clda in (False, True):
-            design = models.build(self.trial, self.name, clda)
-            C, A, T = orthonormal(design.X)
-            out[clda] = design, C @ A, T @ A
-        return out
+        """The design, by whether the arms share their baseline."""
+        return [models.build(self.trial, self.name, clda) for clda in (False, True)]
 
     def rows(self, x, clda=False):
         """`likelihood.Rows` of score tables (B, n, k)."""
-        _, q, back = self.designs[clda]
         who, when = np.nonzero(self.seen)
-        y = x[:, who, when] * self.step
-        start = y @ q
-        rest = y - start @ q.T
-        scale = np.sqrt((rest**2).sum(1) / (y.shape[1] - q.shape[1]))
-        z = np.zeros((len(x), *self.seen.shape, q.shape[1] + 1))
-        z[:, who, when, :-1], z[:, who, when, -1] = q, rest / scale[:, None]
-        seen = np.unique(self.seen, axis=0)
-        seen = seen if seen.all(1).any() else np.r_[seen, [[True] * seen.shape[1]]]
-        cross, counts, (b, _, k, a) = [], [], z.shape
-        for pattern in seen:
-            own = z[:, (self.seen == pattern).all(1)]
-            flat = own.reshape(b, own.shape[1], k * a)
-            both = (flat.swapaxes(1, 2) @ flat).reshape(b, k, a, k, a)
-            cross.append(both.swapaxes(2, 3).reshape(b, k * k, a * a))
-            counts.append(own.shape[1])
-        return likelihood.Rows(
-            np.tile(np.array(counts, float), (b, 1, 1)), np.concatenate(cross, 1)[:, None],
-            np.tile(back, (b, 1, 1)), start, scale, np.full(b, y.shape[1]),
-            np.tile(seen, (b, 1, 1)), np.zeros((b, len(seen)), int))
+        return operating.reduced(x[:, who, when] * self.step, self.designs[clda].X, who, when,
+                                 0 * self.arm).completed()
 
     @np.errstate(invalid="ignore", divide="ignore")
     def fits(self, x, structure, clda=False, reml=True):
@@ -183,7 +155,7 @@ class Paper:
         if structure == "ancova":
             return self.ancovas(x, inference)
         clda = plain.startswith("clda:")
-        fit, design = self.fits(x, structure, clda, not ml), self.designs[clda][0]
+        fit, design = self.fits(x, structure, clda, not ml), self.designs[clda]
         weights, labels = list(design.contrasts.values()), list(design.contrasts)
         ends = [("difference", visit, self.name) for visit in labels]
         if not clda:
@@ -204,12 +176,10 @@ class Paper:
             inner = np.linalg.inv(X.swapaxes(1, 2) @ X)
             beta = inner @ (X.swapaxes(1, 2) @ y[:, who, t, None])
             rest, df = y[:, who, t] - (X @ beta)[..., 0], X.shape[1] - X.shape[2]
-            b, se = beta[:, 1, 0], np.sqrt((rest**2).sum(1) / df * inner[:, 1, 1])
-            df = np.inf if inference == "z" else df
-            half = stdtrit(df, (1 + self.trial.analysis.confidence) / 2) * se
-            found = smallsample.Contrast(b, se, np.full(len(b), df), b / se, 2 * stdtr(
-                df, -np.abs(b / se)), b - half, b + half)
-            out["", self.name, "difference", visit] = _statistics(found, ..., inference)
+            se = np.sqrt((rest**2).sum(1) / df * inner[:, 1, 1])[:, None]
+            df = np.full_like(se, np.inf if inference == "z" else df)
+            found = smallsample.tested(beta[:, 1], se, df, self.trial.analysis.confidence)
+            out["", self.name, "difference", visit] = _statistics(found, 0, inference)
         return out
 
 
@@ -219,8 +189,6 @@ def moments(y):
 
 
 def _statistics(found, i, inference):
-    at = (slice(None), i) if i is not ... else ...
-    b, se, df, t, p, low, high = (np.asarray(x, float)[at] for x in found[:7])
-    out = {"b": b, "se": se, "p": 2 * ndtr(-np.abs(t)) if inference == "z" else p,
-           "ci_low": low, "ci_high": high}
+    b, se, df, t, p, low, high = (np.asarray(x, float)[..., i] for x in found)
+    out = {"b": b, "se": se, "p": p, "ci_low": low, "ci_high": high}
     return out | ({"z": t} if inference == "z" else {"t": t, "df": df})

@@ -21,10 +21,9 @@ import pandas as pd
 import yaml
 
 from mair.published import provenance
-from mair.results import COLUMNS, KEYS
-from mair.sections import analysis, measures, nnt, planning, power, robustness
+from mair.results import KEYS, Rows
+from mair.sections import analysis, measures, nnt, power, robustness
 from mair.sections import rows as sections
-from mair.stats import power as sizes
 from mair.studies import cohort, pool
 from mair.studies.agreeing import Paper
 from mair.studies.cohort import plausible
@@ -147,43 +146,29 @@ def computed(path: str, file: Path, name: str = "", x=None) -> pd.DataFrame:
         if trial.primary.primary:
             frames += [nnt.rows(trial), robustness.rows(trial, quick=True),
                        plausible.rows(trial, cohort.specification())]
-    found = [row for one in names for row in small_sample(trial, one)]
-    if trial.primary.primary:
-        found += [*curve(trial), *next_trial(trial)]
-    out = pd.concat([*frames, pd.DataFrame(found, columns=COLUMNS)], ignore_index=True)
+    out = pd.concat([*frames, more(trial, names)], ignore_index=True)
     return out.drop_duplicates(KEYS).astype({"value": float})
 
 
-def small_sample(trial: Trial, name: str) -> list[tuple]:
-    """Contrasts with small-sample inference, as `measures.rows` would have them."""
-    one = analysis.analyse(trial, name, covariance="random-intercept", variance="common",
-                           inference="kenward-roger", estimator="difference", missing="observed")
-    return [("outcomes", name, "difference", visit, one.method, s, value)
-            for visit, c in one.contrasts.items()
-            for s, value in zip(measures.STATISTICS, c, strict=True)]
-
-
-def curve(trial: Trial) -> list[tuple]:
-    """Responders in percent at the thresholds of the plan."""
-    gained, name = nnt.improvements(trial).dropna(), trial.primary.name
-    visit, found = trial.sections["responders"]["visit"], []
-    for share, arm in product(provenance.declared()["search"]["curve"], trial.arms):
-        own = gained[trial.arm[gained.index] == arm]
-        found.append(("nnt", f"{name} >={share}%", arm, visit, "completers", "percent",
-                      100 * float((own >= share / 100 - 1e-9).mean())))
-    return found
-
-
-def next_trial(trial: Trial) -> list[tuple]:
-    """The next trial's size from each SD of change, as `mair.sections.power` has it."""
-    declared, name, found = trial.sections["sample_size"], trial.primary.name, []
-    for method, sd in power.standard_deviations(trial).items():
-        d = planning.difference(declared) / sd
-        n = sizes.sample_size(d, alpha=declared["alpha"], power=declared["power"])
-        more = {"n_with_dropout": sizes.inflate(n, declared["dropout"])}
-        found += [("power", f"{name}, next trial", "overall", "", method, s, value)
-                  for s, value in {"sd": sd, "d": d, "n": n, **more}.items()]
-    return found
+def more(trial: Trial, names: list[str]) -> pd.DataFrame:
+    """Small-sample contrasts; of the primary outcome the curve's points and the next trial."""
+    out, plan = Rows("power"), provenance.declared()["search"]
+    for name in names:
+        one = analysis.analyse(
+            trial, name, covariance="random-intercept", variance="common", missing="observed",
+            inference="kenward-roger", estimator="difference")
+        for visit, c in one.contrasts.items():
+            out.add(name, "difference", visit, one.method, analysis="outcomes",
+                    **dict(zip(measures.STATISTICS, c, strict=True)))
+    if trial.primary.primary:
+        gained, name = nnt.improvements(trial).dropna(), trial.primary.name
+        for share, arm in product(plan["curve"], trial.arms):
+            own = gained[trial.arm[gained.index] == arm]
+            out.add(f"{name} >={share}%", arm, trial.sections["responders"]["visit"],
+                    "completers", analysis="nnt",
+                    percent=100 * float((own >= share / 100 - 1e-9).mean()))
+        power.next_trial(trial, out)
+    return out.frame()
 
 
 def ranges(path: str | Path, files: list[Path], *, processes: int = -1) -> pd.DataFrame:

@@ -36,7 +36,7 @@ SEED = 2027
 BLOCK, BLOCKS = 500, 80
 ALLOCATIONS = 199  # redrawn a trial: (1 + 199) x 5% is whole, so the test is exact at 5%
 SUMS = ("rejected", "covered", "failed", "error", "squared", "variance")  # over trials
-TILT = 1 / 3  # differential: control loses this share more, treatment less, than planned
+LEAVING = {"none": "last score", "mar": "last score", "differential": "by arm"}
 
 
 class Cell(NamedTuple):
@@ -91,17 +91,14 @@ def generate(rng, plan: Design, cell: Cell, count: int):
     """Scores (count, n, k), visits seen (count, n) and the true shift (n, k)."""
     treated, k = plan.treated, len(plan.visits)
     sds = plan.sds.get(cell.mechanism, np.full((2, k), plan.sd))
-    falling, tilt = cell.mechanism == "falling", cell.dropout == "differential"
+    falling = cell.mechanism == "falling"
     rho = simulated.ADJACENT if falling else simulated.CORRELATION
     y = simulated.scores(rng, count, sds[treated], simulated.correlation(k, rho, falling),
                          cell.mechanism == "skewed")
     shift = np.zeros((len(treated), k))
     shift[treated == 1, 1:] = -plan.difference if cell.effect == "planned" else 0.0
-    share = (1 + TILT * tilt * np.array([1, -1])) * (cell.dropout != "none") * plan.dropout
-    slope = simulated.STEEPNESS * np.array([1, -1 if tilt else 1])
-    y = y + shift
-    seen = simulated.visits_seen(rng, y, plan.sd, share[treated], slope[treated])
-    return y, seen, shift
+    y, share = y + shift, (cell.dropout != "none") * plan.dropout
+    return y, simulated.visits_seen(rng, y, plan.sd, share, LEAVING[cell.dropout], treated), shift
 
 
 def block(plan: Design, at: int, number: int):

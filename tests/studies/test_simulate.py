@@ -34,9 +34,7 @@ def _trials(k, rho, loss, count=24, sizes=(9, 13), seed=3):
     treated = np.repeat([0, 1], sizes)
     sds = np.ones((len(treated), 1)) * np.linspace(8, 14, k)
     y = simulated.scores(rng, count, sds, simulated.correlation(k, rho))
-    n = len(treated)
-    seen = simulated.visits_seen(rng, y, 10.0, np.full(n, loss), np.full(n, 0.7))
-    return y, seen, treated
+    return y, simulated.visits_seen(rng, y, 10.0, loss, "last score", treated), treated
 
 
 def _long(y, seen, treated):
