@@ -33,7 +33,7 @@ fdr_families = {"outcomes": "outcomes", "biomarkers": "biomarkers"}  # None: no 
 from mair import results
 from mair.report import fmt, forest, frames, people, tables_result, words
 from mair.report.show import Show
-from mair.sections import biomarkers, measures
+from mair.sections import measures
 from mair.trial import load
 
 t = load(trial, covariance=covariance, variance=variance, inference=inference,
@@ -72,7 +72,7 @@ words.say(words.DRAWN[t.individuals])
 who = "people" if t.individuals else "medians and quartiles"
 
 # %%
-rows = biomarkers.rows(t)
+rows = measures.rows(t, "biomarkers")
 logged = [name for name, variable in t.biomarkers.items() if variable.transform == "log"]
 ci = f"{100 * t.analysis.confidence:g}% CI"
 measured = {visit: label for visit, label in t.visit_labels.items()

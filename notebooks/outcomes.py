@@ -38,7 +38,7 @@ from mair import results
 from mair.report import curves, fmt, forest, frames, people, tables_result, words
 from mair.report.show import Show
 from mair.report.table import MARK
-from mair.sections import analysis, measures, model, outcomes, study
+from mair.sections import analysis, measures, model, study
 from mair.stats import mixed
 from mair.trial import load
 
@@ -151,7 +151,7 @@ words.say(words.DRAWN[t.individuals])
 who = "people" if t.individuals else "medians and quartiles"
 
 # %%
-rows = outcomes.rows(t)
+rows = measures.rows(t, "outcomes")
 ci = f"{100 * t.analysis.confidence:g}% CI"
 means = frames.means(t, rows)
 scores, name = frames.people(t), t.primary.name

@@ -16,8 +16,7 @@ from mair.sections import model as models
 from mair.stats import covariance as structures
 from mair.stats import smallsample
 from mair.stats.ancova import ancova
-from mair.trial import Trial
-from mair.trial.trial import remembered
+from mair.trial import Trial, remembered
 
 NAN, BY_ARM = float("nan"), ",by-arm"
 

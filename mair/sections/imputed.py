@@ -11,8 +11,7 @@ from mair.stats import impute, operating, pooling, risk, shifts
 from mair.stats.ancova import ancova
 from mair.stats.columns import dependent_columns
 from mair.stats.effects import Interval
-from mair.trial import Trial
-from mair.trial.trial import remembered
+from mair.trial import Trial, remembered
 
 RULES = {"mi-mar": "mar", "mi-j2r": "j2r", "mi-cr": "cr"}
 

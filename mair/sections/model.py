@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mair.stats.columns import coordinates, dependent_columns
-from mair.trial import Trial
-from mair.trial.trial import remembered
+from mair.trial import Trial, remembered
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,10 @@ import pandas as pd
 
 from mair.results import Rows
 from mair.sections import imputed
-from mair.stats import risk
+from mair.stats import risk, risk_limits
 from mair.stats.standardised import standardised_risks
 from mair.trial import Trial
 
-INTERVALS = ("wald", "newcombe", "miettinen-nurminen", "skewness-corrected")
 ADJUSTED = "completers/g-computation"
 
 
@@ -126,7 +125,7 @@ def _counts(trial: Trial, response: pd.Series, arm: str, rule: str) -> tuple[int
 def _differences(trial, name, visit, rule, counts, out: Rows) -> None:
     """Risk difference, NNT and risk ratio under every interval."""
     responders, n = zip(counts[trial.treatment], counts[trial.control], strict=True)
-    for interval in INTERVALS:
+    for interval in risk_limits.INTERVALS:
         kwargs = {"interval": interval, "confidence": trial.analysis.confidence}
         ratio = risk.risk_ratio(responders, n, **kwargs)
         _add(out, name, visit, f"{rule}/{interval}", sum(n),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 
-from mair.sections import baseline, biomarkers, flow, nnt, outcomes
+from mair.sections import baseline, flow, measures, nnt
 from mair.trial import Trial
 
-MODULES = {"baseline": baseline, "outcomes": outcomes, "biomarkers": biomarkers,
-           "responders": nnt}  # fmt: skip
+SECTIONS = {"baseline": baseline.rows,
+            **{section: partial(measures.rows, section=section) for section in measures.SECTIONS},
+            "responders": nnt.rows}
 
 
 def rows(trial: Trial) -> pd.DataFrame:
@@ -25,5 +28,5 @@ def rows(trial: Trial) -> pd.DataFrame:
         Columns of ``results.csv``, in a run's order.
     """
     frames = [flow.rows(trial)]
-    frames += [module.rows(trial) for key, module in MODULES.items() if trial.declares(key)]
+    frames += [made(trial) for key, made in SECTIONS.items() if trial.declares(key)]
     return pd.concat(frames, ignore_index=True)

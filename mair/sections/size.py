@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy  # scipy.stats is loaded where it is first used
 
 from mair.results import Rows
 from mair.sections import analysis as estimates
@@ -154,7 +155,7 @@ def rates(held: Setting, counts: dict[str, np.ndarray], trials: int, drawn: int)
                     held.contrasts if n else (), by_visit, strict=False):
                 found = {}
                 for name, count in (("type1", rejected), ("coverage", covered)):
-                    low, high = operating.exact_limits(count, n, LEVEL)
+                    low, high = scipy.stats.binomtest(count, n).proportion_ci(LEVEL)
                     found |= {name: count / n, f"{name}_low": low, f"{name}_high": high}
                 out.add(scenario(truth), "difference", visit, method, **found, simulations=n,
                         failed=failed)

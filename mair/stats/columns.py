@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["centred", "coordinates", "dependent_columns", "orthonormal", "require_full_rank"]
+__all__ = ["centred", "coordinates", "dependent_columns", "orthonormal"]
 
 DEPENDENT = 1e-8  # share of a centred column's norm that the columns before it must leave
 CONSTANT = 1e-12  # share of a column's norm below which its deviations are rounding
@@ -51,15 +51,6 @@ def dependent_columns(X):
     return out
 
 
-def require_full_rank(X):
-    """Raise ValueError naming the dependent columns of X by index."""
-    bad = dependent_columns(X)
-    if bad:
-        raise ValueError(
-            f"X is rank-deficient: column(s) {', '.join(map(str, bad))} (counted from 0) are "
-            "linear combinations of the columns before; leave them out")
-
-
 def orthonormal(X, first=None):
     """Centred columns C and two matrices: C A has orthonormal columns, X T A = C A.
 
@@ -85,8 +76,11 @@ def orthonormal(X, first=None):
     size = np.linalg.norm(C, axis=0)[order]
     sound = size > CONSTANT * np.linalg.norm(X, axis=0)[order]
     r = np.linalg.qr(C[:, order] / np.where(sound, size, 1.0), mode="r")
-    if len(C) < p or not (sound & (np.abs(np.diag(r)) > DEPENDENT)).all():
-        require_full_rank(X)
+    full = len(C) >= p and (sound & (np.abs(np.diag(r)) > DEPENDENT)).all()
+    if not full and (bad := dependent_columns(X)):
+        raise ValueError(
+            f"X is rank-deficient: column(s) {', '.join(map(str, bad))} (counted from 0) are "
+            "linear combinations of the columns before; leave them out")
     A = np.zeros((p, p))
     A[order] = np.linalg.inv(r) / size[:, None]
     return C, A, T

@@ -111,11 +111,6 @@ class Fit:
         return self.theta.reshape(2, 2) if self.by_arm else self.theta
 
     @property
-    def n_rows(self):
-        """Rows."""
-        return self.rows.n_rows.reshape(np.shape(self.converged))
-
-    @property
     def point(self):
         """The likelihood and its derivatives at the estimate, always with a batch axis."""
         if "point" not in self.cache:

@@ -46,7 +46,6 @@ class RandomIntercept:
         every participant, or (in a batch of designs) X is rank-deficient.
     boundary : ndarray of bool (...)
         True where the ratio is exactly 0.
-    n_groups, n_rows : ndarray of int (...)
     reml : bool
     """
 
@@ -58,8 +57,6 @@ class RandomIntercept:
     criterion: np.ndarray
     converged: np.ndarray
     boundary: np.ndarray
-    n_groups: np.ndarray
-    n_rows: np.ndarray
     reml: bool
 
     @property
@@ -262,7 +259,6 @@ def _fits(people, moments, size, back, shape, reml, grid):
     parts = [_chunk(people, *moments(slice(at, at + CHUNK)), back, reml, grid)
              for at in range(0, size, CHUNK)]
     arrays = [np.concatenate(x) for x in zip(*parts, strict=True)]
-    arrays += [np.full(size, n) for n in (len(people.rows), people.rows.sum())]
     return RandomIntercept(*(x.reshape((*shape, *x.shape[1:])) for x in arrays), reml)
 
 

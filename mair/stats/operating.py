@@ -8,16 +8,14 @@ leave their standard errors, so that the rate at which an interval holds it is t
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betaincinv
 
 from . import covariance, mixed, permute, smallsample
 from .columns import dependent_columns, orthonormal
 from .likelihood import Rows, by_group, exchangeable, newton, triangle
 
-__all__ = ["exact_limits", "inferences", "reduced", "rerandomised", "responses"]
+__all__ = ["inferences", "reduced", "rerandomised", "responses"]
 
 BY_ARM = ",by-arm"
-TIE = 1e-9  # relative: statistics this close are the same one but for rounding
 
 
 def responses(rng, sigma, arm, groups, visits, count):
@@ -169,15 +167,7 @@ def rerandomised(y, common, by_arm, groups, arm, strata, *, draws, rng):
                                             np.vstack([arm[None], drawn.arms]))
         with np.errstate(invalid="ignore", divide="ignore"):
             t = np.abs(found.beta[:, first:] / found.se[:, first:])
-        extreme, known = (t[1:] >= t[0] * (1 - TIE)).sum(0), (~np.isnan(t[1:])).sum(0)
+        extreme, known = (t[1:] >= t[0] * (1 - permute.TIE)).sum(0), (~np.isnan(t[1:])).sum(0)
         p[:] = extreme / known if drawn.exact else (1 + extreme) / (1 + known)
         p[np.isnan(t[0])] = np.nan
     return out
-
-
-def exact_limits(count, n, level=0.95):
-    """Clopper and Pearson's two-sided limits of a rate of ``count`` in ``n``, arrays or numbers."""
-    count, half = np.asarray(count, float), (1 - level) / 2
-    low = np.where(count > 0, betaincinv(np.maximum(count, 1), n - count + 1, half), 0.0)
-    high = np.where(count < n, betaincinv(count + 1, np.maximum(n - count, 1), 1 - half), 1.0)
-    return low, high

@@ -9,7 +9,7 @@ from trials.cells import agrees, blocks
 from mair import results
 from mair.report import frames, words
 from mair.report import tables_result as tables
-from mair.sections import analysis, baseline, biomarkers, flow, outcomes
+from mair.sections import analysis, baseline, flow, measures
 
 EXPECTED = blocks(__file__)
 
@@ -21,8 +21,8 @@ def trial():
 
 @pytest.fixture(scope="module")
 def rows(trial):
-    return {module.__name__.rsplit(".", 1)[-1]: module.rows(trial)
-            for module in (flow, baseline, outcomes, biomarkers)}
+    return {"flow": flow.rows(trial), "baseline": baseline.rows(trial),
+            **{section: measures.rows(trial, section) for section in measures.SECTIONS}}
 
 
 def test_retention(trial, rows):
@@ -69,13 +69,13 @@ def test_outcomes(trial, rows):
 def test_outcomes_under_t_and_without_a_family():
     analysis = {**tiny.SPEC["analysis"], "inference": "kenward-roger", "fdr_families": None}
     trial = tiny.trial(analysis=analysis, covariates=["age"])
-    table = tables.outcomes(trial, biomarkers.rows(trial), "biomarkers")
+    table = tables.outcomes(trial, measures.rows(trial, "biomarkers"), "biomarkers")
     assert "t (df)" in table.headers and "z" not in table.headers
     cells = dict(zip(table.headers, table.cells()[1], strict=True))
     assert cells["t (df)"] == "−1.73 (6.0)" and cells["q"] == ""  # exact in complete data
     assert "covariates: age)" in table.notes[0]
     assert table.notes[1] == "No correction for multiplicity is declared."
-    models = tables.models(trial, biomarkers.rows(trial), "biomarkers")
+    models = tables.models(trial, measures.rows(trial, "biomarkers"), "biomarkers")
     assert "age, p" in models.headers and "F(1, 6.0) = 3.00" in str(models.cells())
 
 
@@ -113,7 +113,7 @@ def test_the_forest_turns_outcomes_so_that_the_right_is_better(trial, rows):
     assert (after["text"], after["p_text"]) == ("2.24 (1.69 to 2.79)", "<0.001")
     assert after["primary"]
     better = tiny.trial(outcomes={"Pain": {**tiny.SPEC["outcomes"]["Pain"], "better": "higher"}})
-    turned = frames.forest(better, outcomes.rows(better))
+    turned = frames.forest(better, measures.rows(better, "outcomes"))
     assert turned["estimate"][0] == pytest.approx(-20 / 80**0.5)
     assert turned["low"][0] == pytest.approx(-after["high"])
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from mair.results import Lookup
-from mair.sections import analysis, model, nnt, outcomes, robustness
+from mair.sections import analysis, measures, model, nnt, robustness
 from mair.sections import imputed as imputation
 from mair.trial import TrialError, load
 
@@ -163,7 +163,7 @@ def test_sections_keep_their_rows(tmp_path, seed):
     trial = drawn(tmp_path, seed)
     if trial is None:
         return
-    rows = outcomes.rows(trial)
+    rows = measures.rows(trial, "outcomes")
     value, method = Lookup(rows), analysis.analyse(trial, "Y").method
     for visit in trial.visits[1:]:
         assert ("outcomes", "Y", "difference", visit, method, "b") in value

@@ -6,18 +6,18 @@ import pytest
 from trials import tiny
 
 from mair import results
-from mair.sections import biomarkers, estimands, measures, outcomes
+from mair.sections import estimands, measures
 from mair.sections import rows as sections
 
 
 @pytest.fixture(scope="module")
 def pain():
-    return outcomes.rows(tiny.trial())
+    return measures.rows(tiny.trial(), "outcomes")
 
 
 @pytest.fixture(scope="module")
 def crp():
-    return biomarkers.rows(tiny.trial())
+    return measures.rows(tiny.trial(), "biomarkers")
 
 
 def test_means_of_those_seen_throughout_and_of_all(pain):
@@ -38,7 +38,7 @@ def test_a_column_says_whom_a_section_describes():
     head, *lines = tiny.DATA.splitlines()
     kept = ["yes", "yes", "yes", "no", "no", "yes", "yes", "yes"]
     data = "\n".join([f"{head},kept", *map(",".join, zip(lines, kept, strict=True))])
-    rows = outcomes.rows(tiny.trial(data, describe={"outcomes": "kept"}))
+    rows = measures.rows(tiny.trial(data, describe={"outcomes": "kept"}), "outcomes")
     tiny.agree(rows, "outcomes", """
         Pain | C | before | described | n=3 mean=50
         Pain | T | before | described | n=3 mean=53.333333
@@ -69,10 +69,11 @@ def test_q_is_corrected_within_the_family(pain, crp):
     assert q == pytest.approx({"after": 2 * p["after"], "later": p["later"]}, rel=1e-9, abs=0)
     families = {"outcomes": "all", "biomarkers": "all"}
     analysis = {**tiny.SPEC["analysis"], "fdr_families": families}
-    one, = results.records(biomarkers.rows(tiny.trial(analysis=analysis)), arm="difference",
-                           analysis="biomarkers", time="after", method="random-intercept/z")
+    rows = measures.rows(tiny.trial(analysis=analysis), "biomarkers")
+    one, = results.records(rows, arm="difference", analysis="biomarkers", time="after",
+                           method="random-intercept/z")
     assert one.q == pytest.approx(one.p)  # the largest of three
-    value = results.Lookup(outcomes.rows(tiny.trial(analysis=analysis)))
+    value = results.Lookup(measures.rows(tiny.trial(analysis=analysis), "outcomes"))
     key = ("outcomes", "Pain", "difference", "later", "random-intercept/z")
     assert value(*key, statistic="q") == pytest.approx(1.5 * p["later"], rel=1e-9, abs=0)
 
@@ -154,7 +155,7 @@ def test_an_estimand_counts_who_stands_behind_a_row():
      "left out")])
 def test_an_estimand_tells_analyses_apart(analysis, counts, population, lost):
     trial = tiny.trial(analysis=tiny.SPEC["analysis"] | analysis | {"draws": 50}, biomarkers=None)
-    rows = outcomes.rows(trial)
+    rows = measures.rows(trial, "outcomes")
     found = estimands.table(trial, rows).set_index(results.KEYS[:5])
     key = ("outcomes", "Pain", "difference", "later", measures.method(rows, "outcomes", "Pain"))
     assert list(found.loc[key, ["n_with_data_C", "rows_C", "n_with_data_T", "rows_T"]]) == counts

@@ -9,7 +9,7 @@ import pytest
 
 from mair.results import Lookup
 from mair.sections import analysis as estimates
-from mair.sections import measures, outcomes
+from mair.sections import measures
 from mair.sections import model as models
 from mair.studies.verify_r import _data, _ours
 from mair.trial import load
@@ -27,7 +27,7 @@ def blues():
 
 @pytest.fixture(scope="module")
 def value(blues):
-    return Lookup(outcomes.rows(blues))
+    return Lookup(measures.rows(blues, "outcomes"))
 
 
 def test_contrasts_are_lme4s(blues, value):
@@ -117,7 +117,7 @@ def test_a_visit_missing_in_one_arm_is_not_estimable(tmp_path):
     frame = people()
     frame.loc[frame["arm"] == "c", "y2"] = np.nan
     trial = invented(tmp_path, frame)
-    value = Lookup(outcomes.rows(trial))
+    value = Lookup(measures.rows(trial, "outcomes"))
     key = ("outcomes", "Y", "difference")
     assert np.isnan(value(*key, "v2", METHOD, statistic="b"))
     assert value(*key, "v1", METHOD, statistic="b") == value(*key, "v1", METHOD, statistic="b")
@@ -171,7 +171,7 @@ def test_a_constant_outcome_keeps_its_rows_and_says_why(tmp_path):
     trial = invented(tmp_path, people().assign(y0=7.0, y1=7.0, y2=7.0))
     found = estimates.analyse(trial, "Y")
     assert found.state == "not estimable: the design determines every score"
-    value = Lookup(outcomes.rows(trial))
+    value = Lookup(measures.rows(trial, "outcomes"))
     assert np.isnan(value("outcomes", "Y", "difference", "v1", METHOD, statistic="b"))
     assert value("outcomes", "Y", "overall", "", METHOD, statistic="converged") == 0
 
@@ -207,7 +207,7 @@ def test_every_choice_runs_and_names_itself(tmp_path, covariance, inference, est
     trial = invented(tmp_path, frame, covariates=["age"], analysis={
         "covariance": covariance, "inference": inference, "estimator": estimator,
         "variance": variance})
-    rows = outcomes.rows(trial)
+    rows = measures.rows(trial, "outcomes")
     value = Lookup(rows)
     fitted = {"difference": covariance, "clda": f"clda:{covariance}", "ancova": "ancova"}
     method = measures.method(rows, "outcomes", "Y")
@@ -229,7 +229,7 @@ def test_a_negative_correlation_never_passes_as_a_random_intercept(tmp_path):
     push = rng.normal(0, 9, len(frame))
     for k, share in enumerate((1, -1, 0)):  # what one visit gains another loses
         frame[f"y{k}"] = (50 + share * push + rng.normal(0, 3, len(frame))).round(2)
-    rows = outcomes.rows(invented(tmp_path, frame))
+    rows = measures.rows(invented(tmp_path, frame), "outcomes")
     value = Lookup(rows)
     assert value("outcomes", "Y", "overall", "", METHOD, statistic="boundary") == 1
     beside = ("outcomes", "Y", "overall", "", "compound-symmetry/z")

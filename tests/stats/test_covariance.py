@@ -21,7 +21,7 @@ def test_random_intercept_is_lme4s(name, method):
     assert_allclose(found.var_participant, oracle["var_participant"], rtol=1e-6, atol=1e-6)
     assert_allclose(found.var_residual, oracle["var_residual"], rtol=1e-6)
     assert_allclose(found.criterion, oracle["criterion"], rtol=1e-9)
-    assert found.converged and not found.fallback and found.n_rows == oracle["n_rows"]
+    assert found.converged and not found.fallback and found.rows.n_rows == oracle["n_rows"]
     assert found.boundary == (name in ("zero", "negative"))
 
 

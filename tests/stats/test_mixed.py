@@ -105,7 +105,7 @@ def test_lme4(name, estimator):
     y, X, groups = dataset(name)
     theirs = ORACLE[name][estimator]
     fit = mixed.random_intercept(y, X, groups, reml=estimator == "reml")
-    assert fit.converged and fit.n_rows == theirs["n_rows"] and fit.n_groups == theirs["n_groups"]
+    assert fit.converged
     close(fit.beta, theirs["beta"], 1e-6)
     close(fit.se, theirs["se"], 1e-6)
     vcov = np.array(theirs["vcov"])
@@ -141,7 +141,6 @@ def test_printed_numbers():
     assert round(float(fit.beta[8]), 5) == -3.30635
     y, X, groups = dataset("hsaur3")
     fit = mixed.random_intercept(y, X, groups, reml=False)
-    assert (int(fit.n_rows), int(fit.n_groups)) == (280, 97)
     for j, b, se in ((1, 0.63968, 0.07789), (2, -0.70476, 0.14639), (3, -2.32908, 1.67036)):
         assert (round(float(fit.beta[j]), 5), round(float(fit.se[j]), 5)) == (b, se)
 
@@ -263,7 +262,7 @@ def test_batch_shapes():
     Y = np.stack([y, y + X[:, 5], 2 * y]).reshape(3, 1, -1)
     fit = mixed.random_intercept(Y, X, groups)
     assert fit.beta.shape == (3, 1, 9) and fit.cov.shape == (3, 1, 9, 9)
-    assert fit.ratio.shape == fit.converged.shape == fit.n_rows.shape == (3, 1)
+    assert fit.ratio.shape == fit.converged.shape == (3, 1)
     assert mixed.random_intercept(y, X, groups).ratio.shape == ()
     assert contrast(fit, np.eye(9)[:2]).p.shape == (3, 1, 2)
 

@@ -99,9 +99,3 @@ def test_rerandomisation_is_the_single_test():
             assert p[i, visit - 1] == permute.rerandomise(fit, y[i], arm, drawn).p
     drawn = operating.rerandomised(y, by_arm, by_arm, groups, arm, None, draws=19, rng=RNG(7))
     assert (drawn * 20 == np.round(drawn * 20)).all() and (drawn >= 0.05).all()
-
-
-def test_exact_limits_are_scipys():
-    for count, n in ((0, 20), (1, 20), (57, 1000), (20, 20)):
-        ends = stats.binomtest(count, n).proportion_ci(0.99, "exact")
-        assert operating.exact_limits(count, n, 0.99) == pytest.approx(ends)

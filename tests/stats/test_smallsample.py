@@ -92,9 +92,9 @@ def test_zero_variance(name):
     found = fit(*data(name), R)
     assert found.boundary
     L = np.eye(len(found.beta))
-    assert_allclose(satterthwaite(found, L).df, found.n_rows - len(L))
-    assert_allclose(satterthwaite_f(found, L[-2:]).df2, found.n_rows - len(L))
-    assert (kenward_roger(found, L).df < found.n_rows - len(L)).any()
+    assert_allclose(satterthwaite(found, L).df, found.rows.n_rows[0] - len(L))
+    assert_allclose(satterthwaite_f(found, L[-2:]).df2, found.rows.n_rows[0] - len(L))
+    assert (kenward_roger(found, L).df < found.rows.n_rows[0] - len(L)).any()
     beside = kenward_roger(fit(*data(name), CS), L)  # what the report puts next to it
     assert np.isfinite(beside.df).all() and (beside.se[-2:] > found.se[-2:]).all()
 
