@@ -104,24 +104,49 @@ class Rows:
             raise ValueError("y or X holds a value that is not finite: pass observed rows only")
         if n <= X.shape[1]:
             raise ValueError(f"{n} rows cannot estimate {X.shape[1]} columns and a variance")
-        C, A, T = orthonormal(X)
         people, who = np.unique(participants, return_inverse=True)
         labels, when = np.unique(visits, return_inverse=True)
         if len(np.unique(who * len(labels) + when)) < n:
             raise ValueError("a participant has two rows at one visit")
-        q, start = C @ A, 0.0
-        rest = y
-        for _ in range(2):
-            start, rest = start + q.T @ rest, rest - q @ (q.T @ rest)
-        scale = float(np.sqrt(rest @ rest / (n - X.shape[1])))
-        scale = 0.0 if scale <= 1e-12 * np.abs(y).max(initial=0) else scale
-        z = np.zeros((len(people), len(labels), X.shape[1] + 1))
-        z[who, when] = np.c_[q, rest / scale if scale else np.zeros(n)]
-        own = np.zeros(len(people), bool)
-        own[who] = 0 if groups is None else groups
-        group, seen, counts, cross = _by_pattern(z, who, when, own)
-        return cls(counts[None, None], cross[None, None], (T @ A)[None], start[None],
-                   np.array([scale]), np.array([n]), seen[None], group[None]), labels
+        group = np.zeros(len(people), int)
+        group[who] = 0 if groups is None else groups
+        return cls.batch(y[None], X, who, when, group), labels
+
+    @classmethod
+    def batch(cls, y, X, who, when, group):
+        """Responses y (B, N) of one design X (N, p); participant and visit of each row, from 0,
+        and 0 or 1 of each participant as in `of`.
+        """
+        C, A, T = orthonormal(X)
+        q, (b, n), p, k = C @ A, y.shape, X.shape[1], when.max() + 1
+        start, rest = 0.0, y
+        for _ in range(2):  # twice is enough for orthogonality
+            found = rest @ q
+            start, rest = start + found, rest - found @ q.T
+        scale = np.sqrt((rest**2).sum(1) / (n - p))
+        scale[scale <= 1e-12 * np.abs(y).max(1)] = 0.0
+        columns, scores = np.zeros((len(group), k, p)), np.zeros((b, len(group), k))
+        columns[who, when] = q
+        scores[:, who, when] = np.divide(rest, scale[:, None], where=scale[:, None] > 0,
+                                         out=np.zeros_like(rest))
+        mask = np.zeros((len(group), k + 1), np.int8)
+        mask[who, when], mask[:, k] = 1, group
+        seen, which, counts = np.unique(mask, axis=0, return_inverse=True, return_counts=True)
+        cross = np.empty((b, len(seen), k, k, p + 1, p + 1))
+        for pattern, out in enumerate(np.moveaxis(cross, 1, 0)):
+            own = which.reshape(-1) == pattern
+            x, e = columns[own].reshape(own.sum(), k * p), scores[:, own].swapaxes(1, 2)
+            out[..., :p, :p] = (x.T @ x).reshape(k, p, k, p).transpose(0, 2, 1, 3)
+            out[..., p, :p] = (e @ x).reshape(b, k, k, p)
+            out[..., :p, p] = out[..., p, :p].swapaxes(1, 2)
+            out[..., p, p] = e @ e.swapaxes(1, 2)
+
+        def each(x):
+            return np.tile(x, (b, *(1,) * x.ndim))
+
+        return cls(each(counts[None].astype(float)), cross.reshape(b, 1, len(seen) * k * k, -1),
+                   each(T @ A), start, scale, np.full(b, n), each(seen[:, :k] > 0),
+                   each(seen[:, k].astype(int)))
 
     def completed(self):
         """With a pattern of nobody seen at every visit, so that each Sigma must be positive."""
@@ -172,24 +197,6 @@ class Rows:
         both = self.seen[:, :, :, None] & self.seen[:, :, None]
         together = (self.counts.sum(1)[..., None, None] * both).sum(1)
         return self.moved(residual).sum(1) / np.maximum(together, 1), together
-
-
-def _by_pattern(z, who, when, group):
-    """Groups (P,) and visits (P, k) of distinct patterns, how many people each has, and sums of
-    cross products of z (m, k, a).
-    """
-    m, k, a = z.shape
-    mask = np.zeros((m, k + 1), bool)
-    mask[who, when], mask[:, k] = True, group
-    order = np.lexsort(mask.T)
-    new = np.r_[True, (np.diff(mask[order].astype(int), axis=0) != 0).any(1)]
-    starts = np.flatnonzero(new)
-    cross = np.empty((len(starts), k, k, a, a))
-    for out, people in zip(cross, np.split(order, starts[1:]), strict=True):
-        rows = z[people].reshape(len(people), k * a)
-        out[:] = (rows.T @ rows).reshape(k, a, k, a).transpose(0, 2, 1, 3)
-    counts, mask = np.diff(np.r_[starts, m]).astype(float), mask[order[starts]]
-    return mask[:, k].astype(int), mask[:, :k], counts, cross.reshape(-1, a * a)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from . import covariance, mixed, permute, smallsample
-from .columns import dependent_columns, orthonormal
+from .columns import dependent_columns
 from .likelihood import Rows, by_group, exchangeable, newton, triangle
 
-__all__ = ["inferences", "reduced", "rerandomised", "responses"]
+__all__ = ["inferences", "rerandomised", "responses"]
 
 BY_ARM = ",by-arm"
 
@@ -35,37 +35,6 @@ def responses(rng, sigma, arm, groups, visits, count):
     roots = np.linalg.cholesky(sigma)[arm]
     y = roots @ rng.standard_normal((count, *roots.shape[:2], 1))
     return y[:, groups, visits, 0]
-
-
-def reduced(y, X, groups, visits, arm):
-    """Responses (B, N) of one design X (N, p), as `likelihood.Rows.of` reduces a single one.
-
-    ``arm`` (n,) of 0 and 1, by participant: whose patterns are kept apart.
-    """
-    C, A, T = orthonormal(X)
-    q, (b, n), p, k = C @ A, y.shape, X.shape[1], visits.max() + 1
-    start = y @ q
-    rest = y - start @ q.T
-    scale = np.sqrt((rest**2).sum(1) / (n - p))
-    columns, scores = np.zeros((len(arm), k, p)), np.zeros((b, len(arm), k))
-    columns[groups, visits], scores[:, groups, visits] = q, rest / scale[:, None]
-    mask = np.zeros((len(arm), k + 1), int)
-    mask[groups, visits], mask[:, k] = 1, arm
-    seen, which, counts = np.unique(mask, axis=0, return_inverse=True, return_counts=True)
-    cross = np.empty((b, len(seen), k, k, p + 1, p + 1))
-    for pattern, out in enumerate(np.moveaxis(cross, 1, 0)):
-        own = which.reshape(-1) == pattern
-        x, e = columns[own].reshape(own.sum(), k * p), scores[:, own].swapaxes(1, 2)
-        out[..., :p, :p] = (x.T @ x).reshape(k, p, k, p).transpose(0, 2, 1, 3)
-        out[..., p, :p] = (e @ x).reshape(b, k, k, p)
-        out[..., :p, p] = out[..., p, :p].swapaxes(1, 2)
-        out[..., p, p] = e @ e.swapaxes(1, 2)
-
-    def each(x):
-        return np.tile(x, (b, *(1,) * x.ndim))
-
-    return Rows(each(counts[None].astype(float)), cross.reshape(b, 1, len(seen) * k * k, -1),
-                each(T @ A), start, scale, np.full(b, n), each(seen[:, :k] > 0), each(seen[:, k]))
 
 
 def inferences(y, X, groups, visits, arm, L, structures, *, confidence=0.95):
@@ -110,7 +79,7 @@ def inferences(y, X, groups, visits, arm, L, structures, *, confidence=0.95):
 def _fits(y, X, groups, visits, arm, structure, by_arm=False):
     """A batch of `covariance.Fit`, not converged where another start or structure is needed."""
     labels, free = np.arange(visits.max() + 1), structure == "unstructured"
-    rows = reduced(y, X, groups, visits, arm if by_arm else 0 * arm)
+    rows = Rows.batch(y, X, groups, visits, arm if by_arm else 0 * arm)
     rows = rows.completed() if free else rows
     scale = rows.scale[:, None] ** 2
     if free and not by_arm:
