@@ -129,7 +129,7 @@ class Paper:
     def rows(self, x, clda=False):
         """`likelihood.Rows` of score tables (B, n, k)."""
         who, when = np.nonzero(self.seen)
-        return operating.reduced(x[:, who, when] * self.step, self.designs[clda].X, who, when,
+        return operating.Rows.batch(x[:, who, when] * self.step, self.designs[clda].X, who, when,
                                  0 * self.arm).completed()
 
     @np.errstate(invalid="ignore", divide="ignore")
