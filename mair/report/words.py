@@ -179,11 +179,14 @@ KEY = (r"<code\b.*?</code>|<[^<>]+>|(?P<method>[a-z][a-z:,-]*/(?:z|satterthwaite
        r"(?:/[\w=-]+)*)|(?P<key>\bmi-(?:mar|j2r|cr)\b|\b[\w-]*[a-z]_[a-z][\w-]*)")
 
 
-def _names(trial) -> dict[str, str]:
-    """Words for each key that the trial or its rows may name; names stay as they are."""
-    features = {one.name: one.label for one in (*trial.covariates, *trial.baseline)}
-    own = dict.fromkeys((*trial.arms, *trial.outcomes, *trial.biomarkers))
-    return METHODS | STATISTICS | features | {one: one for one in own} | dict(trial.visit_labels)
+def _word(trial, key: str) -> str:
+    """A key that the trial or its rows may name in words; names of their own stay as they are."""
+    if key in trial.visit_labels:
+        return trial.visit_labels[key]
+    if key in trial.arms or key in trial.outcomes or key in trial.biomarkers:
+        return key
+    label = next((one.label for one in (*trial.covariates, *trial.baseline) if one.name == key), "")
+    return label or METHODS.get(key) or STATISTICS.get(key) or key.replace("_", " ")
 
 
 def plain(trial):
@@ -204,9 +207,7 @@ def plain(trial):
     >>> plain(load("params/mair.yaml"))("d_ppc2 at post: n_medications, random-intercept/z")
     'd (pre-post-control) after treatment: Total number of medications, random intercept, z'
     """
-    names = _names(trial)
-    visits = [key for key, label in trial.visit_labels.items() if key != label]
-    own = "|".join(map(re.escape, sorted(visits, key=len, reverse=True)))
+    own = "|".join(map(re.escape, sorted(trial.visit_labels, key=len, reverse=True)))
     pattern = re.compile(KEY + (rf"|(?P<at>\bat )?(?<![\w–“-])(?P<visit>{own})(?![\w–-])"
                                 if own else ""), re.DOTALL)
 
@@ -217,7 +218,7 @@ def plain(trial):
         if found.get("at"):
             return when(trial, found["visit"])
         if key := found["key"] or found.get("visit"):
-            return names.get(key, key.replace("_", " "))
+            return _word(trial, key)
         return match[0]
 
     return lambda text: pattern.sub(put, text)
@@ -233,8 +234,7 @@ def label(trial, key: str) -> str:
     >>> label(t, "FIQ: n_medications"), label(t, "ci_low"), label(t, "education: primary")
     ('FIQ: Total number of medications', 'lower limit', 'Education: primary')
     """
-    names = _names(trial)
-    return ": ".join(names.get(part) or part.replace("_", " ") for part in key.split(": "))
+    return ": ".join(_word(trial, part) for part in key.split(": "))
 
 
 def arm(trial, key: str) -> str:
