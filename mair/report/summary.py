@@ -96,6 +96,8 @@ def _links(about):
 def _primary(trial, rows, visit):
     """The declared contrast of the primary outcome at a visit, where it is estimable."""
     name = trial.primary.name
+    if not ((rows["analysis"] == "outcomes") & (rows["variable"] == name)).any():
+        return []  # its notebook was left out
     found = records(rows, analysis="outcomes", variable=name, arm="difference", time=visit,
                     method=measures.method(rows, "outcomes", name))
     return [one for one in found if not fmt.absent(one.b)]
@@ -161,7 +163,7 @@ def _facts(trial, rows, ends):
     """What a reader asks of a trial without a publication, with the answers."""
     seen = {(r.arm, r.time): r.n for r in records(rows, analysis="flow", variable="retained",
                                                   method="")}
-    for visit in ends:
+    for visit in (visit for visit in ends if ("overall", visit) in seen):
         yield f"Seen, {trial.visit_labels[visit]}", "; ".join(
             f"{seen[arm, visit]:g} of {trial.n(arm)} in {arm}" for arm in trial.arms)
         lost = trial.n() - seen["overall", visit]
@@ -169,5 +171,6 @@ def _facts(trial, rows, ends):
             f"{lost:g} of {trial.n()} scores of {trial.primary.name} "
             f"({100 * lost / trial.n():.0f}%)")
     yield "Harms", "not recorded in the trial file"
-    yield "Analysed", ", ".join(f"{one.n:g} of {trial.n()} people" for one in records(
-        rows, analysis="flow", variable=f"analysed: {trial.primary.name}", arm="overall"))
+    for one in records(rows, analysis="flow", arm="overall",
+                       variable=f"analysed: {trial.primary.name}") if trial.outcomes else ():
+        yield "Analysed", f"{one.n:g} of {trial.n()} people"
