@@ -105,7 +105,7 @@ if visits:
     frame = frames_appendix.power_curve(t, rows)
     ends = "; ".join(f"{line}: {part['y'].iloc[0]:.0f} to {part['y'].iloc[-1]:.0f}"
                      for line, part in frame.groupby("line", sort=False))
-    show(curves.curves(frame, xlabel="n an arm", ylabel=f"Power, {last} (%)", markers=True,
+    show(curves.curves(frame, xlabel="People in each arm", ylabel=f"Power, {last} (%)", markers=True,
                        horizontal=(100 * wanted, f"{100 * wanted:g}%")), "power_curve",
          "Power by the number in each arm", of=False,
          alt=f"Power, {last}, in percent over the number an arm from {frame['x'].min()} to "
@@ -183,7 +183,7 @@ if provenance.has(t) and key in (ranges := provenance.stored(t)):
 
 # %%
 show(curves.curves(frames_appendix.next_trial(t), xlabel="Difference to detect, points",
-                   ylabel="n an arm", vertical=(delta, f"planned, {delta:g}")), "next_trial",
+                   ylabel="People in each arm", vertical=(delta, f"planned, {delta:g}")), "next_trial",
      "Size of a next trial",
      alt="Number an arm over the difference to detect. At the planned difference: "
          + " ".join(said).replace("**", ""))

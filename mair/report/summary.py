@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from mair.published import provenance
 from mair.published.consistency import SEVERITY
 from mair.published.consistency.sheet import INPUT
 from mair.report import fmt, words
-from mair.results import records
+from mair.results import KEYS, records
 from mair.sections import audit, measures, robustness
 
 DOI = re.compile(r"\b10\.\d{4,}/\S*[^\s.,;]")
@@ -78,8 +79,9 @@ def summary(trial, rows, compared=None) -> Summary:
     contrasts = [one for visit in ends for one in _primary(trial, rows, visit)]
     found.result = "; ".join(_sentence(trial, rows, compared, one, i)
                              for i, one in enumerate(contrasts))
-    found.grid = " ".join(_grid(trial, rows, one.time) for one in contrasts)
-    found.undo = " ".join(filter(None, (_undo(trial, rows, visit) for visit in ends)))
+    origins = provenance.kinds(trial, rows) if provenance.stored(trial) else {}
+    found.grid = " ".join(_grid(trial, rows, one.time, origins) for one in contrasts)
+    found.undo = " ".join(filter(None, (_undo(trial, rows, visit, origins) for visit in ends)))
     if not found.held:
         found.facts = list(_facts(trial, rows, ends))
     return found
@@ -125,20 +127,29 @@ def _sentence(trial, rows, compared, one, i) -> str:
     return f"{said} ({'; '.join(inside)})"
 
 
-def _grid(trial, rows, visit) -> str:
-    """How many analyses of the contrast keep zero out of their intervals."""
+def _grid(trial, rows, visit, origins) -> str:
+    """How many analyses of the contrast keep zero out of their intervals; of a cohort made from
+    a paper, in every cohort found to agree with it."""
     contrasts = rows[(rows["analysis"] == "robustness") & robustness.is_contrast(rows)
                      & ~rows["method"].str.contains("delta=")]
     tried = [one for one in records(contrasts, time=visit)
              if not (fmt.absent(one.b) or fmt.absent(one.ci_low))]
     if not tried:
         return ""
-    clear = sum(one.ci_low > 0 or one.ci_high < 0 for one in tried)
-    ends = sorted(_better(trial) * end(one.b for one in tried) for end in (min, max))
+
+    def over(one, statistic):
+        own = getattr(one, statistic)
+        key = (*(getattr(one, name) for name in KEYS[:-1]), statistic)
+        return origins[key][1:] if key in origins else (own, own)
+
+    clear = sum(over(one, "ci_low")[0] > 0 or over(one, "ci_high")[1] < 0 for one in tried)
+    ends = [x for one in tried for x in over(one, "b")]
+    ends = sorted(_better(trial) * end(ends) for end in (min, max))
     different = robustness.distinct([one.b for one in tried])
     return (f"{words.begin(words.when(trial, visit))}, {clear} of {len(tried)} analyses of this "
-            f"contrast ({different} distinct estimates) have an interval without zero; their "
-            f"estimates favour {trial.treatment} by {fmt.ci(*ends, 1)} points.")
+            f"contrast ({different} distinct estimates) have an interval without zero"
+            f"{' in every agreeing cohort found' * bool(origins)}; their estimates favour "
+            f"{trial.treatment} by {fmt.ci(*ends, 1)} points.")
 
 
 def _better(trial) -> int:
@@ -146,14 +157,16 @@ def _better(trial) -> int:
     return -1 if trial.primary.better == "lower" else 1
 
 
-def _undo(trial, rows, visit) -> str:
+def _undo(trial, rows, visit, origins) -> str:
     """How much worse the unseen of the treatment arm must have been for another answer."""
     for one in records(rows, analysis="robustness", method="tipping-point", time=visit):
         when = words.begin(words.when(trial, visit))
         if one.tips and not one.held_already:
-            return (f"{when}, those of {trial.treatment} who were not seen would have to be "
-                    f"{fmt.number(one.delta, 1)} points worse than imputed for "
-                    "the interval to reach zero.")
+            far, over, cohorts = words.known(
+                origins, one, "delta", lambda x: fmt.number(x, 1)).partition(" over ")
+            return (f"{when}, those of {trial.treatment} who were not seen would have to be {far} "
+                    "points worse than imputed for the interval to reach zero"
+                    + f" ({(over + cohorts).strip()})" * bool(over) + ".")
         return f"{when}, " + ("the interval contains zero as it is." if one.held_already else
                               "no shift of the unseen within the scale brings zero into it.")
     return ""

@@ -169,7 +169,7 @@ def power_by_size(trial, rows) -> Table | None:
                 for share in shares for visit, label in visits.items()]
     return pivot(
         pd.concat([rows, power.formula(trial)]), lines, columns, name="power_by_size",
-        title="Simulated power by n an arm, % (Monte-Carlo error)", head="n an arm",
+        title="Simulated power by people in each arm, % (Monte-Carlo error)", head="In each arm",
         spanners={head: tuple(f"{head}::{label}" for label in visits.values())
                   for head in heads.values()},
         notes=[f"Difference {planning.difference(declared):g} at every later visit, SD "
@@ -203,7 +203,7 @@ def next_trial(trial, rows) -> Table:
                                      "variable": f"{trial.primary.name}, next trial"})
              for method in power.standard_deviations(trial)]
     columns = [Column(head, (statistic,), show) for head, statistic, show in (
-        ("SD", "sd", fmt.number), ("d", "d", fmt.number), ("n an arm", "n", "{:g}".format),
+        ("SD", "sd", fmt.number), ("d", "d", fmt.number), ("in each arm", "n", "{:g}".format),
         ("from", "n_low", _whole), ("to", "n_high", _whole),
         ("Both arms, with dropout", "n_with_dropout", "{:g}".format))]
     return pivot(

@@ -144,5 +144,5 @@ def drawn(trial: Trial, found: pd.DataFrame):
     said = "; ".join(f"{line} {part['y'].min():.0f} to {part['y'].max():.0f}"
                      for line, part in frame.groupby("line", sort=False))
     wanted = 100 * trial.sections["sample_size"]["power"]
-    return curves.curves(frame, xlabel="n an arm", ylabel=label, markers=True,
+    return curves.curves(frame, xlabel="People in each arm", ylabel=label, markers=True,
                          horizontal=(wanted, f"{wanted:g}%")), f"{label}: {said}."

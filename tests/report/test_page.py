@@ -16,11 +16,15 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from mair import results
+from mair.published import provenance
 from mair.published.consistency import WORDS
-from mair.report import cells, comparison, figure, page, show, words
+from mair.report import cells, comparison, figure, page, show, summary, words
 from mair.report import table as tables
 from mair.report.summary import Summary
 from mair.report.table import Table
+from mair.trial import load
+from mair.trial.errors import ROOT
 
 PIXEL = base64.b64encode(b"not really a png").decode()
 SVG = base64.b64encode(
@@ -332,3 +336,16 @@ def test_tables_and_figures_have_captions_with_a_number_to_come_and_their_files(
     assert "<style>" not in body and "gt_heading" not in body
     for file in ("tables/t.csv", "tables/t.docx", "figures/f.svg", "figures/f.png"):
         assert f'href="{file}"' in body
+
+
+def test_the_first_screen_says_nothing_that_another_agreeing_cohort_refutes(built):
+    trial = load(ROOT / "params" / "mair.yaml")
+    rows = results.read(built / "results.csv")
+    said = summary.summary(trial, rows)
+    for visit in ("post", "followup"):
+        key = ("robustness", "FIQ", "difference", visit, "tipping-point", "delta")
+        low, high, _ = provenance.stored(trial)[key]
+        assert high - low > 1 and f"{low:.1f} to {high:.1f} points worse" in said.undo
+    assert said.grid.count("in every agreeing cohort found") == 2
+    key = ("robustness", "FIQ", "difference", "followup", "ancova,by-arm/kenward-roger", "b")
+    assert f"favour MAIR by {-provenance.stored(trial)[key][1]:.1f} to" in said.grid
