@@ -79,7 +79,7 @@ def test_lock_project_and_conda_name_the_same_packages_at_the_same_versions():
              [*project["dependencies"], *project["optional-dependencies"]["dev"]]}
     lock = (ROOT / "requirements.lock").read_text()
     locked = _pinned(lock, r"^([\w.-]+)==([^\s;\\]+)")
-    conda = _pinned((ROOT / "environment.yml").read_text(), r"^  - ([\w.-]+)=([\d.]+)$")
+    conda = _pinned((ROOT / "environment.yml").read_text(), r"^ +- ([\w.-]+)==?([\d.]+)$")
     conda["playwright"] = conda.pop("playwright-python")
     assert conda == {name: locked[name] for name in asked}
     assert not re.search(r"://|--index|--find-links", lock)  # no host
