@@ -83,8 +83,20 @@ def html(fig, svg: bytes, alt: str, name: str, title="") -> str:
             f'width="{width:.0f}">{caption}</figure>')
 
 
+SHORTER = [(re.compile(long, re.DOTALL), short) for long, short in (
+    (r"<metadata>.*?</metadata>|<!.*?>|<\?.*?\?>", ""), (r"\s+", " "),
+    (r"([1-9]\d*\.\d)\d+", r"\1"), (r"(?<=\d)\.0(?!\d)", ""),  # to a tenth of a point
+    (r'<g id="(?!synthetic)[^"]*"', "<g"), (r"DejaVuSans-Bold-", "b"), (r"DejaVuSans-", "g"),
+    (r'href="(#\w+)" transform="translate\(([\d.-]+) 0\)"', r'href="\1" x="\2"'),
+    (r"xlink:href", "href"), (r'(?<=[\d"]) ?([MLQCz]) ?(?=[\d"-])', r"\1"), ("> <", "><"))]
+
+
 def data(svg: bytes) -> str:
-    """A picture as an address between single quotes, to a hundredth of a pixel and no comments."""
-    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg.decode("utf-8"), flags=re.DOTALL)
-    text = re.sub(r"(\.\d{3})\d+", r"\1", " ".join(text.split()))
+    """A picture as an address between single quotes, without what a browser does not need.
+
+    The names of groups, prologue and comments are left out; those of glyphs are shortened.
+    """
+    text = svg.decode("utf-8")
+    for long, short in SHORTER:
+        text = long.sub(short, text)
     return "data:image/svg+xml," + quote(text, safe=' <=:/;,"()!*@$+?{}[]|~.-_')

@@ -188,7 +188,7 @@ def test_the_first_screen_holds_result_interval_n_and_the_first_finding(default,
 
 def test_the_page_is_short_small_and_light_before_it_is_unfolded(browser, report):
     page = report.folder / "index.html"
-    assert page.stat().st_size < 3_000_000
+    assert page.stat().st_size < 2_700_000
     tab = browser.new_page(viewport={"width": WIDTHS[0], "height": 800})
     tab.goto(page.as_uri())
     assert tab.evaluate("document.documentElement.scrollHeight") <= 15 * 800

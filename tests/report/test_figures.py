@@ -311,7 +311,7 @@ def test_show_writes_both_files_and_displays_the_alternative(tmp_path, monkeypat
     assert 'alt="Three &quot;points&quot; &amp; a line"' in shown[0]["text/html"]
     address = re.search(r"src='data:image/svg\+xml,([^']*)'", shown[0]["text/html"])[1]
     whole, shown_svg = written["smd.svg"].decode(), unquote(address)
-    for element in ("<path", "<use", "<g "):
+    for element in ("<path", "<use", "<g"):
         assert shown_svg.count(element) == whole.count(element) > 0
     assert shown[0]["text/plain"] == 'Three "points" & a line'
     Show(SimpleNamespace(synthetic=False))(plt.figure(), "empty", alt="words")
