@@ -105,9 +105,9 @@ if visits:
     frame = frames_appendix.power_curve(t, rows)
     ends = "; ".join(f"{line}: {part['y'].iloc[0]:.0f} to {part['y'].iloc[-1]:.0f}"
                      for line, part in frame.groupby("line", sort=False))
-    show(curves.curves(frame, xlabel="People in each arm", ylabel=f"Power, {last} (%)", markers=True,
-                       horizontal=(100 * wanted, f"{100 * wanted:g}%")), "power_curve",
-         "Power by the number in each arm", of=False,
+    show(curves.curves(frame, xlabel="People in each arm", ylabel=f"Power, {last} (%)",
+                       markers=True, horizontal=(100 * wanted, f"{100 * wanted:g}%")),
+         "power_curve", "Power by the number in each arm", of=False,
          alt=f"Power, {last}, in percent over the number an arm from {frame['x'].min()} to "
              f"{frame['x'].max()}. {ends}.")
 
@@ -183,8 +183,8 @@ if provenance.has(t) and key in (ranges := provenance.stored(t)):
 
 # %%
 show(curves.curves(frames_appendix.next_trial(t), xlabel="Difference to detect, points",
-                   ylabel="People in each arm", vertical=(delta, f"planned, {delta:g}")), "next_trial",
-     "Size of a next trial",
+                   ylabel="People in each arm", vertical=(delta, f"planned, {delta:g}")),
+     "next_trial", "Size of a next trial",
      alt="Number an arm over the difference to detect. At the planned difference: "
          + " ".join(said).replace("**", ""))
 
