@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 # What a user may give; its text reaches commands through the environment, whatever it holds.
-GIVEN := PARAMS OUT A B N DATA GRID
+GIVEN := PARAMS OUT A B N DATA GRID NEW FILE
 ALLOWED := $(GIVEN) PYTHON LAB_ARGS SHELL
 UNKNOWN := $(filter-out $(ALLOWED),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 $(if $(UNKNOWN),$(error unknown: $(UNKNOWN); a target takes $(ALLOWED) (make help)))
@@ -18,7 +18,7 @@ export $(GIVEN)
 NEEDS = @test -n "$$$(1)" || { echo "make $@: $(1)= is missing, $(2)" >&2; exit 2; }
 
 .DEFAULT_GOAL := default
-.PHONY: default run new all check compare size power test lab audit cohort cohorts simulate \
+.PHONY: default run new all check paper compare size power test lab audit cohort cohorts simulate \
         campaign bench verify-r lint count mutants lock clean help setup
 
 default: setup  ## the default trial into build/mair/ (what plain `make` does)
@@ -39,6 +39,9 @@ all: setup  ## every trial file in params/, each into build/<its name>/
 check: setup  ## reads and validates, runs nothing: make check PARAMS=my/trial.yaml
 	$(call NEEDS,PARAMS,a trial file)
 	@$(PY) -m mair check -- "$$PARAMS"
+
+paper: setup  ## a template for a paper's tables, NEW=my/paper.xlsx; its audit, FILE=my/paper.xlsx [OUT=dir]
+	@$(PY) -m mair paper $${NEW:+--new} $${NEW:+"$$NEW"} $${OUT:+--out} $${OUT:+"$$OUT"} -- $${FILE:+"$$FILE"}
 
 compare: setup  ## the rows that differ between two runs: make compare A=build/x B=build/y
 	$(call NEEDS,A,the output of a run)

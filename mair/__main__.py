@@ -50,6 +50,11 @@ COMMANDS = {
         ("data", {"metavar": "DATA", "help": "such as my.sav"}),
         ("--out", {"required": True, "metavar": "OUT", "help": "the trial file to write"})],
         "mair.trial.draft:main"),
+    "paper": ("a template to enter a paper's tables, or the audit of one so entered", [
+        ("file", {"nargs": "?", "metavar": "FILE", "help": "such as my/paper.xlsx"}),
+        ("--new", {"metavar": "NEW", "help": "the template to write"}),
+        ("--out", {"metavar": "DIR", "help": "default: build/<stem of FILE>"})],
+        "mair.run.paper:main"),
     "compare": ("the rows that differ between two runs", [
         ("one", {"metavar": "A"}), ("other", {"metavar": "B"})], "mair.run.differences:main"),
     "size": ("true size and coverage of each inference at a trial's own n", [

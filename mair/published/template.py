@@ -1,0 +1,98 @@
+"""The template in which a paper is entered: a workbook, or a folder of CSV files."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import openpyxl
+from openpyxl.worksheet.datavalidation import DataValidation
+
+from mair.published.entry import Grid, declared
+from mair.trial.errors import TrialError, display
+
+WIDTHS, LAST = (26, 22, 18, 20, 22), 300  # characters; the last line that is kept as text
+CHOICES = "choices"  # the protected sheet that the lists are read from
+
+
+def grids() -> list[Grid]:
+    """The empty sheets, in the order of a paper; the instructions first."""
+    of, heads = declared(), declared()["heads"]
+    facts = [[name, "", "", fact["asks"]] for name, fact in of["facts"].items()]
+    found = [Grid("README", of["readme"]), Grid("facts", [heads["fact"], *facts])]
+    for name, own in of["template"].items():
+        head = [heads[own["kind"]]]
+        if own["kind"] == "table":
+            head = [*([line, *own["cells"].get(line, ())] for line in head[0]), heads["variable"]]
+        found.append(Grid(name, head))
+    return found
+
+
+def write(path: Path | str, sheets: list[Grid] | None = None) -> Path:
+    """Write a paper's sheets: ``.xlsx``, or else a folder of CSV files, numbered in order.
+
+    Parameters
+    ----------
+    path : path
+        Never overwritten.
+    sheets : list of Grid, optional
+        Default: the empty template, whose choices are lists.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    TrialError
+        It exists, or cannot be written.
+    """
+    path = Path(path)
+    if os.path.lexists(path):
+        raise TrialError(f"{display(path)}: exists, expected a new file; nothing was written")
+    try:
+        if path.suffix == ".xlsx":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _workbook(sheets or grids(), sheets is None).save(path)
+        else:
+            path.mkdir(parents=True)
+            for k, grid in enumerate(sheets or grids()):
+                name = path / f"{k}-{grid.name.replace(' ', '-')}.csv"
+                with name.open("w", encoding="utf-8", newline="") as file:
+                    csv.writer(file, lineterminator="\n").writerows(grid.cells)
+    except OSError as error:
+        raise TrialError(f"{display(path)}: {error.strerror}, expected a new file") from error
+    return path
+
+
+def _workbook(sheets: list[Grid], lists: bool) -> openpyxl.Workbook:
+    """A workbook whose cells are text; with ``lists``, choices from a protected sheet."""
+    book, known = openpyxl.Workbook(), declared()["choices"]
+    for grid in sheets:
+        sheet = book.create_sheet(grid.name)
+        for line in grid.cells:
+            sheet.append(line)
+        for column, width in zip("ABCDE", WIDTHS, strict=True):
+            sheet.column_dimensions[column].width = width
+        for row in sheet.iter_rows(max_row=LAST, max_col=16):
+            for cell in row:
+                cell.number_format = "@"
+    source = book.worksheets[0]
+    source.title, source.sheet_state, source.protection.sheet = CHOICES, "hidden", True
+    cells = {name: own.get("lists", {}) for name, own in declared()["template"].items()}
+    cells["facts"] = {f"B{row}": fact for row, fact in enumerate(declared()["facts"], start=2)}
+    offered = {}
+    for column, (name, words) in enumerate(known.items(), start=1):
+        for row, word in enumerate(words, start=1):
+            letter = source.cell(row, column, word).column_letter
+        offered[name] = f"{CHOICES}!${letter}$1:${letter}${len(words)}"
+    for name, places in cells.items() if lists else ():
+        for place, choice in places.items():
+            if choice in offered:
+                one = DataValidation("list", formula1=offered[choice], showErrorMessage=True)
+                one.add(place)
+                book[name].add_data_validation(one)
+    book.move_sheet(source, len(sheets))
+    book.active = 0
+    return book

@@ -1,0 +1,132 @@
+"""A paper entered as printed: its cells, its slips, and the paper behind this repository."""
+
+import re
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from mair.published import entry, numbers, template
+from mair.published.consistency import consistency
+from mair.run import paper
+from mair.trial import load
+from mair.trial.errors import ROOT, TrialError
+
+CELLS = pd.read_csv(Path(__file__).with_name("entry_cells.csv"), dtype=str, keep_default_na=False)
+MAIR = ROOT / "params" / "mair_paper"
+
+
+@pytest.mark.parametrize(("cell", "layout", "printed"), CELLS.to_numpy().tolist())
+def test_a_cell_is_read_as_printed(cell, layout, printed):
+    statistics = entry.declared()["choices"]["layout"][layout]
+    if printed == "!":
+        with pytest.raises(ValueError, match=re.escape(cell)):
+            entry.numbers(cell, statistics)
+        return
+    found = entry.numbers(cell, statistics)
+    assert [one for _, one, _ in found] == printed.split()
+    assert [name for name, *_ in found] == statistics[:len(found)]
+    assert all(numbers.PRINTED.fullmatch(one) for one in printed.split())
+
+
+def test_the_paper_entered_from_its_tables_is_the_published_file(tmp_path):
+    book = template.write(tmp_path / "book.xlsx", entry.sheets(MAIR))
+    for path in (MAIR, book):
+        content = paper.files(path)
+        for name in ("published.csv", "claims.csv"):
+            assert content[name] == (ROOT / "mair" / "data" / name).read_text(encoding="utf-8")
+    for name, text in content.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    alone, whole = load(tmp_path / "trial.yaml"), load("params/mair.yaml")
+    printed = numbers.read()
+    pd.testing.assert_frame_equal(consistency(printed, alone.sections),
+                                  consistency(printed, whole.sections))
+    assert alone.visit_labels == whole.visit_labels and alone.labels == whole.labels
+
+
+def fill(path: Path, cells: dict[str, dict[str, str]]) -> Path:
+    """A template with cells typed into it, by sheet and place."""
+    book = openpyxl.load_workbook(template.write(path))
+    for sheet, typed in cells.items():
+        for place, text in typed.items():
+            book[sheet][place] = text
+    book.save(path)
+    return path
+
+
+TYPED = {
+    "facts": {"B2": "Tiny", "B5": "C", "B7": "T", "B9": "before; after", "B12": "4",
+              "C12": "methods", "B14": "welch's T", "B18": "analysis of covariance"},
+    "scales": {"A2": "Pain", "C2": "outcome", "D2": "0", "E2": "10", "F2": "1", "G2": "lower"},
+    "text": {"A2": "abstract", "B2": "flow", "C2": "randomised", "F2": "n", "G2": "40"},
+    "table 1": {"E3": "C", "F3": "T", "E7": "20", "F7": "20", "A9": "sex", "E9": "5 (25.0)",
+                "F9": "6 (30)", "A10": "age", "C10": "mean (SD)", "E10": "50.1 (9.9)",
+                "F10": "51.0 (10.2)", "G10": "0.78"},
+    "table 2": {"E3": "C", "F3": "T", "E7": "18", "F7": "19", "A9": "Pain", "B9": "before",
+                "D9": "0–10", "E9": "5.1 (2.0)", "F9": "5.2 (2.1)", "B10": "after",
+                "E10": "4.9 (2.2)", "F10": "3.9 (2.0)", "H10": "−1.0 (−2.3 to 0.3)", "I10": "NS"}}
+
+
+def test_a_template_filled_by_hand_is_read(tmp_path):
+    found = entry.Reader(fill(tmp_path / "tiny.xlsx", TYPED)).read()
+    rows = [",".join(row[:8]) for row in found.published.itertuples(index=False, name=None)]
+    for row in ("flow,randomised,C,,,n,20,table 1", "baseline,sex,T,,,percent,30,table 1",
+                "baseline,age,difference,,welch,p,0.78,table 1",
+                ",allocation,overall,,declared,block_size,4,methods",
+                "outcomes,Pain,C,before,described,n,18,table 2",
+                "outcomes,Pain,T,after,described,sd,2.0,table 2",
+                "outcomes,Pain,difference,after,ancova/t,ci_low,-2.3,table 2",
+                "outcomes,Pain,difference,after,ancova/t,p,>0.05,table 2"):
+        assert row in rows
+    assert found.trial["outcomes"]["Pain"]["range"] == ["0", "10"] and found.claims is None
+
+
+def test_every_slip_is_one_line_with_sheet_and_cell(tmp_path):
+    wrong = {"facts": {"B7": "", "B18": "ancova"}, "scales": {"D2": "low"},
+             "table 1": {"E9": "5 25.0 1", "A11": "height", "C11": "mean and SD"},
+             "table 2": {"B10": "aftr", "F3": "treated"},
+             "text": {"G3": "3", "A3": "abstract", "A4": "abstract", "B4": "flow",
+                      "C4": "randomised", "F4": "n", "G4": "41"}}
+    path = fill(tmp_path / "tiny.xlsx", {k: {**v, **wrong.get(k, {})} for k, v in TYPED.items()})
+    with pytest.raises(TrialError) as refused:
+        entry.Reader(path).read()
+    said = [line.partition("tiny.xlsx: sheet ")[2] for line in refused.value.problems]
+    for line in ("facts, B18: 'ancova', expected a word that is known here, such as analysis of co",
+                 "facts: treatment arm is empty", "scales, D2: 'low', expected a number",
+                 "table 1, E9: '5 25.0 1', expected n (%), so 2 numbers",
+                 "table 1, C11: 'mean and SD', expected a word that is known here, such as mean",
+                 "table 2, B10: 'aftr', expected a word that is known here, such as after",
+                 "table 2, F3: 'treated'", "text, G3: 3, expected nothing here", "text, G4: "):
+        assert [one for one in said if one.startswith(line)], (line, said)
+    assert all("\n" not in line for line in refused.value.problems)
+
+
+def test_the_template_offers_lists_from_a_protected_sheet(tmp_path):
+    book = openpyxl.load_workbook(template.write(tmp_path / "new.xlsx"))
+    assert book.sheetnames == ["README", "facts", "scales", "text", "table 1", "table 2", "claims",
+                               "choices"]
+    assert book["choices"].protection.sheet and book["choices"].sheet_state == "hidden"
+    assert all(book[name].data_validations.count for name in book.sheetnames[1:6])
+    assert {cell.number_format for row in book["table 1"]["A1:P60"] for cell in row} == {"@"}
+    for name in ("new.xlsx", "folder"):
+        path = tmp_path / name
+        if name == "folder":
+            template.write(path)
+        with pytest.raises(TrialError, match="exists, expected a new file"):
+            template.write(path)
+    assert [one.cells for one in entry.sheets(path)] == [one.cells for one in template.grids()]
+
+
+def test_an_entered_paper_runs_alone_and_again_writes_nothing(tmp_path, capsys):
+    file, out = fill(tmp_path / "tiny.xlsx", TYPED), tmp_path / "out"
+    paper.main(str(file), out=str(out))
+    first = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    paper.main(str(file), out=str(out))
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == first
+    assert len(numbers.read(out / "published.csv")) == 29
+    assert "printed: " in capsys.readouterr().out
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "x").write_text("kept")
+    with pytest.raises(TrialError, match="holds no manifest"):
+        paper.main(str(file), out=str(tmp_path / "theirs"))
