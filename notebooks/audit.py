@@ -23,7 +23,7 @@
 # was declared beforehand, as the ends of a scale, is an input and not judged by itself.
 #
 # *Reads* the published numbers and the trial file. *Writes* the rows `audit`, the tables
-# `consistency` and `small_sample`, and the figure `audit_map`.
+# `consistency` and `small_sample`.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file that names `published`
@@ -31,6 +31,8 @@ out = None  # the run's output folder; None writes nothing
 
 # %%
 from functools import partial
+
+from IPython.display import HTML, display
 
 from mair import results
 from mair.published import compare, provenance
@@ -55,8 +57,8 @@ compared = compare.compare(printed, computed, checked)
 # %% [markdown]
 # ## Every number at once
 #
-# Each dot is a printed number in its place; its colour and shape are the worst verdict of
-# the checks that end in it. Grey ones nothing can be held against.
+# [The map](#map) shows each number in its place in the paper, marked by the worst verdict of the
+# checks that end in it; a number leads to its row in the list.
 
 # %%
 n = {word: int((judged["verdict"] == verdict).sum()) for verdict, word in WORDS.items()}
@@ -88,10 +90,7 @@ say(f"Of {c['printed']} printed numbers {c['given']} are **inputs** or another s
     "There are no data, so nothing was recomputed.")
 
 # %% tags=["fold"]
-show(maps.verdict_map(judged, partial(label, t)), "audit_map",
-     "Every printed number, by the worst verdict on it", of=False,
-     alt=f"A dot for each of {len(judged)} published numbers in its place in the paper's tables, "
-         f"coloured and shaped by verdict: {listed}.")
+display(HTML(maps.facsimiles(judged, partial(label, t))))
 
 # %% [markdown]
 # ## What the numbers show
@@ -108,8 +107,8 @@ bullets(*[f"**{one.headline}.** {one.text}" for one in audit.found(t)])
 # %% [markdown] tags=["appendix"]
 # ## The checks
 #
-# The table holds the checks that do not come out exactly, the worst first; its file holds all.
-# Compare what is printed with the interval computed.
+# [The table](#table-consistency) holds the checks that do not come out exactly, the worst first;
+# its file holds all. Compare what is printed with the interval computed.
 
 # %%
 show(tables_appendix.consistency(checked))

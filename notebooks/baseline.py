@@ -11,11 +11,11 @@
 #
 # **Question.** Who took part, and how alike did chance make the two arms?
 #
-# Randomisation makes the arms alike in expectation, not in any one trial; with a few dozen
-# people sizeable differences are ordinary. So the table describes, with standardised mean
-# differences as a yardstick. Tests stand apart, at the end: CONSORT advises against them,
-# since any difference is by construction due to chance, and they are there only so that a
-# printed p value can be checked.
+# Randomisation makes the arms alike in expectation, not in any one trial; with a few dozen people
+# sizeable differences are ordinary. So [the table](#table-baseline) describes, with standardised
+# mean differences as a yardstick. Tests stand apart, at the end: CONSORT advises against them,
+# since any difference is by construction due to chance, and they are there only so that a printed
+# p value can be checked.
 #
 # *Reads* the trial file, its data and, where there are any, the published numbers. *Writes* the
 # rows `baseline`, the tables `baseline` and `baseline_tests`, and the figure `baseline_smd`.

@@ -110,7 +110,8 @@ words.say(f"{len(low) or 'None'} of the models ({len(tested)}) left residuals wi
 # %% [markdown]
 # ## The estimates
 #
-# Look at each *B* and its interval; of a logarithm it is read in the table of ratios below.
+# Look at each *B* and its interval; of a logarithm it is read in
+# [the table of ratios](#table-biomarkers_ratios).
 
 # %%
 show(tables_result.outcomes(t, rows, "biomarkers"))

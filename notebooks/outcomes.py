@@ -158,7 +158,7 @@ scores, name = frames.people(t), t.primary.name
 numbers = "; ".join(f"{one.arm}, {t.visit_labels[one.visit]}, {fmt.number(one.mean, 1)}"
                     for one in means[means["outcome"] == name].itertuples())
 show(people.primary(scores[scores["outcome"] == name], means[means["outcome"] == name],
-                    f"{frames.axes(t)[name]}, {t.primary.better} is better", arms=t.labels,
+                    frames.axes(t)[name], arms=t.labels,
                     visits={visit: t.visit_labels[visit] for visit in t.primary.visits}),
      "primary", f"{name} in each arm: {who} in grey, in colour the model's means with their {ci}",
      alt=f"{name} by arm: {who} in grey, and model means with {ci}: {numbers}.")
@@ -238,7 +238,8 @@ words.say("No contrast is estimable, so nothing is drawn." if largest is None el
           "show that a treatment works.")
 
 # %% [markdown]
-# Effect sizes have more than one convention. The table shows whether the choice matters.
+# Effect sizes have more than one convention. [The table](#table-outcomes_effect_sizes) shows
+# whether the choice matters.
 
 # %% tags=["fold"]
 show(tables_result.effect_sizes(t, rows))

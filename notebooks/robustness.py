@@ -59,12 +59,13 @@ estimand(t, "difference between arms in mean change from baseline of the primary
 # %% [markdown]
 # ## The grid
 #
-# In the figure every column is one analysis, in the order of their estimates, and the dots below
-# say which choices made it; the diamond is the declared one. Look for intervals that change
-# sides, not for the smallest p. Imputation under missingness at random uses what was seen of a
-# person; jump and copy to reference take those lost from the treatment arm as if they had been
-# in the control arm. For these two Rubin's variance is information-anchored, so the jackknife of
-# the conditional mean stands beside it, which is smaller by design.
+# In [the figure](#figure-robustness_1) every column is one analysis, in the order of their
+# estimates, and the dots below say which choices made it; the diamond is the declared one. Look
+# for intervals that change sides, not for the smallest p. Imputation under missingness at random
+# uses what was seen of a person; jump and copy to reference take those lost from the treatment
+# arm as if they had been in the control arm. For these two Rubin's variance is
+# information-anchored, so the jackknife of the conditional mean stands beside it, which is
+# smaller by design.
 
 # %%
 rows = robustness.rows(t)
@@ -147,8 +148,8 @@ for visit in visits if provenance.stored(t) else ():
             + f"; {some} choices change it in some and not in others.")
 
 # %% [markdown]
-# The table holds the same analyses as numbers. Read down a visit: what moves *B*, what only
-# its standard error, what only the degrees of freedom.
+# [The table](#table-robustness) holds the same analyses as numbers. Read down a visit: what moves
+# *B*, what only its standard error, what only the degrees of freedom.
 
 # %% tags=["fold"]
 show(tables_appendix.robustness(t, rows))
@@ -191,9 +192,9 @@ for one in results.records(rows, method=list(robustness.TIPPING)):
     bullets(f"**{seen_at[one.time]}**: {tips if one.tips else reason}.")
 
 # %% [markdown]
-# The figure shifts both arms at once. The diamond is as imputed; to the right the unseen of the
-# treatment arm did worse, downwards the unseen of the control arm did better. Beyond the thick
-# line, in grey, the interval contains zero; thin lines join equal estimates.
+# [The figure](#figure-tipping) shifts both arms at once. The diamond is as imputed; to the right
+# the unseen of the treatment arm did worse, downwards the unseen of the control arm did better.
+# Beyond the thick line, in grey, the interval contains zero; thin lines join equal estimates.
 
 # %%
 shifted = {visit: fine for visit in visits

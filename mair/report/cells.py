@@ -296,24 +296,26 @@ def _html(html: str) -> str:
     table = re.match(r'<div id="table-([\w-]+)"', html)
     if table is None:
         if html.lstrip().startswith("<figure"):
-            return f'<div class="out">{html}</div>'
+            name = re.search(r' id="([\w-]+)"|$', html)[1]
+            caption = f"<figcaption><b>Figure №{name}.</b> "
+            return f'<div class="out">{html.replace("<figcaption>", caption)}</div>'
         return f'<div class="out scroll" {wide("table")}>{LEFT.sub("", html)}</div>'
     name = table[1]
     title = re.search(r'gt_title gt_font[^>]*>(.*?)</td>', html, re.DOTALL)
     mark = '<small class="flag">SYNTHETIC</small>' if "gt_subtitle gt_font" in html else ""
     plain = HEADING.sub("", LEFT.sub("", html))
     longest = max(len(re.sub(r"<[^>]+>|\s+", " ", row)) for row in plain.split("</tr>"))
-    return (f'<figure class="table{" across" if longest > ACROSS else ""}" id="shown-{name}">'
+    return (f'<figure class="table{" across" if longest > ACROSS else ""}" id="table-{name}">'
             f"{_caption('Table', name, title[1] if title else name, 'tables', 'csv docx', mark)}"
             f'<div class="scroll" {wide("table")}>{plain}</div></figure>')
 
 
 def _caption(kind, name, title, folder, suffixes, mark="") -> str:
-    """Number, title and files of a table or figure; the page counts where it says №."""
+    """Number, title and files of a table or figure; the page counts where it says № and what."""
     links = " ".join(f'<a href="{folder}/{name}.{suffix}" aria-label="{name}, {suffix}">{suffix}'
                      "</a>" for suffix in suffixes.split())
-    return (f"<figcaption><b>{kind} №.</b> {title} {mark}<small class=\"links\">{links}</small>"
-            "</figcaption>")
+    return (f'<figcaption><b>{kind} №{kind.lower()}-{name}.</b> {title} {mark}'
+            f'<small class="links">{links}</small></figcaption>')
 
 
 def _image(kind: str, data: str, metadata) -> str:

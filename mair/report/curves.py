@@ -32,10 +32,10 @@ def curves(frame, *, xlabel, ylabel, vertical=None, horizontal=None, markers=Fal
     """
     _, ax = style.subplots(height=3.9)
     for i, (name, part) in enumerate(frame.groupby("line", sort=False)):
-        part, k = part.sort_values("x"), i % len(style.STYLES)
+        part, k = part.sort_values("x"), i % len(style.COLORS)
         ax.errorbar(part["x"], part["y"], yerr=2 * part["se"] if "se" in part else None,
-                    color=style.STYLES[k].color, elinewidth=1,
-                    linestyle=LINES[(i + i // len(style.STYLES)) % len(LINES)],
+                    color=style.COLORS[k], elinewidth=1,
+                    linestyle=LINES[(i + i // len(style.COLORS)) % len(LINES)],
                     marker=MARKERS[i % len(MARKERS)] if markers else "", label=style.wrap(name, 60))
     if vertical is not None:
         ax.axvline(vertical[0], color=style.INK, linewidth=0.9, linestyle=":", zorder=1)
@@ -89,7 +89,7 @@ def rates(frame, *, xlabel, band, value):
         for i, method in enumerate(methods):
             part = frame[(frame["method"] == method) & (frame["panel"] == name)]
             beside = 0.15 * (i - (len(methods) - 1) / 2)
-            color = style.STYLES[i].color if i < len(style.STYLES) else style.INK
+            color = style.COLORS[i % len(style.COLORS)]
             ax.plot(part["rate"], part["scenario"].map(places) + beside, linestyle="", color=color,
                     marker=MARKERS[i % len(MARKERS)], label=method, markersize=5,
                     markerfacecolor="white" if i % 2 else color)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-from mair.report.style import VERMILION, styled
+from mair.report.style import INK, styled
 from mair.report.table import MARK, stem
 
 STRIP = 0.24  # inches above a figure, for the mark
@@ -65,7 +65,7 @@ def settle(fig, synthetic=False):
         if engine is not None:
             y = None  # the layout finds it
             fig.set_figheight(height + STRIP)
-        fig.suptitle(MARK, x=1 - 0.08 / width, y=y, ha="right", va="top", color=VERMILION, size=8,
+        fig.suptitle(MARK, x=1 - 0.08 / width, y=y, ha="right", va="top", color=INK, size=8,
                      weight="bold", gid="synthetic")
     if engine is not None:
         engine.execute(fig)

@@ -90,7 +90,7 @@ def _points(ax, lines, rows):
     ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1)
     for part, primary, look in style.parts(rows):
         look |= ({"fmt": "D", "color": "black", "markersize": 6} if primary else
-                 {"fmt": "s", "color": style.BLUE, "markersize": 5})
+                 {"fmt": "s", "color": "black", "markersize": 4})
         middle, low, high = (part[c].astype(float) for c in ("estimate", "low", "high"))
         ax.errorbar(middle, part["y"], xerr=[middle - low, high - middle], elinewidth=1.5, **look)
     style.hollow_legend(ax.figure, rows.get("invented", []))
@@ -135,7 +135,7 @@ def smd_plot(rows):
                 xycoords="axes fraction", textcoords="offset points", ha="right", color=style.MUTED)
     ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1)
     smd, low, high = (rows[column].astype(float) for column in ("smd", "low", "high"))
-    ax.errorbar(smd, range(len(rows)), xerr=[smd - low, high - smd], fmt="o", color=style.BLUE,
+    ax.errorbar(smd, range(len(rows)), xerr=[smd - low, high - smd], fmt="o", color="black",
                 ecolor=style.RULE, elinewidth=1.2)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_yticks(range(len(rows)), [style.wrap(label, 56) for label in rows["label"]])

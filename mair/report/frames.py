@@ -115,12 +115,13 @@ def means(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame:
 
 
 def axes(trial: Trial, section="outcomes") -> dict[str, str]:
-    """What each variable's axis says: its name with unit or range."""
+    """What each variable's axis says: its name with unit or range, and which end is good."""
     labels = {}
     for name, variable in measures.variables(trial, section).items():
         span = "{:g} to {:g}".format(*variable.range) if variable.range else ""
         detail = variable.unit or span
-        labels[name] = f"{name} ({detail})" if detail else name
+        labels[name] = (f"{name} ({detail})" if detail else name) + (
+            f",\n{variable.better} is better" if section == "outcomes" else "")
     return labels
 
 

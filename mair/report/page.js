@@ -7,6 +7,11 @@
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!target) return;
     for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+    if (target.hidden) {
+      const form = document.querySelector("form.filter");
+      form.reset();
+      form.dispatchEvent(new Event("input"));
+    }
     target.scrollIntoView();
   };
   addEventListener("hashchange", reveal);

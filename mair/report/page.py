@@ -22,7 +22,8 @@ __all__ = ["PageError", "printed", "render"]
 HERE = Path(__file__).resolve().parent
 SHOWN_PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn",
                   "great-tables", "papermill", "jupytext", "pydantic")
-COUNTED = re.compile(r"(Table|Figure) №")
+COUNTED = re.compile(r"(Table|Figure) №([\w-]+)")
+REFERRED = re.compile(r'<a href="#((?:table|figure)-[\w-]+|map|numbers)">(.*?)</a>')
 BOX = re.compile(r'data-box="(height:[\d.]+em;vertical-align:-?[\d.]+em)"')  # a formula's
 
 
@@ -81,13 +82,23 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
         manifest=manifest, wide=cells.wide,
         packages={name: manifest["packages"][name] for name in SHOWN_PACKAGES
                   if name in manifest["packages"]})
+    return _numbered(html)
+
+
+def _numbered(html: str) -> str:
+    """The page with its tables and figures counted, and links to them in prose by number."""
     counts: Counter = Counter()
+    numbers: dict = {}
 
     def number(match):
         counts[match[1]] += 1
-        return f"{match[1]} {counts[match[1]]}"
+        numbers[match[2]] = f"{match[1]} {counts[match[1]]}"
+        return numbers[match[2]]
 
-    return COUNTED.sub(number, html)
+    def refer(match):
+        return match[0].replace(match[2], numbers[match[1]]) if match[1] in numbers else match[2]
+
+    return REFERRED.sub(refer, COUNTED.sub(number, html))
 
 
 def _read(name: str) -> str:

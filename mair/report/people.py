@@ -70,7 +70,8 @@ def primary(people, means, label, *, arms, visits):
     -------
     Figure
     """
-    fig, axes = style.subplots(1, len(arms), height=3.0, sharey=True, squeeze=False)
+    fig, axes = style.subplots(1, len(arms), width=2.6 * len(arms), height=2.9, sharey=True,
+                               squeeze=False)
     for ax, (arm, look) in zip(axes[0], style.arm_styles(arms).items(), strict=True):
         own = people[people["arm"] == arm]
         seen = own.get("people", own["value"].notna()).groupby(own["visit"]).sum()
@@ -84,12 +85,12 @@ def primary(people, means, label, *, arms, visits):
                         color=look.color, weight="bold", zorder=6,
                         path_effects=[withStroke(linewidth=2.5, foreground="white")])
         ax.set_xticks(range(len(visits)), [
-            style.wrap(f"{name}\n{seen.get(visit, 0)} people", 14 if len(visits) < 4 else 8)
+            style.wrap(f"{name}\nn = {seen.get(visit, 0)}", 12 if len(visits) < 4 else 8)
             for visit, name in visits.items()])
-        ax.set_xlim(-0.3, len(visits) - 0.5)
-        ax.set_title(style.wrap(arms[arm], 46), color=look.color)
+        ax.set_xlim(-0.4, len(visits) - 0.4)
+        ax.set_title(style.wrap(arms[arm], 24), color=look.color)
         _value_axis(ax, False)
-    axes[0][0].set_ylabel(style.wrap(label, 40))
+    axes[0][0].set_ylabel(style.wrap(label, 36))
     return fig
 
 
@@ -97,16 +98,18 @@ def primary(people, means, label, *, arms, visits):
 def _panels(people, means, labels, arms, visits, log, apart):
     """One panel for each of `labels`; the arms `apart`, or over each other."""
     columns, rows, slanted, names = _grid(labels, visits, arms if apart else {"": ""})
-    under = (max(map(style.inches, names)) * 0.7 + 0.1 if slanted
-             else 0.13 * max(name.count("\n") + 1 for name in names))
+    under = (max(map(style.inches, names)) * 0.7 + 0.2 if slanted
+             else 0.13 * max(name.count("\n") + 2 for name in names))
     above = 0.15 * max(style.wrap(title, TITLE).count("\n") + 1 for title in labels)
     legend = 0.2 * (1 if style.side_by_side(arms) else len(arms)) + 0.15
     panel = (1.8 if columns > 1 else 2.8) + under + above
     fig, axes = style.subplots(rows, columns, height=rows * panel + legend, squeeze=False)
     for ax, (name, label) in zip(axes.flat, labels.items(), strict=False):
-        places = _panel(ax, people[people["outcome"] == name], means[means["outcome"] == name],
-                        arms, visits, apart, name in log)
-        ax.set_xticks(places, names)
+        places, seen = _panel(ax, people[people["outcome"] == name],
+                              means[means["outcome"] == name], arms, visits, apart, name in log)
+        between = ", " if slanted else "\n"
+        ax.set_xticks(places, [f"{where}{between}n = {count}" for where, count in
+                               zip(names, seen, strict=True)])
         if slanted:
             for tick in ax.get_xticklabels():
                 tick.set(rotation=40, ha="right", rotation_mode="anchor", va="center")
@@ -131,14 +134,18 @@ def _grid(labels, visits, groups):
 
 
 def _panel(ax, people, means, arms, visits, apart, log):
-    """Draw one panel; the places of its visits."""
+    """Draw one panel; the places of its visits, and how many people were seen at each."""
     _value_axis(ax, log)
+    seen = people.get("people", people["value"].notna())
+    seen = seen.groupby([people["arm"].map(lambda arm: arm * apart), people["visit"]]).sum()
     people, means = people.dropna(subset=["value"]), means.dropna(subset=["mean"])
-    ticks = []
+    ticks, counts = [], []
     for i, (arm, look) in enumerate(style.arm_styles(arms).items()):
         start = i * (len(visits) + 0.6) if apart else 0.0
         at = {visit: start + j for j, visit in enumerate(visits)}
-        ticks += [place for place in at.values() if place not in ticks]
+        if apart or not i:
+            ticks += at.values()
+            counts += [seen.get((arm * apart, visit), 0) for visit in visits]
         own = people[people["arm"] == arm]
         own = _courses(ax, own, at, look.color)
         middle, beside = means[means["arm"] == arm], 0.1 * (i - (len(arms) - 1) / 2)
@@ -151,7 +158,7 @@ def _panel(ax, people, means, arms, visits, apart, log):
                 ax.axvline(start - 0.8, color=style.RULE, linewidth=0.6, linestyle=":")
         _summary(ax, x + beside, middle, look)
     ax.set_xlim(min(ticks) - 0.4, max(ticks) + 0.4)
-    return ticks
+    return ticks, counts
 
 
 def _courses(ax, people, at, color):

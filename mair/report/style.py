@@ -24,7 +24,7 @@ FONT = "DejaVu Sans"  # comes with matplotlib: the same glyphs everywhere
 SIZE = 8.5  # points, of labels
 
 # Okabe & Ito (2008), "Color universal design": told apart in every common colour blindness.
-BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
+BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 INK, MUTED, RULE, SHADE = "#262626", "#595959", "#8C8C8C", "#F2F2F2"
 
 SHEET = Path(__file__).with_name("figures.mplstyle")
@@ -44,6 +44,8 @@ class ArmStyle:
         return {"marker": self.marker, "markerfacecolor": self.face, "markeredgecolor": self.color}
 
 
+# Of what is no arm: models, methods, scenarios.
+COLORS = (INK, GREEN, PURPLE, RULE)
 STYLES = (ArmStyle(BLUE, "o", "--", "white"), ArmStyle(VERMILION, "s", "-", VERMILION),
           ArmStyle(GREEN, "^", "-.", GREEN), ArmStyle(PURPLE, "D", ":", PURPLE))
 

@@ -138,8 +138,8 @@ def test_synthetic_stays_in_sight_and_is_said_of_every_table_and_figure(default)
     assert default("document.querySelector('.strip').getBoundingClientRect().top") == 0
     default("scrollTo(0, 0)")
     assert default("document.title").startswith("SYNTHETIC")
-    cohort = {"figure-primary", "figure-trajectories", "shown-outcomes", "shown-nnt",
-              "shown-robustness", "figure-tipping"}  # others may hold printed numbers alone
+    cohort = {"figure-primary", "figure-trajectories", "table-outcomes", "table-nnt",
+              "table-robustness", "figure-tipping"}  # others may hold printed numbers alone
     assert cohort & set(default(UNMARKED)) == set()
     assert cohort <= set(default("[...document.querySelectorAll('figure')].map(f => f.id)"))
 

@@ -21,7 +21,6 @@ from mair.report import (
     figure,
     forest,
     frames_appendix,
-    maps,
     people,
     robust,
     style,
@@ -169,17 +168,6 @@ def errors():
     return curves.rates(frame, xlabel="Type I error (%)", band=(4.7, 5.3), value=5)
 
 
-def printed():
-    frame = pd.DataFrame(
-        [("table 2", "age", "RT", "", "mean", "exact"),
-         ("table 2", "age", "MAIR", "", "mean", "within rounding"),
-         ("table 3", "FIQ", "difference", "post", "ci_low", "impossible"),
-         ("abstract", "FIQ", "", "", "n", "not checkable"),
-         ("abstract", "FIQ", "", "", "d", "exact")],
-        columns=["source", "variable", "arm", "time", "statistic", "verdict"])
-    return maps.verdict_map(frame)
-
-
 def normal(outcomes):
     frame = pd.DataFrame([(f"Outcome {k}", arm, x, x * (1 + i / 5)) for k in range(outcomes)
                           for i, arm in enumerate(ARMS) for x in np.linspace(-1.6, 1.6, 19)],
@@ -224,7 +212,6 @@ MAKERS = {"consort": diagram,
           "curves": lines,
           "correlations": pairs,
           "rates": errors,
-          "map": printed,
           "normal": lambda: normal(9),
           "normal-one": lambda: normal(1),
           "specification": specifications,
@@ -444,14 +431,3 @@ def test_rows_of_one_outcome_stand_together_each_with_its_own_number():
     (other, *_), (primary, *_) = ax.containers
     assert dict(zip(other.get_ydata(), other.get_xdata(), strict=True)) == {1: 0.0, 2: 0.0}
     assert set(primary.get_ydata()) == {4, 5}
-
-
-def test_a_number_stands_in_its_row_and_column_of_the_map():
-    fig = printed()
-    assert [ax.get_title(loc="left") for ax in fig.axes] == ["Table 2", "Table 3", "Text"]
-    labels = [[t.get_text() for t in ax.get_xticklabels()] for ax in fig.axes]
-    assert labels == [["RT mean", "MAIR mean"], ["low"], ["", ""]]
-    found = {(ax.get_title(loc="left"), *line.get_xydata()[0]) for ax in fig.axes
-             for line in ax.lines if line.get_color() == maps.RED and len(line.get_xydata())}
-    assert found == {("Table 3", 0, 0)}
-    assert "follows with rounding (1)" in words(fig)

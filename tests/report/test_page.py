@@ -19,7 +19,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from mair import results
 from mair.published import provenance
 from mair.published.consistency import WORDS
-from mair.report import cells, comparison, figure, page, show, summary, words
+from mair.report import cells, comparison, figure, maps, page, show, summary, words
 from mair.report import table as tables
 from mair.report.summary import Summary
 from mair.report.table import Table
@@ -243,7 +243,7 @@ def test_a_picture_with_text_alternative_is_embedded():
 
 def test_published_numbers_are_one_list_with_both_judgements_in_words(html):
     part = html.split('id="numbers"')[1].split("</table>")[0]
-    assert part.count("<tr>") == 1 + len(COMPARED)
+    assert part.count("<tr") == 1 + len(COMPARED)
     for follows, met in zip(WORDS.values(), words.MET.values(), strict=False):
         assert f">{follows}</td>" in part and f">{met}</td>" in part
     assert "prints so under &lt;yates&gt;" in part and "table 2" in part
@@ -331,8 +331,8 @@ def test_tables_and_figures_have_captions_with_a_number_to_come_and_their_files(
     shown = [_html(tables.html(table, True)),
              _html(figure.html(fig, files["svg"], "alt", "f", "Cu"))]
     body = cells.render("x", new_notebook(cells=[new_code_cell("1", outputs=shown)]), ["x"]).body
-    assert '<b>Table №.</b> Sizes &amp; more <small class="flag">SYNTHETIC</small>' in body
-    assert '<b>Figure №.</b> Cu' in body
+    assert '<b>Table №table-t.</b> Sizes &amp; more <small class="flag">SYNTHETIC</small>' in body
+    assert '<b>Figure №figure-f.</b> Cu' in body
     assert "<style>" not in body and "gt_heading" not in body
     for file in ("tables/t.csv", "tables/t.docx", "figures/f.svg", "figures/f.png"):
         assert f'href="{file}"' in body
@@ -349,3 +349,23 @@ def test_the_first_screen_says_nothing_that_another_agreeing_cohort_refutes(buil
     assert said.grid.count("in every agreeing cohort found") == 2
     key = ("robustness", "FIQ", "difference", "followup", "ancova,by-arm/kenward-roger", "b")
     assert f"favour MAIR by {-provenance.stored(trial)[key][1]:.1f} to" in said.grid
+
+
+def test_a_number_stands_in_its_row_and_column_of_the_map_and_prose_names_it_by_number():
+    numbers = pd.DataFrame(
+        [("table 2", "age", "RT", "", "mean", "52.2", "exact"),
+         ("table 2", "age", "RT", "", "sd", "5.9", "within rounding"),
+         ("table 3", "FIQ", "difference", "post", "ci_low", "-1.2", "impossible"),
+         ("abstract", "<b>", "", "", "n", "41", "not checkable")],
+        columns=["source", "variable", "arm", "time", "statistic", "printed", "verdict"])
+    html = maps.facsimiles(numbers)
+    assert re.findall(r'href="#n(\d)" title="(.*?)"( class="\w+")?>(.*?)</a>', html) == [
+        ("1", "age, RT, mean", "", "52.2"), ("2", "age, RT, sd", "", "5.9"),
+        ("3", "FIQ, difference, post, ci_low", ' class="bad"', "✗ −1.2"),
+        ("4", "&lt;b&gt;, n", ' class="free"', "41")]
+    rows = [re.sub(r"<[^>]+>", "", row).strip() for row in re.findall(r"<tr>.*</tr>", html)]
+    assert rows == ["Table 2RT", "age52.2 (5.9)", "Table 3b", "FIQ, post✗ −1.2", "TextNumbers",
+                    "abstract41"]
+    said = page._numbered('<b>Figure №map.</b> <a href="#map">The map</a>, '
+                          '<a href="#table-none">the table</a>')
+    assert said == '<b>Figure 1.</b> <a href="#map">Figure 1</a>, the table'

@@ -170,7 +170,7 @@ def test_baseline_differences_as_they_are_drawn(trial, rows):
 
 
 def test_axes_and_residuals(trial):
-    assert frames.axes(trial) == {"Pain": "Pain (0 to 100)"}
+    assert frames.axes(trial) == {"Pain": "Pain (0 to 100),\nlower is better"}
     assert frames.axes(trial, "biomarkers") == {"CRP": "CRP (mg/L)"}
     residuals = pd.DataFrame({"arm": list("CTC"), "residual": [5.0, -1.0, 2.0]})
     quantiles = frames.residuals(residuals)["quantile"].tolist()

@@ -406,10 +406,9 @@ def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):
     run.run(tmp_path / "audit.yaml", out, echo=lines.append)
     assert lines[-1] == "1 printed: 0 of 0 follow from one another"
     assert files(out) == [
-        "figures/audit_map.png", "figures/audit_map.svg", "index.html", "manifest.json",
-        "notebooks/audit.ipynb", "results.csv", "rows/audit.csv", "tables/consistency.csv",
-        "tables/consistency.docx", "tables/published_vs_recomputed.csv",
-        "tables/published_vs_recomputed.docx"]
+        "index.html", "manifest.json", "notebooks/audit.ipynb", "results.csv", "rows/audit.csv",
+        "tables/consistency.csv", "tables/consistency.docx",
+        "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx"]
     assert "the trial file has no data" in (out / "index.html").read_text()
     run.run(tmp_path / "audit.yaml", out, echo=again.append)
     assert again == lines
