@@ -78,7 +78,8 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
         bodies="".join(one.body for one in sections),
         appendices=[*moved, *(one for one in sections if one.appendix)], left_out=left_out,
         follows=WORDS, met=words.MET, table=printed(trial, compared),
-        files={folder: _files(whole / folder) for folder in ("tables", "figures", "notebooks")},
+        files={folder: _files(whole / folder)
+               for folder in ("tables", "figures", "notebooks", "check")},
         manifest=manifest, wide=cells.wide,
         packages={name: manifest["packages"][name] for name in SHOWN_PACKAGES
                   if name in manifest["packages"]})

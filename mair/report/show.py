@@ -79,7 +79,7 @@ class Show:
         drawn = of is None if of is None or of is False else list(
             provenance.kinds(self.trial, of).values())
         files = figure.render(what, name, alt, self.marked(drawn))
-        _save(self.out, "figures", {f"{name}.{suffix}": file for suffix, file in files.items()})
+        save(self.out, "figures", {f"{name}.{suffix}": file for suffix, file in files.items()})
         display({"text/html": figure.html(what, files["svg"], alt, name, title),
                  "text/plain": alt.strip()}, raw=True)
         if "matplotlib.pyplot" in sys.modules:  # pyplot's figures would be displayed once more
@@ -104,11 +104,12 @@ def write(table: Table, out, synthetic=False):
     if out is not None:
         from mair.report.word import docx
 
-        _save(out, "tables", {f"{table.name}.csv": tables.csv(table),
+        save(out, "tables", {f"{table.name}.csv": tables.csv(table),
                               f"{table.name}.docx": docx(table, synthetic)})
 
 
-def _save(out, folder, files: dict[str, bytes]):
+def save(out, folder, files: dict[str, bytes]):
+    """Write files into a folder below `out`; nothing where it is None."""
     if out is not None:
         place = Path(out) / folder
         place.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ LOCK = ROOT / "requirements.lock"
 # What the run itself writes; a notebook that writes one of these is refused.
 OWN = ("index.html", "results.csv", "tables/estimands.csv", "tables/estimands.docx",
        "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx",
-       "tables/provenance.csv")
+       "tables/provenance.csv", "check/check.R", "check/check.sps")
 
 
 def place(source: Path, target: Path) -> None:
@@ -71,7 +71,7 @@ def _merge(sources: list[Path], target: Path) -> None:
 def report(plan, whole: Path) -> None:
     """Published beside recomputed, the page and the manifest."""
     from mair import results
-    from mair.report import comparison, page, show, words
+    from mair.report import comparison, page, scripts, show, words
 
     trial, compared, counted = plan.trial, None, None
     frame, plain = results.read(whole / "results.csv"), words.plain(trial)
@@ -82,6 +82,7 @@ def report(plan, whole: Path) -> None:
         if len(estimated):
             show.write(comparison.estimands(estimated, trial.arms).put(plain), whole,
                        trial.synthetic)
+        show.save(whole, "check", scripts.scripts(trial))
     if plan.published is not None:
         from mair.published import compare, provenance
         from mair.sections import audit

@@ -11,7 +11,6 @@ from mair.results import Lookup
 from mair.sections import analysis as estimates
 from mair.sections import measures
 from mair.sections import model as models
-from mair.studies.verify_r import _data, _ours
 from mair.trial import load
 
 HERE = Path(__file__).parents[1]
@@ -174,16 +173,6 @@ def test_a_constant_outcome_keeps_its_rows_and_says_why(tmp_path):
     value = Lookup(measures.rows(trial, "outcomes"))
     assert np.isnan(value("outcomes", "Y", "difference", "v1", METHOD, statistic="b"))
     assert value("outcomes", "Y", "overall", "", METHOD, statistic="converged") == 0
-
-
-def test_what_is_sent_to_r_is_what_was_fitted(blues):
-    design = models.build(blues, "BDI")
-    data = _data("BDI", design)
-    assert len(data) == ORACLE["n_rows"]
-    assert data["time"].nunique() == len(VISITS)
-    found = {row["name"]: row for row in ORACLE["coefficients"]}
-    assert _ours("BDI", design)["BDI", "1", "b"] == pytest.approx(
-        found["treatmentBtheB:visit1"]["b"], rel=1e-6)
 
 
 def test_kenward_roger_in_the_contracts_form():

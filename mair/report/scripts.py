@@ -1,0 +1,132 @@
+"""The declared primary analysis in R and in SPSS syntax, our numbers as comments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mair.report import words
+from mair.sections import analysis, model
+from mair.trial import Trial, file, readers
+from mair.trial.errors import NUMBER
+from mair.trial.people import YES_NO
+from mair.trial.tables import text_of
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "data" / "check"
+NOT_IN = {"z": "standard errors that take the variances as known",
+          "satterthwaite": "Satterthwaite's degrees of freedom",
+          "kenward-roger": "Kenward and Roger's standard errors and degrees of freedom"}
+
+
+def declared(trial: Trial) -> dict:
+    """What the scripts say of a trial: columns of its data file, model, and our numbers.
+
+    Parameters
+    ----------
+    trial : Trial
+        With data.
+
+    Returns
+    -------
+    dict
+        As the templates under ``mair/data/check`` name it. ``numbers`` are of the observed
+        scores: dicts of ``time`` (1 is the reference visit), ``statistic`` and ``value``, where
+        ``gls_se`` is the standard error that takes the covariance as known.
+    """
+    spec, variable, chosen = file.read(trial.path)[0], trial.primary, trial.analysis
+    measure = {name: one for (_, name), one in spec.measures().items()}[variable.name]
+    found = analysis.analyse(trial, variable.name, missing="observed")
+    plain = analysis.analyse(trial, variable.name, missing="observed", inference="z")
+    before, _, how = found.method.partition("/")[0].rpartition(":")
+    structure, _, arm = how.partition(",")
+    rows = model.observations(trial, variable.name)
+    at = {visit: i for i, visit in enumerate(variable.visits, start=1)}
+    numbers = [{"time": at[visit], "statistic": statistic, "value": f"{value:.12g}"}
+               for visit, one in found.contrasts.items() for statistic, value in (
+                   ("b", one.b), ("se", one.se), ("gls_se", plain.contrasts[visit].se),
+                   ("df", one.df), ("p", one.p), ("ci_low", one.low), ("ci_high", one.high))
+               if value == value]
+    redundant = model.build(trial, variable.name).redundant
+    return {
+        "title": " ".join(trial.title.split()), "synthetic": trial.synthetic,
+        "data": trial.data_path.name, "kind": trial.data_path.suffix.lower(),
+        "participant": spec.participant, "visit_column": spec.visit, "arm": spec.arm.column,
+        "control": trial.control, "treatment": trial.treatment,
+        "visits": [{"key": visit, "label": trial.visit_labels[visit], "apart": bool(
+            measure.baseline_column and visit == trial.reference),
+            "column": column if visit != trial.reference else measure.baseline_column or column}
+            for visit, column in measure.at(spec.visits).items() if visit in at],
+        "covariates": [_covariate(trial, spec, one) | {"number": i} for i, one in enumerate(
+            (one for one in trial.covariates if one.name not in redundant), start=1)],
+        "read": spec.read, "ignored": spec.ignore.where,
+        "estimator": "clda" if before else "ancova" if structure == "ancova" else "difference",
+        "structure": structure, "by_arm": bool(arm), "inference": chosen.inference,
+        "confidence": chosen.confidence, "log": variable.transform == "log",
+        "later": [at[visit] for visit in found.contrasts], "numbers": numbers,
+        "n": rows["participant"].nunique(), "n_rows": len(rows),
+        "total": f"{rows['y'].sum():.17g}",
+        "model": f"{variable.label}, {words.method(found.method)}",
+        "method": words.method(found.method), "state": found.state,
+        "remarks": [line for line, holds in {
+            f"{NOT_IN[chosen.inference]} are ours alone: nlme has none": structure in (
+                "unstructured", "compound-symmetry") and chosen.inference != "z",
+            "the trial declares imputation, which no script repeats draw by draw: this is the "
+            "analysis of the observed scores": chosen.missing != "observed",
+            found.state: bool(found.state)}.items() if holds]}
+
+
+def _covariate(trial: Trial, spec, one) -> dict:
+    """A covariate's column; `first`: of an outcome its first visit counts."""
+    measure = {name: of for (_, name), of in spec.measures().items()}.get(one.column)
+    column = one.column if measure is None else measure.baseline_column or measure.at(
+        spec.visits)[trial.reference]
+    return {"name": one.label, "column": column, "first": measure is not None,
+            "levels": [] if one.kind == "continuous" else list(one.levels)}
+
+
+def _spss(content: dict, table) -> dict:
+    """What the SPSS script says beside: a variable for each column of the file, and its codes."""
+    wide = not content["visit_column"]
+    roles = [("id", content["participant"]), ("arm", content["arm"]),
+             ("visit", content["visit_column"]),
+             *((f"y{i}" if wide else "y", one["column"]) for i, one in enumerate(
+                 content["visits"], start=1) if wide or not one["apart"]),
+             *((f"x{one['number']}", one["column"]) for one in content["covariates"])]
+    named = {column: role for role, column in reversed(roles) if column}
+    codes = {name: lambda value, column=column: _codes(column, value)
+             for name, column in table.columns.items()}
+    return {
+        "file_columns": [{"column": name, "name": named.get(name, f"v{i}"), "used": name in named,
+                          "numeric": bool(column.numbers)}
+                         for i, (name, column) in enumerate(table.columns.items(), start=1)],
+        "twice": [(role, named[column]) for role, column in dict.fromkeys(roles)
+                  if column and named[column] != role],
+        "missing_numbers": [code for code in content["read"].missing if NUMBER.fullmatch(code)],
+        "codes": {arm: codes[content["arm"]](content[arm]) for arm in ("control", "treatment")},
+        "visits": [one | ({} if wide else {"code": codes[content["visit_column"]](one["key"])})
+                   for one in content["visits"]],
+        "covariates": [one | {"codes": [codes[one["column"]](level) for level in one["levels"]]}
+                       for one in content["covariates"]], "notices": " ".join(table.notices)}
+
+
+def _codes(column, value: str) -> str:
+    """The cells of a column that mean a value, as SPSS writes a list of them."""
+    alike = [text for text in dict.fromkeys(map(text_of, column.cells)) if text is not None and (
+        value in (text, column.labels.get(text)) or (value in ("no", "yes") and YES_NO.get(
+            column.labels.get(text, text).casefold()) is (value == "yes")))]
+    return ", ".join(text if column.numbers else "'" + text.replace("'", "''") + "'"
+                     for text in alike)
+
+
+def scripts(trial: Trial) -> dict[str, bytes]:
+    """``check.R`` and ``check.sps`` of the primary outcome, by file name."""
+    import jinja2
+
+    environment = jinja2.Environment(  # comments and strings, no markup: names are quoted there
+        loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    environment.filters["quoted"] = lambda text: str(text).replace("\\", "\\\\").replace('"', '\\"')
+    environment.filters["doubled"] = lambda text: str(text).replace("'", "''")
+    content = declared(trial)
+    content |= _spss(content, readers.read(trial.data_path, content["read"]))
+    return {name: environment.get_template(f"{name}.j2").render(content).encode()
+            for name in ("check.R", "check.sps")}

@@ -1,0 +1,28 @@
+"""R's numbers by ``check/check.R`` under several choices: ``python tests/oracles/check.py``.
+
+Needs Rscript with lme4, lmerTest, pbkrtest and nlme; writes ``check.csv`` beside this file.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from mair.studies.verify_r import compare
+from mair.trial import load
+
+HERE = Path(__file__).parent
+TRIALS = {"mair": "params/mair.yaml", "blues": "params/beat_the_blues.yaml",
+          "wide": "tests/trials/invented_a.yaml", "long": "tests/trials/invented_b.yaml"}
+
+
+def choices(text: str) -> dict[str, str]:
+    """``covariance=unstructured inference=z`` as keywords of `load`."""
+    return dict(part.split("=") for part in text.split())
+
+
+if __name__ == "__main__":
+    cases = pd.read_csv(HERE / "check.txt", sep="|", skipinitialspace=True, keep_default_na=False)
+    parts = [compare(load(TRIALS[trial], **choices(how)))[0].assign(trial=trial, choices=how)
+             for trial, how in cases.itertuples(index=False)]
+    pd.concat(parts)[["trial", "choices", "time", "statistic", "value"]].to_csv(
+        HERE / "check.csv", index=False)

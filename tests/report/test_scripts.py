@@ -1,0 +1,67 @@
+"""The primary analysis elsewhere: what R made of ``check.R``, stored, and what both files hold.
+
+The numbers of tests/oracles/check.csv are R's, by the script that each line's choices give.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mair import results
+from mair.report import scripts
+from mair.trial import load
+
+ORACLES = Path(__file__).parents[1] / "oracles"
+sys.path.insert(0, str(ORACLES))
+from check import TRIALS, choices  # noqa: E402
+
+STORED = pd.read_csv(ORACLES / "check.csv", keep_default_na=False)
+CASES = STORED[["trial", "choices"]].drop_duplicates().to_numpy()
+
+
+@pytest.mark.parametrize(("trial", "how"), CASES)
+def test_r_gives_the_numbers_that_stand_in_the_script(trial, how):
+    ours = {(one["time"], one["statistic"]): float(one["value"]) for one in
+            scripts.declared(load(TRIALS[trial], **choices(how)))["numbers"]}
+    stored = STORED[(STORED["trial"] == trial) & (STORED["choices"] == how)]
+    assert len(stored) >= 2 * len({time for time, _ in ours})
+    for row in stored.itertuples():
+        least = 3e-6 * ours[row.time, "se"] if row.statistic == "b" else 0
+        assert ours[row.time, row.statistic] == pytest.approx(row.value, rel=3e-6, abs=least)
+
+
+def test_a_run_holds_both_with_its_own_numbers(built, built_real):
+    rows = results.read(built / "results.csv")
+    for name, mark in (("check.R", "# "), ("check.sps", "* ")):
+        text = (built / "check" / name).read_text("utf-8")
+        assert "SYNTHETIC" in text and "SYNTHETIC" not in (built_real / "check" / name).read_text()
+        b = results.Lookup(rows)(
+            "outcomes", "FIQ", "difference", "post", "random-intercept/z", statistic="b")
+        assert float(re.search(r"time 2:? *b = (-?[\d.]+\d)", text)[1]) == pytest.approx(b, 1e-9)
+        assert all(line.startswith(mark) for line in text.splitlines()[:5])
+        assert str(Path.cwd()) not in text
+
+
+def test_names_are_quoted_and_what_no_script_repeats_is_said(tmp_path):
+    (tmp_path / "d.csv").write_text(
+        "who,arm's,a \"b\",after\n" + "".join(
+            f"p{i},{'it''s' if i % 2 else 'c'},{i},{i * i % 7 + i}\n" for i in range(12)))
+    (tmp_path / "t.yaml").write_text("""
+trial: "one\\nq() # two"
+data: d.csv
+participant: who
+arm: {column: "arm's", control: c, treatment: its}
+visits: [before, after]
+outcomes: {Pain: {columns: ['a "b"', after]}}
+analysis: {missing: mi-mar, draws: 1000}
+""")
+    texts = {name: text.decode() for name, text in
+             scripts.scripts(load(tmp_path / "t.yaml")).items()}
+    assert texts["check.R"].startswith("# one q() # two\n")
+    assert 'columns <- c("a \\"b\\"", "after")' in texts["check.R"]
+    assert "COMPUTE treated" not in texts["check.sps"] and "arm A64" in texts["check.sps"]
+    for text in texts.values():
+        assert "the trial declares imputation" in text and "Kenward and Roger's" in text
