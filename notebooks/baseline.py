@@ -32,7 +32,7 @@ from scipy import stats
 
 from mair import results
 from mair.published import numbers
-from mair.report import fmt, forest, frames, tables_result, words
+from mair.report import fmt, forest, frames, tables_appendix, tables_result, words
 from mair.report.show import Show
 from mair.sections import baseline
 from mair.stats import effects
@@ -97,6 +97,19 @@ words.say(
 # The band is meant for one difference at a time, so of many rows some may lie outside it. A
 # point outside it is not a fault of the randomisation; it is a reason to look whether that
 # characteristic predicts the outcome.
+
+# %% [markdown] tags=["appendix"]
+# ## Do the items of a scale agree?
+#
+# Where a score is made from its items here, Cronbach's alpha (Feldt's interval) and McDonald's
+# omega of one factor (percentiles of resampled people) say how far the items measure one thing.
+# With a few dozen people both are rough: look at the intervals.
+
+# %%
+if t.items:
+    show(tables_appendix.reliability(t, rows))
+else:
+    words.say("Scores are given as such, without their items: their agreement cannot be computed.")
 
 # %% [markdown] tags=["appendix"]
 # ## The tests, for checking only

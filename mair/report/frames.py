@@ -171,6 +171,8 @@ def averaged(residuals: pd.DataFrame) -> pd.DataFrame:
 
 def on_grid(curve: pd.DataFrame, marked) -> pd.DataFrame:
     """A curve of responders at every tenth percent and at the ``marked`` thresholds alone."""
+    if curve.empty:  # nobody's reduction is estimable
+        return curve
     low, high = curve["threshold"].agg(["min", "max"])
     at = sorted({*np.arange(np.ceil(low / 10) * 10, high, 10), *(x for x in marked if x < high)})
     grid = pd.DataFrame({"at": at, "threshold": np.array(at, dtype=float) - 1e-7})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from mair.results import Rows
-from mair.stats import effects, tests
+from mair.stats import effects, reliability, tests
 from mair.trial import Feature, Trial
 
 CONTINUOUS = {"student": tests.student, "welch": tests.welch,
@@ -35,7 +36,20 @@ def rows(trial: Trial) -> pd.DataFrame:
             out.add(feature.name, "difference", "", method, p=test.p)
         out.add(feature.name, "difference", "", "smd",
                 smd=smd.estimate, ci_low=smd.low, ci_high=smd.high)
+    for name, items in trial.items.items():
+        _reliability(trial, name, items.dropna(), out)
     return out.frame()
+
+
+def _reliability(trial: Trial, name: str, items: pd.DataFrame, out: Rows) -> None:
+    """How well the items of a scale agree at the first visit, in all who answered each."""
+    rng = np.random.default_rng(trial.analysis.seed)
+    for method, found in (
+            ("alpha", reliability.alpha(items, confidence=trial.analysis.confidence)),
+            ("omega", reliability.omega(items, rng=rng, confidence=trial.analysis.confidence))):
+        out.add(name, "overall", trial.reference, method, analysis="reliability", n=len(items),
+                items=items.shape[1], estimate=found.estimate, ci_low=found.low,
+                ci_high=found.high)
 
 
 def labels(feature: Feature) -> dict[str, str]:

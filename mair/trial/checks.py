@@ -138,7 +138,8 @@ def _columns(raw: dict) -> Iterator[Rule]:
     """A column is one thing only: id, visit, arm, or one outcome at one visit."""
     taken: dict[str, str] = {}
     for where in [("participant",), ("visit",), ("arm", "column"), *(
-            (*measure, key) for measure in _declared(raw) for key in ("columns", "column"))]:
+            (*measure, key) for measure in _declared(raw) if not _at(raw, *measure, "scale")
+            for key in ("columns", "column"))]:
         for column in [*_texts(raw, *where), *filter(None, [_at(raw, *where)])]:
             yield (column in taken, where,
                    f"{shown(column)} is used by {taken.get(column)} too, expected another column")

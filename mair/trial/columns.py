@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
+from mair.trial import scales
 from mair.trial.errors import NUMBER, counted, listed, nearest, shown
 from mair.trial.people import YES_NO, People, few
-from mair.trial.schema import BaselineEntry, Measure
+from mair.trial.schema import BaselineEntry, Key, Measure
 from mair.trial.tables import NOT_A_NUMBER, Column, number_of
 
 
@@ -74,9 +76,10 @@ def arms(people: People) -> pd.Series:
 def _leave_out_screened(people: People, arm: Column) -> None:
     """Take out, and count, who has neither an arm nor a score after the first visit."""
     visits, held = people.spec.visits, people.table.columns
-    measured = [(None if measure.columns else visit, name)
+    measured = [(visit if people.spec.visit else None, name)
                 for measure in people.spec.measures().values()
-                for visit, name in [*measure.at(visits).items()][1:] if name in held]
+                for visit, names in [*measure.at(visits).items()][1:]
+                for name in names if name in held]
     out = [who for who, rows in people.rows.items() if all(value is None for value in (
         *(arm.texts[row] for row in rows),
         *(held[name].cells[people.visited[who, visit]] for visit, name in measured
@@ -89,7 +92,7 @@ def _leave_out_screened(people: People, arm: Column) -> None:
                     f"arm nor a score after {visits[0]}: counted as not randomised")
 
 
-def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame, pd.DataFrame]:
+def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame, ...]:
     """The scores of an outcome or biomarker by participant and visit.
 
     In a biomarker ``<x`` is a value under the detection limit x: read as x / sqrt(2)
@@ -104,35 +107,82 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
 
     Returns
     -------
-    DataFrame, DataFrame
+    DataFrame, DataFrame, DataFrame
         Scores (float, nan missing) and whether a score was under its limit (bool), by
-        participant; columns are the visits at which it was measured.
+        participant; columns are the visits at which it was measured. Of a scale, the parts of
+        which its score at the first visit is made; else without a column.
     """
-    key, before, long = people.source.key(where), len(people.problems), measure.columns is None
-    parser, expected = _scale(measure, limits=where[0] == "biomarkers")
+    key, before, long = people.source.key(where), len(people.problems), people.spec.visit
+    scale, items = scales.used(people.spec, measure), pd.DataFrame(index=people.index)
+    ways = [_scale(measure, where[0] == "biomarkers")] if scale is None else [
+        _scale(Measure(range=limits), False) for limits in scales.ranges(scale, stored=True)]
     values, under, visits = {}, {}, people.spec.visits
-    for visit, name in measure.at(visits).items():
+    for visit, names in measure.at(visits).items():
         if (apart := measure.baseline_column) and visit == visits[0]:
-            values[visit] = people.values(apart, where, parser, expected, cells=True, dtype=float)
+            values[visit] = people.values(apart, where, *_scale(measure, False), cells=True,
+                                          dtype=float)
             under[visit] = [False] * len(people.rows)
             continue
-        if name is None or (column := people.column(name, where, True)) is None:
+        if scale and names and _shifted(people, names, scale, measure.scale, where):
             continue
-        words = {text for text in column.texts if text and text.casefold() not in NOT_A_NUMBER}
-        if words and not any(map(NUMBER.fullmatch, words)) and len(words) <= len(people.rows) / 2:
-            people.tell(name, f"words ({few(words)}), expected {expected}; a yes/no result belongs "
-                        "under responders: {column: …}")
-            continue
-        rows = [people.visited.get((who, visit if long else None)) for who in people.rows]
-        held = [(row, None if row is None else column.cells[row]) for row in rows]
         some = "" if long else (
             f"scores of {key} at {visit} (null in the trial file where it was not measured)")
-        values[visit] = people.parse(name, held, parser, expected, some)
-        under[visit] = [str(cell).startswith("<") for _, cell in held]
+        read = [_read(people, name, where, visit if long else None, *way, some)
+                for name, way in zip(names, ways, strict=False)]
+        if not read or None in read:
+            continue
+        values[visit], under[visit] = read[0]
+        if scale:
+            answers = np.array([own for own, _ in read], dtype=float).T
+            values[visit] = scales.score(answers, scale)
+            _unanswered(people, f"{where[1]} at {visit}", names[0], answers, values[visit])
+            if visit == visits[0]:
+                items = pd.DataFrame(scales.parts(answers, scale), people.index)
     frame = pd.DataFrame(values, people.index, dtype=float)
     if long and not frame.empty and len(people.problems) == before:
-        frame = _seen(people, measure.column, key, frame)
-    return frame, pd.DataFrame(under, people.index, dtype=bool)[list(frame)]
+        frame = _seen(people, measure.column[0], key, frame)
+    return frame, pd.DataFrame(under, people.index, dtype=bool)[list(frame)], items
+
+
+def _read(people: People, name: str, where: tuple, visit: str | None, parser, expected: str,
+          some: str) -> tuple[list, list] | None:
+    """The values of a column and which are under a limit; None where it cannot be read."""
+    if (column := people.column(name, where, True)) is None:
+        return None
+    words = {text for text in column.texts if text and text.casefold() not in NOT_A_NUMBER}
+    if words and not any(map(NUMBER.fullmatch, words)) and len(words) <= len(people.rows) / 2:
+        people.tell(name, f"words ({few(words)}), expected {expected}; a yes/no result belongs "
+                    "under responders: {column: …}")
+        return None
+    rows = [people.visited.get((who, visit)) for who in people.rows]
+    held = [(row, None if row is None else column.cells[row]) for row in rows]
+    return people.parse(name, held, parser, expected, some), [
+        str(cell).startswith("<") for _, cell in held]
+
+
+def _shifted(people: People, names: list[str], scale: Key, called: str, where: tuple) -> bool:
+    """Whether answers do not fit the scale because they are stored one higher or lower."""
+    held = [people.column(name, where, True) for name in names]
+    if not all(one and one.numbers for one in held):
+        return False
+    answers = np.array([one.numbers for one in held]).T
+    if (found := scales.shifted(answers, scale)) is None:
+        return False
+    stored, outside = found
+    said = (f"the answers to {called} are {np.nanmin(answers):g} to {np.nanmax(answers):g}, "
+            "expected {:g} to {:g}".format(*scale.stored or scale.range)
+            + f"; where {stored[0]:g} is stored for the lowest, say scales: {{{called}: "
+            f"{{stored: {shown(stored)}}}}}")
+    (people.tell if outside else people.note)(names[0], said)
+    return outside
+
+
+def _unanswered(people: People, what: str, name: str, answers: np.ndarray, scores) -> None:
+    some = np.isnan(answers).any(axis=1) & ~np.isnan(answers).all(axis=1)
+    if n := int(some.sum()):
+        scored = int((~np.isnan(scores[some])).sum())
+        people.note(name, f"{what}: {counted(n, 'participant')} left items out; {scored} scored by "
+                    f"the mean of the others, {n - scored} without a score")
 
 
 def _scale(measure: Measure, limits: bool) -> tuple[Callable, str]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import itertools
 import os
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
 
 from mair.trial import checks
-from mair.trial.errors import TrialError, display, likeness, nearest, regular, shown, written
+from mair.trial.errors import ROOT, TrialError, display, likeness, nearest, regular, shown, written
 from mair.trial.schema import TrialFile, known_keys
 from mair.trial.tables import text_of
 
 MOST_VALUES, MOST_BYTES, DEEPEST = 100_000, 5_000_000, 40
+SCALES = ROOT / "mair" / "data" / "scales"
 A_FILE = "a trial file (YAML in UTF-8)"
 BY_HAND = "given by hand"
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the faster one where it was built
@@ -190,13 +191,37 @@ def chain(path: Path) -> tuple[Source, list[str]]:
         problems += found
         base = content.get("extends")
         if not isinstance(base, str) or "\0" in base:
-            return Source(files), problems
+            return Source([*files, *_scales(Source(files).raw)]), problems
         asking, path = display(path), Path(os.path.normpath(path.parent / base))
         expected = f"the trial file that {asking} extends"
         if path in (way := [file for _, file, _ in files]):
             turn = " -> ".join(map(display, [*way, path]))
             raise TrialError(f"{asking}: extends: {base!r} leads back to itself ({turn}), expected "
                              "a trial file that does not extend this one")
+
+
+@cache
+def shipped() -> dict[str, tuple[str, Path, dict]]:
+    """The scales that come with mair, each by its own and its subscales' names."""
+    found = {}
+    for path in sorted(SCALES.glob("*.yaml")):
+        key = read_yaml(path)[0]
+        for name in (path.stem, *key.get("subscales", {})):
+            found[name] = display(path), path, {"scales": {path.stem: key}}
+    return found
+
+
+def _scales(raw: dict) -> list[tuple[str, Path, dict]]:
+    """Those of them that a trial file names; what it says of them itself goes before."""
+    asked = [*_dict(raw.get("scales"))]
+    for section in checks.SECTIONS:
+        asked += [_dict(measure).get("scale") for measure in _dict(raw.get(section)).values()]
+    asked = [name for name in asked if isinstance(name, str)]
+    return [*{of[0]: of for name in asked if (of := shipped().get(name))}.values()]
+
+
+def _dict(value) -> dict:
+    return value if isinstance(value, dict) else {}
 
 
 def read(path: Path, by_hand: dict | None = None) -> tuple[TrialFile, Source, list[str]]:

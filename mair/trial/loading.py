@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mair.trial import columns, file, notices, readers
+from mair.trial import columns, file, notices, readers, scales
 from mair.trial.checks import SECTIONS
 from mair.trial.columns import Feature
 from mair.trial.errors import ROOT, TrialError, regular
@@ -50,6 +50,7 @@ def load(path: Path | str, **analysis) -> Trial:
     if (given := handed(path := path.absolute(), by_hand)) is not None:
         return given
     spec, source, overrides = file.read(path, by_hand)
+    spec = scales.expanded(spec, source)
     data, published = source.relative("data"), source.relative("published")
     nobody = pd.Series(index=pd.Index([], dtype="str", name="participant"), dtype="str")
     parts = {"arm": nobody, "baseline": (), "covariates": (), **_variables(spec, {})}
@@ -96,18 +97,20 @@ def _variables(spec: TrialFile, scores: dict[str, pd.DataFrame]) -> dict[str, di
 
 def _read(people: People) -> dict:
     """The parts of a trial that stand in its data; ``people`` notes the problems."""
-    spec, arm, scores, censored = people.spec, columns.arms(people), {}, {}
+    spec, arm, scores, censored, items = people.spec, columns.arms(people), {}, {}, {}
     for (section, name), measure in spec.measures().items():
-        scores[name], under = columns.scores(people, (section, name), measure)
+        scores[name], under, parts = columns.scores(people, (section, name), measure)
         if section == "biomarkers":
             censored[name] = under
+        if parts.shape[1] > 1:
+            items[name] = parts
     variables = _variables(spec, scores)
     features = _features(people, variables["outcomes"] | variables["biomarkers"], scores)
     roles = _columns(people)
     if not people.problems:
         _agree(people, scores)
         notices.note(people, arm, scores, features)
-    return {"arm": arm, "censored": censored, "_scores": scores, "_columns": roles,
+    return {"arm": arm, "censored": censored, "items": items, "_scores": scores, "_columns": roles,
             "ignored": people.ignored, "other_arms": people.other_arms, **variables, **features}
 
 
@@ -116,7 +119,8 @@ def _agree(people: People, scores: dict[str, pd.DataFrame]) -> None:
     spec, chosen, flow = people.spec, people.spec.responders, people.spec.flow
     if chosen and chosen.outcome and chosen.visit not in scores[chosen.outcome]:
         measure = {name: of for (_, name), of in spec.measures().items()}[chosen.outcome]
-        people.tell(measure.column, f"no value at {chosen.visit}, expected scores for responders")
+        people.tell(measure.column[0],
+                    f"no value at {chosen.visit}, expected scores for responders")
     for other, n in people.other_arms.items():
         if flow and flow.other_arms.get(other, n) != n:
             people.refuse(("flow", "other_arms", other),

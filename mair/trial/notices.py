@@ -42,7 +42,8 @@ def note(people: People, arm: pd.Series, scores: dict, features: dict) -> None:
 
 
 def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.DataFrame) -> None:
-    held, y = measure.at(people.spec.visits), scores.to_numpy()
+    held, y = measure.at(people.spec.visits), scores.to_numpy()  # the first item stands for all
+    held = {visit: names[0] for visit, names in held.items() if names}
     column = held[people.spec.visits[0]]
     arms = [people.spec.arm.control, people.spec.arm.treatment]
     seen = np.array([(~np.isnan(y[arm.to_numpy() == one])).sum(axis=0) for one in arms])

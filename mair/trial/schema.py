@@ -43,6 +43,10 @@ Values = Annotated[list[Text], BeforeValidator(  # or a single one
     json_schema_input_type=Text | list[Text])]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 PositiveCount = Annotated[int, Field(ge=1, le=10_000_000)]
+Items = Annotated[list[Text], BeforeValidator(  # or their number: 1, 2, and so on
+    lambda value: [str(i) for i in range(1, int(value) + 1)]
+    if isinstance(value, str) and value.isdecimal() and len(value) < 4 else value,
+    json_schema_input_type=Text | list[Text])]
 
 
 def key(description: str, default: Any = None) -> Any:
@@ -91,6 +95,25 @@ class Allocation(Section):
     strata: Text | None = key("column of strata, with blocks")
 
 
+class Key(Section):
+    """How answers to items make a score (`scales`)."""
+
+    label: Text | None = None
+    items: Items = Field(min_length=1, description="their names in order, or their number")
+    range: Range = Field(description="lowest and highest answer to an item")
+    ranges: dict[Text, Range] = key("item -> its own range", {})
+    stored: Range | None = key("the range as the file has it, where it begins elsewhere")
+    reversed: list[Text] = key("items that run the other way", [])
+    together: dict[Text, list[Text]] = key("part -> items averaged into it", {})
+    rescale: Range | None = key("range that each part is brought to before the score")
+    score: Literal["sum", "mean"] = "sum"
+    answered: Annotated[float, Field(gt=0, le=1)] = key(
+        "least share of answers, of a score and of a part; the mean of the others stands in", 1.0)
+    subscales: dict[Text, list[Text]] = key("name -> items; `scale` may name it", {})
+    better: Literal["lower", "higher"] | None = None
+    source: Text | None = None
+
+
 class Scale(Section):
     """What an outcome or a biomarker is measured on."""
 
@@ -106,14 +129,17 @@ class Scale(Section):
 class Measure(Scale):
     """An outcome or a biomarker as declared."""
 
-    columns: list[Text | None] | None = key(
-        "wide file: one column a visit, null where it was not measured")
-    column: Text | None = key("long file: the column of its values")
+    scale: Text | None = key("a scale or subscale of `scales`, or one that comes with mair")
+    columns: list[Values | None] | None = key(
+        "wide file: one column a visit, null where it was not measured; of a scale a list of its "
+        "items' columns, or a pattern such as pain_{item}_pre")
+    column: Values | None = key("long file: the column of its values, or of a scale's items")
     baseline_column: Text | None = key("long file: the column of its value at the first visit")
 
-    def at(self, visits: list[str]) -> dict[str, str | None]:
-        """The column that holds each visit, in a long file the same; None: not measured."""
-        return dict(zip(visits, self.columns or [self.column] * len(visits), strict=True))
+    def at(self, visits: list[str]) -> dict[str, list[str]]:
+        """The columns that hold each visit, once `scales.expanded` has named them all."""
+        return {visit: names or [] for visit, names in zip(
+            visits, self.columns or [None] * len(visits), strict=True)}
 
 
 class Variable(Scale):
@@ -256,6 +282,7 @@ class TrialFile(Section):
     covariates: list[Text] | None = key("of every mixed model")
     outcomes: dict[str, Measure] | None = None
     biomarkers: dict[str, Measure] | None = None
+    scales: dict[Text, Key] = key("scale -> how its items make a score", {})
     describe: Describe | None = None
     baseline: list[Entry] | None = None
     responders: Responders | None = None

@@ -18,7 +18,7 @@ from mair.trial.schema import Analysis, Variable
 
 FLOW_NUMBERS = ("sessions", "credibility")
 FLOW_TEXTS = ("lost", "preference")
-_LEFT_OUT = {"extends", "data", "published", "analysis", "read", "ignore"}
+_LEFT_OUT = {"extends", "data", "published", "analysis", "read", "ignore", "scales"}
 _NOT_NOTED = {"path", "told", "_memo", "_parts"}
 
 
@@ -63,6 +63,7 @@ class Trial:
     other_arms: dict[str, int] = field(default_factory=dict)
     show_individuals: bool = False
     censored: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    items: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _scores: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _columns: dict[str, pd.Series | None] = field(default_factory=dict, repr=False)
     _seen: dict[str, pd.DataFrame] = field(init=False, repr=False)

@@ -115,6 +115,7 @@ def test_residuals_are_means_of_five_and_a_responder_curve_has_a_grid():
     grid = frames.on_grid(curve, [20.000000000000004])
     assert grid["threshold"].round(6).tolist() == [-10, 0, 10, 20, 30] or len(grid) == 6
     assert grid["arr"].tolist()[:3] == [2.0, 2.0, 3.0] and set(grid["arr"]) == {2.0, 3.0, 4.0}
+    assert frames.on_grid(curve[:0], [20.0]).empty  # nobody's reduction is estimable
 
 
 def test_no_text_cell_of_a_csv_is_a_formula_and_rows_are_read_as_they_were(out):

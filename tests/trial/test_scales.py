@@ -1,0 +1,167 @@
+"""Items to scores: the shipped keys against what their sources print, and files of items."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from trials.small import SPEC, merged, problems, table, write
+
+from mair.results import records
+from mair.sections import baseline
+from mair.trial import file, load, scales, schema
+
+# lowest and highest score, items, items reversed, as the sources in mair/data/scales print them
+PRINTED = {"FIQ": (0, 100, 20, 1), "PCS": (0, 52, 13, 0), "PCS-rumination": (0, 16, 4, 0),
+           "PCS-magnification": (0, 12, 3, 0), "PCS-helplessness": (0, 24, 6, 0),
+           "HADS": (0, 42, 14, 0), "HADS-A": (0, 21, 7, 0), "HADS-D": (0, 21, 7, 0),
+           "EQ-VAS": (0, 100, 1, 0), "CGI-S": (1, 7, 1, 0), "AAQ-II": (7, 49, 7, 0),
+           "FFMQ": (39, 195, 39, 19), "FFMQ-observing": (8, 40, 8, 0),
+           "FFMQ-describing": (8, 40, 8, 3), "FFMQ-awareness": (8, 40, 8, 8),
+           "FFMQ-nonjudging": (8, 40, 8, 8), "FFMQ-nonreacting": (7, 35, 7, 0),
+           "SCS": (6, 30, 26, 13), "SCS-kindness": (1, 5, 5, 0), "SCS-judgement": (1, 5, 5, 5),
+           "SCS-humanity": (1, 5, 4, 0), "SCS-isolation": (1, 5, 4, 4),
+           "SCS-mindfulness": (1, 5, 4, 0), "SCS-identification": (1, 5, 4, 4)}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def key(name):
+    *_, content = file.shipped()[name]
+    spec = schema.TrialFile.model_construct(scales={
+        of: schema.Key.model_validate(held) for of, held in content["scales"].items()})
+    return scales.keys(spec)[name]
+
+
+def test_the_keys_are_those_of_their_sources():
+    assert {name: (*scales.bounds(key(name)), len(key(name).items), len(
+        {*key(name).reversed} & {*key(name).items})) for name in file.shipped()} == PRINTED
+    for name in file.shipped():
+        assert key(name).source and key(name).better
+        subs = [item for items in key(name).subscales.values() for item in items]
+        assert not subs or sorted(subs) == sorted(key(name).items)  # each item in one
+
+
+@pytest.mark.parametrize(("name", "answers", "score"), [
+    # 11 of function 1 (3.33), well 2 of 7 days (7.14), off work 1 (1.43), seven of 5
+    ("FIQ", [1] * 11 + [2, 1] + [5] * 7, 10 / 3 + 50 / 7 + 10 / 7 + 35),
+    ("FIQ", [1, 1, 0] + [None] * 8 + [2, 1] + [5] * 7, None),  # 3 of 11: function left out
+    ("FIQ", [None] * 11 + [7, None] + [5] * 7, 35 * 10 / 8),
+    ("FIQ", [None] * 11 + [None] * 3 + [5] * 6, 60 * 5 / 6),
+    ("PCS", [4] * 12 + [None], None),
+    ("HADS-A", [3, 2, 1, 0, None, None, None], 7 * 6 / 4),
+    ("HADS-A", [3, 2, 1, None, None, None, None], None),
+    ("SCS", [5 if item in (5, 12, 19, 23, 26) else 3 for item in range(1, 27)], 5 + 5 * 3),
+    ("SCS-judgement", [1, 1, 1, 1, 2], 4.8), ("CGI-S", [7], 7), ("AAQ-II", [7] * 7, 49)])
+def test_scores_by_hand(name, answers, score):
+    if name == "FIQ" and score is None:
+        score = (50 / 7 + 10 / 7 + 35) * 10 / 9
+    found, = scales.score(np.array([answers], dtype=float), key(name))
+    assert found == pytest.approx(np.nan if score is None else score, nan_ok=True)
+
+
+def answered(n=24, points=5, seed=4):
+    """The small trial with more people, each with thirteen answers at three visits."""
+    rng, (head, *rows) = np.random.default_rng(seed), table()
+    keep = [i for i, name in enumerate(head) if not name.startswith(("fiq", "crp"))]
+    visits = ("pre", "post", "later")
+    cells = [[*(head[i] for i in keep), *(f"p{i}_{v}" for v in visits for i in range(1, 14))]]
+    for one in range(n):
+        line = rows[one % 6]
+        start = [str(one), ["RT", "MAIR"][one % 2], *(line[i] for i in keep[2:])]
+        cells.append([*start, *map(str, rng.integers(0, points, 39))])
+    return cells
+
+
+OWN = merged(SPEC, {
+    "outcomes": {"FIQ": None, "PCS": {"scale": "PCS", "columns": [
+        "p{item}_pre", "p{item}_post", "p{item}_later"], "primary": True}},
+    "biomarkers": None, "describe": None, "responders": None, "flow": None, "baseline": ["PCS"],
+    "covariates": None})
+
+
+def test_a_file_of_items_gives_the_scores_and_how_well_the_items_agree():
+    cells = answered()
+    write(OWN, cells)
+    trial = load("trial.yaml")
+    frame = pd.DataFrame(cells[1:], columns=cells[0])
+    items = frame[[f"p{i}_post" for i in range(1, 14)]].astype(float)
+    assert trial.scores("PCS")["post"].tolist() == items.sum(axis=1).tolist()
+    one = trial.variable("PCS")
+    assert (one.label, one.range, one.better) == ("Pain Catastrophizing Scale", (0, 52), "lower")
+    found = {r.method: r for r in records(baseline.rows(trial), analysis="reliability")}
+    items = frame[[f"p{i}_pre" for i in range(1, 14)]].astype(float)
+    of = 13 / 12 * (1 - items.var().sum() / items.sum(axis=1).var())
+    assert (found["alpha"].estimate, found["alpha"].n, found["alpha"].items) == pytest.approx(
+        (of, 24, 13))
+    assert found["omega"].ci_low < found["omega"].estimate < found["omega"].ci_high
+
+
+@pytest.mark.parametrize(("changes", "cells", "says"), [
+    ({"scale": "PSC"}, {}, "trial.yaml: outcomes.PCS.scale: 'PSC', expected a scale (scales: holds "
+     "your own); did you mean PCS?"),
+    ({"columns": ["p1_pre", ["p1_post", "p2_post"], None]}, {}, "trial.yaml: outcomes.PCS.columns: "
+     "['p1_pre'], expected 13 columns, one an item of PCS"),
+    ({"scale": None, "columns": ["p1_pre", ["p1_post", "p2_post"], None]}, {}, "trial.yaml: "
+     "outcomes.PCS.columns: ['p1_post', 'p2_post'], expected 1 column, for a score (with scale: "
+     "one an item)"),
+    ({"columns": ["p{item}_before", "p{item}_post", None]}, {}, "\n".join(
+        f"trial.csv: column p{i}_before: not in the file, expected by outcomes.PCS; did you mean "
+        f"p{i}_pre?" for i in range(1, 14))),
+    ({}, {("p3_pre", 5): "7"}, "trial.csv: column p3_pre, participant 4 (row 6): 7, expected a "
+     "number from 0 to 4"),
+    ({"scale": None}, {}, None),
+])
+def test_items_that_are_wrong_are_named_by_person(changes, cells, says):
+    lines = answered()
+    for (column, row), value in cells.items():
+        lines[row][lines[0].index(column)] = value
+    found = problems(merged(OWN, {"outcomes": {"PCS": changes}}), lines)
+    if says is None:  # patterns belong to a scale
+        assert found[0].startswith("trial.csv: column p{item}_pre: not in the file")
+    else:
+        assert found == says.splitlines()
+
+
+def test_wrong_keys_of_ones_own():
+    own = {"items": 3, "range": [0, 4], "reversed": [4], "subscales": {"x": [1, 9]}}
+    assert problems(merged(OWN, {"scales": {"mine": own}}), answered()) == [
+        "trial.yaml: scales.mine.reversed: 4, expected items: 1, 2 or 3",
+        "trial.yaml: scales.mine.subscales: 9, expected items: 1, 2 or 3"]
+    assert problems(merged(OWN, {"scales": {"mine": {"items": 3, "scoring": "sum"}}}),
+                    answered()) == [
+        "trial.yaml: scales.mine.range: required key missing",
+        "trial.yaml: scales.mine.scoring: unknown key; did you mean score?"]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_answers_stored_one_higher_are_noticed_and_then_read(stored):
+    cells = answered()
+    higher = [[*line[:-39], *(str(int(x) + 1) for x in line[-39:])] for line in cells[1:]]
+    changes = {"scales": {"PCS": {"stored": [1, 5]}}} if stored else {}
+    said = problems(OWN, [cells[0], *higher]) if not stored else []
+    assert said == [] if stored else said[0] == (
+        "trial.csv: column p1_pre: the answers to PCS are 1 to 5, expected 0 to 4; where 1 is "
+        "stored for the lowest, say scales: {PCS: {stored: [1, 5]}}")
+    if stored:
+        write(merged(OWN, changes), [cells[0], *higher])
+        shifted = load("trial.yaml").scores("PCS")
+        write(OWN, cells)
+        pd.testing.assert_frame_equal(shifted, load("trial.yaml").scores("PCS"))
+    else:  # nobody gives the highest answer either: it fits, and is said
+        fewer = [[*line[:-39], *(str(max(int(x), 2) - 1) for x in line[-39:])] for line in higher]
+        write(OWN, [cells[0], *fewer])
+        assert load("trial.yaml").told[0].startswith(
+            "trial.csv: column p1_pre: the answers to PCS are 1 to 4, expected 0 to 4")
+
+
+def test_items_left_out_are_counted():
+    cells = answered()
+    cells[3][cells[0].index("p2_post")] = ""
+    write(OWN, cells)
+    trial = load("trial.yaml")
+    assert trial.told == ["trial.csv: column p1_post: PCS at post: 1 participant left items out; "
+                          "0 scored by the mean of the others, 1 without a score"]
+    write(merged(OWN, {"scales": {"PCS": {"answered": 0.5}}}), cells)
+    assert load("trial.yaml").scores("PCS")["post"].notna().all()
