@@ -32,7 +32,7 @@ from scipy import stats
 
 from mair import results
 from mair.published import numbers
-from mair.report import fmt, forest, frames, tables_appendix, tables_result, words
+from mair.report import fmt, forest, frames, tables_result, words
 from mair.report.show import Show
 from mair.sections import baseline
 from mair.stats import effects
@@ -107,7 +107,7 @@ words.say(
 
 # %%
 if t.items:
-    show(tables_appendix.reliability(t, rows))
+    show(tables_result.reliability(t, rows))
 else:
     words.say("Scores are given as such, without their items: their agreement cannot be computed.")
 

@@ -180,21 +180,6 @@ def power_by_size(trial, rows) -> Table | None:
                "score."])
 
 
-def reliability(trial, rows) -> Table:
-    """Alpha and omega of each score that was made from its items."""
-    lines = [Line(trial.variable(name).label, {
-        "analysis": "reliability", "variable": name, "arm": "overall", "time": trial.reference})
-        for name in trial.items]
-    columns = [Column("People (items)", ("n", "items"), "{:g} ({:g})".format, {"method": "alpha"}),
-               *(Column(head, ("estimate", "ci_low", "ci_high"), fmt.estimate,
-                        {"method": method}, method) for head, method in (
-                   ("Cronbach's alpha", "alpha"), ("McDonald's omega", "omega")))]
-    return pivot(rows, lines, columns, name="reliability", head="Score",
-                 title=f"How well the items agree, {trial.visit_labels[trial.reference]}",
-                 notes=[f"With {100 * trial.analysis.confidence:g}% intervals; both arms together, "
-                        "those who answered every item."])
-
-
 def _percent(share) -> str:
     return f"{100 * share:.1f}"
 

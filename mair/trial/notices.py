@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from mair.trial.columns import Feature
-from mair.trial.errors import counted, folded, listed, shown
-from mair.trial.people import People
-from mair.trial.tables import NOT_A_NUMBER
+from mair.trial.errors import NUMBER, counted, folded, listed, shown
+from mair.trial.people import NO_ANSWER, People
 
 CODES = {float(sign + digit * n) for sign in ("", "-") for digit in "789" for n in (1, 2, 3, 4)}
 FAR = 10  # interquartile ranges from the quartiles of the rest
@@ -89,8 +88,9 @@ def _feature(people: People, feature: Feature) -> None:
     if feature.kind == "continuous":
         return _codes(people, column, values.to_numpy())
     counts = values.value_counts()
+    numbers = [level for level in feature.levels if NUMBER.fullmatch(level)]
     for level in feature.levels:
-        if level.casefold() in NOT_A_NUMBER:
+        if NO_ANSWER.search(level) or (numbers == [level] and len(feature.levels) > 1):
             people.note(column, f"{shown(level)} is read as an answer "
                         f"({counted(counts[level], 'participant')}); where it means missing, say "
                         f"read: {{missing: [{level}]}}")

@@ -15,8 +15,9 @@ from mair.trial.tables import Column, Table, number_of, text_of
 MOST_LINES = 10  # of one column; more wrong cells are one line with their number
 YES_NO = dict.fromkeys(("yes", "y", "true", "1"), True) | dict.fromkeys(
     ("no", "n", "false", "0"), False)
-_NO_ANSWER = re.compile(r"missing|unknown|refus|no answer|don.?t know|not (done|asked|known|appl)"
-                        r"|^n/?a$", re.IGNORECASE)
+NO_ANSWER = re.compile(  # of a label, or of a cell among words
+    r"missing|unknown|refus|no (answer|data)|don.?t know|not (done|asked|known|appl|avail)"
+    r"|^(#?n[/.]?a\.?|nan|null|ns/?nc|k\.? ?a\.?|[-–?.]+)$", re.IGNORECASE)
 
 
 def few(texts) -> str:
@@ -177,7 +178,7 @@ class People:
         """A column of numbers by its decimal mark: stated, or the only one that occurs."""
         marks, stated = column.marks, self.spec.read.decimal
         for code, label in {} if column.labelled else column.labels.items():
-            if _NO_ANSWER.search(label) and (n := [*map(text_of, column.cells)].count(code)):
+            if NO_ANSWER.search(label) and (n := [*map(text_of, column.cells)].count(code)):
                 self.tell(name, f"{code} in {counted(n, 'cell')} is labelled {shown(label)}, "
                           f"expected numbers (read: {{missing: [{code}]}} makes it missing)")
                 self._ambiguous.add(name)

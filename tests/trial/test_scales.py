@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from trials.small import SPEC, merged, problems, table, write
 
+from mair.report import fmt, tables_result
 from mair.results import records
 from mair.sections import baseline
 from mair.trial import file, load, scales, schema
@@ -90,12 +91,16 @@ def test_a_file_of_items_gives_the_scores_and_how_well_the_items_agree():
     assert trial.scores("PCS")["post"].tolist() == items.sum(axis=1).tolist()
     one = trial.variable("PCS")
     assert (one.label, one.range, one.better) == ("Pain Catastrophizing Scale", (0, 52), "lower")
-    found = {r.method: r for r in records(baseline.rows(trial), analysis="reliability")}
+    rows = baseline.rows(trial)
+    found = {r.method: r for r in records(rows, analysis="reliability")}
     items = frame[[f"p{i}_pre" for i in range(1, 14)]].astype(float)
     of = 13 / 12 * (1 - items.var().sum() / items.sum(axis=1).var())
     assert (found["alpha"].estimate, found["alpha"].n, found["alpha"].items) == pytest.approx(
         (of, 24, 13))
     assert found["omega"].ci_low < found["omega"].estimate < found["omega"].ci_high
+    (stub, n, alpha, _), = tables_result.reliability(trial, rows).cells()
+    assert (stub, n) == ("Pain Catastrophizing Scale", "24 (13)")
+    assert alpha.startswith(fmt.number(of))
 
 
 @pytest.mark.parametrize(("changes", "cells", "says"), [

@@ -1,13 +1,15 @@
 """Trial files and data that are wrong: every problem in one line, none missed, none invented."""
 
 import pickle
-import random
+from copy import deepcopy
 from pathlib import Path
 
 import pandas as pd
 import pyreadstat
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from trials.small import SPEC, drop, long_spec, long_table, merged, problems, put, table, write
 
 from mair.trial import TrialError, load
@@ -154,12 +156,19 @@ def test_problems_are_single_lines_and_survive_pickling():
     assert pickle.loads(pickle.dumps(error)).problems == error.problems
 
 
-SEED = 5
 READING = {"read": {"decimal": ".", "missing": ["99"], "header": 1},
-           "ignore": {"where": {"edu": ["c"]}}}
-GARBAGE = [
-    *(None, "", "x", "<3", -1, 0, 1e308, float("nan"), True, [], [[]], {}, {"a": [1]}),
-    *("ID", "fiq_0", "FIQ", "age", ["age", None], "post", "no", "a\0b", "y" * 300, "{gt}", "null")]
+           "ignore": {"where": {"edu": ["c"]}}, "outcomes": {"PCS": {"scale": "mine"}},
+           "scales": {"mine": {"items": 3, "range": [0, 2], "reversed": [2], "answered": 0.5,
+                               "together": {"a": [1, 2]}, "subscales": {"b": [1]}}}}
+ITEMS = {"wide": {"columns": [["relapse", "seen", "age"]] * 3},
+         "long": {"column": ["relapse", "seen", "age"]}}
+GARBAGE = st.one_of(
+    st.sampled_from(["", "x", "<3", -1, 0, 1e308, float("nan"), True, [], [[]], {}, {"a": [1]},
+                     "ID", "fiq_0", "FIQ", "age", ["age", None], "post", "no", "a\0b", "y" * 300,
+                     "{gt}", "{item}", "null", "PCS", "9" * 5000]),
+    st.none(), st.integers(), st.floats(), st.text(max_size=8), st.recursive(
+        st.text(max_size=3), lambda one: st.lists(one, max_size=3) | st.dictionaries(
+            st.text(max_size=3), one, max_size=2), max_leaves=4))
 
 
 def places(content, above=()):
@@ -172,27 +181,29 @@ def places(content, above=()):
 
 
 @pytest.mark.parametrize("shape", ["wide", "long"])
-def test_garbage_is_refused_in_lines_or_read_but_never_a_traceback(shape):
+@settings(max_examples=80, derandomize=True, deadline=None, database=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(data=st.data())
+def test_garbage_is_refused_in_lines_or_read_but_never_a_traceback(shape, data):
+    """Up to three keys of the trial file, a cell, and sometimes bytes of the file, are anything."""
     spec, cells = (SPEC, table()) if shape == "wide" else (long_spec(), long_table())
-    spec = merged(spec, READING)
-    where, chance, count = list(places(spec)), random.Random(SEED), 0
-    for _ in range(120):
-        broken, lines = merged(spec, {}), [list(line) for line in cells]
-        for _ in range(chance.choice([1, 2])):
-            *above, last = chance.choice(where)
-            inside = broken
-            try:
-                for key in above:
-                    inside = inside[key]
-                inside[last] = chance.choice(GARBAGE)
-            except (KeyError, IndexError, TypeError):
-                continue  # the first change took its place away
-        line = chance.choice(lines)
-        line[chance.randrange(len(line))] = str(chance.choice(GARBAGE))
-        write(broken, lines)
+    broken = deepcopy(merged(spec, merged(READING, {"outcomes": {"PCS": ITEMS[shape]}})))
+    for *above, last in data.draw(st.lists(st.sampled_from([*places(broken)]), max_size=3)):
+        inside, value = broken, data.draw(GARBAGE)
         try:
-            load("trial.yaml")
-        except TrialError as error:
-            count += 1
-            assert all(": " in problem and "\n" not in problem for problem in error.problems)
-    assert count > 60
+            for key in above:
+                inside = inside[key]
+            inside[last] = value
+        except (KeyError, IndexError, TypeError):
+            continue  # an earlier change took its place away
+    line = data.draw(st.sampled_from(cells))
+    line[data.draw(st.integers(0, len(line) - 1))] = str(data.draw(GARBAGE))
+    write(broken, cells)
+    for name in data.draw(st.lists(st.sampled_from(["trial.csv", "trial.yaml"]), max_size=1)):
+        raw = Path(name).read_bytes()
+        at = data.draw(st.integers(0, len(raw)))
+        Path(name).write_bytes(raw[:at] + data.draw(st.binary(max_size=4)) + raw[at:])
+    try:
+        load("trial.yaml")
+    except TrialError as error:
+        assert all(": " in problem and "\n" not in problem for problem in error.problems)
