@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+
 import numpy as np
 
 from mair.trial.errors import TrialError, counted, listed, nearest, shown
@@ -31,12 +36,8 @@ def expanded(spec: TrialFile, source: Source) -> TrialFile:
         With every unknown scale, unknown item, and wrong number of columns.
     """
     known, out = keys(spec), {}
-    problems = [source.line(("scales", name, what),
-                            f"{shown(item)}, expected items: {listed(key.items)}")
-                for name, key in spec.scales.items()
-                for what, groups in (("reversed", [key.reversed]), ("ranges", [key.ranges]), *(
-                    (what, getattr(key, what).values()) for what in ("together", "subscales")))
-                for items in groups for item in items if item not in key.items]
+    problems = [source.line(("scales", name, what), said) for name, key in spec.scales.items()
+                for what, said in _wrong(key)]
     for where, measure in spec.measures().items():
         key, n = known.get(measure.scale), 1
         if key:
@@ -61,6 +62,22 @@ def expanded(spec: TrialFile, source: Source) -> TrialFile:
     if problems:
         raise TrialError(problems)
     return spec.model_copy(update=out)
+
+
+def _wrong(key: Key) -> Iterator[tuple[str, str]]:
+    """What the parts of a key must agree on: where, and what is wrong."""
+    for what in ("reversed", "ranges", "together", "subscales"):
+        held = getattr(key, what)
+        groups = held.values() if what in ("together", "subscales") else [held]
+        for item in {item: None for items in groups for item in items if item not in key.items}:
+            yield what, f"{shown(item)}, expected items: {listed(key.items)}"
+    for what, items in (("items", key.items), ("together", chain(*key.together.values()))):
+        for item, n in Counter(items).items():
+            if n > 1:
+                yield what, f"{shown(item)} stands {n} times, expected each item once"
+    widths = [end - start for start, end in (key.range, key.stored or key.range)]
+    if not math.isclose(*widths):
+        yield "stored", f"{shown([*key.stored])}, expected a range as wide as {shown([*key.range])}"
 
 
 def _columns(names: list[str], key: Key) -> list[str]:
@@ -96,12 +113,11 @@ def parts(answers: np.ndarray, key: Key) -> np.ndarray:
     if key.rescale:
         start, end = key.rescale
         counted = start + (counted - low) * (end - start) / (high - low)
-    groups, taken = [], {item for items in key.together.values() for item in items}
-    for item in key.items:
-        own = next((items for items in key.together.values() if item in items), [item])
-        if own[0] == item or item not in taken:
-            groups.append([key.items.index(one) for one in own])
-    return np.column_stack([_mean(counted[:, own], key.answered) for own in groups])
+    part_of = {item: part for part, items in key.together.items() for item in items}
+    groups: dict = {}
+    for i, item in enumerate(key.items):
+        groups.setdefault(part_of.get(item, (item,)), []).append(i)
+    return np.column_stack([_mean(counted[:, own], key.answered) for own in groups.values()])
 
 
 def _mean(answers: np.ndarray, least: float) -> np.ndarray:

@@ -25,6 +25,12 @@ def _range(value: tuple[float, ...]) -> tuple[float, ...]:
     return value
 
 
+def _answers(value: tuple[float, ...]) -> tuple[float, ...]:
+    if max(map(abs, _range(value))) > 1e6:
+        raise ValueError("two numbers, the lowest and the highest answer, a million at most")
+    return value
+
+
 def _true_or_false(value):
     """The words of YAML 1.2 only: pydantic would take yes, on and 1 as well."""
     return {"true": True, "false": False}.get(str(value).lower(), value)
@@ -36,6 +42,7 @@ FileName = Annotated[Text, AfterValidator(_file_name)]
 TrueFalse = Annotated[
     bool, Field(strict=True), BeforeValidator(_true_or_false, json_schema_input_type=bool)]
 Range = Annotated[tuple[float, ...], AfterValidator(_range)]
+Answers = Annotated[tuple[float, ...], AfterValidator(_answers)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Values = Annotated[list[Text], BeforeValidator(  # or a single one
@@ -43,6 +50,7 @@ Values = Annotated[list[Text], BeforeValidator(  # or a single one
     json_schema_input_type=Text | list[Text])]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 PositiveCount = Annotated[int, Field(ge=1, le=10_000_000)]
+Parts = Annotated[list[Text], Field(min_length=1)]
 Items = Annotated[list[Text], BeforeValidator(  # or their number: 1, 2, and so on
     lambda value: [str(i) for i in range(1, int(value) + 1)]
     if isinstance(value, str) and value.isdecimal() and len(value) < 4 else value,
@@ -100,16 +108,16 @@ class Key(Section):
 
     label: Text | None = None
     items: Items = Field(min_length=1, description="their names in order, or their number")
-    range: Range = Field(description="lowest and highest answer to an item")
-    ranges: dict[Text, Range] = key("item -> its own range", {})
-    stored: Range | None = key("the range as the file has it, where it begins elsewhere")
+    range: Answers = Field(description="lowest and highest answer to an item")
+    ranges: dict[Text, Answers] = key("item -> its own range", {})
+    stored: Answers | None = key("the range as the file has it, where it begins elsewhere")
     reversed: list[Text] = key("items that run the other way", [])
-    together: dict[Text, list[Text]] = key("part -> items averaged into it", {})
-    rescale: Range | None = key("range that each part is brought to before the score")
+    together: dict[Text, Parts] = key("part -> items averaged into it", {})
+    rescale: Answers | None = key("range that each part is brought to before the score")
     score: Literal["sum", "mean"] = "sum"
     answered: Annotated[float, Field(gt=0, le=1)] = key(
         "least share of answers, of a score and of a part; the mean of the others stands in", 1.0)
-    subscales: dict[Text, list[Text]] = key("name -> items; `scale` may name it", {})
+    subscales: dict[Text, Parts] = key("name -> items; `scale` may name it", {})
     better: Literal["lower", "higher"] | None = None
     source: Text | None = None
 
