@@ -58,7 +58,7 @@ power: setup  ## power over a grid of designs: make power PARAMS=… GRID=grid.y
 	@$(PY) -m mair power --grid "$$GRID" $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
 
 test: setup  ## the whole test suite
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lab: setup  ## JupyterLab at the root of the repository, notebooks opening as notebooks
 	@JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" JUPYTER_PREFER_ENV_PATH=1 $(PY) -m jupyterlab --notebook-dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -25,17 +27,29 @@ class Finished:
     lines: list[str]
 
 
-def _finished(params: str, folder: Path) -> Finished:
-    """One run through the command's own entry, the trial file named as ``make`` names it."""
-    lines: list[str] = []
-    index = run.run(params, folder / "run", echo=lines.append)
-    return Finished(index.parent, lines)
+def _finished(params: str, name: str, tmp_path_factory) -> Finished:
+    """One run through the command's own entry, the trial file named as ``make`` names it.
+
+    Once for all processes of the suite: the first to come runs it, the others wait.
+    """
+    shared = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if shared else base) / name
+    folder.mkdir(exist_ok=True)
+    said = folder / "lines.json"
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            lines: list[str] = []
+            run.run(params, folder / "run", echo=lines.append)
+            said.write_text(json.dumps(lines))
+    return Finished(folder / "run", json.loads(said.read_text()))
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Finished:
     """The default trial, run once for all tests that only read it."""
-    return _finished("params/mair.yaml", tmp_path_factory.mktemp("default"))
+    return _finished("params/mair.yaml", "default", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +61,7 @@ def built(finished) -> Path:
 @pytest.fixture(scope="session")
 def built_real(tmp_path_factory) -> Path:
     """Directory of a finished run of Beat the Blues: real data, no published numbers."""
-    return _finished("params/beat_the_blues.yaml", tmp_path_factory.mktemp("real")).out
+    return _finished("params/beat_the_blues.yaml", "real", tmp_path_factory).out
 
 
 @pytest.fixture(scope="module")
