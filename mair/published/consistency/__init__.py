@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 # isort: off
-from mair.published.consistency import counts, group_tests, moments, effect_sizes  # noqa: F401
-from mair.published.consistency import contrasts, responders, claims as words  # noqa: F401
+from mair.published.consistency import counts, moments, formulas, group_tests  # noqa: F401
+from mair.published.consistency import effect_sizes, contrasts, responders  # noqa: F401
+from mair.published.consistency import claims as words
 from mair.published.consistency import implications  # noqa: F401
 # isort: on
 from mair.published.consistency.engine import COLUMNS, SEVERITY, VERDICTS, WORDS, run, worst

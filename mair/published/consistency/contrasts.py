@@ -10,19 +10,26 @@ from scipy import special
 
 from mair.published.consistency.counts import retained
 from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
-from mair.published.consistency.sheet import Printed, Sheet
-from mair.published.rounding import Interval, image, interval
+from mair.published.consistency.formulas import RATIOS, Z
+from mair.published.consistency.sheet import Derived, Printed, Sheet
+from mair.published.rounding import Interval, image, interval, span
 
-Z = float(special.ndtri(0.975))
 SLACK = 0.003  # relative: what a covariate moves the ratio of two SEs by
 SHARES = np.linspace(0.0, 0.99, 34)  # between-person share of the variance
 MORE = 6  # at most so many more unseen at a visit are tried
 STATISTICS = ("b", "ci_low", "ci_high", "z", "t", "p", "se")
+ESTIMATED = ("welch", "satterthwaite", "kenward-roger")  # whose degrees of freedom are not whole
 
 
 def contrast(sheet: Sheet, p: Printed) -> dict | None:
-    """The numbers of the contrast that ``p`` is part of, by statistic; None without a B."""
+    """The numbers of the contrast that ``p`` is part of, by statistic; None without a B. Of a
+    ratio B and its limits are the logarithms."""
     found = {s: sheet.get(*p.key[:4], s) for s in STATISTICS}
+    for ratio in RATIOS if not found["b"] else ():
+        three = [sheet.get(*p.key[:4], ratio + end) for end in ("", "_low", "_high")]
+        if None not in three and {q.method for q in three} == {p.method} and min(
+                q.values.low for q in three) > 0:
+            found |= {s: Derived.of(q, np.log) for s, q in zip(STATISTICS, three, strict=False)}
     return found if p.time and found["b"] else None
 
 
@@ -41,20 +48,23 @@ def width(low, high):
     return np.maximum(high - low, 1e-6)
 
 
-def references(sheet: Sheet, p: Printed, t_first: bool) -> list[tuple[str, float, float]]:
-    """Name, degrees of freedom and two-sided 5 % point of what a reader could expect: normal,
-    or t at people minus 2, rows minus parameters, and those within people."""
+def references(sheet: Sheet, p: Printed, t_first: bool) -> list[tuple[str, tuple, Interval]]:
+    """Name, degrees of freedom and two-sided 5 % points of what a reader could expect: normal, or
+    t at people minus 2, rows minus parameters, and those within people; where a method estimates
+    them, from those of the smaller arm to all people's."""
     people = [sheet.randomised(arm) for arm in sheet.arms]
-    arms = sheet.both_arms(p.analysis, p.variable, *sheet.visits[:1])
+    arms = [sheet.both_arms(p.analysis, p.variable, t) for t in (*sheet.visits[:1], p.time)]
     visits = len({q.time for q in sheet.where(analysis=p.analysis, variable=p.variable) if q.time})
-    found = set()
-    for sizes in (people, [m[0] for m in arms or ()]):
-        if sizes and None not in sizes:
-            n = sum(int(q.value) for q in sizes)
-            found |= {n - 2, n * visits - 2 * visits, (n - 2) * (visits - 1)}
-    ts = [(f"t with {df} df", df, float(special.stdtrit(df, 0.975)))
-          for df in sorted(found) if df > 2]
-    return [*ts, ("normal", math.inf, Z)] if t_first else [("normal", math.inf, Z), *ts]
+    found, sizes = set(), [people, *([m[0] for m in both] for both in arms if both)]
+    for n in ([int(q.value) for q in pair] for pair in sizes if None not in pair):
+        if p.method.endswith(ESTIMATED) and min(n) > 2:
+            found.add((min(n) - 1, sum(n) - 2))
+        else:
+            found |= {(sum(n) - 2,), ((sum(n) - 2) * visits,), ((sum(n) - 2) * (visits - 1),)}
+    ts = [(f"t with {' to '.join(map(str, dfs))} df", dfs, span(special.stdtrit(dfs, 0.975)))
+          for dfs in sorted(found) if dfs[0] > 2]
+    whole = ("normal", (math.inf,), interval(Z))
+    return [*ts, whole] if t_first else [whole, *ts]
 
 
 def two_sided(size, df: float | None = None) -> Interval:
@@ -75,28 +85,16 @@ def sign(sheet: Sheet, p: Printed, c: dict):
     return found, f"B {b}, {p.statistic} {p}", (b,)
 
 
-@check("centre", statistic=("b", "ci_low", "ci_high"), **LIMITS)
-def centre(sheet: Sheet, p: Printed, c: dict):
-    """B is the middle of its interval, and each limit the reflection of the other."""
-    b, low, high = c["b"], c["ci_low"], c["ci_high"]
-    if p is b:
-        inputs, text = (low, high), f"({low} + {high}) / 2"
-        found = formula(lambda low, high: (low + high) / 2, low, high)
-    else:
-        inputs = b, high if p is low else low
-        found, text = formula(lambda b, q: 2 * b - q, *inputs), "2 x {} - {}".format(*inputs)
-    return [found], f"{text} = {found[2]:g}", inputs
-
-
 @check("statistic", statistic=("z", "t"), **LIMITS)
 def statistic(sheet: Sheet, p: Printed, c: dict):
     """The statistic is B over the SE that the interval implies."""
     if p is not (c["z"] or c["t"]):
         return None
-    numbers, kinds = (c["b"], c["ci_low"], c["ci_high"]), references(sheet, p, not c["z"])
-    found = [formula(lambda b, low, high, k=k: 2 * k * b / width(low, high), *numbers, name=name)
-             for name, _, k in kinds]
-    se = width(c["ci_low"].value, c["ci_high"].value) / 2 / kinds[0][2]
+    numbers = c["b"], c["ci_low"], c["ci_high"]
+    _, ratio, at = formula(lambda b, low, high: 2 * b / width(low, high), *numbers)
+    kinds = references(sheet, p, not c["z"])
+    found = [(name, ratio * ks, at * ks.low) for name, _, ks in kinds]
+    se = width(c["ci_low"].value, c["ci_high"].value) / 2 / kinds[0][2].low
     return found, f"{c['b']} / {se:.4f} = {found[0][2]:.3f}", numbers
 
 
@@ -104,8 +102,9 @@ def statistic(sheet: Sheet, p: Printed, c: dict):
 def standard_error(sheet: Sheet, p: Printed, c: dict):
     """The SE that the interval implies."""
     low, high = c["ci_low"], c["ci_high"]
-    found = [formula(lambda low, high, k=k: width(low, high) / 2 / k, low, high, name=name)
-             for name, _, k in references(sheet, p, bool(c["t"] and not c["z"]))]
+    _, half, at = formula(lambda low, high: width(low, high) / 2, low, high)
+    found = [(name, half * Interval(1 / ks.high, 1 / ks.low), at / ks.low)
+             for name, _, ks in references(sheet, p, bool(c["t"] and not c["z"]))]
     return found, f"({high} - {low}) / {2 * Z:.2f}", (low, high)
 
 
@@ -116,21 +115,28 @@ def p_value(sheet: Sheet, p: Printed, c: dict):
     numbers = [] if None in numbers else numbers
     if not (s or numbers):
         return None
-    sizes, at = (s.values.size(), abs(s.value)) if s else (Interval(0, math.inf), 0)
-    if numbers:
-        _, ratio, value = formula(lambda b, *ends: 2 * Z * b / width(*ends), *numbers)
-        ratio, at = ratio.size(), at if s else abs(value)
-        low, high = max(sizes.low, ratio.low), min(sizes.high, ratio.high)
-        if low <= high:  # both bind: B/SE often says more than a rounded z
-            sizes = Interval(low, high)
-    at = min(max(at, sizes.low), sizes.high)
-    found = [(name, two_sided(sizes, df), two_sided(at, df).low)
-             for name, df, _ in references(sheet, p, not c["z"])]
+    found = []
+    for name, dfs, ks in references(sheet, p, not c["z"]):
+        ps = [_p(s, numbers, df, Z if c["z"] else k) for df, k in zip(
+            dfs, (ks.high, ks.low), strict=False)]
+        found.append((name, span([(iv.low, iv.high) for iv, _ in ps]), ps[-1][1]))
     text = "; ".join(f"{name} {iv.low:.4f} to {iv.high:.4f}" for name, iv, _ in found[:2])
     return found, text, [s, *numbers]
 
 
-@check("se ratio", statistic="b", **LIMITS)
+def _p(s: Printed | None, numbers: list, df: float, k: float) -> tuple[Interval, float]:
+    """p by a statistic and by B with its limits, k SE apart from it; and at the numbers."""
+    sizes, at = (s.values.size(), abs(s.value)) if s else (Interval(0, math.inf), 0)
+    if numbers:
+        _, ratio, value = formula(lambda b, *ends: 2 * k * b / width(*ends), *numbers)
+        ratio, at = ratio.size(), at if s else abs(value)
+        low, high = max(sizes.low, ratio.low), min(sizes.high, ratio.high)
+        if low <= high:  # both bind: B/SE often says more than a rounded z
+            sizes = Interval(low, high)
+    return two_sided(sizes, df), two_sided(min(max(at, sizes.low), sizes.high), df).low
+
+
+@check("se ratio", statistic="b", method=lambda m: m.startswith("random-intercept"), **LIMITS)
 def se_ratio(sheet: Sheet, b: Printed, second: dict):
     """The ratio of the SEs of two visits, against missingness under a random intercept."""
     others = [sheet.get(*key, "b") for key in sheet.contrasts if key[:2] == b.key[:2]]

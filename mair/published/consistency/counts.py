@@ -7,12 +7,12 @@ from collections import defaultdict
 from functools import partial
 
 from mair.published import granularity
-from mair.published.consistency.engine import check, formula, judge, unsure, yes_no
+from mair.published.consistency.engine import check, judge, unsure, yes_no
 from mair.published.consistency.sheet import GROUPS, Printed, Sheet
-from mair.published.rounding import RULES, interval, values
-from mair.stats import tests
+from mair.published.rounding import RULES, Interval, interval, values
 
 LARGE = 5000  # more people than that: no exact test
+UNSHOWN = [("", 1), ("unshown classes or missing", 0)]  # how many people are left over
 
 
 def counted(sheet: Sheet, p: Printed) -> tuple | None:
@@ -77,20 +77,13 @@ def percent_alone(sheet: Sheet, p: Printed, of: tuple):
             f"{text}{k}/{n} = {value:.3f} %", (n,))
 
 
-@check("retention test", analysis="flow", variable="retained", arm="difference", statistic="p",
-       given=retained_by_arm)
-def retention_test(sheet: Sheet, p: Printed, seen: list):
-    """The p of a difference in retention, from the counts."""
-    sizes = [sheet.randomised(arm) for arm in sheet.arms]
-    if None in sizes:
-        return None
-    table = [[k, int(n.value) - k] for (k, _), n in zip(seen, sizes, strict=True)]
-    if min(map(min, table)) < 0 or sum(map(sum, table)) > LARGE:
-        return None
-    ps = [("fisher", tests.fisher(table).p), ("pearson", tests.pearson(table).p)]
-    return ([(name, v) for name, v in ps if v == v] or [("constant", 1.0)],
-            f"Fisher on {table[0]} and {table[1]}: p = {ps[0][1]:.3f}",
-            [*sizes, *seen[0][1], *seen[1][1]])
+def cells(sheet: Sheet, p: Printed) -> list[Printed] | None:
+    """Numbers of responders and n of treatment, then of control, or None."""
+    found = [sheet.get("nnt", p.variable, arm, p.time, s)
+             for arm in reversed(sheet.arms) for s in ("responders", "n")]
+    possible = None not in found and all(
+        n.value >= 1 and x.value <= n.value for x, n in (found[:2], found[2:]))
+    return found if possible else None
 
 
 @check("flow")
@@ -166,7 +159,7 @@ def class_sums(sheet: Sheet):
         for p in parts:
             found = [("sum", n.value - total + p.value)]
             if total < n.value:
-                found = judge("0", [("", 1), ("unshown classes or missing", 0)])
+                found = judge("0", UNSHOWN)
             yield p, found, text, [*parts, n]
 
 
@@ -230,30 +223,41 @@ def scales(sheet: Sheet, p: Printed):
             f"{ends} with {' or '.join(map(str, units)) or 'no'} items or subscales", inputs)
 
 
-@check("quartiles", statistic=("median", "q1", "q3"))
+@check("quartiles", statistic=("min", "q1", "median", "q3", "max", "mean"))
 def quartiles(sheet: Sheet, p: Printed):
-    """q1 <= median <= q3, inside the scale."""
-    low, high = (sheet.get(p.analysis, p.variable, "overall", "", s)
-                 for s in ("range_low", "range_high"))
-    found = {s: sheet.get(*p.key[:4], s) for s in ("q1", "median", "q3")} | {p.statistic: p}
-    line = [q for q in (low, *found.values(), high) if q]
-    rising = all(a.value <= b.value or a.values.low < b.values.high
-                 for a, b in itertools.pairwise(line))
-    return found["median"] and (yes_no(rising, "in order"), " <= ".join(map(str, line)), line)
+    """min <= q1 <= median <= q3 <= max and min <= mean <= max, inside the scale, under one rule
+    of rounding: to the nearest, twice, down or up."""
+    ends = [sheet.get(p.analysis, p.variable, "overall", "", s)
+            for s in ("range_low", "range_high")]
+    names = ("mean",) if p.statistic == "mean" else ("q1", "median", "q3")
+    names = ("min", *names, "max")
+    found = {s: sheet.get(*p.key[:4], s) for s in names} | {p.statistic: p}
+    line = [q for q in (ends[0], *found.values(), ends[1]) if q]
+    bounds = [[q.values for q in line], *([values(q.printed, rule) for q in line]
+                                          for rule in RULES[1:]),
+              [Interval(q.value - 2 * q.half, q.value) for q in line]]
+    rising = any(all(a.value <= b.value or u.low < v.high for (a, u), (b, v) in
+                     itertools.pairwise(zip(line, rule, strict=True))) for rule in bounds)
+    return sum(q is not None for q in found.values()) > 1 and (
+        yes_no(rising, "in order"), " <= ".join(map(str, line)), line)
 
 
-@check("change", statistic=("change", "percent_change"))
-def changes(sheet: Sheet, p: Printed):
-    """Change and percent change of an arm, from its means."""
-    start, end = (sheet.get(p.analysis, p.variable, p.arm, time, "mean")
-                  for time in (*sheet.visits[:1], p.time)[-2:])
-    if not p.analysis:
+@check("allocation", analysis="flow", variable="randomised", statistic="n", first=True)
+def allocation(sheet: Sheet, p: Printed):
+    """Arm sizes against the size of blocks, the ratio and the number of strata declared."""
+    block, ratio, strata, centres = (sheet.get("", *key) for key in (
+        *(("allocation", "overall", "", s) for s in ("block_size", "ratio", "strata")),
+        ("centres", "overall")))
+    other = sheet.randomised(sheet.arms[0])
+    if p.arm != sheet.arms[1] or not block or not other:
         return None
-    if start is None or end is None:
-        return unsure("no means printed"), "no means printed"
-    percent = p.statistic == "percent_change"
-    if percent and start.values.meets(0):
-        return None
-    found = formula(lambda a, b: 100 * (b - a) / a if percent else b - a, start, end)
-    text = f"({end} - {start}) / {start}" if percent else f"{end} - {start}"
-    return [found], f"{text} = {found[2]:.3f}", (start, end)
+    times = ratio.value if ratio else 1
+    sizes = sheet.by_key[block.key]
+    most = max(q.value for q in sizes) * times / (1 + times) * (strata.value if strata else 1)
+    gap = abs(p.value - times * other.value)
+    fits, inputs = gap <= most, [other, *sizes, *filter(None, (ratio, strata, centres))]
+    text = (f"|{p} - {times:g} x {other}| = {gap:g}, at most {most:g} with blocks of "
+            f"{' or '.join(map(str, sizes))}")
+    if not fits and not strata and centres and centres.value > 1:
+        return unsure("strata not printed"), f"{text} were there no strata", inputs
+    return yes_no(fits, "blocks"), text, inputs

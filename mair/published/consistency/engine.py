@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mair.published.consistency.sheet import INPUT, Printed, Sheet
+from mair.published.consistency.sheet import COUNTS, INPUT, Printed, Sheet
 from mair.published.rounding import Interval, image, interval, rule_of
 
 COLUMNS = [
@@ -80,8 +80,14 @@ def yes_no(fits: bool, convention: str = "", computed=math.nan) -> Judgement:
 
 
 def formula(f, *numbers: Printed, name: str = "") -> tuple[str, Interval, float]:
-    """A candidate: the range of a function of arrays over what prints so, and at the numbers."""
-    return name, image(f, *(p.values for p in numbers)), float(f(*(p.value for p in numbers)))
+    """A candidate: the range of a function of arrays over what prints so, and at the numbers.
+
+    Counts are exact, and a function of counts alone gets numbers.
+    """
+    at = float(f(*(p.value for p in numbers)))
+    box = [p.value if p.statistic in COUNTS else p.values for p in numbers]
+    exact = all(p.statistic in COUNTS for p in numbers)
+    return name, interval(at) if exact else image(f, *box), at
 
 
 def check(name: str, first: bool = False, given=None, **keys):

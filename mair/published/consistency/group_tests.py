@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import re
+from collections import defaultdict
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from scipy import special, stats
 
-from mair.published.consistency.counts import LARGE
-from mair.published.consistency.engine import Judgement, check, formula, judge, unsure, yes_no
-from mair.published.consistency.sheet import Printed, Sheet
-from mair.published.rounding import Interval, image, interval, values
+from mair.published.consistency.counts import LARGE, UNSHOWN, cells, retained_by_arm
+from mair.published.consistency.engine import Judgement, check, judge, yes_no
+from mair.published.consistency.formulas import T_TESTS
+from mair.published.consistency.moments import SECTIONS
+from mair.published.consistency.sheet import COUNTS, GROUPS, Printed, Sheet
+from mair.published.rounding import Interval, image, interval, span, values
 from mair.stats import tests
 
 SEED, DRAWS = 2020, 10_000  # of p at random
-P = {"analysis": "baseline", "arm": "difference", "statistic": "p"}
+TELLING = 0.5  # an explanation that more p at random would share explains nothing
+MOST = 10  # subgroups
+SUBGROUP = re.compile(r"(.+) \((.+): .+\)")  # as pain (smoking: never)
+P = {"analysis": ("baseline", "flow", "nnt"), "arm": "difference", "statistic": "p"}
 
 
 @lru_cache(maxsize=20_000)
-def t_interval(method: str, n1: int, m1: str, s1: str, n2: int, m2: str, s2: str):
-    """p of a t test from printed moments: its range, and its value as printed.
+def t_interval(method: str, n1: int, m1, s1, n2: int, m2, s2) -> Interval:
+    """p of a t test from moments that are intervals or numbers.
 
     p falls with the difference, so its ends suffice; over the SDs Student's p is monotone,
     and Welch's, whose degrees of freedom move too, is searched on a grid of 5 x 5.
@@ -28,42 +38,62 @@ def t_interval(method: str, n1: int, m1: str, s1: str, n2: int, m2: str, s2: str
         found = tests.t_test_p((n1, difference, sd1), (n2, 0.0, sd2), method=method)
         return np.where(np.isnan(found), difference == 0, found)
 
-    sds = [Interval(max(0.0, iv.low), iv.high) for iv in (values(s1), values(s2))]
-    gap, at = (values(m1) - values(m2)).size(), abs(float(m1) - float(m2))
-    return (image(p, gap, *sds, points=5 if method == "welch" else 2),
-            float(p(at, float(s1), float(s2))))
+    sds = [Interval(max(0.0, iv.low), iv.high) for iv in map(interval, (s1, s2))]
+    return image(p, (interval(m1) - m2).size(), *sds, points=5 if method == "welch" else 2)
 
 
-def arms(sheet: Sheet, p: Printed) -> list | None:
-    """(n, mean, SD) of (control, treatment)."""
-    return sheet.both_arms("baseline", p.variable)
+def other_spread(n: Printed, s: Printed) -> tuple[Interval, float]:
+    """An SD were it a standard error; of a standard error, it were an SD."""
+    if s.statistic.endswith("se"):
+        return values(s.printed), float(s.printed)
+    root = math.sqrt(n.value)
+    return s.values * root, s.value * root
 
 
-@check("t test", given=arms, **P)
-def t_test(sheet: Sheet, p: Printed, both: list):
-    """p of Student's and Welch's test."""
-    if min(n.value for n, *_ in both) < 2:
+@check("t test", analysis=SECTIONS, arm="difference", statistic="p")
+def t_test(sheet: Sheet, p: Printed):
+    """p of Student's and Welch's test, of means or of changes; also with SDs and standard errors
+    mistaken for each other."""
+    of = [f"change{end}" for end in ("", "_sd", "_se")] if p.method.startswith("change") else (
+        "mean", "sd", "se")
+    both, kind = sheet.both_arms(p.analysis, p.variable, p.time, of=of), p.method.split("/")[-1]
+    if not both or min(n.value for n, *_ in both) < 2 or (
+            p.analysis != "baseline" and kind not in T_TESTS):
         return None
-    arguments = [v for n, m, s in both for v in (int(n.value), m.printed, s.printed)]
-    methods = ["welch", "student"] if p.method == "welch" else ["student", "welch"]
-    found = [(m, *t_interval(m, *arguments)) for m in methods]
+    found = []
+    for name in ("", *(() if p.relation else (", SDs and standard errors mistaken",))):
+        spreads = [other_spread(n, s) if name else (s.values, s.value) for n, _, s in both]
+        for method in T_TESTS if kind != "welch" else T_TESTS[::-1]:
+            whole, at = (t_interval(method, *(
+                v for (n, m, _), spread in zip(both, spreads, strict=True)
+                for v in (int(n.value), (m.values, m.value)[k], spread[k]))) for k in (0, 1))
+            found.append((method + name, whole, at.low))
     return (found, ", ".join(f"{m.capitalize()} p = {iv.low:.3f} to {iv.high:.3f}"
-                             for m, iv, _ in found), [*both[0], *both[1]])
+                             for m, iv, _ in found[:2]), [*both[0], *both[1]])
 
 
 def counts_table(sheet: Sheet, p: Printed) -> tuple | None:
-    """Counts (levels, arms) of a binary or categorical variable, and the numbers used."""
-    sizes = [sheet.randomised(arm) for arm in sheet.arms]
+    """Counts (levels, arms) of a binary or categorical variable, of those retained or of
+    responders, and the numbers used."""
+    if p.analysis == "nnt":
+        x, n, y, m = used = cells(sheet, p) or [None] * 4
+        return x and (((int(y.value), int(x.value)),
+                       (int(m.value - y.value), int(n.value - x.value))), used)
+    sizes, seen = [sheet.randomised(arm) for arm in sheet.arms], retained_by_arm(sheet, p)
     levels = list(dict.fromkeys(q.variable for q in sheet.where(analysis="baseline")
                                 if q.variable.startswith(p.variable + ": ")))
     numbers = [sheet.get("baseline", v, arm) for v in levels or [p.variable] for arm in sheet.arms]
-    if None in (*sizes, *numbers) or arms(sheet, p):
+    if p.analysis == "flow":
+        numbers = seen and p.variable == "retained" and [
+            replace(q, printed=str(k)) for q, (k, _) in zip(sizes, seen, strict=True) if q]
+    if not numbers or None in (*sizes, *numbers) or sheet.both_arms("baseline", p.variable):
         return None
     table = np.reshape([int(q.value) for q in numbers], (-1, 2))
     rest = [int(n.value) for n in sizes] - table.sum(axis=0)
     if not levels or any(rest):
         table = np.vstack([table, rest])
-    return (tuple(map(tuple, table.tolist())), [*numbers, *sizes]) if min(rest) >= 0 else None
+    used = [q for _, own in seen for q in own] if p.analysis == "flow" else numbers
+    return (tuple(map(tuple, table.tolist())), [*used, *sizes]) if min(rest) >= 0 else None
 
 
 @lru_cache(maxsize=5_000)
@@ -103,9 +133,10 @@ def splits(table) -> tuple[list, np.ndarray]:
     return where, np.concatenate(ps) if ps else np.empty(0)
 
 
-def finer(table, p: Printed) -> str:
+def finer(table, p: Printed, merged: bool) -> str:
     """A split that prints p, and the share of p drawn at random that some split prints too;
-    empty where there is none, and for 0, which any large difference prints."""
+    empty where there is none, for 0, which any large difference prints, and where most
+    would and nobody says that levels were merged."""
     where, ps = splits(table)
     hits = np.flatnonzero((ps >= p.values.low) & (ps <= p.values.high))
     if not hits.size or not p.value:
@@ -113,8 +144,9 @@ def finer(table, p: Printed) -> str:
     (a, b), (_, x, y) = table[where[hits[0]][0]], where[hits[0]]
     at_random = np.random.default_rng(SEED).random(DRAWS).round(p.decimals)
     share = np.isin(at_random, ps.round(p.decimals)).mean()
-    return (f"; with {a} and {b} as ({a - x}, {x}) and ({b - y}, {y}) pearson prints {p}, but "
-            f"some such split prints {share:.0%} of {DRAWS} p drawn at random")
+    return "" if share > TELLING and not merged else (
+        f"; with {a} and {b} as ({a - x}, {x}) and ({b - y}, {y}) pearson prints {p}, but "
+        f"some such split prints {share:.0%} of {DRAWS} p drawn at random")
 
 
 @check("count test", given=counts_table, **P)
@@ -123,37 +155,72 @@ def count_test(sheet: Sheet, p: Printed, counted: tuple):
     (table, parts), ps = counted, count_ps(counted[0])
     shown = " v ".join("/".join(str(row[k]) for row in table) for k in (0, 1))
     if not ps:
-        return (yes_no(False, "constant"),
+        return (yes_no(p.met(1.0), "constant"),
                 f"{shown}: everybody is in one class, so no test has a p", parts)
-    first = p.method if p.method in ps else "pearson"
+    first = p.method.rpartition("/")[2]
+    first = first if first in ps else "pearson"
     order = [first, *(m for m in ps if m != first)]
     text = f"{shown}: " + ", ".join(f"{m} {ps[m]:.3f}" for m in order)
     found = judge(p.printed, [(m, ps[m]) for m in order])
-    merged = len(parts) >= 8 or "merged" in p.note  # three levels printed, of two arms of some n
-    if found.verdict == "impossible" and merged and not p.relation and (split := finer(table, p)):
+    merged = "merged" in p.note
+    several = merged or len(parts) >= 8  # three levels printed, of two arms of some n
+    if found.verdict == "impossible" and several and not p.relation and (
+            split := finer(table, p, merged)):
         found = Judgement("other convention", "finer classes than shown", interval(ps[first]))
         text += split
     return found, text, parts
 
 
-@check("overall", analysis="baseline", arm="overall", statistic=("mean", "sd"))
-def overall(sheet: Sheet, p: Printed):
-    """Mean and SD of both arms together."""
-    if not (both := arms(sheet, p)):
-        return unsure("no arms printed"), "no arms printed"
-    (n1, m1, s1), (n2, m2, s2) = both
-    a, b = n1.value, n2.value
-    if a + b < 2:
-        return None
-    if p.statistic == "mean":
-        found, inputs = formula(lambda x, y: (a * x + b * y) / (a + b), m1, m2), [n1, m1, n2, m2]
-    else:
-        def sd(gap, x, y):
-            return np.sqrt((gap**2 * a * b / (a + b) + x**2 * (a - 1) + y**2 * (b - 1))
-                           / (a + b - 1))
+def combined(parts: list[tuple]) -> dict[str, tuple]:
+    """Mean and SD of several groups' people together, as candidates, from (n, mean, SD)."""
+    n, m, s = (np.array([q.value for q in column]) for column in zip(*parts, strict=True))
+    ends = [np.array([[getattr(q.values, end) for q in column] for end in ("low", "high")])
+            for column in ([m for _, m, _ in parts], [s for *_, s in parts])]
+    low, high = ends[0] - m[0]  # centred: squares are differences then
 
-        box = (m1.values - m2.values, s1.values, s2.values)
-        found = ("", image(sd, *(iv.size() for iv in box)),
-                 float(sd(m1.value - m2.value, s1.value, s2.value)))
-        inputs = [*both[0], *both[1]]
-    return [found], f"from {n1} and {n2} people: {found[2]:.3f}", inputs
+    def apart(means):
+        return (n * means**2).sum(-1) - (n * means).sum(-1) ** 2 / n.sum()
+
+    def sd(within, between):
+        return float(np.sqrt(((n - 1) * np.maximum(within, 0) ** 2).sum() + between)
+                     / np.sqrt(n.sum() - 1))
+
+    closest = np.clip(np.linspace(low.min(), high.max(), 201)[:, None], low, high)
+    furthest = np.array(list(itertools.product(*zip(low, high, strict=True))))
+    return {"mean": ("", span(ends[0] @ n / n.sum()), m @ n / n.sum()),
+            "sd": ("", Interval(sd(ends[1][0], apart(closest).min()),
+                                sd(ends[1][1], apart(furthest).max())), sd(s, apart(m - m[0])))}
+
+
+def part_of(p: Printed) -> tuple | None:
+    """What a number is a part of: everybody, of an arm; the whole variable, of a subgroup."""
+    found = SUBGROUP.fullmatch(p.variable)
+    whole = ((p.variable, "overall", "arms") if p.arm not in GROUPS and not found else
+             (found[1], p.arm, found[2]) if found else None)
+    return whole and (p.analysis, *whole[:2], p.time, p.statistic, whole[2])
+
+
+@check("overall")
+def overall(sheet: Sheet):
+    """Counts, means and SDs of everybody from those of arms, of a variable from subgroups."""
+    groups = defaultdict(dict)
+    for p in sheet.where(statistic=("n", "responders", "mean", "sd")):
+        if p.analysis != "flow" and (whole := part_of(p)):
+            groups[whole].setdefault((p.variable, p.arm), p)
+    for (*key, _), some in groups.items():
+        total, some = sheet.get(*key), list(some.values())
+        if not total or not 2 <= len(some) <= MOST:
+            continue
+        if total.statistic in COUNTS:
+            value, inputs = sum(q.value for q in some), some
+            found = [("sum", value)] if value >= total.value else judge("0", UNSHOWN)
+        else:
+            moments = [sheet.moments(*q.key[:4]) for q in some]
+            if None in moments:
+                continue
+            n, inputs = sheet.size(total), [q for one in moments for q in one]
+            if n and n.value != sum(one[0].value for one in moments):
+                continue
+            found = [combined(moments)[total.statistic]]
+            value = found[0][2]
+        yield total, found, f"{', '.join(map(str, inputs))} together: {value:.6g}", inputs

@@ -16,11 +16,12 @@ from mair.published.consistency.claims import LEVEL, adjusted, claims_of, famili
 from mair.published.consistency.contrasts import ANY, LIMITS, Z, two_sided, width
 from mair.published.consistency.counts import retained
 from mair.published.consistency.effect_sizes import D, applies, courses, d, standardisers
-from mair.published.consistency.engine import Judgement, check, formula, unsure
+from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
+from mair.published.consistency.formulas import T_TESTS
 from mair.published.consistency.group_tests import P, count_ps, counts_table
 from mair.published.consistency.moments import people
 from mair.published.consistency.sheet import Printed, Sheet
-from mair.published.rounding import image, prints_so, rule_of, span
+from mair.published.rounding import Interval, image, prints_so, rule_of, span
 from mair.stats import tests
 
 FAR = 4  # standard errors by which people lost at random do not differ from the others
@@ -33,7 +34,37 @@ def visits_of(sheet: Sheet, p: Printed) -> set[str]:
     return {q.time for q in sheet.where(analysis=p.analysis, variable=p.variable) if q.time}
 
 
-@check("mean changes", statistic="b", **ANY)
+def of_changes(method: str) -> bool:
+    """Whether a method's B is a difference in changes from the first visit."""
+    return not method.startswith((*T_TESTS, "ancova", "clda", "linear"))
+
+
+CHANGES = {"statistic": "b", "method": of_changes}
+
+
+@check("adjusted mean", statistic="b", method=lambda m: m.startswith("ancova"), **ANY)
+def adjusted_mean(sheet: Sheet, b: Printed, c: dict):
+    """ANCOVA's B: the difference afterwards less r x SD after / SD before of that before.
+
+    Of one covariate and the same people; r is the correlation within arms, in [-1, 1].
+    """
+    both = [sheet.both_arms(b.analysis, b.variable, t) for t in (*sheet.visits[:1], b.time)]
+    if None in both:
+        return None
+    (n0, m0, s0), (n1, m1, s1) = (zip(*arms, strict=True) for arms in both)
+    gap0, gap1 = (t.values - c.values for c, t in (m0, m1))
+    ratio = span([s.values.high for s in s1]).high / min(s.values.low for s in s0)
+    most = gap0.size().high * ratio
+    found = Interval(gap1.low - most, gap1.high + most)
+    fits, inputs = found.meets(b.values), [q for arms in both for row in arms for q in row]
+    text = f"{found.low:.3f} to {found.high:.3f} at correlations from -1 to 1"
+    if not fits and (sheet.sections.get("covariates") or [q.value for q in n0] != [
+            q.value for q in n1]):
+        return unsure("other covariates or people", found), text, inputs
+    return yes_no(fits, "correlation", found), text, inputs
+
+
+@check("mean changes", **CHANGES, **ANY)
 def mean_changes(sheet: Sheet, b: Printed, c: dict):
     """B against the difference in mean changes of those described.
 
@@ -109,7 +140,7 @@ def at_means(sheet: Sheet, p: Printed | None, z: float) -> str:
     return f"{said}, q = {adjusted(family)[p.at].low:.3f} among {len(family)}"
 
 
-@check("correlation", statistic="b", **LIMITS)
+@check("correlation", **CHANGES, **LIMITS)
 def correlation(sheet: Sheet, b: Printed, c: dict):
     """The correlation between two visits that the SE of a contrast of changes needs."""
     arms = [sheet.both_arms(b.analysis, b.variable, t) for t in (*sheet.visits[:1], b.time)]
@@ -133,7 +164,7 @@ def correlation(sheet: Sheet, b: Printed, c: dict):
         [c["ci_low"], c["ci_high"], *(q for arm in arms for row in arm for q in row)])
 
 
-@check("variances", statistic="b", **ANY)
+@check("variances", **CHANGES, **ANY)
 def variances(sheet: Sheet, b: Printed, c: dict):
     """SDs of the arms at a visit where the model has one residual variance: F test."""
     both = sheet.both_arms(b.analysis, b.variable, b.time)

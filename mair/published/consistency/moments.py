@@ -12,6 +12,8 @@ from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import RULES, Interval, image, values
 
 SECTIONS = ("baseline", "outcomes", "biomarkers")
+TELLING = 4  # digits of a mean and its SD that tell anything by standing there twice
+ABOUT = 0.8  # SDs of one score are about alike
 LARGE = 500  # more people than that: intervals instead of enumeration
 MEAN, SD = ({"analysis": SECTIONS, "statistic": s} for s in ("mean", "sd"))
 
@@ -26,8 +28,8 @@ def people(sheet: Sheet, p: Printed) -> int | None:
 def possible_sizes(sheet: Sheet) -> dict[tuple, int]:
     """The n at which a mean is possible, where that is not the printed one.
 
-    By (analysis, variable, arm, time). Where several means of an arm fail, one n for all is
-    looked for first.
+    By (analysis, variable, arm, time): one n for all means of an arm, where several fail. Of a
+    single one some smaller n nearly always makes it possible, which explains nothing.
     """
     groups, found = defaultdict(list), {}
     for mean in sheet.where(**MEAN):
@@ -41,11 +43,9 @@ def possible_sizes(sheet: Sheet) -> dict[tuple, int]:
         if len(failing) > 1:
             common = g.possible_n([m.printed for m in means], most, step=step,
                                   least=max(2, most // 2))
-        for m in failing:
-            n = people(sheet, m)
-            fewer = common or g.possible_n([m.printed], n - 1, step=step, least=max(2, n // 2))
-            if fewer and g.grim_can_fail(m.printed, n, step=step):
-                found[m.key[:4]] = fewer[0]
+        for m in failing if common else ():
+            if g.grim_can_fail(m.printed, people(sheet, m), step=step):
+                found[m.key[:4]] = common[0]
     return found
 
 
@@ -58,7 +58,7 @@ def grim(sheet: Sheet, mean: Printed, n: int):
     text += " or ".join(dict.fromkeys(f"{v:.4f}" for v in (around.low, around.high)))
     if not g.grim_can_fail(mean.printed, n, step=step):
         return unsure("any mean is possible"), text, inputs
-    rule = next((r for r in RULES if g.grim(mean.printed, n, step=step, rule=r)), "")
+    rule = next((r for r in RULES[:2] if g.grim(mean.printed, n, step=step, rule=r)), "")
     if rule == "half":
         return yes_no(True, f"n={n}", around), text, inputs
     if fewer := possible_sizes(sheet).get(mean.key[:4]):
@@ -154,3 +154,51 @@ def dropouts(sheet: Sheet, p: Printed):
                 inputs)
     return (yes_no(squares_fit, name, squares), f"sum of squares left to {k} people "
             f"{left(sd.value, s.value, m.value - at):.1f}", inputs) if sum_fits else None
+
+
+@check("sd of change", statistic=("change_sd", "change_se"), first=True)
+def sd_of_change(sheet: Sheet, p: Printed):
+    """The correlation between two visits that the SD of a change needs, at the SDs there."""
+    change = sheet.moments(*p.key[:4], of=("change", "change_sd", "change_se"))
+    first, last = (sheet.moments(*p.key[:3], t) for t in (*sheet.visits[:1], p.time))
+    if not (change and first and last) or p not in (change[2], sheet.get(*p.key)):
+        return None
+    numbers = [change[2], first[2], last[2]]
+    _, r, at = formula(lambda c, a, b: (a**2 + b**2 - c**2) / (2 * a * b), *numbers)
+    text, inputs = f"needs r = {at:.2f} between the visits", [*first, *last, change[0]]
+    if len({one[0].value for one in (change, first, last)}) > 1:
+        return unsure("other people", r), text, inputs
+    return (unsure("correlation below 0", r) if -1 <= r.high < 0 else
+            yes_no(r.meets(Interval(-1, 1)), "correlation", r)), text, inputs
+
+
+def near(sheet: Sheet, p: Printed) -> list[Printed]:
+    """The statistic of the variable in other arms at the visit, and at the arm's other visits."""
+    return [q for q in sheet.where(statistic=p.statistic, variable=p.variable, arm=sheet.arms)
+            if q.key[0] == p.analysis and (q.arm == p.arm) != (q.time == p.time)]
+
+
+@check("alike", given=near, statistic="mean", first=True)
+def alike(sheet: Sheet, p: Printed, others: list):
+    """A mean and SD that stand again, to the last digit, in another arm or at another visit."""
+    def shown(q):
+        return q.printed, getattr(sheet.get(*q.key[:4], "sd"), "printed", "")
+
+    own, same = shown(p), [q for q in others if shown(q) == shown(p)]
+    return same and own[1] and sum(map(str.isdigit, own[0] + own[1])) >= TELLING and (
+        unsure("alike"), f"{own[0]} ({own[1]}) also in " + ", ".join(
+            f"{q.arm} {q.time}".strip() for q in same), same)
+
+
+@check("spread", given=near, statistic=("sd", "se"), first=True)
+def spread(sheet: Sheet, p: Printed, others: list):
+    """An SD that lies among the others' only were it a standard error, and the reverse."""
+    n = sheet.size(p)
+    if not n or n.value < 2:
+        return None
+    root = math.sqrt(n.value) if p.statistic == "sd" else 1 / math.sqrt(n.value)
+    values, at = [q.value for q in others], p.value * root
+    return min(*values, p.value) > 0 and min(max(p.value / v, v / p.value) for v in values) > (
+        n.value ** 0.25) and ABOUT * min(values) <= at <= max(values) / ABOUT and (
+        unsure(f"as if {'a standard error' if root > 1 else 'an SD'}", p.values * root),
+        f"{p} beside {', '.join(map(str, others))}; x {root:.3g} = {at:.3g}", others)

@@ -1,115 +1,57 @@
-"""Responders and planning: ARR, NNT and their limits; sample size, effect and inflation."""
+"""Responders and planning: NNT; sample size, effect and inflation."""
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 from scipy import special
 
+from mair.published.consistency.counts import cells
 from mair.published.consistency.engine import Judgement, check, formula, unsure
 from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import Interval, image, interval
 from mair.stats import power as planning
-from mair.stats.risk_limits import difference_limits
 
-METHODS = ("wald", "newcombe", "miettinen-nurminen", "skewness-corrected")
-
-
-def table(sheet: Sheet, p: Printed) -> list[Printed] | None:
-    """Numbers of responders and n of treatment, then of control, or None."""
-    found = [sheet.get("nnt", p.variable, arm, p.time, s)
-             for arm in reversed(sheet.arms) for s in ("responders", "n")]
-    possible = None not in found and all(
-        n.value >= 1 and x.value <= n.value for x, n in (found[:2], found[2:]))
-    return found if possible else None
-
-
-NNT = {"analysis": "nnt", "arm": "difference"}
-OF = {"given": table, **NNT}
+OF = {"given": cells, "analysis": "nnt", "arm": "difference"}
 PLAN = {"arm": "overall", "time": "", "analysis": ("", "sample_size")}
 
 
-def arr_of(cells: list[Printed]) -> tuple[float, str]:
+def arr_of(of: list[Printed]) -> tuple[float, str]:
     """The difference in risk in percent, and a line of text."""
-    x1, n1, x2, n2 = cells
+    x1, n1, x2, n2 = of
     return 100 * (x1.value / n1.value - x2.value / n2.value), f"{x1}/{n1} - {x2}/{n2}"
 
 
-def limits(p: Printed, cells: list[Printed], high: bool, reciprocal=False) -> list[tuple]:
-    """Candidates: a limit of ARR in percent, or of NNT, by method, the declared one first."""
-    found = []
-    for name in sorted(METHODS, key=lambda name: name != p.method.rpartition("/")[2]):
-        ends = _limits(name, *(int(q.value) for q in cells))
-        if reciprocal:
-            ends = [100 / v if abs(v) > 1e-9 else math.nan for v in ends]
-            ends = sorted(ends) if ends[0] * ends[1] > 0 else ends
-        found.append((name, ends[high]))
-    return [(name, value) for name, value in found if value == value]
-
-
-@lru_cache(maxsize=1000)
-def _limits(name: str, *counts: int) -> tuple[float, ...]:
-    return tuple(100 * float(v) for v in difference_limits(*counts, interval=name))
-
-
-@check("risk", **NNT)
-def no_counts(sheet: Sheet, p: Printed):
-    """Without counts nothing is known of a difference in risk."""
-    return None if table(sheet, p) else (unsure("no counts printed"), "")
-
-
-@check("arr", statistic="arr", **OF)
-def arr(sheet: Sheet, p: Printed, cells: list):
-    """The difference in risk."""
-    value, text = arr_of(cells)
-    return [("", value)], f"{text} = {value:.2f} %", cells
-
-
-@check("arr limits", statistic=("ci_low", "ci_high"), **OF)
-def arr_limits(sheet: Sheet, p: Printed, cells: list):
-    """Its limits, by each interval method."""
-    found = limits(p, cells, p.statistic == "ci_high")
-    return found, ", ".join(f"{name} {v:.2f}" for name, v in found), cells
-
-
 @check("nnt", statistic="nnt", **OF)
-def nnt(sheet: Sheet, p: Printed, cells: list):
+def nnt(sheet: Sheet, p: Printed, of: list):
     """People to treat for one more responder."""
-    value, text = arr_of(cells)
+    value, text = arr_of(of)
     if abs(value) < 1e-9:
-        return unsure("no difference"), text, cells
+        return unsure("no difference"), text, of
     exact = 100 / value
     up = math.copysign(math.ceil(abs(exact) - 1e-9), exact)
     found = [("rounded away from 0", up), ("nearest", exact)]
     return ([("unrounded", exact)] if p.decimals else found,
-            f"100 / {value:.2f} = {exact:.3f}", cells)
-
-
-@check("nnt limits", statistic=("nnt_ci_low", "nnt_ci_high"), **OF)
-def nnt_limits(sheet: Sheet, p: Printed, cells: list):
-    """The reciprocals of the limits."""
-    found = limits(p, cells, p.statistic == "nnt_ci_high", reciprocal=True)
-    return found and (found, ", ".join(f"{name} {v:.3f}" for name, v in found), cells)
+            f"100 / {value:.2f} = {exact:.3f}", of)
 
 
 @check("nnt unit", statistic=("nnt", "nnt_ci_low", "nnt_ci_high"), **OF)
-def nnt_unit(sheet: Sheet, p: Printed, cells: list):
+def nnt_unit(sheet: Sheet, p: Printed, of: list):
     """People are counted, not percent."""
     found = unsure("percent sign on a number of people")
     return (found, p.note) if "percent" in p.note else None
 
 
 @check("randomised denominators", statistic="nnt", **OF)
-def over_randomised(sheet: Sheet, p: Printed, cells: list):
+def over_randomised(sheet: Sheet, p: Printed, of: list):
     """The same responders over everybody randomised."""
     sizes = [sheet.randomised(arm) for arm in reversed(sheet.arms)]
-    if None in sizes or [n.value for n in sizes] == [n.value for n in cells[1::2]]:
+    if None in sizes or [n.value for n in sizes] == [n.value for n in of[1::2]]:
         return None
-    value, text = arr_of([cells[0], sizes[0], cells[2], sizes[1]])
+    value, text = arr_of([of[0], sizes[0], of[2], sizes[1]])
     return value and (unsure("nonresponder", 100 / value),
-                      f"{text} = {value:.1f} %, NNT {100 / value:.2f}", [*cells, *sizes])
+                      f"{text} = {value:.1f} %, NNT {100 / value:.2f}", [*of, *sizes])
 
 
 def plan(sheet: Sheet, p: Printed) -> dict[str, Printed]:

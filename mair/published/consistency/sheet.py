@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
+import numpy as np
 import pandas as pd
 
 from mair.published.numbers import Number
+from mair.published.rounding import Interval, image
 from mair.results import KEYS
 
 INPUT, OTHERS = "an input", "another study's result"
@@ -33,6 +36,28 @@ class Printed(Number):
     def key(self) -> tuple[str, ...]:
         """What it is of, whatever the method."""
         return (self.analysis, self.variable, self.arm, self.time, self.statistic)
+
+
+@dataclass(frozen=True)
+class Derived(Printed):
+    """A number that a printed one implies, by a rising function of arrays."""
+
+    by: Callable
+
+    @classmethod
+    def of(cls, p: Printed, by: Callable) -> Derived:
+        """As `p`, its value and values taken through ``by``."""
+        return cls(*(getattr(p, f.name) for f in fields(p)), by)
+
+    @property
+    def value(self) -> float:
+        """The function of the printed number."""
+        return float(self.by(super().value))
+
+    @property
+    def values(self) -> Interval:
+        """The function of what prints so."""
+        return image(self.by, super().values)
 
 
 class Sheet:
@@ -104,12 +129,14 @@ class Sheet:
         return next(iter(self.by_key.get((analysis, variable, arm, time, statistic), ())), None)
 
     def where(self, **keys) -> list[Printed]:
-        """Numbers in order whose attributes equal the keywords, or are among a tuple of them."""
+        """Numbers in order whose attributes equal the keywords, are among a tuple of them, or
+        fulfil a function."""
         one = isinstance(keys.get("statistic"), str)
         found = self._by_statistic[keys.pop("statistic")] if one else self.numbers
         for name, value in keys.items():
             wanted = value if isinstance(value, tuple) else (value,)
-            found = [p for p in found if getattr(p, name) in wanted]
+            fits = value if callable(value) else wanted.__contains__
+            found = [p for p in found if fits(getattr(p, name))]
         return found
 
     def randomised(self, arm: str) -> Printed | None:
@@ -146,13 +173,16 @@ class Sheet:
         """The grain of a score, where the trial file says it."""
         return float(self.declared(variable).get("step") or 0) or None
 
-    def moments(self, analysis, variable, arm, time="") -> tuple | None:
-        """(n, mean, SD) numbers of an arm at a visit, or None when one is missing."""
-        mean, sd = (self.get(analysis, variable, arm, time, s) for s in ("mean", "sd"))
+    def moments(self, analysis, variable, arm, time="", of=("mean", "sd", "se")) -> tuple | None:
+        """(n, mean, SD) numbers of an arm at a visit, or None when one is missing; an SD may be
+        that of a standard error. ``of`` names the statistics."""
+        mean, sd, se = (self.get(analysis, variable, arm, time, s) for s in of)
         n = self.size(mean) if mean else None
+        if n and se and not sd:
+            sd = Derived.of(se, lambda x: x * np.sqrt(n.value))
         return (n, mean, sd) if n and mean and sd else None
 
-    def both_arms(self, analysis, variable, time="") -> list | None:
+    def both_arms(self, analysis, variable, time="", **of) -> list | None:
         """`moments` of (control, treatment), or None when one is missing."""
-        found = [self.moments(analysis, variable, arm, time) for arm in self.arms]
+        found = [self.moments(analysis, variable, arm, time, **of) for arm in self.arms]
         return found if all(found) else None

@@ -1,0 +1,68 @@
+"""Each check on a sound and on a broken tiny paper; known examples from the literature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mair.published import numbers
+from mair.published.consistency import consistency
+
+ORACLES = Path(__file__).parents[1] / "oracles"
+SECTIONS = {"outcomes": {"Apgar": {"step": 1, "range": [0, 10]}}}
+
+
+def table(name):
+    return pd.read_csv(ORACLES / name, dtype=str, keep_default_na=False)
+
+
+TINY = dict(list(table("tiny_papers.csv").groupby("case", sort=False)))
+
+
+@pytest.mark.parametrize("case", TINY)
+def test_a_sound_and_a_broken_paper(case):
+    rows = TINY[case].assign(source="table", note="").reset_index(drop=True)
+    at = rows.index[rows["check"] != ""][0]
+    for printed, verdict in ((rows["printed"], "sound"),
+                             (rows["broken"].where(rows["broken"] != "", rows["printed"]),
+                              "verdict")):
+        frame = consistency(rows.assign(printed=printed)[numbers.COLUMNS], SECTIONS)
+        own = frame[(frame["check"] == rows["check"][at])
+                    & (frame["rows"].str.split(" ").str[0] == str(at))]
+        assert [rows[verdict][at]] == (own["verdict"].tolist() or ["none"]), (
+            own["computation"].tolist())
+        if verdict == "sound":
+            assert not set(frame["verdict"]) & {"impossible", "other convention"}
+
+
+def baseline(example):
+    """A printed baseline row, as a paper of its own: counts by level, or means and SDs."""
+    sizes = [("flow", "randomised", arm, "", "", "n", example[f"n{k}"])
+             for k, arm in enumerate("AB", start=1)]
+    names = {"counts": (": 1", ": 2", ": 3"), "means": ("", "", "")}[example["kind"]]
+    what = {"counts": ("n", "n", "n"), "means": ("mean", "sd", "")}[example["kind"]]
+    values = [("baseline", example["variable"] + name, arm, "", "", statistic, number)
+              for name, statistic, place in zip(names, what, ("first", "second", "third"),
+                                                strict=True) if example[place]
+              for arm, number in zip("AB", example[place].split("/"), strict=True)]
+    p = ("baseline", example["variable"], "difference", "", "", "p", example["printed"])
+    return pd.DataFrame([(*row, "table 1", "") for row in (*sizes, *values, p)],
+                        columns=numbers.COLUMNS)
+
+
+@pytest.mark.parametrize("example", table("reappraised.csv").to_dict("records"),
+                         ids=lambda row: f"{row['trial']} {row['variable']}")
+def test_baseline_p_of_retracted_trials(example):
+    """Numbers of the data in the R package reappraised 0.1.1 (Bolland MJ, et al.), whose authors
+    recalculated the p: those that cannot hold, and four that can."""
+    frame = consistency(baseline(example))
+    row = frame[frame["statistic"] == "p"].iloc[0]
+    if example["recalculated"] == "sound":
+        assert row["verdict"] in ("exact", "within rounding")
+    else:
+        assert row["verdict"] == "impossible"
+        least, most = (float(example["recalculated"].split(" to ")[k]) for k in (0, -1))
+        # the p range printed there is of the middles of the printed moments and their ends
+        assert row["computed_low"] - 0.0015 <= least and most <= row["computed_high"] + 0.0015
