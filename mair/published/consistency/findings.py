@@ -18,7 +18,6 @@ from mair.published.consistency.sheet import Sheet
 from mair.results import KEYS
 
 SHIFT = 0.5  # SDs by which those lost differ that are worth a word
-FAR = 0.1  # a p above this is far from 0.05
 SMALL = 120  # up to so many people a t distribution is the usual reference
 OFF = ("other convention", "impossible")
 TABLE = Path(__file__).resolve().parents[2] / "data" / "findings.yaml"
@@ -216,24 +215,6 @@ def effect_sizes(rows, frame, sheet):
         pd.concat([everyone, whole]))
 
 
-def counts(rows, frame, sheet):
-    """p that no test of the printed counts gives."""
-    finer = rows["convention"].str.startswith("finer")
-    least = pd.to_numeric(rows["printed"], errors="coerce").min()
-    return {"rest": names(rows[~finer]), "rest_why": "; ".join(rows["computation"][~finer]),
-            "finer": names(rows[finer]), "finer_why": "; ".join(rows["computation"][finer]),
-            "far": f"{least:g}" if least > FAR else ""}, rows
-
-
-def nnt(rows, frame, sheet):
-    """Percent signs on people, and the randomised as denominators."""
-    units, over = pick(rows, "nnt unit"), pick(rows, "randomised denominators")
-    over = over.drop_duplicates(["variable", "time"])
-    return {"units": count(len(units), "limit") if len(units) else "", "over": "; ".join(
-        f"{r.variable}: {r.computation} (printed {r.printed})" for r in over.itertuples())}, (
-        pd.concat([units, over]))
-
-
 def percent(rows, frame, sheet):
     """Percentages that are not those of their counts."""
     wrong, cut = pick(rows, (), OFF), pick(rows, ("percent", "percent of n"), FITS, "^truncated$")
@@ -250,4 +231,4 @@ def percent(rows, frame, sheet):
 
 
 FUNCTIONS = {f.__name__: f for f in (plainly, mean_changes, lost, other_n, normal, effect_sizes,
-                                      counts, nnt, percent)}
+                                      percent)}
