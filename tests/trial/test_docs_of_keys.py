@@ -1,0 +1,43 @@
+"""docs/trial-file.md: its examples are one valid trial file, and no key is left out."""
+
+import re
+from functools import reduce
+
+from mair.trial import file
+from mair.trial.errors import ROOT
+from mair.trial.schema import TrialFile, known_keys
+
+PAGE = (ROOT / "docs" / "trial-file.md").read_text(encoding="utf-8")
+# stand in the prose: the other of two ways
+PROSE = {("sample_size", "mean"), ("sample_size", "relative_difference"), ("responders", "column"),
+         ("responders", "better")}
+
+
+def undocumented(held, where=()):
+    """Keys, at a place of a trial file, that none of its examples states."""
+    for name in known_keys(where):
+        here, at = [one[name] for one in held if isinstance(one, dict) and name in one], (
+            *where, name)
+        if not here:
+            yield at
+        elif known_keys(at):
+            yield from undocumented(here, at)
+        else:  # a mapping, or a list, of such
+            inside = [list(one.values()) if isinstance(one, dict) else one for one in here]
+            yield from undocumented([one for of in inside if isinstance(of, list) for one in of],
+                                    (*at, "each"))
+
+
+def test_the_examples_are_one_trial_file_and_name_every_key(tmp_path):
+    blocks = []
+    for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL):
+        (tmp_path / "block.yaml").write_text(block, encoding="utf-8")
+        content, problems = file.read_yaml(tmp_path / "block.yaml")
+        assert problems == []
+        blocks.append(content)
+    whole = reduce(file._merged, [file.shipped()["PCS"][2], *blocks])
+    TrialFile.model_validate(whole)
+    both = whole["outcomes"] | whole.pop("biomarkers")  # they have the same keys
+    assert {*undocumented([whole | {"outcomes": both}])} == PROSE | {("biomarkers",)}
+    for *_, name in PROSE:
+        assert f"{name}:" in PAGE or f"`{name}`" in PAGE
