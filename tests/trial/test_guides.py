@@ -1,9 +1,11 @@
-"""docs/trial-file.md: its examples are one valid trial file, and no key is left out."""
+"""The pages on trial files: no key is left out, and the tutorial runs from draft to tables."""
 
 import re
 from functools import reduce
 
-from mair.trial import file
+import jupytext
+
+from mair.trial import file, load
 from mair.trial.errors import ROOT
 from mair.trial.schema import TrialFile, known_keys
 
@@ -41,3 +43,20 @@ def test_the_examples_are_one_trial_file_and_name_every_key(tmp_path):
     assert {*undocumented([whole | {"outcomes": both}])} == PROSE | {("biomarkers",)}
     for *_, name in PROSE:
         assert f"{name}:" in PAGE or f"`{name}`" in PAGE
+
+
+def test_the_tutorial_runs(built_real, monkeypatch, capsys):
+    """All of its cells, but that the report is one that the tests have run already."""
+    ran = []
+    monkeypatch.setattr("mair.run.plan.run", lambda params, out, echo: (
+        ran.append(load(params)) or built_real / "index.html"))
+    names: dict = {}
+    for cell in jupytext.read(ROOT / "docs" / "tutorial.py").cells:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, "tutorial", "exec"), names)
+    (trial,) = ran
+    assert (trial.n(), trial.title) == (100, "Beat the Blues, worked through")
+    said = capsys.readouterr().out.splitlines()
+    assert "  8m: TAU 25 of 48, BtheB 27 of 52" in said
+    assert sum("expected a number from 0 to 40" in line for line in said) == 13
+    assert "outcomes.docx" in names["tables"]
