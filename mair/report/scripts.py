@@ -54,7 +54,8 @@ def declared(trial: Trial) -> dict:
         "visits": [{"key": visit, "label": trial.visit_labels[visit], "apart": bool(
             measure.baseline_column and visit == trial.reference),
             "column": column if visit != trial.reference else measure.baseline_column or column}
-            for visit, column in measure.at(spec.visits).items() if visit in at],
+            for visit, columns in measure.at(spec.visits).items() for column in columns[:1]
+            if visit in at],
         "covariates": [_covariate(trial, spec, one) | {"number": i} for i, one in enumerate(
             (one for one in trial.covariates if one.name not in redundant), start=1)],
         "read": spec.read, "ignored": spec.ignore.where,
@@ -78,7 +79,7 @@ def _covariate(trial: Trial, spec, one) -> dict:
     """A covariate's column; `first`: of an outcome its first visit counts."""
     measure = {name: of for (_, name), of in spec.measures().items()}.get(one.column)
     column = one.column if measure is None else measure.baseline_column or measure.at(
-        spec.visits)[trial.reference]
+        spec.visits)[trial.reference][0]
     return {"name": one.label, "column": column, "first": measure is not None,
             "levels": [] if one.kind == "continuous" else list(one.levels)}
 
@@ -118,8 +119,12 @@ def _codes(column, value: str) -> str:
 
 
 def scripts(trial: Trial) -> dict[str, bytes]:
-    """``check.R`` and ``check.sps`` of the primary outcome, by file name."""
+    """``check.R`` and ``check.sps`` of the primary outcome, by file name; none where it is made
+    from items, which the scripts do not score."""
     import jinja2
+
+    if trial.primary.name in trial.items:
+        return {}
 
     environment = jinja2.Environment(  # comments and strings, no markup: names are quoted there
         loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True,

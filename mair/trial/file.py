@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from mair.trial import checks
+from mair.trial import checks, scales
 from mair.trial.errors import ROOT, TrialError, display, likeness, nearest, regular, shown, written
 from mair.trial.schema import TrialFile, known_keys
 from mair.trial.tables import text_of
@@ -253,6 +253,7 @@ def read(path: Path, by_hand: dict | None = None) -> tuple[TrialFile, Source, li
     used = spec.analysis.model_dump()
     other = [key for key in by_hand or {} if used[key] != stated[key]]
     here, there = (", ".join(f"{key} {of[key]}" for key in other) for of in (used, stated))
+    spec = scales.expanded(spec, source, shipped())
     return spec, source, [f"Analysed here with {here}; {display(path)} declares {there}. A "
                           "parameter that is None follows the trial file."] if other else []
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mair.trial import columns, file, notices, readers, scales
+from mair.trial import columns, file, notices, readers
 from mair.trial.checks import SECTIONS
 from mair.trial.columns import Feature
 from mair.trial.errors import ROOT, TrialError, regular
@@ -50,7 +50,6 @@ def load(path: Path | str, **analysis) -> Trial:
     if (given := handed(path := path.absolute(), by_hand)) is not None:
         return given
     spec, source, overrides = file.read(path, by_hand)
-    spec = scales.expanded(spec, source)
     data, published = source.relative("data"), source.relative("published")
     nobody = pd.Series(index=pd.Index([], dtype="str", name="participant"), dtype="str")
     parts = {"arm": nobody, "baseline": (), "covariates": (), **_variables(spec, {})}

@@ -10,7 +10,6 @@ from itertools import chain
 import numpy as np
 
 from mair.trial.errors import TrialError, counted, listed, nearest, shown
-from mair.trial.file import Source, shipped
 from mair.trial.schema import Key, Measure, TrialFile
 
 
@@ -27,8 +26,10 @@ def keys(spec: TrialFile) -> dict[str, Key]:
     return found
 
 
-def expanded(spec: TrialFile, source: Source) -> TrialFile:
+def expanded(spec: TrialFile, source, shipped) -> TrialFile:
     """The trial file with each item's column named, and of each scale its label and range.
+
+    ``source`` is the `file.Source` that names its keys, ``shipped`` the scales that come with mair.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def expanded(spec: TrialFile, source: Source) -> TrialFile:
         elif measure.scale:
             problems.append(source.line((*where, "scale"), (
                 f"{shown(measure.scale)}, expected a scale (scales: holds your own); did you mean "
-                f"{nearest(measure.scale, [*known, *shipped()])}?")))
+                f"{nearest(measure.scale, [*known, *shipped])}?")))
             continue
         else:
             said, scale = "for a score (with scale: one an item)", {}
