@@ -109,8 +109,8 @@ def write(table: Table, out, synthetic=False):
 
 
 def save(out, folder, files: dict[str, bytes]):
-    """Write files into a folder below `out`; nothing where it is None."""
-    if out is not None:
+    """Write files into a folder below `out`; nothing where it or they are none."""
+    if out is not None and files:
         place = Path(out) / folder
         place.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mair.trial import readers
 from mair.trial.columns import YES_NO
-from mair.trial.errors import TrialError, display, listed
+from mair.trial.errors import ROOT, TrialError, display, listed
 from mair.trial.tables import Column, Table, text_of
 
 IDS = re.compile(r"(^|_)(id|subj\w*|participant\w*|patient\w*|record\w*|pid)($|_)", re.I)
@@ -19,6 +19,7 @@ CONTROLS = re.compile(r"control|placebo|usual|tau|standard|wait|sham|relax|^rt$|
 FIRST = re.compile(r"base|pre|before|entry|^t?0$|^bl$", re.I)
 STEM = re.compile(r"(.*?[A-Za-z\d])[ _.-]?(base\w*|bl|pre|post\w*|before|after|end|fu\w*"
                   r"|follow\w*|[tvmw]?\d+\w?)$", re.I)
+TEMPLATE = ROOT / "mair" / "data" / "draft.yaml.j2"
 GAP = "# <- to be filled in: "
 
 
@@ -33,7 +34,7 @@ def main(data: str, out: str) -> Path:
     source, target = Path(data).absolute(), Path(out).absolute()
     if os.path.lexists(target):
         raise TrialError(f"{display(target)}: exists, expected a new name: nothing is overwritten")
-    text = "\n".join(lines(readers.read(source), os.path.relpath(source, target.parent))) + "\n"
+    text = lines(readers.read(source), os.path.relpath(source, target.parent))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
@@ -42,8 +43,8 @@ def main(data: str, out: str) -> Path:
     return target
 
 
-def lines(table: Table, data: str) -> list[str]:
-    """The lines of the draft.
+def lines(table: Table, data: str) -> str:
+    """The text of the draft.
 
     Parameters
     ----------
@@ -53,9 +54,11 @@ def lines(table: Table, data: str) -> list[str]:
 
     Returns
     -------
-    list of str
+    str
         YAML; what was guessed ends in a comment, what could not be is a marked gap.
     """
+    import jinja2
+
     held = {name: _values(column) for name, column in table.columns.items()}
     who, visit = _participant(table, held)
     arm, control, treatment, sure = _arms(held, {who, visit})
@@ -63,37 +66,44 @@ def lines(table: Table, data: str) -> list[str]:
     if visit:
         at = table.columns[visit]
         visits = held[visit] if at.numbers else list(dict.fromkeys(filter(None, at.texts)))
-        outcomes = {name: {visit: name} for name, column in table.columns.items()
+        measured = {name: {visit: name} for name, column in table.columns.items()
                     if name not in taken and column.numbers and _changes(table, who, name)}
     else:
-        visits, outcomes = _stems(table, taken)
-    visits = sorted(visits, key=lambda one: not FIRST.search(one))
-    out = [f"# A draft from {Path(data).name}: {len(table.rows)} rows. Confirm each line; "
-           "`make check PARAMS=…` says what would be analysed.",
-           f"trial: {_said(Path(data).stem)}  {GAP}a title", f"data: {_said(data)}",
-           f"participant: {_said(who)}  # the first column of ids"]
-    out += [f"visit: {_said(visit)}  # ids stand in several rows: a long file"] if visit else []
-    few = listed(held[arm][:8]) if arm else "nothing"
-    out += [f"arm: {{column: {_said(arm)}, control: {_said(control)}, treatment: "
-            f"{_said(treatment)}}}  " + ("#" if sure else GAP + "which is the control?")
-            + f" its values are {few}"]
-    if arm and len(held[arm]) > 2:
-        others = [value for value in held[arm] if value not in (control, treatment)]
-        out += [f"ignore: {{arms: {_said(others)}}}  # or name two other arms above"]
-    out += [f"visits: {_said(visits)}  # in order; the first is the reference", "outcomes:"]
-    for i, (name, columns) in enumerate(outcomes.items()):
-        where = f"column: {_said(name)}" if visit else (
-            f"columns: {_said([columns.get(one) for one in visits])}")
-        numbers = [x for column in columns.values() for x in table.columns[column].numbers
-                   if x == x]
-        out += [f"  {_said(name)}: {{{where}, better: lower{', primary: true' * (not i)}}}  "
-                f"# seen {min(numbers):g} to {max(numbers):g}; is lower or higher better? range: "
-                "[lowest, highest possible]"]
+        visits, measured = _stems(table, taken)
+    visits, outcomes = sorted(visits, key=lambda one: not FIRST.search(one)), []
+    for name, columns in measured.items():
+        numbers = [x for one in columns.values() for x in table.columns[one].numbers if x == x]
+        outcomes.append({"name": name, "low": f"{min(numbers):g}", "high": f"{max(numbers):g}",
+                         "columns": name if visit else [columns.get(one) for one in visits]})
         taken |= {*columns.values()}
-    out += [] if outcomes else [f"  score: {{columns: []}}  {GAP}no column stands at two visits"]
-    return [*out, "baseline:", *_baseline(table, held, taken),
-            "# covariates: [a baseline column that goes with the outcome, as a stratum]",
-            "# responders: {outcome: …, visit: …, reductions: [0.30]}, or {column: yes/no}"]
+    rows = [_row(name, column, held[name]) for name, column in table.columns.items()
+            if name not in taken and held[name]]
+    scores, answers = ([one["name"] for one in rows if one["kind"] == kind] for kind in (
+        "numbers", "no or yes"))
+    results = [] if outcomes else [*scores[-1:], *answers[-1:]]
+    environment = jinja2.Environment(  # YAML, no markup: `said` quotes
+        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True)
+    environment.filters |= {"said": _said, "listed": lambda names: listed(names[:8])}
+    return environment.from_string(TEMPLATE.read_text("utf-8")).render(
+        name=Path(data).name, stem=Path(data).stem, data=data, n=len(table.rows), gap=GAP,
+        who=who, visit=visit, arm=arm, control=control, treatment=treatment, sure=sure,
+        values=held.get(arm, ["nothing"]), visits=visits, outcomes=outcomes, scores=scores,
+        answers=answers, rows=[one for one in rows if one["name"] not in results],
+        others=[value for value in held.get(arm, []) if value not in (control, treatment)])
+
+
+def _row(name: str, column: Column, values: list[str]) -> dict:
+    """An entry of the baseline table, by its values."""
+    out = {"name": name, "left_out": "", "level": "", "kind": ""}
+    if column.dates or column.strays or (len(values) > 8 and not column.numbers):
+        why = "dates" if column.dates else "not all numbers" if column.strays else "free text"
+        return out | {"left_out": why}
+    if len(values) == 2 and {value.casefold() for value in values} <= {*YES_NO}:
+        return out | {"kind": "no or yes"}
+    if len(values) == 2:
+        return out | {"level": values[0], "other": values[1]}
+    return out | {"kind": "numbers" if column.numbers else listed(values)}
 
 
 def _values(column: Column) -> list[str]:
@@ -160,22 +170,3 @@ def _stems(table: Table, taken: set) -> tuple[list[str], dict[str, dict[str, str
     found = {stem: columns for stem, columns in found.items() if len(columns) > 1 and (
         first in columns or not first)}
     return list(dict.fromkeys(visit for columns in found.values() for visit in columns)), found
-
-
-def _baseline(table: Table, held: dict, taken: set) -> list[str]:
-    """Entries of the baseline table: what stands in no other place, by its values."""
-    out = []
-    for name, column in table.columns.items():
-        values = held[name]
-        if name in taken or not values:
-            continue
-        if column.dates or column.strays or (len(values) > 8 and not column.numbers):
-            why = "dates" if column.dates else "not all numbers" if column.strays else "free text"
-            out += [f"  # {_said(name)}: left out, {why}"]
-        elif len(values) == 2 and not {value.casefold() for value in values} <= {*YES_NO}:
-            out += [f"  - {{name: {_said(name)}, kind: binary, level: {_said(values[0])}}}  # or "
-                    f"{values[1]}: which is counted?"]
-        else:
-            kind = "numbers" if column.numbers and len(values) > 2 else listed(values)
-            out += [f"  - {_said(name)}  # {kind}"]
-    return out or ["  []"]

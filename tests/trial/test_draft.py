@@ -65,3 +65,12 @@ def test_what_cannot_be_guessed_is_a_marked_gap(cells):
     assert draft.GAP.strip() in path.read_text("utf-8")
     with pytest.raises(TrialError):
         load(path)
+
+
+def test_a_result_seen_once_is_a_gap_that_names_the_candidates():
+    path = draft.main(ROOT / "mair" / "data" / "indomethacin.csv", "draft.yaml")
+    text = path.read_text("utf-8")
+    assert 'responders: {column: pancreatitis, better: "yes"}  # <- to be filled in: which' in text
+    assert "risk: {columns: [risk], better: lower, primary: true}  # <- to be filled in" in text
+    assert "which is the result: age or risk? Where none is, take outcomes and visits away" in text
+    assert "  - pancreatitis" not in text
