@@ -122,7 +122,6 @@ def run(plan, names: list[str], parts: dict[str, Path], folder: Path, server: Se
         By name, the executed notebook, with deterministic cell ids and no trace of time or
         place, and its record: ``files`` with hashes, ``parts`` of the trial.
     list of Failure
-        After the first, no further notebook is started.
     """
     executed, failures, progress = {}, [], Progress(len(names))
     own = hasattr(os, "sched_getaffinity")  # the cores that are this process's
@@ -140,14 +139,10 @@ def run(plan, names: list[str], parts: dict[str, Path], folder: Path, server: Se
                    for name in names]
         try:
             for future in as_completed(futures):
-                outcome = None if future.cancelled() else future.result()
-                if isinstance(outcome, Failure):
+                if isinstance(outcome := future.result(), Failure):
                     failures.append(outcome)
-                    for other in futures:
-                        other.cancel()
-                elif outcome:
-                    name, *executed_and_record = outcome
-                    executed[name] = executed_and_record
+                else:
+                    executed[outcome[0]] = outcome[1:]
         except BaseException:  # an interruption: what runs ends with its kernel, unsaid
             pool.shutdown(wait=False, cancel_futures=True)
             progress.silent = True

@@ -107,7 +107,7 @@ class Build:
 
     @property
     def failed(self) -> Path:
-        """Where failed notebooks are kept, beside the target."""
+        """Where failed notebooks are kept with the report of the others, beside the target."""
         return self.out.with_name(f"{self.out.name}.failed")
 
     @contextmanager
@@ -184,17 +184,21 @@ class Build:
                     (old / name).rename(target)
             (old / MANIFEST).unlink()
 
-    def keep_failed(self, notebook: Path) -> Path:
-        """Move a failed notebook beside the target; returns its new path."""
-        self.failed.mkdir(exist_ok=True)
-        return Path(shutil.move(notebook, self.failed / notebook.name))
+    def keep_failed(self, whole: Path, names) -> None:
+        """Copy what came of a run whose notebooks failed to its place beside the target."""
+        self.forget_failed(names)
+        shutil.copytree(whole, self.failed, dirs_exist_ok=True)
 
     def forget_failed(self, names) -> None:
-        """Remove notebooks kept from an earlier failure."""
-        for name in names:
-            (self.failed / f"{name}.ipynb").unlink(missing_ok=True)
-        if self.failed.is_dir() and not any(self.failed.iterdir()):
-            self.failed.rmdir()
+        """Remove what an earlier failure of these notebooks left; a reader's own files stay."""
+        ours = {f"{name}.ipynb" for name in names}
+        if (made := _manifest(self.failed)) is not None:
+            ours |= {*made["outputs"], MANIFEST}
+        for name in ours:
+            (self.failed / name).unlink(missing_ok=True)
+        for folder in sorted({self.failed, *self.failed.rglob("*/")}, reverse=True):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def _manifest(folder: Path) -> dict | None:

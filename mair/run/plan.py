@@ -53,6 +53,7 @@ NOTEBOOKS = {  # in a reader's order
     "power": Notebook("sample_size", long=5),
     "reconstruction": Notebook(COHORT, long=1),
 }
+FAILED = "it failed, by a fault of the program; {}.ipynb, beside this page, shows how far it came"
 # What executes a notebook: with another, it is another notebook.
 RUNNER = ("kernels.py", "kernel.py", "notebook.py")
 
@@ -163,7 +164,8 @@ def run(params: Path | str, out: Path | str | None = None, *,
     TrialError
         Bad input; nothing was executed or written.
     RunFailed
-        A notebook failed; the earlier output is as it was.
+        A notebook failed; the earlier output is as it was, and the report of the others stands
+        beside it in ``<out>.failed``.
     """
     path = find(params)
     build = Build(Path(out) if out else Path("build") / path.stem)
@@ -337,18 +339,43 @@ def _make(plan: Plan, build: Build, server, echo) -> None:
                 place(build.out / file, folder / file)
         if plan.made:
             echo(f"unchanged: {', '.join(plan.made)}")
-        if len(plan.made) < len(parts):
-            _execute(plan, build, parts, staging / "scratch", server)
         whole = staging / "whole"
         whole.mkdir()
-        assemble(plan, parts, whole)
-        report(plan, whole)
+        failures = _execute(plan, parts, staging / "scratch", server) if (
+            len(plan.made) < len(parts)) else []
+        for one in failures:
+            del plan.keys[one.name], plan.parameters[one.name]
+            plan.left_out[one.name] = FAILED.format(one.name)
+            if one.notebook:
+                place(one.notebook, whole / one.notebook.name)
+        if failures:  # first the copies, whatever comes of the rest
+            build.keep_failed(whole, parts)
+        if plan.keys:
+            assemble(plan, {name: parts[name] for name in plan.keys}, whole)
+            report(plan, whole)
+        if failures:
+            build.keep_failed(whole, parts)
+            raise RunFailed([*(_said(one, build.failed) for one in failures), *(
+                [f"the report without it is {display(build.failed / 'index.html')}; what was in "
+                 f"{display(build.out)} is as it was"] if plan.keys else [])])
         build.swap(whole)
-        build.forget_failed(plan.keys)
+        build.forget_failed(parts)
 
 
-def _execute(plan: Plan, build: Build, parts: dict, scratch: Path, server) -> None:
-    """Run the notebooks that changed, each into its own part, and note what they used."""
+def _said(failure, folder: Path) -> str:
+    """One line of a notebook that failed."""
+    kept = folder / f"{failure.name}.ipynb"
+    return f"notebook {failure.name} failed: {failure.error}" + (
+        f"; kept at {display(kept)}" if failure.notebook else "")
+
+
+def _execute(plan: Plan, parts: dict, scratch: Path, server) -> list:
+    """Run the notebooks that changed, each into its own part, and note what they used.
+
+    Returns
+    -------
+    list of kernels.Failure
+    """
     import nbformat
 
     from mair.run import kernels
@@ -356,15 +383,12 @@ def _execute(plan: Plan, build: Build, parts: dict, scratch: Path, server) -> No
     names = sorted(plan.keys.keys() - plan.made.keys(),
                    key=lambda name: (-NOTEBOOKS.get(name, Notebook(None)).long, name))
     executed, failures = kernels.run(plan, names, parts, scratch, server)
-    if failures:
-        raise RunFailed([f"notebook {one.name} failed: {one.error}" + (
-            f"; kept at {display(build.keep_failed(one.notebook))}" if one.notebook else "")
-            for one in failures])
     for name, (node, record) in executed.items():
         target = parts[name] / "notebooks" / f"{name}.ipynb"
         target.parent.mkdir(exist_ok=True)
         nbformat.write(node, target)
         plan.made[name] = _used(plan, name, record)
+    return failures
 
 
 def _used(plan: Plan, name: str, record: dict) -> dict:

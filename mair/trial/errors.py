@@ -33,6 +33,10 @@ class TrialError(Exception):
     def __str__(self) -> str:
         return "\n".join(self.problems)
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows where a notebook is run by hand: the lines, and nothing else."""
+        return self.problems
+
 
 def display(path: Path | str) -> str:
     """A path as a person would type it: from the working directory or the repository's root."""

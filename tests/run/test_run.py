@@ -270,10 +270,18 @@ def test_a_failed_notebook_leaves_the_earlier_output_and_is_kept(copy, out, caps
     _edit(copy / "notebooks" / "first.py", "t.n()\n", "t.n() / 0\n")
     with pytest.raises(run.RunFailed) as caught:
         _run(copy, out)
-    kept = out.with_name("tiny.failed") / "first.ipynb"
+    failed = out.with_name("tiny.failed")
+    kept = failed / "first.ipynb"
     assert caught.value.problems == [
-        f"notebook first failed: ZeroDivisionError: division by zero; kept at {kept}"]
+        f"notebook first failed: ZeroDivisionError: division by zero; kept at {kept}",
+        f"the report without it is {failed / 'index.html'}; what was in {out} is as it was"]
     assert "ZeroDivisionError" in kept.read_text()
+    page = (failed / "index.html").read_text()
+    assert "<strong>first</strong>: it failed" in page and "The second notebook" in page
+    assert "The first notebook" not in page and "ZeroDivisionError" not in page
+    assert {"tables/second.csv", "notebooks/second.ipynb"} <= {*files(failed)}
+    assert not {"tables/first.csv", "rows/first.csv"} & {*files(failed)}
+    (failed / "mine.txt").write_text("a reader's own")
     assert _state(out) == before
     assert sorted(p.name for p in out.parent.iterdir()) == ["tiny", "tiny.failed"]
     _edit(copy / "notebooks" / "first.py", "t.n() / 0\n", "t.n()\n")
@@ -281,7 +289,7 @@ def test_a_failed_notebook_leaves_the_earlier_output_and_is_kept(copy, out, caps
     assert _state(out) == before  # the repaired notebook is the one that ran
     _edit(copy / "notebooks" / "first.py", "t.n()\n", "t.n() + 1\n")
     _run(copy, out)
-    assert not kept.parent.exists()
+    assert files(failed) == ["mine.txt"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
