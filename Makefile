@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 # What a user may give; its text reaches commands through the environment, whatever it holds.
-GIVEN := PARAMS OUT A B N DATA GRID NEW FILE
+GIVEN := PARAMS OUT BLIND A B N DATA GRID NEW FILE
 ALLOWED := $(GIVEN) PYTHON LAB_ARGS SHELL
 UNKNOWN := $(filter-out $(ALLOWED),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 $(if $(UNKNOWN),$(error unknown: $(UNKNOWN); a target takes $(ALLOWED) (make help)))
@@ -18,23 +18,22 @@ export $(GIVEN)
 NEEDS = @test -n "$$$(1)" || { echo "make $@: $(1)= is missing, $(2)" >&2; exit 2; }
 
 .DEFAULT_GOAL := default
-.PHONY: default run new all check paper compare size power test lab audit cohort cohorts simulate \
-        campaign bench verify-r lint count mutants lock clean help setup
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 default: setup  ## the default trial into build/mair/ (what plain `make` does)
 	@$(PY) -m mair run params/mair.yaml
 
-run: setup  ## any trial: make run PARAMS=my/trial.yaml [OUT=dir]
+run: setup  ## any trial: make run PARAMS=my/trial.yaml [OUT=dir] [BLIND=1, arms shuffled]
 	$(call NEEDS,PARAMS,a trial file)
-	@$(PY) -m mair run $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
+	@$(PY) -m mair run $${BLIND:+--blind} $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
 
 new: setup  ## a draft of a trial file from a data file: make new DATA=my.sav OUT=my/trial.yaml
 	$(call NEEDS,DATA,a data file)
 	$(call NEEDS,OUT,the trial file to write)
 	@$(PY) -m mair new --out "$$OUT" -- "$$DATA"
 
-all: setup  ## every trial file in params/, each into build/<its name>/
-	@status=0; for file in params/*.yaml; do $(PY) -m mair run "$$file" || status=$$?; done; exit $$status
+all: setup  ## every trial file in params/, each into build/<its name>/, and build/index.html
+	@$(PY) -m mair all
 
 check: setup  ## reads and validates, runs nothing: make check PARAMS=my/trial.yaml
 	$(call NEEDS,PARAMS,a trial file)
@@ -42,6 +41,10 @@ check: setup  ## reads and validates, runs nothing: make check PARAMS=my/trial.y
 
 paper: setup  ## a template for a paper's tables, NEW=my/paper.xlsx; its audit, FILE=my/paper.xlsx [OUT=dir]
 	@$(PY) -m mair paper $${NEW:+--new} $${NEW:+"$$NEW"} $${OUT:+--out} $${OUT:+"$$OUT"} -- $${FILE:+"$$FILE"}
+
+lock: setup  ## writes a trial file's choices and their hash beside it: make lock PARAMS=my/trial.yaml
+	$(call NEEDS,PARAMS,a trial file)
+	@$(PY) -m mair lock -- "$$PARAMS"
 
 compare: setup  ## the rows that differ between two runs: make compare A=build/x B=build/y
 	$(call NEEDS,A,the output of a run)
@@ -60,8 +63,8 @@ power: setup  ## power over a grid of designs: make power PARAMS=… GRID=grid.y
 test: setup  ## the whole test suite
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-lab: setup  ## JupyterLab at the root of the repository, notebooks opening as notebooks
-	@JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" JUPYTER_PREFER_ENV_PATH=1 $(PY) -m jupyterlab --notebook-dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
+lab: setup  ## JupyterLab with the list of notebooks, which open as notebooks
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" JUPYTER_PREFER_ENV_PATH=1 $(PY) -m jupyterlab --notebook-dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/index.md $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
 
 audit: setup  ## the gate: fails when a published number that was reproduced no longer is
 	@$(PY) -m mair audit
@@ -94,7 +97,7 @@ count: setup  ## code lines by folder, without blanks, comments and docstrings
 mutants: setup  ## planted faults, and how many of them the tests see
 	@$(PY) tests/mutants.py
 
-lock:  ## regenerates requirements.lock from pyproject.toml (needs uv); then environment.yml by hand
+requirements:  ## regenerates requirements.lock from pyproject.toml (needs uv); then environment.yml by hand
 	uv pip compile --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
 
 # The environment is current when its copies of lock and pyproject equal ours: contents, not times.

@@ -43,8 +43,13 @@ _PARAMS = ("params", {"metavar": "PARAMS", "help": "a trial file, such as params
 # Command: what it does, its arguments, and the function that does it.
 COMMANDS = {
     "run": ("run a trial file into a directory", [
-        _PARAMS, ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>"})],
+        _PARAMS, ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>"}),
+        ("--blind", {"action": "store_true", "help": "deal the people to the arms anew first"})],
         "mair.run.plan:main"),
+    "lock": ("write a trial file's choices and their hash beside it", [_PARAMS],
+             "mair.run.locked:lock"),
+    "all": ("run every trial file of params/, and compare them on a page", [],
+            "mair.run.differences:every"),
     "check": ("read and validate a trial file, run nothing", [_PARAMS], "mair.run.check:main"),
     "new": ("a draft of a trial file from a data file", [
         ("data", {"metavar": "DATA", "help": "such as my.sav"}),

@@ -35,7 +35,7 @@ import pandas as pd
 from scipy import stats
 
 from mair import results
-from mair.report import curves, fmt, frames, frames_appendix, tables_appendix
+from mair.report import beside, curves, fmt, frames, frames_appendix, tables_appendix
 from mair.report.show import Show
 from mair.report.tables_appendix import LIMITS, MISSING
 from mair.report.words import bullets, estimand, opening, own_numbers, say
@@ -47,6 +47,9 @@ t = load(trial, responder_missing=responder_missing, risk_interval=risk_interval
          confidence=confidence, seed=seed, draws=draws)
 show = Show(t, out)
 opening(t, "nnt")
+
+# %%
+beside.compare(t, nnt.rows)  # with what the trial file declares
 
 # %% [markdown] tags=["fold"]
 # ## The estimand

@@ -35,7 +35,7 @@ import pandas as pd
 import statsmodels.formula.api as smf
 
 from mair import results
-from mair.report import curves, fmt, forest, frames, people, tables_result, words
+from mair.report import beside, curves, fmt, forest, frames, people, tables_result, words
 from mair.report.show import Show
 from mair.report.table import MARK
 from mair.sections import analysis, measures, model, study
@@ -48,6 +48,9 @@ t = load(trial, covariance=covariance, variance=variance, inference=inference,
          fdr_families=fdr_families)
 show = Show(t, out)
 words.opening(t, "outcomes")
+
+# %%
+beside.compare(t, measures.rows, "outcomes")  # with what the trial file declares
 
 # %% [markdown] tags=["fold"]
 # ## The model

@@ -37,10 +37,10 @@ draws = 10000  # allocations and bootstrap samples; one imputation for every fif
 # %%
 from mair import results
 from mair.published import provenance
-from mair.report import fmt, frames_appendix, robust, tables_appendix
+from mair.report import beside, fmt, frames_appendix, robust, tables_appendix
 from mair.report.show import Show
 from mair.report.words import bullets, estimand, known, method, opening, own_numbers, say
-from mair.sections import analysis, planning, robustness
+from mair.sections import analysis, measures, planning, robustness
 from mair.trial import load
 
 # %%
@@ -49,6 +49,9 @@ t = load(trial, covariance=covariance, variance=variance, inference=inference,
          seed=seed, draws=draws)
 show = Show(t, out)
 opening(t, "robustness")
+
+# %%
+beside.compare(t, measures.rows, t.primary.section, only=t.primary.name)  # with the declared one
 
 # %% [markdown] tags=["fold"]
 # ## The estimand
@@ -155,8 +158,9 @@ for visit in visits if provenance.stored(t) else ():
 show(tables_appendix.robustness(t, rows))
 
 # %%
-mi = {(one.method.rpartition("/")[2], one.time): one.b for one in results.records(rows)
-      if one.method.startswith("random-intercept/kenward-roger/mi-") and "delta" not in one.method}
+imputed = [f"random-intercept/kenward-roger/{rule}" for rule in ("mi-j2r", "mi-cr")]
+mi = {(one.method.rpartition("/")[2], one.time): one.b
+      for one in results.records(rows, method=imputed)}
 pairs = [(mi["mi-j2r", visit], mi["mi-cr", visit]) for visit in visits if ("mi-cr", visit) in mi]
 if pairs:
     say("Jump and copy to reference coincide here: nobody was lost from the treatment arm after "

@@ -113,6 +113,10 @@ def _manifest(plan) -> dict:
         code = {**made["opened"], **code}
     return {
         "title": trial.title,
+        "synthetic": trial.synthetic,
+        "blinded": plan.blind,
+        "primary": trial.primary.name if trial.outcomes or trial.biomarkers else "",
+        "visits": dict(trial.visit_labels),
         "parameters": {"trial": plan.label(trial.path), "injected": plan.parameters,
                        "analysis": trial.analysis.model_dump()},
         "seed": trial.analysis.seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mair.run.locked import planned
 from mair.trial import Trial, load
 
 
@@ -45,4 +46,4 @@ def lines(trial: Trial) -> list[str]:
 
 def main(params: Path | str) -> None:
     """Print what a trial file would have analysed; a TrialError says what is wrong with it."""
-    print(*lines(load(params)), sep="\n")
+    print(*lines(planned(load(params))), sep="\n")

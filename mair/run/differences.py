@@ -1,16 +1,48 @@
-"""``make compare``: the rows of ``results.csv`` that differ between two runs."""
+"""Runs beside each other: ``make compare`` of two, and the page of ``make all``."""
 
 from __future__ import annotations
 
-from html import escape
+import json
+import sys
+from itertools import groupby
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 
+from mair import results
+from mair.report import beside, words
 from mair.results import KEYS
-from mair.trial.errors import TrialError, display
+from mair.run import plan
+from mair.run.output import MANIFEST, RunFailed
+from mair.trial.errors import TrialError, counted, display
 
 _SHOWN = 20
+
+
+class Finished:
+    """A finished run as its files have it.
+
+    Attributes
+    ----------
+    folder : Path
+    manifest : dict
+    contrasts : DataFrame
+        As `mair.report.beside.contrasts` gives them.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        self.chosen = self.manifest["parameters"]["analysis"]
+        self.rows = results.read(folder / "results.csv")
+        self.contrasts = beside.contrasts(self.rows, self.chosen)
+
+    @property
+    def primary(self) -> pd.DataFrame:
+        """The contrasts of the primary outcome; where there is none, those that come first."""
+        name = self.manifest["primary"] or next(iter(self.contrasts["variable"]), "")
+        return self.contrasts[self.contrasts["variable"] == name]
 
 
 def differing(one: Path, other: Path) -> pd.DataFrame:
@@ -51,13 +83,72 @@ def main(one: Path | str, other: Path | str) -> None:
     one, other = Path(one), Path(other)
     table = differing(one, other)
     path = other.resolve().with_name(f"{other.resolve().name}.compared.html")
-    title = f"{len(table)} rows differ between {escape(display(one))} (A) and " \
-            f"{escape(display(other))} (B)"
-    path.write_text(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        "<style>body{font-family:sans-serif}td,th{padding:.2em .6em;text-align:left}</style>"
-        f"<h1>{title}</h1>{table.to_html(index=False, na_rep='no such row', border=0)}</html>\n",
-        encoding="utf-8")
+    title = f"{len(table)} rows differ between {display(one)} (A) and {display(other)} (B)"
+    runs = [Finished(run) for run in (one, other) if (run / MANIFEST).is_file()]
+    parts = [{"title": "Every row that differs", "head": list(table), "fold": True,
+              "rows": table.fillna("no such row").values.tolist()}]
+    beside.write(path, title, [*(_beside(*runs) if len(runs) == 2 else ()), *parts])
     for row in table.head(_SHOWN).fillna("no such row").itertuples(index=False):
         print(f"{','.join(row[:6])}: {row.A or 'empty'} | {row.B or 'empty'}")
     print(f"{len(table)} rows differ; all of them: {display(path)}")
+
+
+def _beside(one: Finished, other: Finished):
+    """Parts of a page: what was chosen otherwise, and the contrasts of both runs."""
+    there = {**other.chosen, **other.manifest["inputs"], **other.manifest["packages"]}
+    here = {**one.chosen, **one.manifest["inputs"], **one.manifest["packages"]}
+    yield {"title": "What was otherwise", "head": ["Choice, input or package", "A", "B"],
+           "rows": [[name, here.get(name, "none"), there.get(name, "none")]
+                    for name in here | there if here.get(name) != there.get(name)],
+           "said": [f"{letter}: {run.manifest['title']}, {display(run.folder)}"
+                    for letter, run in zip("AB", (one, other), strict=True)]}
+    named, visits = {"A": one.contrasts, "B": other.contrasts}, one.manifest["visits"]
+    table = beside.table(named, visits)
+    yield {"title": "The contrasts", "said": table.notes, "head": table.headers,
+           "rows": table.cells(), "figures": [
+               beside.picture(named, visits, part, one.manifest["synthetic"])
+               for part in table.data["analysis"].unique()]}
+
+
+def every(folder: Path | str = "params", build: Path | str = "build") -> int:
+    """``make all``: run every trial file of a folder, then write the page that compares them.
+
+    Returns
+    -------
+    int
+        The highest exit status of a run.
+    """
+    status, made, build = 0, [], Path(build)
+    for file in sorted(Path(folder).glob("*.yaml")):
+        print(display(file), flush=True)
+        out = build / file.stem
+        try:
+            plan.main(str(file), str(out))
+            made.append(Finished(out))
+        except (TrialError, RunFailed) as error:
+            print(*error.problems, sep="\n", file=sys.stderr, flush=True)
+            status = max(status, 1 if isinstance(error, RunFailed) else 2)
+    parts = [_variants(list(runs), build) for _, runs in
+             groupby(made, lambda run: run.manifest["title"])]
+    beside.write(build / "index.html", f"{counted(len(made), 'trial file')} of {folder}/", parts)
+    print(display(build / "index.html"))
+    return status
+
+
+def _variants(runs: list[Finished], build: Path) -> dict:
+    """Part of the page: the primary contrast of trial files that share a title."""
+    first = runs[0].manifest
+    rows, named = [], {}
+    for run in runs:
+        link = {"text": run.folder.name, "href": quote(f"{run.folder.name}/index.html")}
+        people = next((f"{one.n:g}" for one in results.records(
+            run.rows, analysis="flow", variable="randomised", arm="overall")), "no data")
+        rows += [[link, people, beside.label(one, first["visits"]), words.method(one.method),
+                  beside.shown(one)] for one in run.primary.itertuples()] or [
+                 [link, people, "the audit alone", "", ""]]
+        named[run.folder.name] = run.primary
+    said = ["Illustration with an invented cohort."] if first["synthetic"] else []
+    return {"title": first["title"], "said": said, "rows": rows,
+            "head": ["Report", "People", "Contrast", "Analysis", "Estimate"],
+            "figures": [beside.picture(named, first["visits"], part, first["synthetic"])
+                        for part in dict.fromkeys(runs[0].primary["analysis"])][:len(runs) - 1]}

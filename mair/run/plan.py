@@ -40,6 +40,11 @@ class Notebook:
     long: int = 0
 
 
+def lock_of(path: Path) -> Path:
+    """Where the lock of a trial file lies (`mair.run.locked`): beside it."""
+    return path.with_suffix(".lock")
+
+
 BESIDE = ("claims.csv", "provenance.csv")  # of the published numbers
 COHORT = PACKAGE / "data" / "mair_synthetic.csv"  # what `reconstruction` is about
 NOTEBOOKS = {  # in a reader's order
@@ -87,6 +92,7 @@ class Plan:
     sources: dict[str, notebook.Source] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     made: dict[str, dict] = field(default_factory=dict)  # the notebooks' entries in the manifest
+    blind: bool = False
     _digests: dict[str, str] = field(default_factory=dict)
 
     def label(self, path: Path) -> str:
@@ -136,7 +142,7 @@ class Plan:
                 and _as_claimed(made["opened"], self.trial.path.parent))
 
 
-def run(params: Path | str, out: Path | str | None = None, *,
+def run(params: Path | str, out: Path | str | None = None, *, blind: bool = False,
         notebooks: Path = ROOT / "notebooks", table: dict[str, Notebook] = NOTEBOOKS,
         echo: Callable[[str], None] = print) -> Path:
     """Run a trial file into a directory.
@@ -146,7 +152,9 @@ def run(params: Path | str, out: Path | str | None = None, *,
     params : path
         A trial file, relative to the working directory or to the repository's root.
     out : path, optional
-        Default: ``build/<stem of the file>``.
+        Default: ``build/<stem of the file>``, blinded ``build/<stem of the file>-blinded``.
+    blind : bool
+        Deal the people to the arms anew first.
     notebooks : Path
         Directory of the text notebooks.
     table : dict
@@ -168,16 +176,16 @@ def run(params: Path | str, out: Path | str | None = None, *,
         beside it in ``<out>.failed``.
     """
     path = find(params)
-    build = Build(Path(out) if out else Path("build") / path.stem)
-    if not _unchanged(build, path, notebooks):
+    build = Build(Path(out) if out else Path("build") / f"{path.stem}{'-blinded' * blind}")
+    if not _unchanged(build, path, notebooks, blind):
         from mair.run.kernels import Server
 
         with closing(Server()) as server:
-            found = plan(path, notebooks, table)
+            found = plan(path, notebooks, table, blind)
             for notice in found.trial.told:
                 print(f"notice: {notice}", file=sys.stderr, flush=True)
             with build.alone(echo):
-                if not _unchanged(build, path, notebooks):
+                if not _unchanged(build, path, notebooks, blind):
                     _make(found, build, server, echo)
     index = build.out / "index.html"
     echo(display(index))
@@ -186,9 +194,9 @@ def run(params: Path | str, out: Path | str | None = None, *,
     return index
 
 
-def main(params: str, out: str | None = None) -> None:
+def main(params: str, out: str | None = None, blind: bool = False) -> None:
     """``python -m mair run``."""
-    run(params, out, echo=lambda line: print(line, flush=True))
+    run(params, out, blind=blind, echo=lambda line: print(line, flush=True))
 
 
 def published_line(printed, follow, linked, met=0, compared=0, synthetic=True, **_) -> str:
@@ -223,7 +231,7 @@ def _as_claimed(claims: dict[str, str | None], folder: Path) -> bool:
     return all((sha256(file) if file.is_file() else None) == claimed for file, claimed in named)
 
 
-def _unchanged(build: Build, path: Path, notebooks: Path) -> bool:
+def _unchanged(build: Build, path: Path, notebooks: Path, blind: bool) -> bool:
     """Whether the earlier run read exactly what a run now would, and stands as it wrote it.
 
     The files that a run reads are named by files that it reads, so equal contents of all
@@ -231,13 +239,15 @@ def _unchanged(build: Build, path: Path, notebooks: Path) -> bool:
     """
     made, folder = build.manifest, path.parent
     return bool(
-        made and made["parameters"]["trial"] == _label(path, folder)
+        made and made["parameters"]["trial"] == _label(path, folder) and made["blinded"] == blind
+        and (not (lock := lock_of(path)).is_file() or _label(lock, folder) in made["inputs"])
         and made["python"] == platform.python_version()
         and made["notebook_folder"] == _label(notebooks.resolve(), folder)
         and _as_claimed({**made["inputs"], **made["code"]}, folder) and build.whole)
 
 
-def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS) -> Plan:
+def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS,
+         blind: bool = False) -> Plan:
     """Read trial file, data, published numbers and notebooks; refuse what cannot run.
 
     Parameters
@@ -245,6 +255,7 @@ def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS)
     path, folder : Path
         Of the trial file and of the notebooks.
     table : dict
+    blind : bool
 
     Returns
     -------
@@ -254,7 +265,7 @@ def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS)
     ------
     TrialError
     """
-    found = _read(path)
+    found = _read(path, blind)
     trial = found.trial
     found.folder = folder.resolve()
     found.code = {file: sha256(file) for file in (LOCK, *_package())}
@@ -278,13 +289,16 @@ def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS)
     return found
 
 
-def _read(path: Path) -> Plan:
+def _read(path: Path, blind: bool) -> Plan:
     """The trial and its published numbers, with the hashes of what was read."""
     from mair import trial as trials
     from mair.published import numbers
+    from mair.run import locked
 
     before = {file: sha256(file) for file in _named(path) if file.is_file()}
-    trial, published = trials.load(path), None
+    trial, published = locked.planned(trials.load(path)), None
+    if blind:
+        trial = locked.blinded(trial)
     if trial.published is not None:
         try:
             published = numbers.read(trial.published)
@@ -295,7 +309,7 @@ def _read(path: Path) -> Plan:
     for file, was in before.items():
         if not file.is_file() or sha256(file) != was:
             raise TrialError([f"{display(file)}: edited while it was read; run again"])
-    return Plan(trial, published, path.parent, before)
+    return Plan(trial, published, path.parent, before, blind=blind)
 
 
 def _named(path: Path) -> list[Path]:
@@ -305,7 +319,7 @@ def _named(path: Path) -> list[Path]:
     source, _ = chain(path)
     named = [file.resolve() for key in ("data", "published") if (file := source.relative(key))]
     beside = [file.with_name(name) for name in BESIDE for file in named[-1:]]
-    return [*(stated for _, stated, _ in source.files), *named, *beside]
+    return [*(stated for _, stated, _ in source.files), lock_of(path), *named, *beside]
 
 
 def _package() -> list[Path]:

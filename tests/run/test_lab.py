@@ -73,7 +73,7 @@ class Lab:
         assert saved.value.ok
 
 
-READY, CELLS = Path(__file__).with_name("lab.js").read_text("utf-8").split("\n\n")
+READY, CELLS, UNSAVED = Path(__file__).with_name("lab.js").read_text("utf-8").split("\n\n")
 
 
 def _copy(folder: Path) -> Path:
@@ -207,10 +207,14 @@ def _errors(cells: list[dict]) -> list[str]:
             if o["output_type"] == "error" or o.get("name") == "stderr"]
 
 
-def test_it_starts_in_the_notebooks_folder(lab):
+def test_it_starts_with_the_notebooks_in_the_order_of_the_argument(lab):
     assert lab.tab.url.startswith(f"{lab.url}/lab/tree/notebooks")
+    page = lab.tab.locator(".jp-MarkdownViewer .jp-RenderedMarkdown")
+    page.locator("h1").wait_for()
+    assert page.locator("table a").all_inner_texts() == list(run.NOTEBOOKS)
     listed = lab.tab.locator(".jp-DirListing-item .jp-DirListing-itemText").all_inner_texts()
-    assert sorted(text.strip() for text in listed) == [f"{name}.py" for name in NAMES]
+    assert sorted(text.strip() for text in listed) == sorted(
+        ["index.md", *(f"{name}.py" for name in NAMES)])
     above = lab.tab.locator(".jp-BreadCrumbs-item").all_inner_texts()
     assert "notebooks" in above
 
@@ -222,6 +226,7 @@ def test_a_double_click_opens_a_notebook(opened):
         cells = opened.cells(name)
         assert [c["cell_type"] for c in cells[:2]] == ["markdown", "code"]
         assert "parameters" in cells[1]["metadata"]["tags"]
+    assert opened.tab.evaluate(UNSAVED) == []
     assert opened.tab.locator(".jp-FileEditor").count() == 0
     assert opened.tab.locator(".jp-Dialog").count() == 0  # as a choice of kernel would be
 
@@ -270,22 +275,49 @@ def test_a_save_changes_nothing_and_an_edit_one_line(opened, executed):
         opened.save()
         path = opened.root / "notebooks" / f"{name}.py"
         assert path.read_bytes() == (ROOT / "notebooks" / f"{name}.py").read_bytes(), name
+        assert opened.tab.evaluate(UNSAVED) == []
     before = path.read_text(encoding="utf-8").splitlines()
     editor = opened.panel(name).locator(".jp-CodeCell .cm-line", has_text="confidence = 0.95")
-    edited = opened.panel(name).locator(".jp-CodeCell .cm-line", has_text="!")
+    edited = opened.panel(name).locator(".jp-CodeCell .cm-line", has_text="0.95e9")
     for _ in range(5):  # a busy machine may still be drawing the cell when it is clicked
         editor.first.scroll_into_view_if_needed()
         editor.first.click()
         opened.tab.wait_for_timeout(300)
-        opened.tab.keyboard.press("End")
-        opened.tab.keyboard.type("!")
+        opened.tab.keyboard.press("Home")
+        for _ in "confidence = 0.95":
+            opened.tab.keyboard.press("ArrowRight")
+        opened.tab.keyboard.type("e9")
         opened.tab.wait_for_timeout(300)
         if edited.count():
             break
     opened.save()
     after = path.read_text(encoding="utf-8").splitlines()
     changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
-    assert [(a + "!", b) for a, b in changed] == [(b, b) for _, b in changed] and changed
+    assert [b for _, b in changed] == ["confidence = 0.95e9" + changed[0][0][17:]]
+    _a_wrong_value_is_answered_by_its_line_alone(opened, name)
+
+
+def _a_wrong_value_is_answered_by_its_line_alone(lab, name):
+    lab.menu("Run", "Run All Cells")
+    for _ in range(EXECUTE):
+        cells = [cell for cell in lab.cells(name) if cell["cell_type"] == "code"]
+        if found := [one for cell in cells for one in cell["outputs"]
+                     if one["output_type"] == "error"]:
+            break
+        lab.tab.wait_for_timeout(200)
+    assert [one["traceback"] for one in found] == [[
+        "given by hand: analysis.confidence: 950000000, expected a number below 1"]]
+
+
+def test_closing_asks_nothing(opened, executed):
+    """The last one was edited: a moment later that is saved, too."""
+    for name in NAMES:
+        opened.show(name)
+        opened.tab.wait_for_function(f"!({UNSAVED})().length")
+        opened.menu("File", "Close Tab")
+        opened.tab.wait_for_timeout(200)
+        assert opened.tab.locator(".jp-Dialog").count() == 0, name
+    assert opened.tab.locator(".jp-NotebookPanel").count() == 0
 
 
 def test_it_wrote_nothing_else(opened, executed):

@@ -21,6 +21,7 @@ import pytest
 
 from mair.results import COLUMNS
 from mair.run import kernels as execute
+from mair.run import locked
 from mair.run import plan as run
 from mair.run.output import Build, files, sha256
 from mair.trial.errors import ROOT, TrialError
@@ -420,6 +421,18 @@ def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):
     assert "the trial file has no data" in (out / "index.html").read_text()
     run.run(tmp_path / "audit.yaml", out, echo=again.append)
     assert again == lines
+
+
+def test_a_lock_and_a_blinded_run_are_noticed(copy, out, capsys):
+    before = _results(out)
+    locked.lock(copy / "tiny.yaml")
+    _run(copy, out)
+    assert _executed(capsys) == set() and "all 1" in (out / "index.html").read_text()
+    run.run(copy / "tiny.yaml", out, blind=True, notebooks=copy / "notebooks", table=TABLE)
+    assert _executed(capsys) == {"first", "second"} and Build(out).manifest["blinded"]
+    assert "<h1>BLINDED: A tiny trial" in (out / "index.html").read_text()
+    _run(copy, out)
+    assert _executed(capsys) == {"first", "second"} and _results(out) == before
 
 
 def test_a_bad_parameters_cell_stops_the_run_before_it_starts(copy, out, capsys):
