@@ -94,6 +94,9 @@ lint: setup  ## style and layering: ruff, and the contracts of pyproject.toml
 count: setup  ## code lines by folder, without blanks, comments and docstrings
 	@$(PY) tests/count.py
 
+screenshot: default  ## docs/screenshot.png, the first screen of the default report, by chromium
+	@$(PY) tests/screenshot.py
+
 mutants: setup  ## planted faults, and how many of them the tests see
 	@$(PY) tests/mutants.py
 
@@ -107,11 +110,16 @@ setup:  ## .venv, when missing or stale (run by every target that needs it)
 	  set -e; \
 	  $(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'; \
 	  $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv with ensurepip is missing: install it (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }; \
-	  echo "setting up $(VENV) (once; a few minutes)"; \
-	  $(PYTHON) -m venv --clear $(VENV); \
-	  $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock; \
+	  echo "setting up $(VENV), once, from $$(grep -c '^[a-z].*==' requirements.lock) pinned packages: a minute or two"; \
+	  echo "[1/4] an empty environment"; $(PYTHON) -m venv --clear $(VENV); \
+	  echo "[2/4] packages, each download checked against its hash"; \
+	  { $(PY) -m pip install --disable-pip-version-check --no-compile --require-hashes -r requirements.lock \
+	    || touch $(VENV)/failed; } | awk -v live="$$([ -t 2 ] && echo 1)" \
+	    'live && /^Collecting/ {printf "\r\033[K%d %s", ++n, $$2; fflush()} live && /^Installing/ {printf "\r\033[Kinstalling"; fflush()} END {if (live) print ""}'; \
+	  test ! -e $(VENV)/failed; \
+	  echo "[3/4] this package"; \
 	  $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --no-build-isolation -e .; \
-	  $(PY) -m compileall -q -j 0 $(VENV)/lib mair >/dev/null || true; \
+	  echo "[4/4] compiling"; $(PY) -m compileall -q -j 0 $(VENV)/lib mair >/dev/null || true; \
 	  cp requirements.lock pyproject.toml $(VENV)/; \
 	fi
 

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import count
 import pytest
+import screenshot
 
 import mair
+from mair.run import plan as run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,6 +59,20 @@ text"""
 ''')
     assert count.total(tmp_path) == 5
     assert count.total(tmp_path, without=(tmp_path,)) == 0
+
+
+@pytest.mark.browser
+def test_the_screenshot_says_what_the_page_says(browser, built):
+    picture, said = screenshot.taken(browser, built / "index.html")
+    assert screenshot.recorded() == said and len(picture) > 50_000
+
+
+def test_the_list_of_notebooks_is_theirs_and_links_lead_somewhere():
+    listed = (ROOT / "notebooks" / "index.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| \[(\w+)\]\(\1\.py\)", listed, re.MULTILINE) == list(run.NOTEBOOKS)
+    for page in (ROOT / "README.md", ROOT / "notebooks" / "index.md", *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
 # Pins
