@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import yaml
 
 from mair import results
 from mair.published import provenance
 from mair.report import fmt, markup
 from mair.report.markup import Markup
+
+METHODS, STATISTICS, MET, COVARIANCES, INFERENCES, MISSING, DRAWN = yaml.safe_load(
+    (Path(__file__).parents[1] / "data" / "words.yaml").read_text("utf-8")).values()
 
 
 def say(*sentences: str, page="") -> None:
@@ -108,60 +114,6 @@ def estimand(trial, summary: str) -> None:
         f"**Intercurrent events:** {events or 'none declared; every observed value is used'}",
         page="once")
     say(f"**Summary:** {summary}.")
-
-
-DRAWN = {  # whether single people may be drawn -> what a figure of people shows
-    True: "Each thin line is one person.",
-    False: "Nobody is drawn singly: thin lines join medians, bands hold the middle half of those "
-           "seen, and of fewer than five people nothing is drawn."}
-METHODS = {
-    "random-intercept": "random intercept", "compound-symmetry": "compound symmetry",
-    "unstructured": "unstructured covariance", "by-arm": "a variance in each arm",
-    "kenward-roger": "Kenward-Roger", "satterthwaite": "Satterthwaite", "z": "z",
-    "ml": "by maximum likelihood", "clda": "common mean at baseline",
-    "ancova": "analysis of covariance", "mi-mar": "imputed at random",
-    "mi-j2r": "imputed by jump to reference", "mi-cr": "imputed by copy of reference",
-    "rerandomisation": "re-randomised", "conditional-mean": "conditional mean imputed",
-    "d_ppc2": "d (pre-post-control)", "d_ppc2-uncorrected": "d (pre-post-control), uncorrected",
-    "b_over_sd": "B over SD", "completers": "those seen", "nonresponder": "unseen not improved",
-    "worst-case": "worst case", "best-case": "best case", "wald": "Wald", "newcombe": "Newcombe",
-    "miettinen-nurminen": "Miettinen-Nurminen", "student": "Student's t", "welch": "Welch's t",
-    "pearson": "Pearson", "yates": "Yates", "fisher": "Fisher", "described": "those described",
-    "weighted-average": "weighted-average quartiles", "declared": "as declared",
-    "normal": "normal formula", "divided": "divided by 1 − dropout",
-    "multiplied": "multiplied by 1 + dropout", "mann-whitney": "Mann-Whitney",
-}
-STATISTICS = {
-    "ci_low": "lower limit", "ci_high": "upper limit", "sd": "SD", "b": "B",
-    "arr": "risk difference", "range_low": "lowest possible", "range_high": "highest possible",
-    "nnt": "NNT", "nnt_ci_low": "NNT, lower limit", "nnt_ci_high": "NNT, upper limit",
-    "percent": "%",
-    "q1": "lower quartile", "q3": "upper quartile", "n": "number", "percent_change": "change, %",
-    "n_with_dropout": "number with dropout", "n_known": "number known", "n_rows": "scores",
-}
-# What the comparison with a run says of a printed number.
-MET = {"reproduced": "met", "within rounding": "met but for rounding", "not reproduced": "not met",
-       "not checkable": "nothing to compare"}
-COVARIANCES = {
-    "random-intercept": "all visits of a person as equally (and not negatively) correlated, with "
-                        "one residual variance",
-    "compound-symmetry": "all visits of a person as equally correlated, perhaps negatively, with "
-                         "one variance",
-    "unstructured": "nothing of how a person's visits vary and correlate",
-}
-INFERENCES = {
-    "z": "The z reference treats the variances as known, which flatters small samples.",
-    "satterthwaite": "Satterthwaite's degrees of freedom allow for estimated variances.",
-    "kenward-roger": "Kenward and Roger's standard errors and degrees of freedom allow for "
-                     "estimated variances.",
-}
-MISSING = {
-    "observed": "Missing scores are taken as missing at random given those observed.",
-    "mi-mar": "Missing scores are imputed as missing at random, within the person's own arm.",
-    "mi-j2r": "Those lost from the treatment arm are imputed as if they jumped to the control arm.",
-    "mi-cr": "Those lost from the treatment arm are imputed as if they had always been in the "
-             "control arm.",
-}
 
 
 def method(name: str) -> str:

@@ -23,28 +23,25 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from mair.run.kernel import RECORD
-from mair.trial.errors import HANDED
+from mair.trial.errors import HANDED, display
 
 ENV = {**dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
        "PYTHONHASHSEED": "0", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 # What a reader's JupyterLab knows the interpreter of an executed notebook by.
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 SOCKETS = "mair-"  # begins the name of a folder of sockets, whose path has to be short
+FORKED = "mair-forked"  # what Jupyter knows our way of starting a kernel by
 LONGEST_SOCKET = 95  # characters of a path; the system takes 104 or more
 
 
 class Server:
-    """The process that forks kernels, from the moment that it is made until it is closed.
-
-    Where the system cannot fork, kernels are started one by one as Jupyter does it.
-    """
+    """The process that forks kernels, from the moment that it is made until it is closed."""
 
     def __init__(self):
-        self.process, self.used, self.lock = None, False, threading.Lock()
-        if hasattr(os, "fork"):
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "mair.run.kernel"], text=True, stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, env={**os.environ, **ENV})
+        self.used, self.lock = False, threading.Lock()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mair.run.kernel"], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env={**os.environ, **ENV})
 
     def fork(self, arguments: list[str], env: dict, cwd: str) -> int:
         """The process id of a new kernel."""
@@ -56,12 +53,11 @@ class Server:
 
     def close(self) -> None:
         """End the process, and with it the kernels that are left."""
-        if self.process is not None:
-            self.process.stdin.close()
-            if not self.used:
-                self.process.kill()
-            self.process.wait()
-            self.process.stdout.close()
+        self.process.stdin.close()
+        if not self.used:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
 
 
 @dataclass(frozen=True)
@@ -71,6 +67,11 @@ class Failure:
     name: str
     error: str
     notebook: Path | None
+
+    def said(self, folder: Path) -> str:
+        """One line, with the place in ``folder`` where the copy will be."""
+        kept = f"; kept at {display(folder / self.notebook.name)}" if self.notebook else ""
+        return f"notebook {self.name} failed: {self.error}{kept}"
 
 
 class Progress:
@@ -124,8 +125,7 @@ def run(plan, names: list[str], parts: dict[str, Path], folder: Path, server: Se
     list of Failure
     """
     executed, failures, progress = {}, [], Progress(len(names))
-    own = hasattr(os, "sched_getaffinity")  # the cores that are this process's
-    cores = len(os.sched_getaffinity(0)) if own else os.cpu_count()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     folder.mkdir()
     sweep()
     with (folder / "trial.pickle").open("wb") as file:
@@ -155,7 +155,7 @@ def sweep() -> None:
     """Remove the folders of sockets of runs that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{SOCKETS}[0-9]*-*"):
         pid = folder.name.split("-")[1]
-        if os.name != "nt" and pid.isdecimal() and Process(int(pid)).poll() is not None:
+        if pid.isdecimal() and Process(int(pid)).poll() is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -166,7 +166,7 @@ def _jupyter(plan, names, folder: Path, sockets: str, server: Server) -> dict[st
               "without": [sys.prefix, str(folder.parent)]}
     env = {**ENV, "IPYTHONDIR": str(folder / "ipython"), RECORD: json.dumps(record),
            HANDED: str(folder / "trial.pickle")}
-    forked = _forked(server)
+    _forked(server)
     for name in names:
         spec = folder / "jupyter" / "kernels" / f"mair-{name}"
         spec.mkdir(parents=True)
@@ -176,16 +176,15 @@ def _jupyter(plan, names, folder: Path, sockets: str, server: Server) -> dict[st
                      "--HistoryManager.enabled=False"],
             "display_name": KERNELSPEC["display_name"], "language": "python",
             "env": {key: value.replace("$", "$$") for key, value in env.items()},
+            "metadata": {"kernel_provisioner": {"provisioner_name": FORKED}},
         }  # fmt: skip
-        if server.process:
-            content["metadata"] = {"kernel_provisioner": {"provisioner_name": forked}}
         (spec / "kernel.json").write_text(json.dumps(content), encoding="utf-8")
     paths = [str(folder / "jupyter"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
     return {"JUPYTER_PATH": os.pathsep.join(paths), "JUPYTER_RUNTIME_DIR": sockets}
 
 
-def _forked(server: Server) -> str:
-    """Make a way of starting kernels known to Jupyter: the server forks them; its name there."""
+def _forked(server: Server) -> None:
+    """Make a way of starting kernels known to Jupyter: the server forks them."""
     from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
     class Forked(LocalProvisioner):
@@ -195,9 +194,7 @@ def _forked(server: Server) -> str:
             self.process = Process(self.pid)
             return self.connection_info
 
-    known = KernelProvisionerFactory.instance().provisioners
-    known["mair-forked"] = SimpleNamespace(load=lambda: Forked)
-    return "mair-forked"
+    KernelProvisionerFactory.instance().provisioners[FORKED] = SimpleNamespace(load=lambda: Forked)
 
 
 class Process:
@@ -248,7 +245,7 @@ def _executed(plan, name: str, out: Path, folder: Path, sockets: str):
     scratch = folder / f"{name}.ipynb"
     # Sockets in a folder of ours: a port that is free now may be another's when it is used.
     manager, socket = {"transport_encryption": "auto"}, os.path.join(sockets, name)
-    if len(socket) < LONGEST_SOCKET and os.name != "nt":
+    if len(socket) < LONGEST_SOCKET:
         manager |= {"transport": "ipc", "ip": socket}
     try:
         node = papermill.execute_notebook(

@@ -25,29 +25,16 @@ DEALT = "Blinded dry run: people were dealt to the arms anew, at random (seed {}
 
 def choices(path: Path) -> dict[str, str]:
     """The choices of a trial file, with the defaults of those it does not name, by key."""
-    found = {}
-
-    def into(value, where: tuple):
-        if isinstance(value, list) and all(isinstance(one, dict) and "name" in one
-                                           for one in value):
-            found[".".join(where)] = ", ".join(one["name"] for one in value)
-            value = {one.pop("name"): one for one in value}
-        if isinstance(value, dict):
-            for key, inside in value.items():
-                if key not in WORDS:
-                    into(inside, (*where, key))
-        else:
-            found[".".join(where)] = _text(value)
-
-    into(read(path)[0].model_dump(mode="json", exclude_none=True), ())
-    return found
+    spec = read(path)[0].model_dump(mode="json", exclude_none=True)
+    return {key: _text(value) for key, value in pd.json_normalize(spec).iloc[0].items()
+            if not WORDS & {*key.split(".")}}
 
 
 def _text(value) -> str:
-    """A value on one line; what a list holds by commas."""
-    if isinstance(value, list):
-        return ", ".join(map(_text, value))
-    return ": ".join(map(_text, value.values())) if isinstance(value, dict) else str(value)
+    """A value on one line."""
+    if isinstance(value, dict):
+        return ": ".join(_text(inside) for key, inside in value.items() if key not in WORDS)
+    return ", ".join(map(_text, value)) if isinstance(value, list) else str(value)
 
 
 def lock(params: Path | str) -> None:

@@ -6,6 +6,7 @@ so an interrupted or failed run leaves the earlier output as it was.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -15,11 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mair.trial.errors import TrialError, written
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock; there runs do not wait for one another
-    fcntl = None
 
 MADE_BY = "mair"
 MANIFEST = "manifest.json"
@@ -214,8 +210,6 @@ def _locked(path: Path, wait) -> int:
     """An open lock file, held until it is closed or the process ends; ``wait`` says it waits."""
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        if fcntl is None:
-            return handle
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

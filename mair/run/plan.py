@@ -26,18 +26,10 @@ from mair.trial.errors import TrialError, display
 
 @dataclass(frozen=True)
 class Notebook:
-    """What a notebook needs of a trial file, without which it is left out of a run.
+    """What a notebook needs of a trial file, without which it is left out of a run."""
 
-    Attributes
-    ----------
-    needs : str, Path or None
-        A section, or the data it is about.
-    long : int
-        Those with the highest are started first, so that none is left over at the end.
-    """
-
-    needs: str | Path | None
-    long: int = 0
+    needs: str | Path | None  # a section, or the data it is about
+    long: int = 0  # the highest are started first, so that none is left over at the end
 
 
 def lock_of(path: Path) -> Path:
@@ -362,34 +354,23 @@ def _make(plan: Plan, build: Build, server, echo) -> None:
             plan.left_out[one.name] = FAILED.format(one.name)
             if one.notebook:
                 place(one.notebook, whole / one.notebook.name)
-        if failures:  # first the copies, whatever comes of the rest
-            build.keep_failed(whole, parts)
-        if plan.keys:
-            assemble(plan, {name: parts[name] for name in plan.keys}, whole)
-            report(plan, whole)
+        try:
+            if plan.keys:
+                assemble(plan, {name: parts[name] for name in plan.keys}, whole)
+                report(plan, whole)
+        finally:
+            if failures:
+                build.keep_failed(whole, parts)
         if failures:
-            build.keep_failed(whole, parts)
-            raise RunFailed([*(_said(one, build.failed) for one in failures), *(
+            raise RunFailed([*(one.said(build.failed) for one in failures), *(
                 [f"the report without it is {display(build.failed / 'index.html')}; what was in "
                  f"{display(build.out)} is as it was"] if plan.keys else [])])
         build.swap(whole)
         build.forget_failed(parts)
 
 
-def _said(failure, folder: Path) -> str:
-    """One line of a notebook that failed."""
-    kept = folder / f"{failure.name}.ipynb"
-    return f"notebook {failure.name} failed: {failure.error}" + (
-        f"; kept at {display(kept)}" if failure.notebook else "")
-
-
 def _execute(plan: Plan, parts: dict, scratch: Path, server) -> list:
-    """Run the notebooks that changed, each into its own part, and note what they used.
-
-    Returns
-    -------
-    list of kernels.Failure
-    """
+    """Run the notebooks that changed, each into its own part; note what they used; failures."""
     import nbformat
 
     from mair.run import kernels

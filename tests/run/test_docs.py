@@ -70,7 +70,7 @@ def test_the_screenshot_says_what_the_page_says(browser, built):
 def test_the_list_of_notebooks_is_theirs_and_links_lead_somewhere():
     listed = (ROOT / "notebooks" / "index.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| \[(\w+)\]\(\1\.py\)", listed, re.MULTILINE) == list(run.NOTEBOOKS)
-    for page in (ROOT / "README.md", ROOT / "notebooks" / "index.md", *(ROOT / "docs").glob("*.md")):
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "notebooks" / "index.md"):
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 

@@ -40,7 +40,7 @@ def test_a_lock_says_what_was_chosen_before_there_are_data(capsys):
     chosen = made["choices"]
     assert chosen["analysis.covariance"] == "unstructured"  # the default, which may change
     assert chosen["responders.reductions"] == "0.2, 0.5"
-    assert chosen["baseline.sex.level"] == "female"
+    assert chosen["baseline"] == "age, sex: binary: female, home, edu, FIQ"
     assert not [key for key in chosen if key.split(".")[-1] in ("label", "data", "flow")]
 
 
