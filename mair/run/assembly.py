@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import platform
 import re
 import shutil
@@ -49,23 +48,17 @@ def assemble(plan, parts: dict[str, Path], whole: Path) -> None:
 
 def _merge(sources: list[Path], target: Path) -> None:
     """``results.csv`` of the notebooks' rows, as text, so that no digit changes."""
-    from mair.results import COLUMNS
+    import pandas as pd
 
-    rows: dict[tuple, list] = {}
-    for source in filter(Path.is_file, sources):
-        with source.open(encoding="utf-8", newline="") as file:
-            header, *body = list(csv.reader(file))
-        if header != COLUMNS:
-            raise RunFailed([f"rows/{source.name}: columns {','.join(header)}; "
-                             f"expected {','.join(COLUMNS)}"])
-        for *key, value in body:
-            other = rows.setdefault(tuple(key), [value, source.stem])[1]
-            if other != source.stem:
-                raise RunFailed([f"notebooks {other} and {source.stem} both write the row "
-                                 f"{','.join(key)}"])
-    with target.open("w", encoding="utf-8", newline="") as file:
-        table = [COLUMNS, *([*key, value] for key, (value, _) in rows.items())]
-        csv.writer(file, lineterminator="\n").writerows(table)
+    from mair.results import COLUMNS, KEYS
+
+    rows = pd.concat([pd.DataFrame(columns=[*COLUMNS, "by"]), *(
+        pd.read_csv(source, dtype=str, keep_default_na=False).assign(by=source.stem)
+        for source in filter(Path.is_file, sources))])
+    if problems := [f"notebooks {' and '.join(by)} both write the row {','.join(key)}"
+                    for key, by in rows[rows.duplicated(KEYS, keep=False)].groupby(KEYS)["by"]]:
+        raise RunFailed(problems)
+    rows[COLUMNS].to_csv(target, index=False, lineterminator="\n")
 
 
 def report(plan, whole: Path) -> None:

@@ -6,6 +6,7 @@ so an interrupted or failed run leaves the earlier output as it was.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -140,10 +141,21 @@ class Build:
 
     @contextmanager
     def staging(self):
-        """A fresh directory beside the target, removed at the end whatever happens."""
+        """A fresh directory beside the target, removed at the end whatever happens.
+
+        Raises
+        ------
+        RunFailed
+            The disk is full.
+        """
         folder = Path(tempfile.mkdtemp(prefix=f".{self.out.name}.staging-", dir=self.out.parent))
         try:
             yield folder
+        except OSError as error:
+            if (full := os.strerror(errno.ENOSPC)) not in str(error):
+                raise
+            raise RunFailed([f"{self.out.parent}: {full.lower()}; what was in {self.shown} is as "
+                             "it was"]) from None
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -423,6 +423,21 @@ def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):
     assert again == lines
 
 
+def test_a_full_disk_is_one_line(copy, out, capsys, monkeypatch):
+    before = _state(out)
+    _edit(copy / "tiny.yaml", "seed: 7", "seed: 8")
+
+    def full(*_):
+        raise shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")])
+
+    monkeypatch.setattr(run, "report", full)
+    with pytest.raises(run.RunFailed) as caught:
+        _run(copy, out)
+    assert caught.value.problems == [
+        f"{out.parent}: no space left on device; what was in {out} is as it was"]
+    assert _state(out) == before and sorted(p.name for p in out.parent.iterdir()) == ["tiny"]
+
+
 def test_a_lock_and_a_blinded_run_are_noticed(copy, out, capsys):
     before = _results(out)
     locked.lock(copy / "tiny.yaml")
