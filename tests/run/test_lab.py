@@ -226,7 +226,7 @@ def test_a_double_click_opens_a_notebook(opened):
         cells = opened.cells(name)
         assert [c["cell_type"] for c in cells[:2]] == ["markdown", "code"]
         assert "parameters" in cells[1]["metadata"]["tags"]
-    assert opened.tab.evaluate(UNSAVED) == []
+    opened.tab.wait_for_function(f"!({UNSAVED})().length")  # the kernel told its version: saved
     assert opened.tab.locator(".jp-FileEditor").count() == 0
     assert opened.tab.locator(".jp-Dialog").count() == 0  # as a choice of kernel would be
 

@@ -130,8 +130,8 @@ def test_a_run_is_whole(made):
     folder, lines = made
     out = folder / "build" / "tiny"
     assert files(out) == [
-        "index.html", "manifest.json", "notebooks/first.ipynb", "notebooks/second.ipynb",
-        "results.csv", "rows/first.csv", "rows/second.csv", "tables/first.csv",
+        "check/check.R", "check/check.sps", "index.html", "manifest.json",
+        "notebooks/first.ipynb", "notebooks/second.ipynb", "results.csv", "rows/first.csv", "rows/second.csv", "tables/first.csv",
         "tables/second.csv"]
     assert lines[-1].endswith("index.html")
     assert sorted(p.name for p in out.parent.iterdir()) == ["tiny"]
