@@ -12,6 +12,7 @@ import pandas as pd
 
 from mair import results
 from mair.report import beside, words
+from mair.report.table import MARK
 from mair.results import KEYS
 from mair.run import plan
 from mair.run.output import MANIFEST, RunFailed
@@ -101,6 +102,7 @@ def _beside(one: Finished, other: Finished):
            "rows": [[name, here.get(name, "none"), there.get(name, "none")]
                     for name in here | there if here.get(name) != there.get(name)],
            "said": [f"{letter}: {run.manifest['title']}, {display(run.folder)}"
+                    + f". {MARK}" * run.manifest["synthetic"]
                     for letter, run in zip("AB", (one, other), strict=True)]}
     named, visits = {"A": one.contrasts, "B": other.contrasts}, one.manifest["visits"]
     table = beside.table(named, visits)
@@ -147,7 +149,7 @@ def _variants(runs: list[Finished], build: Path) -> dict:
                   beside.shown(one)] for one in run.primary.itertuples()] or [
                  [link, people, "the audit alone", "", ""]]
         named[run.folder.name] = run.primary
-    said = ["Illustration with an invented cohort."] if first["synthetic"] else []
+    said = [MARK] * first["synthetic"]
     return {"title": first["title"], "said": said, "rows": rows,
             "head": ["Report", "People", "Contrast", "Analysis", "Estimate"],
             "figures": [beside.picture(named, first["visits"], part, first["synthetic"])
