@@ -163,7 +163,7 @@ def _panel(ax, people, means, arms, visits, apart, log):
 
 def _courses(ax, people, at, color):
     """Each person's scores as a thin line over the places of visits; the people with their x."""
-    people = people.assign(x=people["visit"].map(at)).sort_values("x")
+    people = people.assign(x=people["visit"].map(at).astype(float)).sort_values("x")
     if "low" in people:
         ax.fill_between(people["x"], people["low"], people["high"], color=color, alpha=0.2,
                         linewidth=0, zorder=0)

@@ -131,8 +131,8 @@ def test_a_run_is_whole(made):
     out = folder / "build" / "tiny"
     assert files(out) == [
         "check/check.R", "check/check.sps", "index.html", "manifest.json",
-        "notebooks/first.ipynb", "notebooks/second.ipynb", "results.csv", "rows/first.csv", "rows/second.csv", "tables/first.csv",
-        "tables/second.csv"]
+        "notebooks/first.ipynb", "notebooks/second.ipynb", "results.csv", "rows/first.csv",
+        "rows/second.csv", "tables/first.csv", "tables/second.csv"]
     assert lines[-1].endswith("index.html")
     assert sorted(p.name for p in out.parent.iterdir()) == ["tiny"]
     assert (out / "results.csv").read_text().splitlines() == [
