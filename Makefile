@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 # What a user may give; its text reaches commands through the environment, whatever it holds.
-GIVEN := PARAMS OUT BLIND A B N DATA GRID NEW FILE
+GIVEN := PARAMS OUT BLIND A B N DATA GRID NEW FILE DIR
 ALLOWED := $(GIVEN) PYTHON LAB_ARGS SHELL
 UNKNOWN := $(filter-out $(ALLOWED),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 $(if $(UNKNOWN),$(error unknown: $(UNKNOWN); a target takes $(ALLOWED) (make help)))
@@ -45,6 +45,10 @@ paper: setup  ## a template for a paper's tables, NEW=my/paper.xlsx; its audit, 
 lock: setup  ## writes a trial file's choices and their hash beside it: make lock PARAMS=my/trial.yaml
 	$(call NEEDS,PARAMS,a trial file)
 	@$(PY) -m mair lock -- "$$PARAMS"
+
+papers: setup  ## one table over the entered papers of a folder: make papers DIR=my/papers [OUT=dir]
+	$(call NEEDS,DIR,a folder of entered papers)
+	@$(PY) -m mair papers $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$DIR"
 
 compare: setup  ## the rows that differ between two runs: make compare A=build/x B=build/y
 	$(call NEEDS,A,the output of a run)

@@ -60,6 +60,9 @@ COMMANDS = {
         ("--new", {"metavar": "NEW", "help": "the template to write"}),
         ("--out", {"metavar": "DIR", "help": "default: build/<stem of FILE>"})],
         "mair.run.paper:main"),
+    "papers": ("one table over the papers of a folder, and the cells that two share", [
+        ("folder", {"metavar": "DIR", "help": "of .xlsx, folders of .csv, or trial files"}),
+        ("--out", {"metavar": "DIR", "help": "default: build/papers"})], "mair.run.papers:main"),
     "compare": ("the rows that differ between two runs", [
         ("one", {"metavar": "A"}), ("other", {"metavar": "B"})], "mair.run.differences:main"),
     "size": ("true size and coverage of each inference at a trial's own n", [

@@ -23,7 +23,7 @@
 # was declared beforehand, as the ends of a scale, is an input and not judged by itself.
 #
 # *Reads* the published numbers and the trial file. *Writes* the rows `audit`, the tables
-# `consistency` and `small_sample`.
+# `consistency`, `queries`, `worksheet` and `small_sample`, and a letter.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file that names `published`
@@ -37,7 +37,7 @@ from IPython.display import HTML, display
 from mair import results
 from mair.published import compare, provenance
 from mair.published.consistency import WORDS
-from mair.report import maps, tables_appendix
+from mair.report import maps, reviewer, tables_appendix
 from mair.report.show import Show
 from mair.report.words import bullets, label, opening, say
 from mair.sections import audit
@@ -103,6 +103,18 @@ bullets(*[f"**{one.headline}.** {one.text}" for one in audit.found(t)])
 # %% [markdown]
 # None of this shows an error of analysis or of intent. It shows where a reader should ask,
 # and what to ask for: the individual data, or the output the tables were typed from.
+#
+# For a reader there are three classes: what *cannot hold as printed*, what *needs an explanation*
+# (and which would do), and what there is *nothing to hold against*. The first two are listed here;
+# a letter that asks the authors about them, and a worksheet for reviewers after INSPECT-SR and
+# TRACT, are Word files of this run (`letter`, `worksheet`).
+
+# %%
+say(f"{reviewer.sentence(t)}.")
+
+# %% tags=["fold"]
+show(reviewer.queries(t))
+show.keep(reviewer.worksheet(t), letter=reviewer.letter(t))
 
 # %% [markdown] tags=["appendix"]
 # ## The checks

@@ -25,7 +25,7 @@ KINDS = "an entered paper (.xlsx, or a folder of .csv)"
 MOST_BYTES = 20_000_000
 SAME = str.maketrans({**dict.fromkeys("−–—‐‑", "-"), "·": ".", "\u00a0": " ", "≤": "<", "≥": ">"})
 SIGNS = {"≤": "printed with a less-or-equal sign", "≥": "printed with a greater-or-equal sign"}
-NOTHING = ("", "-", "--", "...", "…", "na", "n/a", "nr")
+NOTHING = ("", "-", "--", "..", "...", "…", "na", "n/a", "nr")
 NUMBER = re.compile(r"([<>]?)\s*((?<![\d.%)])-(?=[\d.]))?(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.?\d+)")
 LEVEL = re.compile(r"\d+\s*%?\s*(?:CI|confidence interval)\b", re.IGNORECASE)
 WORDS = {"to", "of", "and", "ci", "sd", "se", "iqr"}  # beside a number; single letters are marks
@@ -203,7 +203,7 @@ class Reader:
     def _fact(self, grid: Grid, row: int) -> None:
         if name := self._known(grid, row, 0, declared()["facts"]):
             self.facts[name] = self._cell(grid, row, 1, name)
-            if name in ("block size", "allocation ratio"):
+            if name in ("block size", "ratio", "strata"):
                 self._add(grid, row, 1, ["", "allocation", "overall", "", ""],
                           [name.replace(" ", "_")], grid.get(row, 2) or "facts")
 

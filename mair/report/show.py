@@ -85,6 +85,10 @@ class Show:
         if "matplotlib.pyplot" in sys.modules:  # pyplot's figures would be displayed once more
             sys.modules["matplotlib.pyplot"].close(getattr(what, "figure", what))
 
+    def keep(self, table: Table, **documents: bytes) -> None:
+        """Write a table, and Word documents by name, without displaying them."""
+        write(table, self.out)
+        save(self.out, "tables", {f"{name}.docx": text for name, text in documents.items()})
 
     def marked(self, cohort) -> bool:
         """Whether something bears the SYNTHETIC mark: it holds numbers of an invented cohort.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mair.published import provenance
 from mair.published.consistency import SEVERITY
 from mair.published.consistency.sheet import INPUT
-from mair.report import fmt, words
+from mair.report import fmt, reviewer, words
 from mair.results import KEYS, records
 from mair.sections import audit, measures, robustness
 
@@ -69,6 +69,7 @@ def summary(trial, rows, compared=None) -> Summary:
         found.findings = audit.found(trial)[:SHOWN]
     if not trial.has_data:
         found.design = "An audit of the published numbers alone; there are no data."
+        found.result = reviewer.sentence(trial) if trial.published else ""
         return found
     arms = words.listed(f"{trial.n(arm)} to {words.arm(trial, arm)}"
                         for arm in reversed(trial.arms))

@@ -40,10 +40,7 @@ def docx(table, synthetic=False) -> bytes:
     """
     document = Document()
     _styles(document)
-    core = document.core_properties
-    core.title, core.author, core.last_modified_by = table.title, "mair", "mair"
-    core.comments = MARK if synthetic else ""
-    core.created = core.modified = EPOCH
+    document.core_properties.comments = MARK if synthetic else ""
     caption = document.add_paragraph(style="Caption")
     caption.paragraph_format.keep_with_next = True
     if synthetic:
@@ -53,9 +50,17 @@ def docx(table, synthetic=False) -> bytes:
     caption._p.addnext(parse_xml(_grid(table, _widths(document.sections[0], table))))
     for note in table.notes:
         document.add_paragraph(note, style="Table note")
-    saved, out = io.BytesIO(), io.BytesIO()
-    document.save(saved)
-    with ZipFile(saved) as old, ZipFile(out, "w") as new:
+    return saved(document, table.title)
+
+
+def saved(document, title: str) -> bytes:
+    """A document as bytes that depend on its contents alone."""
+    core = document.core_properties
+    core.title, core.author, core.last_modified_by = title, "mair", "mair"
+    core.created = core.modified = EPOCH
+    dated, out = io.BytesIO(), io.BytesIO()
+    document.save(dated)
+    with ZipFile(dated) as old, ZipFile(out, "w") as new:
         for name in old.namelist():  # the same files without the clock
             new.writestr(ZipInfo(name), old.read(name), ZIP_DEFLATED)
     return out.getvalue()

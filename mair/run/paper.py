@@ -28,13 +28,7 @@ def main(file: str | None = None, new: str | None = None, out: str | None = None
     if not build.manifest:  # ours from now on, and nothing in it from a run
         build.out.mkdir(parents=True, exist_ok=True)
         build.write_manifest(build.out, {"parameters": {"trial": ""}})
-    for name in ("published.csv", TRIAL, "claims.csv"):
-        path, text = build.out / name, content.get(name)
-        if text is None:
-            path.unlink(missing_ok=True)
-        elif not path.is_file() or path.read_text("utf-8") != text:
-            path.write_text(text, encoding="utf-8", newline="")
-    plan.main(str(build.out / TRIAL), str(build.out))
+    plan.main(str(write(content, build.out)), str(build.out))
     return None
 
 
@@ -64,11 +58,22 @@ def files(path: Path) -> dict[str, str]:
     if found.claims is not None:
         content["claims.csv"] = found.claims.to_csv(index=False, lineterminator="\n")
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in content.items():
-            (Path(folder) / name).write_text(text, encoding="utf-8", newline="")
+        trial = write(content, Path(folder))
         try:
-            load(Path(folder) / TRIAL)
+            load(trial)
         except TrialError as error:
-            raise TrialError([line.replace(str(Path(folder) / TRIAL), display(path))
+            raise TrialError([line.replace(str(trial), display(path))
                               for line in error.problems]) from None
     return content
+
+
+def write(content: dict[str, str], folder: Path) -> Path:
+    """Write the files of a paper where they differ; returns the path of the trial file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("published.csv", TRIAL, "claims.csv"):
+        path, text = folder / name, content.get(name)
+        if text is None:
+            path.unlink(missing_ok=True)
+        elif not path.is_file() or path.read_text("utf-8") != text:
+            path.write_text(text, encoding="utf-8", newline="")
+    return folder / TRIAL

@@ -10,6 +10,12 @@ from mair.published.consistency.sheet import INPUT
 from mair.results import Rows
 from mair.trial import Trial, remembered
 
+ASKED = ("cannot hold as printed", "needs an explanation")
+CLASSES = {  # for a reader, by verdict
+    "impossible": ASKED[0], "other convention": ASKED[1],
+    "not checkable": "nothing to hold it against", "exact": "follows from the others",
+    "within rounding": "follows from the others", INPUT: "an input"}
+
 
 @remembered
 def published(trial: Trial) -> pd.DataFrame:
@@ -29,18 +35,22 @@ def found(trial: Trial) -> list:
     return findings(checks(trial), published(trial), trial.sections)
 
 
+@remembered
 def judged(trial: Trial) -> pd.DataFrame:
     """Each published number with the worst verdict of the checks on it.
 
     Returns
     -------
     DataFrame
-        `published` with a column ``verdict`` (a key of `WORDS`), as the figure of verdicts
-        takes it.
+        `published` with columns ``verdict`` (a key of `WORDS`), as the figure of verdicts takes
+        it, ``holds`` (its class for a reader, of `CLASSES`), and the ``convention`` and
+        ``computation`` behind it.
     """
     own = worst(checks(trial), len(published(trial)))
     given = (own["given"] != "") & ~own["verdict"].isin(compare.AGAINST)
-    return published(trial).assign(verdict=own["verdict"].mask(given, INPUT).to_numpy())
+    verdict = own["verdict"].mask(given, INPUT)
+    return published(trial).assign(verdict=verdict, holds=verdict.map(CLASSES),
+                                   convention=own["convention"], computation=own["computation"])
 
 
 def rows(trial: Trial) -> pd.DataFrame:

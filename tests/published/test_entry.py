@@ -9,7 +9,7 @@ import pytest
 
 from mair.published import entry, numbers, template
 from mair.published.consistency import consistency
-from mair.run import paper
+from mair.run import paper, papers
 from mair.trial import load
 from mair.trial.errors import ROOT, TrialError
 
@@ -57,7 +57,7 @@ def fill(path: Path, cells: dict[str, dict[str, str]]) -> Path:
 
 TYPED = {
     "facts": {"B2": "Tiny", "B5": "C", "B7": "T", "B9": "before; after", "B12": "4",
-              "C12": "methods", "B14": "welch's T", "B18": "analysis of covariance"},
+              "C12": "methods", "B15": "welch's T", "B19": "analysis of covariance"},
     "scales": {"A2": "Pain", "C2": "outcome", "D2": "0", "E2": "10", "F2": "1", "G2": "lower"},
     "text": {"A2": "abstract", "B2": "flow", "C2": "randomised", "F2": "n", "G2": "40"},
     "table 1": {"E3": "C", "F3": "T", "E7": "20", "F7": "20", "A9": "sex", "E9": "5 (25.0)",
@@ -83,7 +83,7 @@ def test_a_template_filled_by_hand_is_read(tmp_path):
 
 
 def test_every_slip_is_one_line_with_sheet_and_cell(tmp_path):
-    wrong = {"facts": {"B7": "", "B18": "ancova"}, "scales": {"D2": "low"},
+    wrong = {"facts": {"B7": "", "B19": "ancova"}, "scales": {"D2": "low"},
              "table 1": {"E9": "5 25.0 1", "A11": "height", "C11": "mean and SD"},
              "table 2": {"B10": "aftr", "F3": "treated"},
              "text": {"G3": "3", "A3": "abstract", "A4": "abstract", "B4": "flow",
@@ -92,7 +92,7 @@ def test_every_slip_is_one_line_with_sheet_and_cell(tmp_path):
     with pytest.raises(TrialError) as refused:
         entry.Reader(path).read()
     said = [line.partition("tiny.xlsx: sheet ")[2] for line in refused.value.problems]
-    for line in ("facts, B18: 'ancova', expected a word that is known here, such as analysis of co",
+    for line in ("facts, B19: 'ancova', expected a word that is known here, such as analysis of co",
                  "facts: treatment arm is empty", "scales, D2: 'low', expected a number",
                  "table 1, E9: '5 25.0 1', expected n (%), so 2 numbers",
                  "table 1, C11: 'mean and SD', expected a word that is known here, such as mean",
@@ -130,3 +130,32 @@ def test_an_entered_paper_runs_alone_and_again_writes_nothing(tmp_path, capsys):
     (tmp_path / "theirs" / "x").write_text("kept")
     with pytest.raises(TrialError, match="holds no manifest"):
         paper.main(str(file), out=str(tmp_path / "theirs"))
+
+
+def test_papers_stand_in_one_table_and_cells_they_share_are_named(tmp_path):
+    for name, other in (("one", {"E10": "50.15 (9.92)"}), ("two", {
+            "F10": "50.15 (9.92)", "A10": "years", "E9": "5 (35.0)"})):
+        fill(tmp_path / "in" / f"{name}.xlsx",
+             {**TYPED, "table 1": {**TYPED["table 1"], **other}})
+    papers.main(str(tmp_path / "in"), str(tmp_path / "out"))
+    found = {name: pd.read_csv(tmp_path / "out" / "tables" / f"{name}.csv", dtype=str)
+             for name in ("papers", "shared")}
+    assert list(found["papers"]["Paper"]) == ["one", "two"]
+    assert list(found["papers"]["Printed"]) == ["29", "29"]
+    assert list(found["papers"]["Cannot hold as printed"]) == ["0", "2"]
+    assert found["shared"].to_numpy().tolist() == [
+        ["50.15 9.92", "one", "table 1: age, C", "two", "table 1: years, T"]]
+    (tmp_path / "in" / "three.xlsx").write_text("no workbook")
+    with pytest.raises(TrialError, match=r"three\.xlsx: cannot be read"):
+        papers.main(str(tmp_path / "in"), str(tmp_path / "out"))
+    with pytest.raises(TrialError, match="holds no paper"):
+        papers.main(str(tmp_path / "out" / "rows"), str(tmp_path / "other"))
+
+
+def test_a_second_paper_entered_from_its_table_alone():
+    found = entry.Reader(ROOT / "params" / "cobra_paper").read()
+    assert len(found.published) == 164 and set(found.published["source"]) == {"table 2"}
+    checked = consistency(found.published, found.trial)
+    odd = checked[checked["verdict"] == "impossible"]
+    assert set(odd["variable"]) == {"GAD-7", "GAD-7, per protocol"}
+    assert set(odd.loc[odd["statistic"] == "b", "printed"]) == {"-0.1", "0.01"}

@@ -180,10 +180,11 @@ def percent_sums(sheet: Sheet):
 
 
 def stated_twice(sheet: Sheet, ranges: bool):
-    """The same number stated in two places, at whatever precision."""
+    """The same number, by the same method, stated in two places, at whatever precision."""
     for first, *others in sheet.by_key.values():
         for p in others if first.statistic.startswith("range_") == ranges else ():
-            if p.printed != first.printed and (first.relation or p.relation):
+            if p.method != first.method or (
+                    p.printed != first.printed and (first.relation or p.relation)):
                 continue
             fine, coarse = sorted((first, p), key=lambda q: -q.decimals)
             limits = fine.values if fine.decimals > coarse.decimals else interval(fine.value)

@@ -1,0 +1,132 @@
+"""What the audit comes to for a reviewer: three classes, a worksheet to fill, a letter to send."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from mair.published import compare
+from mair.published.consistency.findings import in_words
+from mair.report import fmt, words
+from mair.report.table import Table
+from mair.sections import audit
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+SAID = {  # class: its verb for one and for several
+    "cannot hold as printed": ("cannot hold as printed",) * 2,
+    "needs an explanation": ("needs an explanation", "need an explanation"),
+    "nothing to hold it against": ("has nothing to be held against",
+                                   "have nothing to be held against"),
+    "follows from the others": ("follows from the others", "follow from the others"),
+    "an input": ("is an input", "are inputs")}
+SHOWN = 6  # numbers of an item that are named
+
+
+def sentence(trial) -> str:
+    """The three classes of printed numbers, each with its count."""
+    sizes = audit.judged(trial)["holds"].value_counts()
+    return f"Of {sizes.sum()} printed numbers " + words.listed(
+        f"{sizes[name]} {verb if sizes[name] > 1 else one}" for name, (one, verb) in SAID.items()
+        if name in sizes)
+
+
+def queries(trial) -> Table | None:
+    """The numbers that cannot hold or need an explanation, and which would do; None: none."""
+    own = audit.judged(trial)
+    own = own[own["holds"].isin(audit.ASKED)].sort_values("holds", kind="stable")
+    if own.empty:
+        return None
+    display = pd.DataFrame({
+        "Number": [where(trial, row) for row in own.to_dict("records")], "Printed": own["printed"],
+        "By the others": own["computation"],
+        "What would explain it": [_explained(row) for row in own.to_dict("records")]})
+    return Table("queries", "Numbers to ask about", display.reset_index(drop=True), own,
+                 groups=own["holds"].map(words.begin).reset_index(drop=True), cohort=False)
+
+
+def where(trial, row: dict) -> str:
+    """The place of a printed number in the paper: its table, line and column."""
+    label = partial(words.label, trial)
+    keys = (row[key] for key in ("variable", "arm", "time", "statistic")
+            if row[key] not in ("", "overall", "difference"))
+    return f"{row['source']}: {', '.join(map(label, keys))}"
+
+
+def _explained(row: dict) -> str:
+    """What would explain a number, from the convention that it obeys."""
+    if row["holds"] == audit.ASKED[0]:
+        return "a slip of typing, or something that is not printed"
+    said = re.sub(r"\bn=(\d+)", r"\1 people", in_words(row["convention"]))
+    return words.METHODS.get(said, said)
+
+
+def worksheet(trial) -> Table:
+    """The questions of two checklists, with what the numbers say to those they can answer."""
+    checked = audit.checks(trial)
+    parts = yaml.safe_load((DATA / "worksheet.yaml").read_text(encoding="utf-8"))
+    items = [(part["part"], item) for part in parts for item in part["items"]]
+    named = {name for _, item in items for name in item.get("checks", ()) if len(name) > 1}
+    lines = []
+    for part, item in items:
+        names = item.get("checks", ())
+        rows = checked[~checked["check"].isin({*named, "input", "none"})
+                       if names == "rest" else checked["check"].isin(list(names))]
+        lines.append((part, item["asks"], *_answer(trial, rows, bool(names)), "to be judged"))
+    frame = pd.DataFrame(lines, columns=["part", "Question", "What the numbers say",
+                                         "Where in the paper", "Judgement"])
+    return Table("worksheet", f"Worksheet: {trial.title}", frame.iloc[:, 1:], frame,
+                 groups=frame["part"], cohort=False, notes=(
+        "Questions in our words, after INSPECT-SR (doi:10.1101/2025.09.03.25334905) and TRACT "
+        "(doi:10.1186/s41073-023-00130-8). The numbers answer in part at most; a judgement is the "
+        "reviewer's. None says why a number is as it is.",))
+
+
+def _answer(trial, rows: pd.DataFrame, asked: bool) -> tuple[str, str]:
+    """What checks say to a question, and where in the paper."""
+    judged = rows[rows["verdict"] != "not checkable"]
+    if judged.empty:
+        return "no printed number bears on it" if asked else "", ""
+    sizes = {name: int((judged["verdict"].map(audit.CLASSES) == name).sum())
+             for name in audit.ASKED}
+    spots = _spots(trial, judged)
+    more = [f"and {len(spots) - SHOWN} more"] * (len(spots) > SHOWN)
+    return (f"Of {len(judged)} checks, " + words.listed(
+        [f"{n}: {name}" for name, n in sizes.items() if n] or ["all agree"]),
+        "; ".join([*spots[:SHOWN], *more]))
+
+
+def _spots(trial, rows: pd.DataFrame) -> list[str]:
+    """The printed numbers, and words, against which rows of the checks speak, by their places."""
+    odd = rows[rows["verdict"].isin(compare.AGAINST)].to_dict("records")
+    return list(dict.fromkeys(f"{where(trial, row)} {row['printed']}".replace(
+        " -", f" {fmt.MINUS}") for row in odd))
+
+
+def letter(trial) -> bytes:
+    """The queries to the authors as a Word file, numbered, with the numbers and computations."""
+    import jinja2
+    from docx import Document
+
+    from mair.report.word import saved
+
+    holds, checked, plain = audit.judged(trial)["holds"], audit.checks(trial), words.plain(trial)
+    asked = []
+    for one in audit.found(trial):
+        rows = checked.loc[list(one.rows)]
+        if spots := _spots(trial, rows):
+            asked.append({"headline": plain(one.headline), "text": plain(one.text),
+                          "printed": "; ".join(spots),
+                          "impossible": "impossible" in set(rows["verdict"])})
+    text = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False).from_string(
+        (DATA / "letter.txt.j2").read_text(encoding="utf-8")).render(
+        citation=trial.about.get("citation") or trial.title, queries=asked,
+        printed=len(holds), follow=int((holds == "follows from the others").sum()))
+    document = Document()
+    for paragraph in text.split("\n\n"):
+        if paragraph.strip():
+            document.add_paragraph(" ".join(paragraph.split()))
+    return saved(document, f"Queries: {trial.title}")
