@@ -12,7 +12,6 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-import openpyxl
 import pandas as pd
 import yaml
 from openpyxl.utils import get_column_letter
@@ -28,6 +27,7 @@ SIGNS = {"≤": "printed with a less-or-equal sign", "≥": "printed with a grea
 NOTHING = ("", "-", "--", "..", "...", "…", "na", "n/a", "nr")
 NUMBER = re.compile(r"([<>]?)\s*((?<![\d.%)])-(?=[\d.]))?(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.?\d+)")
 LEVEL = re.compile(r"\d+\s*%?\s*(?:CI|confidence interval)\b", re.IGNORECASE)
+KEPT = ("scale", "kind")  # of a scale: not in a trial file
 WORDS = {"to", "of", "and", "ci", "sd", "se", "iqr"}  # beside a number; single letters are marks
 
 
@@ -38,11 +38,17 @@ def declared() -> dict:
 
 
 class Entered(NamedTuple):
-    """A paper as entered: rows of ``published.csv``, a trial file, claims (None: none)."""
+    """A paper as entered: rows of ``published.csv``, a trial file, rows of ``claims.csv``."""
 
     published: pd.DataFrame
     trial: dict
-    claims: pd.DataFrame | None
+    claims: pd.DataFrame
+
+
+class Cell(str):
+    """The text of a cell, and where it stands."""
+
+    at = ""
 
 
 class Grid(NamedTuple):
@@ -51,10 +57,16 @@ class Grid(NamedTuple):
     name: str
     cells: list[list[str]]
 
-    def get(self, row: int, column: int) -> str:
+    def get(self, row: int, column: int) -> Cell:
         """A cell; empty beyond the last."""
         line = self.cells[row] if row < len(self.cells) else []
-        return line[column].strip() if column < len(line) else ""
+        cell = Cell(line[column].strip() if column < len(line) else "")
+        cell.at = f"sheet {self.name}, {get_column_letter(column + 1)}{row + 1}"
+        return cell
+
+    def lines(self, after: int = 0) -> list[int]:
+        """The lines below one that hold something."""
+        return [row for row in range(after + 1, len(self.cells)) if any(self.cells[row])]
 
 
 def numbers(text: str, layout: list[str]) -> list[tuple[str, str, str]]:
@@ -110,18 +122,10 @@ def sheets(path: Path) -> list[Grid]:
                 for file in sorted(path.glob("*.csv"))]
     regular(path, MOST_BYTES, KINDS)
     try:
-        book = openpyxl.load_workbook(path, data_only=True)
+        book = pd.read_excel(path, sheet_name=None, header=None, dtype=str, na_filter=False)
     except Exception as error:  # parsers raise anything at all on a broken file
         raise TrialError(f"{display(path)}: cannot be read ({error}), expected {KINDS}") from error
-    return [Grid(sheet.title, [[_text(cell) for cell in row] for row in sheet.iter_rows()])
-            for sheet in book.worksheets]
-
-
-def _text(cell) -> str:
-    """A cell as text; a number shows the decimals of its format."""
-    if isinstance(cell.value, float) and (places := re.fullmatch(r"0\.(0+)", cell.number_format)):
-        return f"{cell.value:.{len(places[1])}f}"
-    return "" if cell.value is None else str(cell.value)
+    return [Grid(name, frame.to_numpy().tolist()) for name, frame in book.items()]
 
 
 class Reader:
@@ -139,109 +143,97 @@ class Reader:
     """
 
     def __init__(self, path: Path):
-        self.file, self.slips, self.rows, self.places = display(path), [], [], []
-        self.facts, self.scales, self.arms, self.visits = {}, {}, [], []
+        self.file, self.slips, self.rows, self.cells = display(path), [], [], []
+        self.facts, self.scales, self.kinds, self.arms, self.visits = {}, {}, {}, [], []
         self.grids = [grid for grid in sheets(path) if grid.get(0, 0) in declared()["heads"]]
 
     def read(self) -> Entered:
         """The paper as entered; TrialError with every slip."""
-        for kind, take in (("fact", self._fact), ("scale", self._scale)):
-            for grid in self._of(kind):
-                for row in range(1, len(grid.cells)):
-                    if grid.get(row, 0):
-                        take(grid, row)
+        for kind in ("fact", "scale"):
+            for line in self._of(kind):
+                getattr(self, f"_{kind}")(line)
         trial = self._trial()
         for grid in self.grids:
             if grid.get(0, 0) == "table":
                 self._table(grid)
-            elif grid.get(0, 0) == "where":
-                for row in range(1, len(grid.cells)):
-                    _, about, *keys, layout, _, method = (
-                        self._cell(grid, row, i, head) for i, head in enumerate(
-                            declared()["heads"]["where"]))
-                    keys = [about, keys[0], keys[1] or "overall", keys[2], method]
-                    self._add(grid, row, 6, keys, layout, grid.get(row, 0) or grid.name)
+            for line in self._of("where", grid):
+                keys = [self._said(line[name], name) for name in ("about", "variable", "arm",
+                                                                  "visit", "method")]
+                self._add(line["printed"], [*keys[:2], keys[2] or "overall", *keys[3:]],
+                          self._said(line["layout"], "layout"), line["where"] or grid.name)
         frame = pd.DataFrame(self.rows, columns=COLUMNS)
         twice = frame.duplicated([*COLUMNS[:6], "source"])
         for place in frame.index[twice | (frame["variable"] == "")]:
-            self.slips.append(f"{self.places[place]}: {', '.join(filter(None, self.rows[place]))}, "
-                              "expected a variable, and each number of a place once")
+            self._slip(self.cells[place], "a variable to it, and each number of a place once")
         if frame.empty:
             self.slips.append(f"{self.file}: no printed number, expected sheets of tables or text")
         if self.slips:
             raise TrialError(self.slips)
-        heads = declared()["heads"]["claim"]
-        claims = [[grid.get(row, i) for i in range(len(heads))] for grid in self._of("claim")
-                  for row in range(1, len(grid.cells)) if grid.get(row, 0)]
-        return Entered(frame, trial, pd.DataFrame(claims, columns=heads) if claims else None)
+        claims = pd.DataFrame(self._of("claim"), columns=declared()["heads"]["claim"])
+        return Entered(frame, trial, claims)
 
-    def _of(self, kind: str) -> list[Grid]:
-        return [grid for grid in self.grids if grid.get(0, 0) == kind]
+    def _of(self, kind: str, only: Grid | None = None) -> list[dict[str, Cell]]:
+        """The lines of the sheets of a kind, by the heads of their columns."""
+        heads = declared()["heads"][kind]
+        return [{head: grid.get(row, k) for k, head in enumerate(heads)}
+                for grid in self.grids if grid.get(0, 0) == kind and only in (None, grid)
+                for row in grid.lines()]
 
-    def _at(self, grid: Grid, row: int, column: int) -> str:
-        return f"{self.file}: sheet {grid.name}, {get_column_letter(column + 1)}{row + 1}"
+    def _slip(self, cell: Cell, expected: str) -> None:
+        text = shown(str(cell) or None)
+        self.slips.append(f"{self.file}: {cell.at}: {text}, expected {expected}")
 
-    def _slip(self, grid: Grid, row: int, column: int, expected: str) -> None:
-        self.slips.append(f"{self._at(grid, row, column)}: {shown(grid.get(row, column) or None)}, "
-                          f"expected {expected}")
-
-    def _known(self, grid: Grid, row: int, column: int, known) -> str:
+    def _known(self, cell: Cell, known) -> str:
         """One of the known words, whatever its case and blanks; else a slip, and empty."""
-        text = grid.get(row, column)
-        found = next((one for one in known if folded(one) == folded(text)), "")
-        if text and not found:
-            self._slip(grid, row, column, f"a word that is known here, such as "
-                       f"{nearest(text, known)}")
+        found = next((one for one in known if folded(one) == folded(cell)), "")
+        if cell and not found:
+            self._slip(cell, f"a word that is known here, such as {nearest(cell, known)}")
         return found
 
-    def _cell(self, grid: Grid, row: int, column: int, name: str):
+    def _said(self, cell: Cell, name: str):
         """What a cell of a column or fact says: of a choice what its word means, else its text."""
+        if name in ("lowest", "highest", "step") and cell:
+            if not re.fullmatch(r"-?\d+(\.\d+)?", cell.translate(SAME)):
+                self._slip(cell, "a number")
+            return cell.translate(SAME)
         known = declared()["choices"].get(name)
-        word = grid.get(row, column) if known is None else self._known(grid, row, column, known)
+        word = str(cell) if known is None else self._known(cell, known)
         return known[word] if known and word else word
 
-    def _fact(self, grid: Grid, row: int) -> None:
-        if name := self._known(grid, row, 0, declared()["facts"]):
-            self.facts[name] = self._cell(grid, row, 1, name)
-            if name in ("block size", "ratio", "strata"):
-                self._add(grid, row, 1, ["", "allocation", "overall", "", ""],
-                          [name.replace(" ", "_")], grid.get(row, 2) or "facts")
+    def _fact(self, line: dict[str, Cell]) -> None:
+        name = self._known(line["fact"], declared()["facts"])
+        self.facts[name] = self._said(line["value"], name)
+        if name in ("block size", "ratio", "strata"):
+            self._add(line["value"], ["", "allocation", "overall", "", ""],
+                      [name.replace(" ", "_")], line["where"] or "facts")
 
-    def _scale(self, grid: Grid, row: int) -> None:
-        kind = {head: self._cell(grid, row, i, head)
-                for i, head in enumerate(declared()["heads"]["scale"])}
-        low, high, step = (kind.pop(name) for name in ("lowest", "highest", "step"))
-        for column, text in enumerate((low, high, step), start=3):
-            if text and not re.fullmatch(r"-?\d+(\.\d+)?", text.translate(SAME)):
-                self._slip(grid, row, column, "a number")
-        if low and high and not self.slips and float(low.translate(SAME)) >= float(high):
-            self._slip(grid, row, 4, "a number above the lowest")
-        name = kind.pop("scale")
-        self.scales[name] = {**kind, "step": step, "range": [low, high] * bool(high)}
+    def _scale(self, line: dict[str, Cell]) -> None:
+        said = {head: self._said(cell, head) for head, cell in line.items()}
+        low, high = said.pop("lowest"), said.pop("highest")
+        self.kinds[said["scale"]] = said["kind"] or "outcomes"
+        self.scales[said["scale"]] = {**said, "range": [low, high] * bool(high)}
 
     def _trial(self) -> dict:
         """The trial file of the paper, and the arms and visits that the tables may name."""
-        found: dict = {"published": "published.csv", "arm": {"column": "arm"}}
-        for name, fact in declared()["facts"].items():
-            *above, last = fact.get("key") or [""]
-            if last and self.facts.get(name):
-                functools.reduce(lambda at, key: at.setdefault(key, {}), above, found)[last] = (
-                    self.facts[name])
-        lists = {name: [one.strip() for one in self.facts.get(name, "").split(";") if one.strip()]
-                 for name in ("visits", "visits in words")}
-        self.arms = [self.facts.get(f"{arm} arm", "") for arm in ("control", "treatment")]
-        self.visits = found["visits"] = lists["visits"]
-        for name in ("title", "control arm", "treatment arm", "visits"):
-            if not self.facts.get(name):
-                self.slips.append(f"{self.file}: sheet facts: {name} is empty, expected: "
-                                  f"{declared()['facts'][name]['asks']}")
-        full = (self.facts.get(f"{arm} arm in full") for arm in ("control", "treatment"))
-        found["arm"]["labels"] = {arm: said for arm, said in zip(self.arms, full, strict=True)
-                                  if said}
-        found["visit_labels"] = dict(zip(self.visits, lists["visits in words"], strict=False))
+        facts = {name: self.facts.get(name) or "" for name in declared()["facts"]}
+        self.slips += [f"{self.file}: sheet facts: {name} is empty, expected: {fact['asks']}"
+                       for name, fact in declared()["facts"].items()
+                       if "needed" in fact and not facts[name]]
+        self.visits, words = ([one.strip() for one in facts[name].split(";") if one.strip()]
+                              for name in ("visits", "visits in words"))
+        arms = {kind: facts[f"{kind} arm"] for kind in ("control", "treatment")}
+        self.arms, families = [*arms.values()], facts["family of corrections"]
+        found = {
+            "trial": facts["title"], "published": "published.csv",
+            "about": {key: facts[key] for key in ("citation", "registration") if facts[key]},
+            "arm": {"column": "arm", **arms, "labels": {
+                arm: facts[f"{kind} arm in full"] or arm for kind, arm in arms.items()}},
+            "allocation": {"scheme": facts["allocation"] or "complete"}, "visits": self.visits,
+            "visit_labels": dict(zip(self.visits, words, strict=False)),
+            "analysis": {"fdr_families": families} if families else {}}
         for name, scale in self.scales.items():
-            found.setdefault(scale["kind"] or "outcomes", {})[name] = {
-                key: value for key, value in scale.items() if value and key != "kind"}
+            found.setdefault(self.kinds[name], {})[name] = {
+                key: value for key, value in scale.items() if value and key not in KEPT}
         return found
 
     def _table(self, grid: Grid) -> None:
@@ -249,59 +241,50 @@ class Reader:
         first = [grid.get(row, 0) for row in range(len(grid.cells))]
         lines = {word: first.index(word) if word in first else len(first)
                  for word in (*declared()["heads"]["table"], "variable")}
-        for word in ("about", "arm", "layout", "variable"):
-            if word not in first:
-                self.slips.append(f"{self.file}: sheet {grid.name}: no line begins with {word}, "
-                                  "expected one, as in the template")
-        source, columns = grid.get(0, 1) or grid.name, []
-        about = self._cell(grid, lines["about"], 1, "about")
-        for column in range(4, max(map(len, grid.cells))):
-            arm = self._known(grid, lines["arm"], column, [*self.arms, "overall", "difference"])
-            layout = self._cell(grid, lines["layout"], column, "layout")
-            columns += [(column, arm, layout)] if arm else []
+        self.slips += [f"{self.file}: sheet {grid.name}: no line begins with {word}, expected one, "
+                       "as in the template" for word in ("about", "arm", "layout", "variable")
+                       if word not in first]
+        source, variable = grid.get(0, 1) or grid.name, ""
+        about = self._said(grid.get(lines["about"], 1), "about")
+        known, people = [*self.arms, "overall", "difference"], about in ("baseline", "flow")
+        columns = [(k, arm, self._said(grid.get(lines["layout"], k), "layout"))
+                   for k in range(4, max(map(len, grid.cells)))
+                   if (arm := self._known(grid.get(lines["arm"], k), known))]
         usual = next((layout for _, arm, layout in columns if arm in self.arms), "")
-        variable, body = "", [row for row in range(lines["variable"] + 1, len(grid.cells))
-                              if any(grid.cells[row])]
-        for row in body:
-            variable, own = grid.get(row, 0) or variable, self._cell(grid, row, 2, "layout")
-            key, time = self._named(grid, row, about, variable)
-            for column, arm, _ in columns if row == body[0] else ():
-                keys = (["flow", "randomised", arm, "", ""] if about in ("baseline", "flow")
-                        else [about, key, arm, *(self.visits or [""])[:1], ""])
-                self._add(grid, lines["n"], column, keys, ["n"], source)
-            self._add(grid, row, 3, [self.scales.get(key, {}).get("kind", ""), key, "overall", "",
-                                     ""], ["range_low", "range_high"], source)
-            for column, arm, layout in columns:
-                keys = [about, key, arm, grid.get(lines["visit"], column) or time,
-                        grid.get(lines["method"], column)]
-                self._add(grid, row, column, keys, own if own and arm != "difference" else layout,
-                          source, (own or usual or [""])[0])
+        for nth, row in enumerate(grid.lines(lines["variable"])):
+            variable, own = grid.get(row, 0) or variable, self._said(grid.get(row, 2), "layout")
+            name, time = variable, "" if people else self._known(grid.get(row, 1), self.visits)
+            if people and grid.get(row, 1):
+                name = f"{variable}: {grid.get(row, 1)}"
+            for k, arm, _ in columns if nth == 0 else ():
+                self._add(grid.get(lines["n"], k), ["flow", "randomised", arm, "", ""] if people
+                          else [about, name, arm, *(self.visits or [""])[:1], ""], ["n"], source)
+            self._add(grid.get(row, 3), [self.kinds.get(name, ""), name, "overall",
+                                         "", ""], ["range_low", "range_high"], source)
+            for k, arm, layout in columns:
+                visit, method = (grid.get(lines[word], k) for word in ("visit", "method"))
+                self._add(grid.get(row, k), [about, name, arm, visit or time, method],
+                          own if own and arm != "difference" else layout, source,
+                          (own or usual or [""])[0])
 
-    def _named(self, grid: Grid, row: int, about: str, variable: str) -> tuple[str, str]:
-        """The variable and the visit of a line: at baseline, a class of the variable."""
-        if about in ("baseline", "flow"):
-            return ": ".join(filter(None, (variable, grid.get(row, 1)))), ""
-        return variable, self._known(grid, row, 1, self.visits)
-
-    def _add(self, grid: Grid, row: int, column: int, keys: list[str], layout: list[str],
-             source: str, first: str = "") -> None:
+    def _add(self, cell: Cell, keys: list[str], layout: list[str], source: str,
+             first: str = "") -> None:
         """The numbers of a cell as rows; ``keys`` with an empty method get the usual one."""
         about, variable, arm, time, method = keys
         if about == "outcomes":
-            about = self.scales.get(variable.partition(": ")[0], {}).get("kind") or about
+            about = self.kinds.get(variable.partition(": ")[0], about)
         try:
-            found = numbers(grid.get(row, column), layout)
+            found = numbers(cell, layout)
         except ValueError:
             name = next((name for name, own in declared()["choices"]["layout"].items()
                          if own == layout), "nothing here, or a layout that says what is printed")
-            return self._slip(grid, row, column, name + (
-                f", so {counted(len(layout), 'number')}" if layout else ""))
-        for statistic, *said in found:
+            return self._slip(cell, name + f", so {counted(len(layout), 'number')}" * bool(layout))
+        for statistic, printed, note in found:
             own = {"analysis": about, "arm": arm, "statistic": statistic, "row": first}
             rule = next(rule for rule in declared()["methods"] if all(
                 value in rule.get(key, [value]) for key, value in own.items()))
             usual = "/".join(self.facts.get(fact, "") for fact in rule.get("facts", ()))
-            self.rows.append([about, variable, arm, time, method or rule.get("method", usual),
-                              statistic, said[0], source, said[1]])
-            self.places.append(self._at(grid, row, column))
+            self.rows.append([*map(str, (about, variable, arm, time)), str(
+                method or rule.get("method", usual)), statistic, printed, str(source), note])
+            self.cells.append(cell)
         return None

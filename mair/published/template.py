@@ -37,7 +37,7 @@ def write(path: Path | str, sheets: list[Grid] | None = None) -> Path:
     path : path
         Never overwritten.
     sheets : list of Grid, optional
-        Default: the empty template, whose choices are lists.
+        Default: the empty template.
 
     Returns
     -------
@@ -48,27 +48,27 @@ def write(path: Path | str, sheets: list[Grid] | None = None) -> Path:
     TrialError
         It exists, or cannot be written.
     """
-    path = Path(path)
+    path, sheets = Path(path), sheets or grids()
     if os.path.lexists(path):
         raise TrialError(f"{display(path)}: exists, expected a new file; nothing was written")
     try:
         if path.suffix == ".xlsx":
             path.parent.mkdir(parents=True, exist_ok=True)
-            _workbook(sheets or grids(), sheets is None).save(path)
-        else:
-            path.mkdir(parents=True)
-            for k, grid in enumerate(sheets or grids()):
-                name = path / f"{k}-{grid.name.replace(' ', '-')}.csv"
-                with name.open("w", encoding="utf-8", newline="") as file:
-                    csv.writer(file, lineterminator="\n").writerows(grid.cells)
+            _workbook(sheets).save(path)
+            return path
+        path.mkdir(parents=True)
+        for k, grid in enumerate(sheets):
+            name = path / f"{k}-{grid.name.replace(' ', '-')}.csv"
+            with name.open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(grid.cells)
     except OSError as error:
         raise TrialError(f"{display(path)}: {error.strerror}, expected a new file") from error
     return path
 
 
-def _workbook(sheets: list[Grid], lists: bool) -> openpyxl.Workbook:
-    """A workbook whose cells are text; with ``lists``, choices from a protected sheet."""
-    book, known = openpyxl.Workbook(), declared()["choices"]
+def _workbook(sheets: list[Grid]) -> openpyxl.Workbook:
+    """A workbook whose cells are text, with choices from a hidden, protected sheet."""
+    of, book = declared(), openpyxl.Workbook()
     for grid in sheets:
         sheet = book.create_sheet(grid.name)
         for line in grid.cells:
@@ -80,15 +80,15 @@ def _workbook(sheets: list[Grid], lists: bool) -> openpyxl.Workbook:
                 cell.number_format = "@"
     source = book.worksheets[0]
     source.title, source.sheet_state, source.protection.sheet = CHOICES, "hidden", True
-    cells = {name: own.get("lists", {}) for name, own in declared()["template"].items()}
-    cells["facts"] = {f"B{row}": fact for row, fact in enumerate(declared()["facts"], start=2)}
     offered = {}
-    for column, (name, words) in enumerate(known.items(), start=1):
-        for row, word in enumerate(words, start=1):
-            letter = source.cell(row, column, word).column_letter
-        offered[name] = f"{CHOICES}!${letter}$1:${letter}${len(words)}"
-    for name, places in cells.items() if lists else ():
-        for place, choice in places.items():
+    for column, (name, words) in enumerate(of["choices"].items(), start=1):
+        letters = [source.cell(row, column, word).column_letter
+                   for row, word in enumerate(words, start=1)]
+        offered[name] = f"{CHOICES}!${letters[0]}$1:${letters[0]}${len(words)}"
+    cells = {name: own.get("lists", {}) for name, own in of["template"].items()}
+    cells["facts"] = {f"B{row}": fact for row, fact in enumerate(of["facts"], start=2)}
+    for name in set(cells) & set(book.sheetnames):
+        for place, choice in cells[name].items():
             if choice in offered:
                 one = DataValidation("list", formula1=offered[choice], showErrorMessage=True)
                 one.add(place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
@@ -16,21 +16,20 @@ from mair.report.table import Table
 from mair.sections import audit
 
 DATA = Path(__file__).resolve().parent.parent / "data"
-SAID = {  # class: its verb for one and for several
-    "cannot hold as printed": ("cannot hold as printed",) * 2,
-    "needs an explanation": ("needs an explanation", "need an explanation"),
-    "nothing to hold it against": ("has nothing to be held against",
-                                   "have nothing to be held against"),
-    "follows from the others": ("follows from the others", "follow from the others"),
-    "an input": ("is an input", "are inputs")}
 SHOWN = 6  # numbers of an item that are named
 
 
+@cache
+def data() -> dict:
+    """``mair/data/worksheet.yaml``."""
+    return yaml.safe_load((DATA / "worksheet.yaml").read_text(encoding="utf-8"))
+
+
 def sentence(trial) -> str:
-    """The three classes of printed numbers, each with its count."""
+    """The classes of printed numbers, each with its count."""
     sizes = audit.judged(trial)["holds"].value_counts()
     return f"Of {sizes.sum()} printed numbers " + words.listed(
-        f"{sizes[name]} {verb if sizes[name] > 1 else one}" for name, (one, verb) in SAID.items()
+        f"{sizes[name]} {verbs[int(sizes[name] > 1)]}" for name, verbs in data()["classes"].items()
         if name in sizes)
 
 
@@ -66,18 +65,16 @@ def _explained(row: dict) -> str:
 
 def worksheet(trial) -> Table:
     """The questions of two checklists, with what the numbers say to those they can answer."""
+    items = [(part["part"], item["asks"], item.get("checks", ()))
+             for part in data()["parts"] for item in part["items"]]
+    named = {name for *_, checks in items if checks != "rest" for name in checks}
     checked = audit.checks(trial)
-    parts = yaml.safe_load((DATA / "worksheet.yaml").read_text(encoding="utf-8"))
-    items = [(part["part"], item) for part in parts for item in part["items"]]
-    named = {name for _, item in items for name in item.get("checks", ()) if len(name) > 1}
-    lines = []
-    for part, item in items:
-        names = item.get("checks", ())
-        rows = checked[~checked["check"].isin({*named, "input", "none"})
-                       if names == "rest" else checked["check"].isin(list(names))]
-        lines.append((part, item["asks"], *_answer(trial, rows, bool(names)), "to be judged"))
-    frame = pd.DataFrame(lines, columns=["part", "Question", "What the numbers say",
-                                         "Where in the paper", "Judgement"])
+    rest = set(checked["check"]) - named - {"input", "none"}
+    frame = pd.DataFrame([
+        (part, asks, *_answer(trial, checked[checked["check"].isin(
+            rest if checks == "rest" else list(checks))], bool(checks)), "to be judged")
+        for part, asks, checks in items], columns=[
+        "part", "Question", "What the numbers say", "Where in the paper", "Judgement"])
     return Table("worksheet", f"Worksheet: {trial.title}", frame.iloc[:, 1:], frame,
                  groups=frame["part"], cohort=False, notes=(
         "Questions in our words, after INSPECT-SR (doi:10.1101/2025.09.03.25334905) and TRACT "

@@ -10,7 +10,7 @@ import yaml
 from mair.published import entry, template
 from mair.run import plan
 from mair.run.output import Build
-from mair.trial import load
+from mair.trial import Trial, load
 from mair.trial.errors import TrialError, display
 
 TRIAL = "trial.yaml"
@@ -24,56 +24,48 @@ def main(file: str | None = None, new: str | None = None, out: str | None = None
     if new:
         return template.write(new)
     build = Build(Path(out) if out else Path("build") / Path(file).stem)
-    content = files(Path(file))
+    with tempfile.TemporaryDirectory() as scratch:
+        opened(Path(file), Path(scratch))
     if not build.manifest:  # ours from now on, and nothing in it from a run
         build.out.mkdir(parents=True, exist_ok=True)
         build.write_manifest(build.out, {"parameters": {"trial": ""}})
-    plan.main(str(write(content, build.out)), str(build.out))
+    plan.main(str(write(Path(file), build.out)), str(build.out))
     return None
 
 
-def files(path: Path) -> dict[str, str]:
-    """The files that a paper becomes, by name: published numbers, a trial file, claims.
-
-    Parameters
-    ----------
-    path : Path
-        As `mair.published.entry.Reader` takes it.
-
-    Returns
-    -------
-    dict of str to str
-        The text of each, read once as a run reads it.
+def opened(path: Path, folder: Path) -> Trial:
+    """The trial that a paper becomes, its files written into a folder.
 
     Raises
     ------
     TrialError
-        The slips of the sheets, or what makes no trial file.
+        The slips of the sheets, or what makes no trial file of them.
+    """
+    trial = write(path, folder)
+    try:
+        return load(trial)
+    except TrialError as error:
+        raise TrialError([line.replace(str(trial), display(path)) for line in error.problems]
+                         ) from None
+
+
+def write(path: Path, folder: Path) -> Path:
+    """Write what a paper becomes where it differs: published numbers, claims, a trial file.
+
+    Returns
+    -------
+    Path
+        Of the trial file.
     """
     if not path.exists():
         raise TrialError(f"{display(path)}: no such file, expected {entry.KINDS}")
     found = entry.Reader(path).read()
-    content = {"published.csv": found.published.to_csv(index=False, lineterminator="\n"),
-               TRIAL: yaml.safe_dump(found.trial, allow_unicode=True, sort_keys=False)}
-    if found.claims is not None:
-        content["claims.csv"] = found.claims.to_csv(index=False, lineterminator="\n")
-    with tempfile.TemporaryDirectory() as folder:
-        trial = write(content, Path(folder))
-        try:
-            load(trial)
-        except TrialError as error:
-            raise TrialError([line.replace(str(trial), display(path))
-                              for line in error.problems]) from None
-    return content
-
-
-def write(content: dict[str, str], folder: Path) -> Path:
-    """Write the files of a paper where they differ; returns the path of the trial file."""
+    content = {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in (
+        ("published.csv", found.published), ("claims.csv", found.claims))}
+    content[TRIAL] = yaml.safe_dump(found.trial, allow_unicode=True, sort_keys=False)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("published.csv", TRIAL, "claims.csv"):
-        path, text = folder / name, content.get(name)
-        if text is None:
-            path.unlink(missing_ok=True)
-        elif not path.is_file() or path.read_text("utf-8") != text:
-            path.write_text(text, encoding="utf-8", newline="")
+    for name, text in content.items():
+        file = folder / name
+        if not file.is_file() or file.read_text("utf-8") != text:
+            file.write_text(text, encoding="utf-8", newline="")
     return folder / TRIAL

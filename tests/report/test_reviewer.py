@@ -5,7 +5,6 @@ import re
 
 import docx
 import pytest
-import yaml
 
 from mair.published.consistency import engine
 from mair.report import reviewer
@@ -21,10 +20,7 @@ INTENT = re.compile(r"fraud|fabricat|falsif|misconduct|dishonest|invent|suspici|
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The paper entered from its tables, without data."""
-    folder = tmp_path_factory.mktemp("paper")
-    for name, text in paper.files(ROOT / "params" / "mair_paper").items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return load(folder / "trial.yaml")
+    return paper.opened(ROOT / "params" / "mair_paper", tmp_path_factory.mktemp("paper"))
 
 
 def text(content: bytes) -> list[str]:
@@ -37,7 +33,7 @@ def test_three_classes_are_counted_and_the_first_screen_says_them(alone):
     said = summary(alone, None).result
     assert said == reviewer.sentence(alone)
     assert [int(n) for n in re.findall(r"\d+", said)] == [
-        holds.sum(), *(holds[name] for name in reviewer.SAID)]
+        holds.sum(), *(holds[name] for name in reviewer.data()["classes"])]
     assert f"{holds['cannot hold as printed']} cannot hold as printed" in said
 
 
@@ -54,8 +50,7 @@ def test_queries_are_those_that_cannot_hold_or_need_an_explanation(alone):
 
 def test_the_worksheet_has_every_question_and_every_finding(alone):
     sheet = reviewer.worksheet(alone)
-    parts = yaml.safe_load((reviewer.DATA / "worksheet.yaml").read_text(encoding="utf-8"))
-    items = [item for part in parts for item in part["items"]]
+    items = [item for part in reviewer.data()["parts"] for item in part["items"]]
     assert list(sheet.display["Question"]) == [item["asks"] for item in items]
     said = dict(zip(sheet.display["Question"], sheet.display.to_dict("records"), strict=True))
     for item in items:
