@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +14,7 @@ from mair.report import beside, words
 from mair.report.table import MARK
 from mair.results import KEYS
 from mair.run import plan
-from mair.run.output import MANIFEST, RunFailed
+from mair.run.output import RunFailed, manifest_in
 from mair.trial.errors import TrialError, counted, display
 
 _SHOWN = 20
@@ -34,7 +33,7 @@ class Finished:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        self.manifest = manifest_in(folder)
         self.chosen = self.manifest["parameters"]["analysis"]
         self.rows = results.read(folder / "results.csv")
         self.contrasts = beside.contrasts(self.rows, self.chosen)
@@ -85,7 +84,7 @@ def main(one: Path | str, other: Path | str) -> None:
     table = differing(one, other)
     path = other.resolve().with_name(f"{other.resolve().name}.compared.html")
     title = f"{len(table)} rows differ between {display(one)} (A) and {display(other)} (B)"
-    runs = [Finished(run) for run in (one, other) if (run / MANIFEST).is_file()]
+    runs = [Finished(run) for run in (one, other) if "visits" in (manifest_in(run) or ())]
     parts = [{"title": "Every row that differs", "head": list(table), "fold": True,
               "rows": table.fillna("no such row").values.tolist()}]
     beside.write(path, title, [*(_beside(*runs) if len(runs) == 2 else ()), *parts])

@@ -78,7 +78,7 @@ class Build:
         if self.out.is_mount():
             raise TrialError([f"{self.shown}: is the root of a file system, which cannot be "
                               "replaced as a whole; expected a directory below it"])
-        if self.out.is_dir() and any(self.out.iterdir()) and _manifest(self.out) is None:
+        if self.out.is_dir() and any(self.out.iterdir()) and manifest_in(self.out) is None:
             raise TrialError([f"{self.shown}: is not empty and holds no {MANIFEST} of ours; "
                               "expected a new or empty directory, or one that an earlier run "
                               "wrote"])
@@ -86,7 +86,7 @@ class Build:
     @property
     def manifest(self) -> dict:
         """The earlier run's manifest; empty when there is none or it was altered."""
-        found = _manifest(self.out) or {}
+        found = manifest_in(self.out) or {}
         claimed = found.pop("digest", None)
         return found if found and claimed == digest(found) else {}
 
@@ -184,7 +184,7 @@ class Build:
 
         Its manifest goes first, so that what is left of it is never taken for a reader's.
         """
-        if (known := _manifest(old)) is not None:
+        if (known := manifest_in(old)) is not None:
             for name in files(old):
                 target = self.out / name
                 if name not in known["outputs"] and name != MANIFEST and not target.exists():
@@ -200,7 +200,7 @@ class Build:
     def forget_failed(self, names) -> None:
         """Remove what an earlier failure of these notebooks left; a reader's own files stay."""
         ours = {f"{name}.ipynb" for name in names}
-        if (made := _manifest(self.failed)) is not None:
+        if (made := manifest_in(self.failed)) is not None:
             ours |= {*made["outputs"], MANIFEST}
         for name in ours:
             (self.failed / name).unlink(missing_ok=True)
@@ -209,7 +209,7 @@ class Build:
                 folder.rmdir()
 
 
-def _manifest(folder: Path) -> dict | None:
+def manifest_in(folder: Path) -> dict | None:
     """A directory's manifest as it stands, or None when it holds none of ours."""
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

@@ -231,7 +231,8 @@ def _unchanged(build: Build, path: Path, notebooks: Path, blind: bool) -> bool:
     """
     made, folder = build.manifest, path.parent
     return bool(
-        made and made["parameters"]["trial"] == _label(path, folder) and made["blinded"] == blind
+        made and made["parameters"]["trial"] == _label(path, folder)
+        and made.get("blinded", False) == blind
         and (not (lock := lock_of(path)).is_file() or _label(lock, folder) in made["inputs"])
         and made["python"] == platform.python_version()
         and made["notebook_folder"] == _label(notebooks.resolve(), folder)
