@@ -154,13 +154,14 @@ def _reference_based(trial: Trial, name: str, out: Rows) -> None:
     """Conditional-mean imputation with the jackknife, beside Rubin's information-anchored SE."""
     y, arm, covariates, people = imputed.arrays(trial, name)
     z = float(ndtri((1 + trial.analysis.confidence) / 2))
-    rules, later = imputed.RULES if np.isnan(y).any() else {}, trial.primary.visits[1:]
-    for (label, rule), (k, visit) in product(rules.items(), enumerate(later, start=1)):
-        b, se = (found := pooling.jackknife(y, arm, covariates, k, rule=rule)).estimate, found.se
-        ratio = b / se if se > 0 else np.nan
-        _contrast(out, name, visit, f"conditional-mean/jackknife/{label}",
-                  (len(people), y.size, b, se, None, ratio, None, float(2 * ndtr(-abs(ratio))),
-                   b - z * se, b + z * se))
+    later = trial.primary.visits[1:]
+    for label, rule in imputed.RULES.items() if np.isnan(y).any() else ():
+        found = pooling.jackknife(y, arm, covariates, 1 + np.arange(len(later)), rule=rule)
+        for visit, b, se in zip(later, found.estimate, found.se, strict=True):
+            ratio = b / se if se > 0 else np.nan
+            _contrast(out, name, visit, f"conditional-mean/jackknife/{label}",
+                      (len(people), y.size, b, se, None, ratio, None,
+                       float(2 * ndtr(-abs(ratio))), b - z * se, b + z * se))
 
 
 def deltas(trial: Trial) -> list[float]:

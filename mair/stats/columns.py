@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["centred", "coordinates", "dependent_columns", "orthonormal"]
+__all__ = ["centred", "coordinates", "dependent_columns", "distinct", "orthonormal"]
 
 DEPENDENT = 1e-8  # share of a centred column's norm that the columns before it must leave
 CONSTANT = 1e-12  # share of a column's norm below which its deviations are rounding
@@ -93,3 +93,12 @@ def coordinates(column, X):
     size = np.linalg.norm(X, axis=0)
     found[np.abs(found) * size <= 1e-9 * np.linalg.norm(column)] = 0.0  # rounding
     return found
+
+
+def distinct(table):
+    """Distinct rows of a table (n, k), sorted, and which of them each row is, (n,)."""
+    order = np.lexsort(table.T[::-1])
+    first = np.r_[True, (table[order][1:] != table[order][:-1]).any(1)]
+    which = np.empty(len(table), int)
+    which[order] = np.cumsum(first) - 1
+    return table[order][first], which

@@ -20,7 +20,7 @@ from itertools import product
 import numpy as np
 
 from . import mixed
-from .columns import dependent_columns
+from .columns import dependent_columns, distinct
 from .likelihood import Point, Rows, by_group, exchangeable, newton, triangle
 
 __all__ = ["STRUCTURES", "Fit", "Residuals", "fit", "residuals", "unstructured"]
@@ -278,7 +278,7 @@ def residuals(fit, y, X, participants, visits, arms=None):
     arms = np.asarray(arms, int) if fit.by_arm else np.zeros(len(y), int)
     pattern = np.zeros((who.max() + 1, len(fit.visits) + 1), int)  # a person's visits, and arm
     pattern[who, when], pattern[who, -1] = 1, arms
-    patterns, of = np.unique(pattern, axis=0, return_inverse=True)
+    patterns, of = distinct(pattern)
     for k, (*there, arm) in enumerate(patterns if fit.converged else ()):
         rows, at = order[of[who[order]] == k].reshape(-1, sum(there)), np.flatnonzero(there)
         factor = np.linalg.cholesky(sigma[arm][np.ix_(at, at)])

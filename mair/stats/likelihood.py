@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from .columns import orthonormal
+from .columns import distinct, orthonormal
 
 __all__ = ["Point", "Rows", "by_group", "exchangeable", "inverse", "newton", "triangle"]
 
@@ -131,10 +131,11 @@ class Rows:
                                          out=np.zeros_like(rest))
         mask = np.zeros((len(group), k + 1), np.int8)
         mask[who, when], mask[:, k] = 1, group
-        seen, which, counts = np.unique(mask, axis=0, return_inverse=True, return_counts=True)
+        seen, which = distinct(mask)
+        counts = np.bincount(which)
         cross = np.empty((b, len(seen), k, k, p + 1, p + 1))
         for pattern, out in enumerate(np.moveaxis(cross, 1, 0)):
-            own = which.reshape(-1) == pattern
+            own = which == pattern
             x, e = columns[own].reshape(own.sum(), k * p), scores[:, own].swapaxes(1, 2)
             out[..., :p, :p] = (x.T @ x).reshape(k, p, k, p).transpose(0, 2, 1, 3)
             out[..., p, :p] = (e @ x).reshape(b, k, k, p)

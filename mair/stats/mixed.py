@@ -21,6 +21,7 @@ from .columns import orthonormal
 __all__ = ["RandomIntercept", "random_intercept", "random_intercept_arms"]
 
 CHUNK = 1024  # problems at once: about what stays in the processor's cache
+PEOPLE = 4_000_000  # in them, for the memory's sake
 SINGULAR = 1e-11  # share of a column's sum of squares that is rounding, in a batch of designs
 EXACT = 1e-26  # residual share of y's sum of squares that is rounding
 
@@ -113,7 +114,7 @@ def random_intercept(y, X, groups, *, reml=True, negative=False):
     return _fits(people, moments, len(Y), T @ A, y.shape[:-1], reml, NEGATIVE if negative else GRID)
 
 
-def random_intercept_arms(y, common, by_arm, groups, arms, *, reml=True):
+def random_intercept_arms(y, common, by_arm, groups, arms):
     """Fit one trial under many allocations: the design is [common, arm * by_arm].
 
     Parameters
@@ -127,8 +128,7 @@ def random_intercept_arms(y, common, by_arm, groups, arms, *, reml=True):
     groups : array (N,)
         Participant of each row.
     arms : array (..., q)
-        Allocations (0 or 1, or any number), participants in sorted order of their labels.
-    reml : bool
+        Allocations of 0 and 1, participants in sorted order of their labels.
 
     Returns
     -------
@@ -141,40 +141,90 @@ def random_intercept_arms(y, common, by_arm, groups, arms, *, reml=True):
     ValueError
         As `random_intercept`.
     """
-    y, common, people = _checked(y, common, groups)
-    by_arm, arms = np.asarray(by_arm, float), np.asarray(arms)
-    q = len(people.rows)
-    if y.ndim != 1 or by_arm.shape[:1] != y.shape or arms.shape[-1:] != (q,):
-        raise ValueError(f"expected y (N,), common (N, k), by_arm (N, m), arms (..., {q}); got "
-                         f"{y.shape}, {common.shape}, {by_arm.shape}, {arms.shape}")
-    if not (np.isfinite(by_arm).all() and np.isfinite(arms).all()):
-        raise ValueError("by_arm or arms holds a value that is not finite")
+    arms = np.asarray(arms)
+    people, back, moments, given = _under(np.asarray(y, float)[:, None], common, by_arm, groups,
+                                          arms.reshape(-1, arms.shape[-1]))
+    return _fits(people, lambda cut: (*moments(cut), *given([1.0])), arms.size // arms.shape[-1],
+                 back, arms.shape[:-1], True, GRID)
+
+
+def combinations_arms(responses, common, by_arm, groups, arms):
+    """`random_intercept_arms` of linear combinations of some responses, people seen only once.
+
+    Parameters
+    ----------
+    responses : array (N, c)
+    common, by_arm, groups, arms
+        As for `random_intercept_arms`; ``arms`` (B, q).
+
+    Returns
+    -------
+    callable
+        Of weights (c,), giving the fits to ``responses @ weights``.
+    """
+    c, width = np.shape(responses)[1], np.shape(common)[1] + np.shape(by_arm)[1]
+    people, back, moments, given = _under(np.asarray(responses, float), common, by_arm, groups,
+                                          arms)
+    step = _step(people)
+    parts = [moments(slice(at, at + step)) for at in range(0, len(arms), step)]
+    place = np.zeros((width + c, width + c), int)  # of an entry in a packed triangle
+    i, j = np.triu_indices(width + c)
+    place[i, j] = place[j, i] = np.arange(len(i))
+    i, j = np.triu_indices(width + 1)
+
+    def combined(packed, weights):
+        out = packed[..., place[i, j], :]
+        out[..., (j == width) & (i < width), :] = np.einsum(
+            "c,...cpn->...pn", weights, packed[..., place[width:, :width], :])
+        out[..., -1, :] = np.einsum("c,d,...cdn->...n", weights, weights,
+                                    packed[..., place[width:, width:], :])
+        return out
+
+    def at(weights):
+        return _fits(people, lambda cut: (
+            *(combined(x, weights) for x in parts[cut.start // step]),
+            *given(weights)), len(arms), back, (len(arms),), True, GRID)
+
+    return at
+
+
+def _under(responses, common, by_arm, groups, arms):
+    """People, ``back``, the moments of a slice of allocations (B, q) with all responses (N, c)
+    behind the columns, and ``start`` and squared length of a combination of these."""
+    responses, common, people = _checked(responses.T, common, groups)
+    responses, by_arm, q = responses.T, np.asarray(by_arm, float), len(people.rows)
+    if len(by_arm) != len(common) or arms.shape[-1] != q or not ((arms == 0) | (arms == 1)).all():
+        raise ValueError(f"expected by_arm (N, m), arms (B, {q}) of 0 and 1; got {by_arm.shape}, "
+                         f"{arms.shape}")
     k, p = common.shape[1], common.shape[1] + by_arm.shape[1]
     back, z = np.zeros((p, p)), [None, None]
     for i, (X, at) in enumerate(((common, slice(k)), (by_arm, slice(k, None)))):
         C, A, T = orthonormal(X, ~(people.split(X)[1] != 0).any(0))
         back[at, at], z[i] = T @ A, C @ A
-    start = np.r_[y @ z[0], np.zeros(p - k)]
+    start = np.c_[responses.T @ z[0], np.zeros((responses.shape[1], p - k))]
     means, apart = people.split(np.c_[common @ back[:k, :k], by_arm @ back[k:, k:],
-                                      y - z[0] @ start[:k]])
-    i, j = np.triu_indices(p + 1)
-    degree = sum(((k <= e) & (e < p)).astype(int) for e in (i, j))
+                                      responses - z[0] @ start[:, :k].T])
+    i, j = np.triu_indices(p + responses.shape[1])
+    theirs = sum((k <= e) & (e < p) for e in (i, j)) > 0  # entries that an arm multiplies
     pieces = [np.add.reduceat(apart[:, i] * apart[:, j], people.starts), means[:, i] * means[:, j]]
-    flat = arms.reshape(-1, q)
+    squares = responses.T @ responses
 
-    def added(piece, arm):  # entries are constant, linear or quadratic in a participant's arm
-        out = np.empty((len(degree), len(arm)))
-        for power in range(3):
-            out[degree == power] = piece[:, degree == power].T @ arm.T**power
+    def added(piece, arm):
+        out = np.empty((len(theirs), len(arm)))
+        out[~theirs] = piece[:, ~theirs].sum(0)[:, None]
+        out[theirs] = piece[:, theirs].T @ arm.T
         return out
 
     def moments(cut):
-        arm = flat[cut][:, people.sorted].astype(float)
-        between = np.stack([added(pieces[1][b], arm[:, b]) for b in people.blocks])
-        return (added(pieces[0], arm), between, np.tile(start, (len(arm), 1)),
-                np.full(len(arm), y @ y))
+        arm = arms[cut][:, people.sorted].astype(float)
+        return added(pieces[0], arm), np.stack([added(pieces[1][b], arm[:, b])
+                                                for b in people.blocks])
 
-    return _fits(people, moments, len(flat), back, arms.shape[:-1], reml, GRID)
+    def given(weights):
+        weights = np.asarray(weights, float)
+        return weights @ start, weights @ squares @ weights
+
+    return people, back, moments, given
 
 
 @dataclass(frozen=True)
@@ -256,15 +306,21 @@ def _fits(people, moments, size, back, shape, reml, grid):
     """Fits of ``size`` problems, chunk by chunk; ``moments(slice)`` gives a chunk's."""
     if not size:
         raise ValueError("the batch is empty")
-    parts = [_chunk(people, *moments(slice(at, at + CHUNK)), back, reml, grid)
-             for at in range(0, size, CHUNK)]
+    step = _step(people)
+    parts = [_chunk(people, *moments(slice(at, at + step)), back, reml, grid)
+             for at in range(0, size, step)]
     arrays = [np.concatenate(x) for x in zip(*parts, strict=True)]
     return RandomIntercept(*(x.reshape((*shape, *x.shape[1:])) for x in arrays), reml)
 
 
+def _step(people):
+    """Problems at once."""
+    return min(CHUNK, max(1, PEOPLE // len(people.rows)))
+
+
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")  # of what does not converge
 def _chunk(people, within, between, start, length, back, reml, grid):
-    p, size = len(back), len(length)
+    p, size = len(back), within.shape[-1]
     i, j = np.triu_indices(p + 1)
     whole = within + between.sum(0)
     scale = whole[i == j]

@@ -131,12 +131,13 @@ def _every(n, k):
     return arms
 
 
-def random_intercept_fit(common, by_arm, groups, column, *, reml=True, known=None):
+def random_intercept_fit(common, by_arm, groups, column, *, known=None):
     """A fit of the coefficient of ``arm * by_arm[:, column]`` in a random-intercept model.
 
-    ``common``, ``by_arm``, ``groups`` and ``reml`` are as for `mixed.random_intercept_arms`:
-    observed rows only. A dict ``known``, shared by the fits of several columns, keeps what was
-    fitted to the same arrays (which nobody changes) for the others.
+    ``common``, ``by_arm`` and ``groups`` are as for `mixed.random_intercept_arms`: observed rows
+    only. A dict ``known``, shared by the fits of several columns, keeps what was fitted to the
+    same arrays (which nobody changes) for the others. Its ``combined(responses, arms)`` is a
+    function of weights: the same of ``responses @ weights``, at hardly any cost for more people.
     """
     at = np.shape(common)[1] + column
 
@@ -144,11 +145,16 @@ def random_intercept_fit(common, by_arm, groups, column, *, reml=True, known=Non
         kept = (known or {}).get("fitted")
         if not kept or kept[0] is not y or kept[1] is not arms:
             kept = y, arms, mixed.random_intercept_arms(y, common, by_arm, groups,
-                                                        np.atleast_2d(arms), reml=reml)
+                                                        np.atleast_2d(arms))
             if known is not None and len(arms) > 1:
                 known.setdefault("fitted", kept)
         return kept[2].beta[:, at], kept[2].se[:, at]
 
+    def combined(responses, arms):
+        found = mixed.combinations_arms(responses, common, by_arm, groups, arms)
+        return lambda weights: ((one := found(weights)).beta[:, at], one.se[:, at])
+
+    fit.combined = combined
     return fit
 
 
@@ -229,12 +235,13 @@ def invert(fit, y, arm, drawn, shift, *, held=0.0, confidence=0.95, tolerance=2e
     z = float(ndtri((1 + confidence) / 2))
     if not se > 0:
         return Inversion(np.nan, np.nan)
+    shifted = fit.combined(np.column_stack([y, shift]), drawn.arms)
 
     @cache
     def excess(steps):
         """How far, in normal quantiles, the shift so many standard errors off is not rejected."""
         theta = estimate + steps * se
-        p, *_ = _share(_studentised(*fit(y - theta * shift, drawn.arms)),
+        p, *_ = _share(_studentised(*shifted([1.0, -theta])),
                        abs(estimate - theta) / se, drawn.exact)
         return float(ndtri(np.clip(p, 1e-9, 1 - 1e-9)) - ndtri(1 - confidence))
 

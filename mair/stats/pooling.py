@@ -231,8 +231,8 @@ class Jackknife(NamedTuple):
     ``reason`` says why one of them is nan, where it is.
     """
 
-    estimate: float
-    se: float
+    estimate: np.ndarray
+    se: np.ndarray
     reason: str = ""
 
 
@@ -243,13 +243,13 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
     ----------
     y, arm, covariates, rule
         As for `impute.impute`.
-    visit : int
-        1 or later.
+    visit : int or array of int
+        1 or later; several cost what one does.
 
     Returns
     -------
     Jackknife
-        The contrast is the difference of mean changes from visit 0 of the completed data,
+        Numbers, or arrays by visit. The contrast is the difference of mean changes from visit 0 of the completed data,
         which is the random-intercept model's on complete data whatever its variances. The
         whole procedure is repeated with each person left out,
         se^2 = (n - 1)/n sum (estimate_-i - their mean)^2, to be used with the normal
@@ -265,9 +265,9 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
 
     def contrast(keep):
         values = conditional_mean(y, arm, covariates, rule=rule, keep=keep)
-        change = values[..., visit] - values[..., 0]
-        one, zero = ((change * (keep & (arm == a))).sum(1) / (keep & (arm == a)).sum(1)
-                     for a in (1, 0))
+        change = values[..., visit] - values[..., 0 * visit]
+        one, zero = (np.einsum("bn...,bn->b...", change, own / own.sum(1, keepdims=True))
+                     for own in (keep & (arm == 1), keep & (arm == 0)))
         return one - zero
 
     g, group = -(-n // -(-n // BLOCKS)), np.arange(n)  # groups of one size
@@ -275,11 +275,11 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
         group[np.lexsort([*np.nan_to_num(y).T, arm])] = np.random.default_rng(n).permutation(n) % g
     blocks = np.array_split(np.arange(g), min(g, 1 + g * np.size(y) // CHUNK))
     try:
-        estimate = float(contrast(np.ones((1, n), bool))[0])
+        estimate = contrast(np.ones((1, n), bool))[0]
     except NotEstimable as error:
-        return Jackknife(np.nan, np.nan, str(error))
+        return Jackknife(*np.full((2, *np.shape(visit)), np.nan), str(error))
     try:
         left = np.concatenate([contrast(group != some[:, None]) for some in blocks])
     except NotEstimable as error:
-        return Jackknife(estimate, np.nan, f"with somebody left out, {error}")
-    return Jackknife(estimate, float(np.sqrt((g - 1) / g * ((left - left.mean()) ** 2).sum())))
+        return Jackknife(estimate, np.nan * estimate, f"with somebody left out, {error}")
+    return Jackknife(estimate, np.sqrt((g - 1) / g * ((left - left.mean(0)) ** 2).sum(0)))
