@@ -9,12 +9,13 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 # What a user may give; its text reaches commands through the environment, whatever it holds.
-GIVEN := PARAMS OUT BLIND A B N DATA GRID NEW FILE DIR
+GIVEN := PARAMS OUT BLIND A B N DATA GRID NEW FILE DIR SCHEDULER
 ALLOWED := $(GIVEN) PYTHON LAB_ARGS SHELL
 UNKNOWN := $(filter-out $(ALLOWED),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 $(if $(UNKNOWN),$(error unknown: $(UNKNOWN); a target takes $(ALLOWED) (make help)))
 $(foreach v,$(GIVEN),$(eval override $v := $$(value $v)))
 export $(GIVEN)
+CLUSTER = $${SCHEDULER:+--scheduler} $${SCHEDULER:+"$$SCHEDULER"}
 NEEDS = @test -n "$$$(1)" || { echo "make $@: $(1)= is missing, $(2)" >&2; exit 2; }
 
 .DEFAULT_GOAL := default
@@ -57,12 +58,12 @@ compare: setup  ## the rows that differ between two runs: make compare A=build/x
 
 size: setup  ## true size and coverage of each inference at a trial's n: make size PARAMS=… [OUT=dir]
 	$(call NEEDS,PARAMS,a trial file)
-	@$(PY) -m mair size $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
+	@$(PY) -m mair size $(CLUSTER) $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
 
 power: setup  ## power over a grid of designs: make power PARAMS=… GRID=grid.yaml [OUT=dir]
 	$(call NEEDS,PARAMS,a trial file)
 	$(call NEEDS,GRID,a grid of designs)
-	@$(PY) -m mair power --grid "$$GRID" $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
+	@$(PY) -m mair power $(CLUSTER) --grid "$$GRID" $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
 
 test: setup  ## the whole test suite
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -77,13 +78,13 @@ cohort: setup  ## the synthetic cohort mair/data/mair_synthetic.csv, from publis
 	@$(PY) -m mair cohort
 
 cohorts: setup  ## further cohorts, seeds 1 to N, into build/cohorts/: make cohorts N=200
-	@$(PY) -m mair cohorts --n "$$N"
+	@$(PY) -m mair cohorts $(CLUSTER) --n "$$N"
 
 simulate: setup  ## the simulation tables of mair/data/simulation.csv, from one seed
-	@$(PY) -m mair simulate
+	@$(PY) -m mair simulate $(CLUSTER)
 
 campaign: setup  ## the audit's fault campaign, mair/data/campaign.csv, from one seed
-	@$(PY) -m mair campaign
+	@$(PY) -m mair campaign $(CLUSTER)
 
 bench: setup  ## the benchmark, printed and written to build/bench.json
 	@$(PY) -m mair bench

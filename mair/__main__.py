@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -30,6 +31,13 @@ def cohorts(n: int) -> None:
           "pushed to their extremes")
 
 
+def _job(name: str, scheduler: str | None):
+    """Long work, which goes on where it was stopped."""
+    from mair.studies import pool
+
+    return pool.job(name, scheduler)
+
+
 def schema() -> None:
     """Print the JSON schema of a trial file."""
     import json
@@ -39,6 +47,8 @@ def schema() -> None:
     print(json.dumps(TrialFile.model_json_schema(), indent=2))
 
 
+_CLUSTER = ("--scheduler", {"metavar": "ADDRESS", "help": "of a Dask cluster's scheduler, as "
+                            "tcp://host:8786; default: this machine's processors"})
 _PARAMS = ("params", {"metavar": "PARAMS", "help": "a trial file, such as params/mair.yaml"})
 # Command: what it does, its arguments, and the function that does it.
 COMMANDS = {
@@ -66,11 +76,12 @@ COMMANDS = {
     "compare": ("the rows that differ between two runs", [
         ("one", {"metavar": "A"}), ("other", {"metavar": "B"})], "mair.run.differences:main"),
     "size": ("true size and coverage of each inference at a trial's own n", [
-        _PARAMS, ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>-size"})],
+        _PARAMS, ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>-size"}),
+        _CLUSTER],
         "mair.studies.size:main"),
     "power": ("power of the mixed model over a grid of designs", [
         _PARAMS, ("--grid", {"metavar": "GRID", "required": True, "help": "a grid (.yaml)"}),
-        ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>-power"})],
+        ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>-power"}), _CLUSTER],
         "mair.studies.grid:main"),
     "audit": ("fail when a reproduced number no longer is", [
         ("--update", {"action": "store_true", "help": "store today's verdicts"})],
@@ -79,11 +90,11 @@ COMMANDS = {
         ("--seed", {"type": _count, "help": "default: the committed one"})],
         "mair.studies.cohort:main"),
     "cohorts": ("make cohorts, seeds 1 to N, in build/cohorts/", [
-        ("--n", {"type": _count, "required": True, "metavar": "N"})],
+        ("--n", {"type": _count, "required": True, "metavar": "N"}), _CLUSTER],
         "mair.__main__:cohorts"),
     "bench": ("measure, beside other packages, in one run", [], "mair.studies.bench:main"),
-    "campaign": ("the audit's fault campaign (minutes)", [], "mair.studies.campaign:main"),
-    "simulate": ("the simulation tables (minutes)", [], "mair.studies.simulate:main"),
+    "campaign": ("the audit's fault campaign (minutes)", [_CLUSTER], "mair.studies.campaign:main"),
+    "simulate": ("the simulation tables (minutes)", [_CLUSTER], "mair.studies.simulate:main"),
     "schema": ("print the trial file's JSON schema, for editors", [], "mair.__main__:schema"),
     "verify-r": ("compare with R, where R is installed", [], "mair.studies.verify_r:main"),
 }  # fmt: skip
@@ -115,10 +126,12 @@ def main(arguments: list[str] | None = None) -> int:
         for argument, how in expected:
             command.add_argument(argument, **how)
     given = vars(parser.parse_args(arguments))
-    module, function = COMMANDS[given.pop("command")][2].split(":")
+    _, expected, place = COMMANDS[command := given.pop("command")]
+    module, function = place.split(":")
     chosen = {name: value for name, value in given.items() if value is not None}
     try:
-        result = getattr(import_module(module), function)(**chosen)
+        with _job(command, chosen.pop("scheduler", None)) if _CLUSTER in expected else nullcontext():
+            result = getattr(import_module(module), function)(**chosen)
     except (TrialError, RunFailed) as error:
         print(*error.problems, sep="\n", file=sys.stderr)
         return 1 if isinstance(error, RunFailed) else 2
