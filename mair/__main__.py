@@ -130,7 +130,8 @@ def main(arguments: list[str] | None = None) -> int:
     module, function = place.split(":")
     chosen = {name: value for name, value in given.items() if value is not None}
     try:
-        with _job(command, chosen.pop("scheduler", None)) if _CLUSTER in expected else nullcontext():
+        cluster = chosen.pop("scheduler", None)
+        with _job(command, cluster) if _CLUSTER in expected else nullcontext():
             result = getattr(import_module(module), function)(**chosen)
     except (TrialError, RunFailed) as error:
         print(*error.problems, sep="\n", file=sys.stderr)

@@ -88,8 +88,9 @@ def test_what_a_kill_leaves_is_taken_up(folder, alone):
 
     until(1)
     children = Path(f"/proc/{driver.pid}/task/{driver.pid}/children").read_text().split()
-    workers = [pid for pid in children if b"popen_loky" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    os.kill(int(workers[0]), signal.SIGKILL)  # what it had is done by another
+    worker = next(int(pid) for pid in children
+                  if b"popen_loky" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(worker, signal.SIGKILL)  # what it had is done by another
     until(CHUNKS // 2)
     driver.kill()
     driver.wait()
