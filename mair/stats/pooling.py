@@ -250,8 +250,8 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
     -------
     Jackknife
         Numbers, or arrays by visit. The contrast is the difference of mean changes from visit 0
-        of the completed data, which is the random-intercept model's on complete data whatever its variances. The
-        whole procedure is repeated with each person left out,
+        of the completed data, which is the random-intercept model's on complete data whatever
+        its variances. The whole procedure is repeated with each person left out,
         se^2 = (n - 1)/n sum (estimate_-i - their mean)^2, to be used with the normal
         distribution. For what it estimates beside Rubin's, see `impute.conditional_mean`.
         Of more than `BLOCKS` people groups of two or more, drawn at random, are left out in
