@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import datetime
 import json
 import os
@@ -14,23 +13,26 @@ import sys
 import tempfile
 import time
 import timeit
+import tracemalloc
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 
-import jupytext
 import numpy as np
 import pandas as pd
 
-from mair.run.plan import NOTEBOOKS
-from mair.stats import covariance, mixed, risk_limits, smallsample, tests
+from mair.sections import measures
+from mair.stats import covariance, mixed, risk_limits, simulated, smallsample, tests
+from mair.trial import load
 from mair.trial.errors import ROOT
 
 SCRIPT = ROOT / "tests" / "oracles" / "bench.R"
 PATH = Path("build", "bench.json")
 BATCH = 10_000
-BASELINE = "MAIR_BASELINE"  # environment: a checkout to compare ``make`` with
+GROWTH = {"participants": (40, 400, 4000, 40_000), "visits": (2, 3, 5, 7, 10),
+          "draws": (1000, 10_000, 100_000, 1_000_000), "outcomes": (1, 4, 13, 40)}
 
 
 def row(work, against, ours, theirs, runs):
@@ -138,56 +140,80 @@ def against_r(runs=5, batch=BATCH):
             for (work, against), (ours, units) in works.items()]
 
 
-def empty_notebooks(folder: Path) -> None:
-    """Write the notebooks with nothing but their parameters and top-level imports."""
-    for name in NOTEBOOKS:
-        node = jupytext.read(ROOT / "notebooks" / f"{name}.py", fmt="py:percent")
-        node.cells = [cell for cell in node.cells if cell.cell_type == "code"]
-        for cell in node.cells:
-            if "parameters" not in cell.metadata.get("tags", []):
-                cell.source = "\n".join(ast.unparse(part) for part in ast.parse(cell.source).body
-                                        if isinstance(part, (ast.Import, ast.ImportFrom)))
-        jupytext.write(node, folder / f"{name}.py", fmt="py:percent")
+def make(runs=3):
+    """Wall clock and user CPU of a run of the default trial from clean, environment there."""
+    wall, cpu = [], []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, "-m", "mair", "run", "params/mair.yaml", "--out",
+                            f"{folder}/out"], cwd=ROOT, check=True, capture_output=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        wall.append(time.perf_counter() - begin)
+        cpu.append(after.ru_utime - before.ru_utime)
+    return [row(f"make, {what}", "", taken, [], runs)
+            for what, taken in (("wall clock", wall), ("user CPU", cpu))]
 
 
-def ran(root: Path = ROOT, notebooks: str | None = None) -> tuple[float, float]:
-    """Wall and user CPU seconds of a run of the default trial from clean, environment there.
+def invented(folder, people, visits, outcomes, seed=1) -> Path:
+    """A trial file of invented people, of whom one in seven leaves before the last visit."""
+    rng, times = np.random.default_rng(seed), [f"v{k}" for k in range(visits)]
+    treated, gone = np.arange(people) % 2, rng.random(people) < 1 / 7
+    last = np.where(gone, rng.integers(1, visits, people), visits)
+    frame = {"id": np.arange(people), "arm": np.array(["A", "B"])[treated]}
+    for outcome in range(outcomes):
+        y = rng.normal(50, 10, (people, 1)) + rng.normal(0, 7, (people, visits))
+        y[:, 1:] -= 2.0 * treated[:, None]
+        y[np.arange(visits) >= last[:, None]] = np.nan
+        frame |= {f"o{outcome}_{time}": y[:, k].round(1) for k, time in enumerate(times)}
+    pd.DataFrame(frame).to_csv(Path(folder, "data.csv"), index=False)
+    path = Path(folder, "trial.yaml")
+    path.write_text(json.dumps({
+        "trial": f"{people} invented people", "data": "data.csv", "participant": "id",
+        "arm": {"column": "arm", "control": "A", "treatment": "B"}, "visits": times,
+        "outcomes": {f"o{k}": {"columns": [f"o{k}_{time}" for time in times], "better": "lower",
+                               "primary": k == 0} for k in range(outcomes)}}), encoding="utf-8")
+    return path
 
-    ``root`` is a checkout, ``notebooks`` a folder of others than its own.
-    """
-    how = ["-m", "mair", "run", "params/mair.yaml", "--out"]
-    if notebooks:
-        how = ["-c", "import sys; from pathlib import Path; from mair.run.plan import run; "
-               f"run('params/mair.yaml', sys.argv[1], notebooks=Path({notebooks!r}))"]
-    with tempfile.TemporaryDirectory() as folder:
-        begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *how, f"{folder}/out"], cwd=root, check=True,
-                       env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.perf_counter() - begin, after.ru_utime - before.ru_utime
 
+def growth(sizes=GROWTH, runs=3):
+    """Seconds and peak megabytes of one analysis over its size, one size varied at a time."""
+    def fit(people, visits):
+        rng, each = np.random.default_rng(3), np.repeat(np.arange(people), visits)
+        when = np.tile(np.arange(visits), people)
+        time, arm = np.eye(visits)[when][:, 1:], (each % 2)[:, None]
+        X = np.c_[np.ones(len(each)), arm, time, arm * time]
+        y = rng.normal(50, 10, people)[each] + rng.normal(0, 7, len(each))
+        return lambda: smallsample.contrast(covariance.fit(y, X, each, when, "unstructured"),
+                                            np.eye(X.shape[1])[-1:], "kenward-roger")
 
-def make(runs=5):
-    """CPU of ``make`` against a checkout, and its wall clock against the floor, alternately.
+    def power(draws):
+        return lambda: simulated.simulated_power(20, 3, d=0.8, share=0.15, draws=draws,
+                                                 rng=np.random.default_rng(4))
 
-    The floor: the same kernels starting and importing the same libraries with empty notebooks
-    at the same parallelism.
-    """
-    root, ours, floor, baseline = os.environ.get(BASELINE), [], [], []
-    with tempfile.TemporaryDirectory() as folder:
-        empty_notebooks(Path(folder))
-        for _ in range(runs):
-            ours.append(ran())
-            floor.append(ran(notebooks=folder))
-            baseline += [ran(Path(root))] if root else []
-    (wall, cpu), (floor_wall, _) = zip(*ours, strict=True), zip(*floor, strict=True)
-    return [row("make user CPU", BASELINE, cpu, [user for _, user in baseline], runs),
-            row("make wall", "the floor", wall, floor_wall, runs)]
+    def outcomes(count):
+        with tempfile.TemporaryDirectory() as folder:
+            trial = load(invented(folder, 100, 3, count))
+        return lambda: measures.rows(replace(trial, _memo={}), "outcomes")
+
+    works = {"participants": lambda n: fit(n, 3), "visits": lambda k: fit(200, k),
+             "draws": power, "outcomes": outcomes}
+    found = []
+    for what, some in sizes.items():
+        for size in some:
+            work = works[what](size)
+            tracemalloc.start()
+            work()
+            peak = tracemalloc.get_traced_memory()[1] / 2**20
+            tracemalloc.stop()
+            taken = timeit.repeat(work, number=1, repeat=runs)
+            found.append(row(f"{size} {what}", "", taken, [], runs) | {"peak_mb": round(peak, 1)})
+    return found
 
 
 def main() -> Path:
     """Measure every row side by side in this run; print them and write them to `PATH`."""
-    rows = [found for work in (refits, counts, against_r, make) for found in work()]
+    rows = [found for work in (refits, counts, against_r, growth, make) for found in work()]
     print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3g}".format))
     found = {"machine": {"processor": platform.machine(), "cores": os.cpu_count(),
                          "system": platform.system(), "python": platform.python_version()},

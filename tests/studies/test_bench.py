@@ -1,11 +1,7 @@
-"""The benchmark's rows, the notebooks of its floor, and the comparison with R where R is."""
-
-import ast
-from pathlib import Path
+"""The benchmark's rows, and the comparison with R where R is."""
 
 import pytest
 
-from mair.run.plan import NOTEBOOKS
 from mair.studies import bench, verify_r
 from mair.trial import load
 
@@ -27,16 +23,12 @@ def test_work_against_r_has_no_time_where_r_is_not(monkeypatch):
     assert all(one["theirs_s"] is None and one["ours_s"] > 0 for one in found)
 
 
-def test_the_floors_notebooks_import_what_the_real_ones_do_and_nothing_else(tmp_path):
-    bench.empty_notebooks(tmp_path)
-    for name in NOTEBOOKS:
-        imports = [
-            [ast.unparse(part) for part in ast.parse(path.read_text(encoding="utf-8")).body
-             if isinstance(part, (ast.Import, ast.ImportFrom))]
-            for path in (Path("notebooks", f"{name}.py"), tmp_path / f"{name}.py")]
-        assert imports[0] == imports[1] != []
-        text = (tmp_path / f"{name}.py").read_text(encoding="utf-8")
-        assert "load(" not in text and 'tags=["parameters"]' in text
+def test_growth_has_a_row_for_each_size():
+    found = bench.growth({"participants": (20, 40), "visits": (2,), "draws": (50,),
+                          "outcomes": (1, 2)}, runs=1)
+    assert [one["work"] for one in found] == ["20 participants", "40 participants", "2 visits",
+                                              "50 draws", "1 outcomes", "2 outcomes"]
+    assert all(one["ours_s"] > 0 and one["peak_mb"] > 0 for one in found)
 
 
 def test_verify_r_without_r(monkeypatch, capsys):
