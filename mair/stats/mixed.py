@@ -193,7 +193,7 @@ def _under(responses, common, by_arm, groups, arms):
     behind the columns, and ``start`` and squared length of a combination of these."""
     responses, common, people = _checked(responses.T, common, groups)
     responses, by_arm, q = responses.T, np.asarray(by_arm, float), len(people.rows)
-    if len(by_arm) != len(common) or arms.shape[-1] != q or not ((arms == 0) | (arms == 1)).all():
+    if len(by_arm) != len(common) or arms.shape[-1] != q or arms.min() < 0 or arms.max() > 1:
         raise ValueError(f"expected by_arm (N, m), arms (B, {q}) of 0 and 1; got {by_arm.shape}, "
                          f"{arms.shape}")
     k, p = common.shape[1], common.shape[1] + by_arm.shape[1]

@@ -135,10 +135,6 @@ def many(n: int, folder: Path | str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     published, spec = numbers.read(), specification()
     people = allocate(numbers.Lookup(published), spec)
-    return list(pool.each(_one, [
-        (folder / f"mair_synthetic_{seed:03d}.csv", published, spec, seed, people)
-        for seed in range(1, n + 1)]))
-
-
-def _one(path: Path, published, spec, *own) -> Path:
-    return write(generate(published, spec, *own), path, spec)
+    made = pool.each(generate, [(published, spec, seed, people) for seed in range(1, n + 1)])
+    return [write(frame, folder / f"mair_synthetic_{seed:03d}.csv", spec)
+            for seed, frame in enumerate(made, 1)]
