@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -28,6 +30,7 @@ def note(people: People, arm: pd.Series, scores: dict, features: dict) -> None:
     features : dict of str to tuple of Feature
         ``baseline`` and ``covariates``.
     """
+    _letters(people)
     for (_, name), measure in people.spec.measures().items():
         _variable(people, arm, name, measure, scores[name])
     seen = {}
@@ -38,6 +41,19 @@ def note(people: People, arm: pd.Series, scores: dict, features: dict) -> None:
     for feature in features["covariates"]:
         _covariate(people, arm, feature)
     _say_alike(people, [one for one in features["covariates"] if one.kind == "continuous"])
+
+
+def _letters(people: People) -> None:
+    """Names in scripts that the font of the figures has not."""
+    spec = people.spec
+    for where, name in [(("arm", "labels", arm), spec.arm.labels.get(arm, arm)) for arm in (
+            spec.arm.control, spec.arm.treatment)] + [
+            ((*at, "label"), one.label or at[1]) for at, one in spec.measures().items()] + [
+            (("visit_labels", one), spec.visit_labels.get(one, one)) for one in spec.visits]:
+        if re.search("[\u0900-\u109f\u1100-\u139f\u1780-\u17ff\u2e80-\ua63f\uac00-\ufaff]", name):
+            line = people.source.line(where, f"{shown(name)} is in letters that the figures' font "
+                                      "lacks: they show boxes; a label in other letters helps")
+            people.notices.append((line, line))
 
 
 def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.DataFrame) -> None:
