@@ -314,7 +314,8 @@ def _caption(kind, name, title, folder, suffixes, mark="") -> str:
     """Number, title and files of a table or figure; the page counts where it says № and what."""
     links = " ".join(f'<a href="{folder}/{name}.{suffix}" aria-label="{name}, {suffix}">{suffix}'
                      "</a>" for suffix in suffixes.split())
-    return (f'<figcaption><b>{kind} №{kind.lower()}-{name}.</b> {title} {mark}'
+    counted = f"{kind.lower()}-{name}".replace("_", "·")  # no key that would be put into words
+    return (f'<figcaption><b>{kind} №{counted}.</b> {title} {mark}'
             f'<small class="links">{links}</small></figcaption>')
 
 

@@ -1,4 +1,4 @@
-"""The run's own tables: published beside recomputed, and the estimand of each estimated row."""
+"""The run's own tables: published beside recomputed, the estimands, the workbook of both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import math
 
 import pandas as pd
 
-from mair.report.table import Table
+from mair.report.table import MARK, Table
+from mair.report.word import EPOCH, packed
+from mair.results import harmless
+
+WORKBOOK = "workbook of the audit"
 
 
 def shown(value, printed: str) -> str:
@@ -37,39 +41,66 @@ def published(compared: pd.DataFrame) -> Table:
     Returns
     -------
     Table
-        Grouped by place in the publication; its data are ``compared`` as it stands.
+        For reading those that are not reproduced, grouped by place in the publication; its data
+        are ``compared`` as it stands.
     """
-    rows = _together(compared, "source")
+    rows = _together(compared[~compared["verdict"].isin(["reproduced", "not checkable"])], "source")
     display = pd.DataFrame([
         {"Number": _joined(r.variable, r.arm, r.time), "Statistic": _joined(r.statistic, r.method),
          "Printed": r.printed, "Computed": shown(r.computed, r.printed),
-         "Judgement": _joined(r.word, r.why, by=": ")} for r in rows.itertuples()])
-    return Table("published_vs_recomputed", "Published beside recomputed", display, compared,
-                 groups=rows["source"])
+         "Judgement": _joined(r.word, r.why, by=": ")} for r in rows.itertuples()],
+        columns=["Number", "Statistic", "Printed", "Computed", "Judgement"])
+    counts = compared["verdict"].value_counts()
+    return Table("published_vs_recomputed", "Printed numbers that are not reproduced", display,
+                 compared, groups=rows["source"], notes=(
+                     f"{counts.get('reproduced', 0)} of {len(compared)} printed numbers are "
+                     f"reproduced and {counts.get('not checkable', 0)} have nothing to compare: "
+                     f"these stand in the {WORKBOOK}.",))
 
 
-def estimands(frame: pd.DataFrame, arms) -> Table:
-    """The estimand behind each estimated row.
+def estimands(frame: pd.DataFrame, trial) -> Table:
+    """The estimand behind each estimated row; for reading those of the primary outcome's model.
 
     Parameters
     ----------
     frame : DataFrame
         As ``mair.sections.estimands.table`` gives it.
-    arms : sequence of str
+    trial : Trial
 
     Returns
     -------
     Table
-        Grouped by analysis.
     """
-    rows = _together(frame, "analysis")
+    name = trial.primary.name
     display = pd.DataFrame([
-        {"Variable": _joined(r["variable"], r["time"]), "Method": r["method"],
-         "Population": r["population"], "Strategy": r["strategy"], "Summary": r["summary"],
+        {"Visit": r["time"], "Method": r["method"], "Population": r["population"],
+         "Strategy": r["strategy"], "Summary": r["summary"],
          **{f"{arm}, with data of randomised":
-            f"{r[f'n_with_data_{arm}']} of {r[f'n_randomised_{arm}']}" for arm in arms}}
-        for r in rows.to_dict("records")])
-    return Table("estimands", "Estimands", display, frame, groups=rows["analysis"])
+            f"{r[f'n_with_data_{arm}']} of {r[f'n_randomised_{arm}']}" for arm in trial.arms}}
+        for r in frame.to_dict("records") if (r["analysis"], r["variable"]) == ("outcomes", name)])
+    return Table("estimands", f"Estimands of {name}", display, frame,
+                 notes=(f"The estimands of all {len(frame)} estimates stand in the {WORKBOOK}.",))
+
+
+def workbook(sheets: dict[str, pd.DataFrame], synthetic: bool) -> bytes:
+    """Long tables as one workbook: a sheet each, its head in sight and filters on it."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Font
+
+    book = Workbook()
+    book.remove(book.active)
+    for title, frame in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in (frame.columns, *frame.astype(object).where(frame.notna(), None).to_numpy()):
+            sheet.append([harmless(cell) if isinstance(cell, str) else cell for cell in row])
+        for column, cell in zip(frame, sheet[1], strict=True):
+            cell.font = Font(bold=True)
+            width = max(map(len, map(str, (column, *frame[column].head(300)))))
+            sheet.column_dimensions[cell.column_letter].width = min(40, 2 + width)
+        sheet.freeze_panes, sheet.auto_filter.ref = "A2", sheet.dimensions
+        sheet.oddHeader.center.text = MARK if synthetic else ""
+    book.properties.description, book.properties.created = MARK if synthetic else "", EPOCH
+    return packed(book)
 
 
 def _together(frame, key) -> pd.DataFrame:

@@ -22,7 +22,7 @@ __all__ = ["PageError", "printed", "render"]
 HERE = Path(__file__).resolve().parent
 SHOWN_PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn",
                   "great-tables", "papermill", "jupytext", "pydantic")
-COUNTED = re.compile(r"(Table|Figure) №([\w-]+)")
+COUNTED = re.compile(r"(Table|Figure) №([\w·-]+)")
 REFERRED = re.compile(r'<a href="#((?:table|figure)-[\w-]+|map|numbers)">(.*?)</a>')
 BOX = re.compile(r'data-box="(height:[\d.]+em;vertical-align:-?[\d.]+em)"')  # a formula's
 
@@ -93,8 +93,8 @@ def _numbered(html: str) -> str:
 
     def number(match):
         counts[match[1]] += 1
-        numbers[match[2]] = f"{match[1]} {counts[match[1]]}"
-        return numbers[match[2]]
+        numbers[match[2].replace("·", "_")] = said = f"{match[1]} {counts[match[1]]}"
+        return said
 
     def refer(match):
         return match[0].replace(match[2], numbers[match[1]]) if match[1] in numbers else match[2]

@@ -20,7 +20,7 @@ from mair.report.table import Table
 from mair.report.words import plain
 
 LIGHTER = ("Lighter numbers are not the paper's: they differ between cohorts that agree with every "
-           "printed number. provenance.csv has their ranges.")
+           "printed number. The table of provenance has their ranges.")
 
 
 class Show:
@@ -70,7 +70,7 @@ class Show:
                 what = replace(what, notes=(*what.notes, LIGHTER))
             what = what.put(plain(self.trial))
             mark = self.marked(shown if what.keys and origins else what.cohort)
-            write(what, self.out, mark)
+            write(what, self.out, mark, self.trial)
             display({"text/html": tables.html(what, mark, origins),
                      "text/plain": tables.plain(what, mark)}, raw=True)
             return
@@ -103,13 +103,14 @@ class Show:
         return bool(self.trial.synthetic and cohort is not False)
 
 
-def write(table: Table, out, synthetic=False):
+def write(table: Table, out, synthetic, trial):
     """Write ``tables/<name>.csv`` and ``.docx`` below `out`; nothing where it is None."""
     if out is not None:
-        from mair.report.word import docx
+        from mair.report.word import abbreviations, docx
 
         save(out, "tables", {f"{table.name}.csv": tables.csv(table),
-                              f"{table.name}.docx": docx(table, synthetic)})
+                             f"{table.name}.docx": docx(table, synthetic,
+                                                        abbreviations(trial, table))})
 
 
 def save(out, folder, files: dict[str, bytes]):

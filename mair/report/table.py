@@ -11,10 +11,13 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from html import escape
 from itertools import groupby
+from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from mair import results
 from mair.report import fmt
@@ -194,6 +197,28 @@ class Column:
         return f"{found}_" if found else ""
 
 
+@cache
+def _wordings() -> dict[str, dict]:
+    return yaml.safe_load(Path(__file__).with_name("tables.yaml").read_text("utf-8"))
+
+
+def worded(key: str, name: str = "", **values) -> dict:
+    """A table's name, title, head and notes (``tables.yaml``), with `values` filled in.
+
+    A note that comes out empty is left out.
+
+    Examples
+    --------
+    >>> worded("ratios", "biomarkers_ratios", section="Biomarkers", treatment="A", control="B")[
+    ...     "title"]
+    'Biomarkers on the ln scale, as ratios'
+    """
+    said = _wordings()[key]
+    notes = tuple(filter(None, (note.format(**values) for note in said["notes"])))
+    return {"name": name or key, "title": said["title"].format(**values), "notes": notes,
+            **({"head": said["head"]} if "head" in said else {})}
+
+
 def pivot(rows, lines, columns, *, name, title, notes=(), spanners=None, head="") -> Table:
     """A table of statistics: what stands in each line, and in each column.
 
@@ -293,7 +318,7 @@ def html(table: Table, synthetic=False, origins=None) -> str:
     def text(label):  # in which braces would be units
         return raw(escape(label).replace("{", "&#123;"))
 
-    cells = [[_unbroken(cell) for cell in row] for row in table.cells()]
+    cells = [[unbroken(cell) for cell in row] for row in table.cells()]
     for row, keys in zip(cells, table.keys if origins else (), strict=False):
         row[:] = [_invented(cell, [origins[key] for key in own]) for cell, own in
                   zip(row, keys, strict=True)]
@@ -335,7 +360,7 @@ def _invented(cell: str, origins: list) -> str:
     return f"{OPEN}{title}>{cell}{CLOSE}"
 
 
-def _unbroken(cell: str) -> str:
+def unbroken(cell: str) -> str:
     """An interval, or a number with its bracket, kept on one line."""
     cell = re.sub(r"(?<=[\d.∞]) to (?=[−\d])", "\u00a0to\u00a0", cell)
     return re.sub(r"(?<=[\d.]) \((?=[−\d])", "\u00a0(", cell) if len(cell) <= 18 else cell

@@ -13,7 +13,7 @@ import pandas as pd
 from mair.published import provenance
 from mair.published.consistency import SEVERITY, WORDS
 from mair.report import fmt, words
-from mair.report.table import Column, Line, Table, pivot
+from mair.report.table import Column, Line, Table, pivot, worded
 from mair.results import COLUMNS, Rows, records
 from mair.sections import planning, power, study
 from mair.sections import robustness as choices
@@ -73,14 +73,8 @@ def nnt(trial, rows) -> Table:
             ("NNT", ("nnt", "nnt_ci_low", "nnt_ci_high", "nnt_through_infinity"),
              lambda nnt, *limits: f"{fmt.nnt(nnt)} ({fmt.nnt_ci(*limits)})"),
             ("Risk ratio", ("rr", "rr_low", "rr_high"), fmt.estimate))]
-    return pivot(
-        rows, lines, [*arms, *differences], name="nnt",
-        title="Responders, absolute risk reduction and number needed to treat",
-        notes=[f"{trial.analysis.confidence:.0%} intervals. ARR and NNT are of the good result, "
-               f"{trial.treatment} minus {trial.control}; NNT is rounded away from zero. An "
-               "interval of ARR that contains 0 gives an NNT interval through infinity. Worst and "
-               "best case are the treatment's: all unseen in favour of one arm. Adjusted for "
-               "baseline: logistic regression, risks standardised over those seen."])
+    return pivot(rows, lines, [*arms, *differences], **worded(
+        "nnt", level=trial.analysis.confidence, treatment=trial.treatment, control=trial.control))
 
 
 def robustness(trial, rows) -> Table:
@@ -104,10 +98,7 @@ def robustness(trial, rows) -> Table:
     if found:
         rows = pd.concat([rows, _ranges(found)])
         columns.append(Column("B over cohorts", ("b_low", "b_high"), fmt.ci))
-    return pivot(rows, lines, columns, name="robustness", head="Method",
-                 title=f"{trial.primary.name} under every choice",
-                 notes=["Method: covariance, inference, missing-data rule. Re-randomised intervals "
-                        "are approximate: the other visits' shifts are held at their estimates."])
+    return pivot(rows, lines, columns, **worded("robustness", primary=trial.primary.name))
 
 
 def _ranges(found: dict[tuple, tuple]) -> pd.DataFrame:
@@ -129,10 +120,7 @@ def small_sample(trial) -> Table | None:
         dict.fromkeys(map(show, ends)))) for head, s, show in (
             ("p", "p", fmt.p_value), ("Lower limit", "ci_low", fmt.number),
             ("Upper limit", "ci_high", fmt.number))]
-    return pivot(_ranges(found), lines, columns, name="small_sample",
-                 title="What small-sample inference would have printed",
-                 notes=["From the smallest to the largest found in cohorts that agree with every "
-                        "printed number; one value where both print alike."]) if found else None
+    return pivot(_ranges(found), lines, columns, **worded("small_sample")) if found else None
 
 
 def delta_grid(trial, visit) -> Table | None:
@@ -145,10 +133,9 @@ def delta_grid(trial, visit) -> Table | None:
     stubs = [f"{trial.control} {fmt.shift(step)}" for step in wide.index]
     wide.columns = [f"{trial.treatment} {fmt.shift(step)}" for step in wide.columns]
     wide.insert(0, "Imputed values", stubs)
-    return Table(f"delta_grid_{trial.primary.visits.index(visit)}",
-                 f"Imputed values shifted in either arm, {trial.visit_labels[visit]}", wide, grid,
-                 ("Random intercept, Kenward-Roger, imputed at random; the same imputations in "
-                  "every place; worse and better by points of the outcome.",))
+    said = worded("delta_grid", f"delta_grid_{trial.primary.visits.index(visit)}",
+                  visit=trial.visit_labels[visit])
+    return Table(display=wide, data=grid, **said)
 
 
 def power_by_size(trial, rows) -> Table | None:
@@ -168,16 +155,12 @@ def power_by_size(trial, rows) -> Table | None:
                            "time": visit, "method": power.METHOD}, f"dropout_{share:g}_{visit}")
                 for share in shares for visit, label in visits.items()]
     return pivot(
-        pd.concat([rows, power.formula(trial)]), lines, columns, name="power_by_size",
-        title="Simulated power by people in each arm, % (Monte-Carlo error)", head="In each arm",
+        pd.concat([rows, power.formula(trial)]), lines, columns,
         spanners={head: tuple(f"{head}::{label}" for label in visits.values())
                   for head in heads.values()},
-        notes=[f"Difference {planning.difference(declared):g} at every later visit, SD "
-               f"{declared['sd']:g}, correlation of two visits "
-               f"{planning.correlation(trial).value:.2f}; {words.method(power.METHOD)}, "
-               f"two-sided level {declared['alpha']:g}, {trial.analysis.draws} trials a number. "
-               "Dropout is the share of each arm lost by the last visit, more often after a worse "
-               "score."])
+        **worded("power_by_size", difference=planning.difference(declared), sd=declared["sd"],
+                 correlation=planning.correlation(trial).value, alpha=declared["alpha"],
+                 method=words.method(power.METHOD), draws=trial.analysis.draws))
 
 
 def _percent(share) -> str:
@@ -206,15 +189,11 @@ def next_trial(trial, rows) -> Table:
         ("SD", "sd", fmt.number), ("d", "d", fmt.number), ("in each arm", "n", "{:g}".format),
         ("from", "n_low", _whole), ("to", "n_high", _whole),
         ("Both arms, with dropout", "n_with_dropout", "{:g}".format))]
-    return pivot(
-        rows, lines, columns, name="next_trial", head="SD taken",
-        title="Size of a next trial for the planned difference",
-        notes=[f"Noncentral t, two-sided level {declared['alpha']:g}, power "
-               f"{declared['power']:.0%}, difference {planning.difference(declared):g}. The "
-               "limits of the SD are one-sided (Browne 1995)."
-               + " From and to: over the limits of the visits' correlation."
-               + (" With dropout: n / (1 - dropout), rounded up an arm."
-                  if declared.get("dropout") is not None else "")])
+    dropout = (" With dropout: n / (1 - dropout), rounded up an arm."
+               if declared.get("dropout") is not None else "")
+    return pivot(rows, lines, columns, **worded(
+        "next_trial", alpha=declared["alpha"], power=declared["power"],
+        difference=planning.difference(declared), dropout=dropout))
 
 
 def simulation(trial, rows, statistic) -> Table | None:
@@ -245,19 +224,15 @@ def simulation(trial, rows, statistic) -> Table | None:
     error = part["coverage_mc_se" if statistic == "coverage" else "mc_se"].max()
     low, high = binomial_limits(first["simulations"], first["alpha"])
     notes = {
-        "all": f"{first['simulations']} simulated trials of {first['n_control']} and "
-               f"{first['n_treatment']} a line (seed {first['seed']:g}), {truth}; level "
-               f"{first['alpha']:g}. Monte-Carlo error at most {100 * error:.2f} percentage "
-               f"points. Re-randomisation draws {cells['allocations'].max():g} allocations for "
-               "each.",
         "type1": f"Where theory fixes the error: * within the exact binomial 99% limits "
                  f"({100 * low:.2f} to {100 * high:.2f}), † outside. The rest is reported. The "
                  "number of trials was fixed beforehand.",
         "coverage": "Re-randomisation: share of trials in which the true shift, taken off at "
                     "every visit, is not rejected."}
-    return pivot(pd.concat([rows, marks.frame()]), lines, columns, name=f"simulation_{statistic}",
-                 title=f"{title} of five methods, %",
-                 notes=[note for key, note in notes.items() if key in ("all", statistic)])
+    return pivot(pd.concat([rows, marks.frame()]), lines, columns, **worded(
+        "simulation", f"simulation_{statistic}", what=title, truth=truth, error=100 * error,
+        allocations=cells["allocations"].max(), more=notes.get(statistic, ""),
+        **first[["simulations", "n_control", "n_treatment", "seed", "alpha"]]))
 
 
 def size(trial, rows) -> Table | None:
@@ -280,13 +255,9 @@ def size(trial, rows) -> Table | None:
               if hasattr(one, "type1_low")}
     again = (f" ({trials[True]} for re-randomisation, {sizes.ALLOCATIONS} allocations each)"
              if True in trials else "")
-    return pivot(rows, lines, columns, name="size",
-                 title="Size and coverage at this trial's own number of people, % "
-                       f"({sizes.LEVEL:.0%} limits)",
-                 notes=[f"{trials[False]} simulated trials of {trial.primary.name} a block{again}, "
-                        f"seed {trial.analysis.seed}; no difference between the arms, normal "
-                        "scores. An inference keeps its promise where the size is "
-                        f"{100 * (1 - trial.analysis.confidence):.3g} and the coverage the rest."])
+    return pivot(rows, lines, columns, **worded(
+        "size", level=sizes.LEVEL, simulations=trials[False], primary=trial.primary.name,
+        again=again, seed=trial.analysis.seed, alpha=100 * (1 - trial.analysis.confidence)))
 
 
 def consistency(checked) -> Table:
@@ -302,10 +273,8 @@ def consistency(checked) -> Table:
         "Check": odd["check"], "Number": [" ".join(filter(None, key)) for key in keys],
         "Source": odd["source"], "Printed": odd["printed"], "Computed": ends,
         "Judgement": odd["verdict"].map(WORDS), "Convention": odd["convention"]})
-    return Table("consistency", "Checks that do not come out exactly",
-                 display.reset_index(drop=True), checked,
-                 notes=("Each printed number is an interval of half a unit of its last digit.",),
-                 cohort=False)
+    return Table(display=display.reset_index(drop=True), data=checked, cohort=False,
+                 **worded("consistency"))
 
 
 def reconstruction(found) -> Table:
@@ -321,8 +290,4 @@ def reconstruction(found) -> Table:
         "5 r generated": [f"{low:.2f} to {high:.2f}" for low, high in
                           zip(found["r_min"], found["r_max"], strict=True)],
         "5 Broken": found["broken"].replace("", "none")})
-    return Table("reconstruction", "The five targets, outcome by outcome", display, found,
-                 notes=("Reproduced of checkable printed numbers. r: within-arm correlation "
-                        "between visits; implied: by the printed standard errors and SDs. Broken: "
-                        "rules (i) correlations, (ii) distances and heaps, (iii) biomarkers' "
-                        "changes and shape, (iv) the covariate's direction, (v) normality.",))
+    return Table(display=display, data=found, **worded("reconstruction"))

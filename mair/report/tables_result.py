@@ -6,12 +6,13 @@ declares a `pivot`; nothing is computed here but an intraclass correlation from 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
 
 from mair.report import fmt, words
-from mair.report.table import Column, Line, Table, pivot
+from mair.report.table import Column, Line, Table, pivot, worded
 from mair.sections import baseline as characteristics
 from mair.sections import measures
 from mair.trial import Trial
@@ -47,9 +48,8 @@ def retention(trial: Trial, rows: pd.DataFrame) -> Table:
                     Column(limits, ("ci_low", "ci_high"), partial(fmt.ci, digits=1),
                            {"arm": arm, "method": "wilson"})]
     columns.append(Column("p (Fisher)", ("p",), fmt.p_value, DIFFERENCE | {"method": "fisher"}))
-    return pivot(rows, lines, columns, name="retention", head="Visit", spanners=spanners,
-                 title=f"Seen on {trial.primary.name}, by visit",
-                 notes=("Percent of those randomised, with Wilson's interval.",))
+    return pivot(rows, lines, columns, spanners=spanners,
+                 **worded("retention", primary=trial.primary.name))
 
 
 def attendance(trial: Trial, rows: pd.DataFrame) -> Table | None:
@@ -66,10 +66,7 @@ def attendance(trial: Trial, rows: pd.DataFrame) -> Table | None:
                for arm, heading in _arms(trial).items()]
     columns.append(Column("p (Mann-Whitney)", ("p",), fmt.p_value,
                           DIFFERENCE | {"method": "mann-whitney"}))
-    return pivot(
-        rows, lines, columns, name="attendance", title="Attendance, credibility and preference",
-        notes=("Quartiles by the weighted-average rule (SPSS; Hyndman-Fan type 6). Preference as "
-               "percent of those who answered.",)) if lines else None
+    return pivot(rows, lines, columns, **worded("attendance")) if lines else None
 
 
 def _answers(n, percent, median, q1, q3) -> str:
@@ -97,10 +94,7 @@ def sample_size(trial: Trial, rows: pd.DataFrame) -> Table:
                        lambda line, rule=rule: {"method": f"{line.keys['method']}/{rule}"}, rule)
                 for rule, head, digits in (("divided", "Both arms, n / (1 − dropout)", 0),
                                            ("multiplied", "Both arms, n × (1 + dropout)", 1))]
-    return pivot(rows, lines, columns, name="sample_size", head="Formula",
-                 title="Planned sample size",
-                 notes=("Two-sided, equal arms. The first way to allow for dropout rounds up in "
-                        "each arm; the second is not rounded.",))
+    return pivot(rows, lines, columns, **worded("sample_size"))
 
 
 def baseline(trial: Trial, rows: pd.DataFrame) -> Table:
@@ -126,11 +120,7 @@ def baseline(trial: Trial, rows: pd.DataFrame) -> Table:
         {"arm": arm}) for arm, heading in _arms(trial, overall=True).items()]
     columns.append(Column(f"SMD ({_ci(trial)})", ("smd", "ci_low", "ci_high"), fmt.estimate,
                           DIFFERENCE | {"method": "smd"}))
-    return pivot(rows, lines, columns, name="baseline", head="Characteristic",
-                 title="Baseline characteristics by arm",
-                 notes=("SMD: standardised mean difference, treatment minus control; for several "
-                        "levels the Mahalanobis distance (Yang and Dalton). A constant row has "
-                        "none.",))
+    return pivot(rows, lines, columns, **worded("baseline"))
 
 
 def baseline_tests(trial: Trial, rows: pd.DataFrame) -> Table:
@@ -141,12 +131,7 @@ def baseline_tests(trial: Trial, rows: pd.DataFrame) -> Table:
              if (feature.kind == "continuous") == continuous]
     columns = [Column(method.capitalize(), ("p",), fmt.p_value, DIFFERENCE | {"method": method})
                for method in (*characteristics.CONTINUOUS, *characteristics.COUNTS)]
-    return pivot(rows, lines, columns, name="baseline_tests", head="Characteristic",
-                 title="Baseline tests, as a check on printed p values only",
-                 notes=("Student's and Welch's t tests; Levene's (centred on the mean) chooses "
-                        "between them at 0.05. Pearson's test has no continuity correction, "
-                        "Yates's is for 2 x 2 tables only, Fisher's is exact (Freeman-Halton for "
-                        "more levels). A constant row is not estimable.",))
+    return pivot(rows, lines, columns, **worded("baseline_tests"))
 
 
 def outcomes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
@@ -172,30 +157,28 @@ def outcomes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
                                                  f"{fmt.number(t)} ({fmt.number(df, 1)})"),
             ("p", ("p",), fmt.p_value), ("q", ("q",), partial(fmt.p_value, missing="")),
             ("n (scores)", ("n", "n_rows"), SIZES))]
-    return pivot(rows, lines, columns, name=section, head="Visit",
-                 title=f"{section.capitalize()}: means and Group x Time contrasts",
-                 notes=_notes(trial, section, fitted))
+    return pivot(rows, lines, columns, **worded(
+        "contrasts", section, section=section.capitalize(), **_whom(trial, section, fitted)))
 
 
-def _notes(trial: Trial, section: str, fitted: dict[str, str]) -> tuple[str, str]:
+def _whom(trial: Trial, section: str, fitted: dict[str, str]) -> dict[str, str]:
     """Whom the columns cover, which models were fitted, and what d, B and q are."""
     column = (trial.sections.get("describe") or {}).get(section)
-    whom = f"those with {column}" if column else "everyone seen at every visit of the variable"
     covariates = ", ".join(covariate.name for covariate in trial.covariates)
-    logs = [name for name, one in measures.variables(trial, section).items()
-            if one.transform == "log"]
-    scale = (f", of {', '.join(logs)} on the ln scale, where exp(B) is a ratio of geometric means"
-             if logs else "")
-    return (
-        f"Means and SDs describe {whom}; the models use every observed score "
-        f"({'; '.join(words.method(how) for how in dict.fromkeys(fitted.values()))}"
-        f"{'; covariates: ' + covariates if covariates else ''}"
-        f"). d: Morris's d_ppc2 on the measured scale. B: change from "
-        f"{trial.visit_labels[trial.reference]}, "
-        f"{_named(trial, trial.treatment)} minus {_named(trial, trial.control)}{scale}.",
-        "q: Benjamini-Hochberg within the declared family."
+    logs = ", ".join(name for name, one in measures.variables(trial, section).items()
+                     if one.transform == "log")
+    return {
+        "whom": f"those with {column}" if column else
+        "everyone seen at every visit of the variable",
+        "fitted": "; ".join(words.method(how) for how in dict.fromkeys(fitted.values())) + (
+            f"; covariates: {covariates}" if covariates else ""),
+        "reference": trial.visit_labels[trial.reference],
+        "treatment": _named(trial, trial.treatment), "control": _named(trial, trial.control),
+        "scale": f", of {logs} on the ln scale, where exp(B) is a ratio of geometric means"
+        if logs else "",
+        "family": "q: Benjamini-Hochberg within the declared family."
         if getattr(trial.analysis.fdr_families, section)
-        else "No correction for multiplicity is declared.")
+        else "No correction for multiplicity is declared."}
 
 
 def models(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
@@ -215,18 +198,19 @@ def models(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
     columns.append(Column("Group x Time", ("chi2", "f", "df1", "df2", "p"), _whole, DIFFERENCE,
                           "group_time"))
     columns += [Column(
-        f"{label}, p", ("p",), fmt.p_value,
+        f"{words.label(trial, label)}, p", ("p",), fmt.p_value,
         lambda line, label=label: OVERALL | {"variable": f"{line.keys['variable']}: {label}"},
         label) for label in covariates]
     columns.append(Column("State", ("reml_criterion", "converged", "boundary", "fallback"), _state,
                           OVERALL))
-    return pivot(
-        rows, lines, columns, name=f"{section}_models",
-        title=f"{section.capitalize()}: the fitted models",
-        notes=("REML; standard errors are GLS at the estimate, with Kenward and Roger's adjustment "
-               "where that is the inference. A participant variance at zero leaves no trustworthy "
-               "degrees of freedom; compound symmetry, which allows a negative correlation, then "
-               "stands beside it in results.csv.",))
+    table = pivot(rows, lines, columns, **worded("models", f"{section}_models",
+                                                 section=section.capitalize()))
+    states: dict[str, list[str]] = {}  # as footnotes
+    for line, state in zip(lines, table.display.pop("State"), strict=True):
+        states.setdefault(state, []).append(line.keys["variable"])
+    said = [f"{words.begin(state)}: {', '.join(own)}." for state, own in states.items() if state]
+    return replace(table, keys=tuple(keys[:-1] for keys in table.keys), notes=(
+        *table.notes, *(["All models converged."] if list(states) == ["converged"] else said)))
 
 
 def _icc(participant, residual) -> str:
@@ -253,16 +237,10 @@ def effect_sizes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
              for name in measures.variables(trial, section)
              for visit in measures.later(trial, name)]
     columns = [Column("n", ("n",), fmt.count, {"method": "d_ppc2"})]
-    columns += [Column(head, ("d", "ci_low", "ci_high"), fmt.estimate, {"method": method})
-                for method, head in (("d_ppc2", "d_ppc2"),
-                                     ("d_ppc2-uncorrected", "d_ppc2, uncorrected"),
-                                     ("b_over_sd", "B over SD"))]
-    return pivot(
-        rows, lines, columns, name=f"{section}_effect_sizes",
-        title=f"{section.capitalize()}: effect sizes by convention",
-        notes=("d_ppc2: difference in mean change over the pooled baseline SD of the same people, "
-               "times 1 − 3/(4 df − 1) (Morris 2008), and without the factor; B over SD: the "
-               f"model's B over that SD. {_ci(trial)}.",))
+    columns += [Column(words.method(how), ("d", "ci_low", "ci_high"), fmt.estimate, {"method": how})
+                for how in ("d_ppc2", "d_ppc2-uncorrected", "b_over_sd")]
+    return pivot(rows, lines, columns, **worded(
+        "effect_sizes", f"{section}_effect_sizes", section=section.capitalize(), ci=_ci(trial)))
 
 
 def ratios(trial: Trial, rows: pd.DataFrame, section="biomarkers") -> Table | None:
@@ -280,11 +258,9 @@ def ratios(trial: Trial, rows: pd.DataFrame, section="biomarkers") -> Table | No
     columns.append(Column(
         f"Ratio of change ({_ci(trial)})", ("gmr", "gmr_low", "gmr_high"), fmt.estimate,
         lambda line: DIFFERENCE | {"method": fitted[line.keys["variable"]]}))
-    return pivot(
-        rows, lines, columns, name=f"{section}_ratios",
-        title=f"{section.capitalize()} on the ln scale, as ratios",
-        notes=(f"A ratio of 1 means that {trial.treatment} and {trial.control} changed by the same "
-               "factor.",)) if lines else None
+    return pivot(rows, lines, columns, **worded(
+        "ratios", f"{section}_ratios", section=section.capitalize(), treatment=trial.treatment,
+        control=trial.control)) if lines else None
 
 
 def normality(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
@@ -298,9 +274,8 @@ def normality(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
     columns = [Column("n", ("n",), fmt.count, {"method": "lilliefors"})]
     columns += [Column(f"{method.title()} p", ("p",), fmt.p_value, {"method": method})
                 for method in ("lilliefors", "shapiro-wilk")]
-    return pivot(rows, lines, columns, name=f"{section}_normality",
-                 title=f"{section.capitalize()}: normality of scores and residuals",
-                 notes=("Lilliefors: Kolmogorov-Smirnov with mean and SD estimated.",))
+    return pivot(rows, lines, columns, **worded("normality", f"{section}_normality",
+                                                section=section.capitalize()))
 
 
 def reliability(trial, rows) -> Table:
@@ -312,7 +287,6 @@ def reliability(trial, rows) -> Table:
                *(Column(head, ("estimate", "ci_low", "ci_high"), fmt.estimate,
                         {"method": method}, method) for head, method in (
                    ("Cronbach's alpha", "alpha"), ("McDonald's omega", "omega")))]
-    return pivot(rows, lines, columns, name="reliability", head="Score",
-                 title=f"How well the items agree, {trial.visit_labels[trial.reference]}",
-                 notes=[f"With {100 * trial.analysis.confidence:g}% intervals; both arms together, "
-                        "those who answered every item."])
+    return pivot(rows, lines, columns, **worded(
+        "reliability", visit=trial.visit_labels[trial.reference],
+        level=100 * trial.analysis.confidence))

@@ -14,7 +14,8 @@ LOCK = ROOT / "requirements.lock"
 # What the run itself writes; a notebook that writes one of these is refused.
 OWN = ("index.html", "results.csv", "tables/estimands.csv", "tables/estimands.docx",
        "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx",
-       "tables/provenance.csv", "check/check.R", "check/check.sps")
+       "tables/provenance.csv", "tables/audit.xlsx", "tables/manuscript.docx",
+       "tables/checklist.csv", "tables/checklist.docx", "check/check.R", "check/check.sps")
 
 
 def place(source: Path, target: Path) -> None:
@@ -62,19 +63,20 @@ def _merge(sources: list[Path], target: Path) -> None:
 
 
 def report(plan, whole: Path) -> None:
-    """Published beside recomputed, the page and the manifest."""
+    """Published beside recomputed, the documents, the page and the manifest."""
     from mair import results
-    from mair.report import comparison, page, scripts, show, words
+    from mair.report import comparison, manuscript, page, scripts, show, summary, word, words
 
-    trial, compared, counted = plan.trial, None, None
+    trial, compared, counted, sheets = plan.trial, None, None, {}
     frame, plain = results.read(whole / "results.csv"), words.plain(trial)
     if trial.has_data:
         from mair.sections import estimands
 
         estimated = estimands.table(trial, frame)
         if len(estimated):
-            show.write(comparison.estimands(estimated, trial.arms).put(plain), whole,
-                       trial.synthetic)
+            sheets["Estimands"] = estimated
+            show.write(comparison.estimands(estimated, trial).put(plain), whole, trial.synthetic,
+                       trial)
         show.save(whole, "check", scripts.scripts(trial))
     if plan.published is not None:
         from mair.published import compare, provenance
@@ -83,17 +85,27 @@ def report(plan, whole: Path) -> None:
         checked = audit.checks(trial)
         compared = compare.compare(plan.published, frame, checked)
         counted = {**compare.counts(compared, checked), "synthetic": trial.synthetic}
-        show.write(comparison.published(compared).put(plain), whole, trial.synthetic)
+        sheets |= {"Published beside recomputed": compared, "Consistency": checked}
+        show.write(comparison.published(compared).put(plain), whole, trial.synthetic, trial)
         if provenance.has(trial):
             results.write(provenance.table(trial, frame), whole / "tables" / "provenance.csv",
                           numbers=("low", "high"))
+    first = summary.summary(trial, frame, compared)
+    if trial.has_data:
+        show.write(manuscript.checklist(trial, whole, first), whole, trial.synthetic, trial)
+    if sheets:
+        show.save(whole, "tables", {"audit.xlsx": comparison.workbook(sheets, trial.synthetic)})
     manifest = _manifest(plan)
     if counted:
         manifest["published"] = counted
+    if trial.has_data:
+        show.save(whole, "tables", {"manuscript.docx": manuscript.manuscript(
+            trial, whole, frame, first, manifest)})
     try:
         html = page.render(trial, whole, list(plan.keys), plan.left_out, frame, compared, manifest)
     except page.PageError as error:
         raise RunFailed([str(error)]) from None
+    word.number(whole / "tables", html)
     (whole / "index.html").write_text(html, encoding="utf-8")
     Build.write_manifest(whole, manifest)
 

@@ -317,7 +317,7 @@ def _named(path: Path) -> list[Path]:
 
 def _package() -> list[Path]:
     """What a run may read of the package; of the studies, only what notebooks opened counts."""
-    studies, code = PACKAGE / "studies", (".py", ".css", ".j2", ".mplstyle")
+    studies, code = PACKAGE / "studies", (".py", ".css", ".j2", ".mplstyle", ".yaml")
     return [path for path in PACKAGE.rglob("*") if path.suffix in code
             and studies not in path.parents]
 

@@ -41,7 +41,7 @@ def test_a_run_holds_both_with_its_own_numbers(built, built_real):
         b = results.Lookup(rows)(
             "outcomes", "FIQ", "difference", "post", "random-intercept/z", statistic="b")
         assert float(re.search(r"time 2:? *b = (-?[\d.]+\d)", text)[1]) == pytest.approx(b, 1e-9)
-        assert all(line.startswith(mark) for line in text.splitlines()[:5])
+        assert all(line.startswith(mark.strip()) for line in text.splitlines()[:5])
         assert str(Path.cwd()) not in text
 
 

@@ -21,7 +21,7 @@ from mair.results import Rows
 
 # A trial whose keys need no words of their own.
 WORDLESS = {"covariates": (), "baseline": (), "arms": (), "outcomes": {}, "biomarkers": {},
-            "visit_labels": {}}
+            "visit_labels": {}, "labels": {}}
 
 
 def baseline(**changes):
@@ -43,7 +43,8 @@ def baseline(**changes):
 
 
 def opened(table):
-    return python_docx.Document(io.BytesIO(docx(table, synthetic=True)))
+    known = {"SD": "standard deviation", "CI": "confidence interval", "p": "p value"}
+    return python_docx.Document(io.BytesIO(docx(table, synthetic=True, known=known)))
 
 
 def test_csv_has_full_precision_and_empty_missing():
@@ -57,7 +58,8 @@ def test_docx_holds_the_cells_of_the_display():
     assert rows[0] == ["", "RT (n = 19)", "RT (n = 19)", "MAIR (n = 22)"]
     assert rows[1] == ["Variable", "mean (SD)", "p", "mean (SD)"]
     assert rows[4] == ["Education"] * 4
-    assert rows[2:4] + rows[5:] == table.cells()
+    assert [[cell.replace("\u00a0", " ") for cell in row] for row in rows[2:4] + rows[5:]] == (
+        table.cells())
 
 
 def test_docx_is_a_real_table_with_repeated_headers_and_notes():
@@ -68,8 +70,8 @@ def test_docx_is_a_real_table_with_repeated_headers_and_notes():
     assert repeated == [True, True, False, False, False, False, False]
     assert grid.rows[4].cells[0].paragraphs[0].runs[0].bold
     texts = [p.text for p in document.paragraphs]
-    assert texts == ["SYNTHETIC  Baseline & p < 0.05", "Means (SD); *not* tested.",
-                     "A second note."]
+    assert texts == ["SYNTHETIC  Table №. Baseline & p < 0.05", "Means (SD); *not* tested.",
+                     "A second note.", "SD: standard deviation; p: p value."]
     assert "SYNTHETIC" in document.sections[0].header.paragraphs[0].text
 
 

@@ -76,7 +76,7 @@ def test_outcomes_under_t_and_without_a_family():
     assert "covariates: age)" in table.notes[0]
     assert table.notes[1] == "No correction for multiplicity is declared."
     models = tables.models(trial, measures.rows(trial, "biomarkers"), "biomarkers")
-    assert "age, p" in models.headers and "F(1, 6.0) = 3.00" in str(models.cells())
+    assert "Age, years, p" in models.headers and "F(1, 6.0) = 3.00" in str(models.cells())
 
 
 def test_models(trial, rows):
@@ -84,8 +84,8 @@ def test_models(trial, rows):
     own = rows["biomarkers"].copy()
     for statistic, value in (("converged", 0), ("boundary", 1), ("fallback", 1)):
         own.loc[own["statistic"] == statistic, "value"] = value
-    state = tables.models(trial, own, "biomarkers").cells()[0][-1]
-    assert state == "variance at zero; fell back; not converged"
+    note = tables.models(trial, own, "biomarkers").notes[-1]
+    assert note == "Variance at zero; fell back; not converged: CRP."
 
 
 def test_effect_sizes(trial, rows):

@@ -1,0 +1,159 @@
+"""What goes into a manuscript: methods and results in Word, and the reporting checklist."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+import yaml
+from docx.shared import Inches
+
+from mair.report import fmt, tables_appendix, tables_result, word, words
+from mair.report.table import Table
+from mair.results import records
+
+DATA = Path(__file__).parents[1] / "data"
+PACKAGES = ("numpy", "scipy", "pandas", "statsmodels")
+TABLES = {"baseline": tables_result.baseline, "outcomes": tables_result.outcomes,
+          "biomarkers": lambda trial, rows: tables_result.outcomes(trial, rows, "biomarkers"),
+          "nnt": tables_appendix.nnt}
+TEXT = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+
+
+def manuscript(trial, whole: Path, rows, first, manifest) -> bytes:
+    """Methods from the choices in force, and results in the order of a paper, as a .docx.
+
+    Parameters
+    ----------
+    trial : Trial
+    whole : Path
+        The run's folder, with its figures.
+    rows : DataFrame
+        Columns of ``results.csv``; every number is from there.
+    first : mair.report.summary.Summary
+    manifest : dict
+        Versions.
+
+    Returns
+    -------
+    bytes
+        What is not in the rows has no sentence, table or figure.
+    """
+    plain = words.plain(trial)
+    document, counts = word.blank(trial.synthetic), Counter()
+    for line in filter(None, map(str.strip, _text(trial, rows, first, manifest).splitlines())):
+        place = re.fullmatch(r"\[(table|figure) (\w+)\] ?(.*)", line)
+        if place is None:
+            level = len(line) - len(line.lstrip("#"))
+            if level == 2:
+                word.upright(document)
+            document.add_paragraph(plain(line.lstrip("# ")), style="Heading " + str(level)
+                                   if level else "Body")
+        elif place[1] == "table" and (rows["analysis"] == place[2]).any():
+            counts["table"] += 1
+            table = TABLES[place[2]](trial, rows[rows["analysis"] == place[2]]).put(plain)
+            word.add(document, table, f"Table {counts['table']}",
+                     word.abbreviations(trial, table), trial.synthetic)
+        elif place[1] == "figure" and (file := whole / "figures" / f"{place[2]}.png").is_file():
+            counts["figure"] += 1
+            word.upright(document)
+            document.add_picture(str(file), width=Inches(6.2))
+            document.inline_shapes[-1]._inline.docPr.set("descr", place[3])
+            document.add_paragraph(f"Figure {counts['figure']}. {place[3]}", style="Caption")
+    return word.saved(document, trial.title)
+
+
+def _text(trial, rows, first, manifest) -> str:
+    """The text of the manuscript, its references numbered as they are cited."""
+    references, cited = yaml.safe_load((DATA / "references.yaml").read_text("utf-8")), []
+    chosen, variable = trial.analysis, trial.primary
+
+    def cite(key: str) -> str:
+        if key not in cited:
+            cited.append(key)
+        return f"[{cited.index(key) + 1}]"
+
+    seen = {(one.arm, one.time): one.n for one in records(rows, analysis="flow",
+                                                          variable="retained", method="")}
+    return TEXT.from_string((DATA / "manuscript.j2").read_text("utf-8")).render(
+        trial=trial, first=first, words=words, variable=variable, cite=cite, cited=cited,
+        references=references, planned=trial.sections.get("sample_size"),
+        others=words.listed(one.label for one in trial.outcomes.values() if one.name !=
+                            variable.name) if len(trial.outcomes) > 1 else "",
+        covariates=words.listed(one.label for one in trial.covariates) if trial.covariates else "",
+        assumptions=words.assumptions(trial), family=chosen.fdr_families.outcomes,
+        chosen=["reml", chosen.estimator, chosen.variance, chosen.inference,
+                "imputation" if chosen.missing != "observed" else ""],
+        limits=tables_appendix.LIMITS[chosen.risk_interval],
+        confidence=f"{chosen.confidence:.0%}", python=manifest["python"],
+        versions=words.listed(f"{name} {manifest['packages'][name]}" for name in PACKAGES),
+        responders=_criteria(trial), answers=" ".join(_answers(trial, rows)),
+        randomised=" ".join(
+            f"Of the {trial.n(arm)} allocated to {words.arm(trial, arm)}, " + words.listed(
+                f"{seen[arm, visit]:g} were seen {words.when(trial, visit)}"
+                for visit in variable.visits[1:] if (arm, visit) in seen) + "."
+            for arm in trial.arms))
+
+
+def _criteria(trial) -> str:
+    """Who counts as a responder, in a sentence; empty where nothing is declared."""
+    declared = trial.sections.get("responders") or {}
+    if "reductions" not in declared:
+        return ""
+    shares = " or ".join(f"{100 * float(share):g}%" for share in declared["reductions"])
+    return (f"A person responded whose {declared['outcome']} had improved by at least {shares} of "
+            f"its first value {words.when(trial, declared['visit'])}.")
+
+
+def _answers(trial, rows):
+    """The absolute difference and the number needed to treat of each criterion."""
+    method = f"{trial.analysis.responder_missing}/{trial.analysis.risk_interval}"
+    for one in records(rows, analysis="nnt", arm="difference", method=method):
+        when = f", {words.when(trial, one.time)}" if one.time else ""
+        yield (f"{one.variable.replace('>=', '≥')}{when}: difference "
+               f"{fmt.estimate(one.arr, one.ci_low, one.ci_high, 1)} percentage points, number "
+               f"needed to treat {fmt.nnt(one.nnt)} (" + fmt.nnt_ci(
+                   one.nnt_ci_low, one.nnt_ci_high, one.nnt_through_infinity) + ").")
+
+
+def checklist(trial, whole: Path, first) -> Table:
+    """CONSORT 2025 with its extension for pilot trials, and TIDieR: what answers each item.
+
+    Parameters
+    ----------
+    trial : Trial
+        What its file says under ``about: reported`` answers an item by its number.
+    whole : Path
+        The run's folder: an item is answered by a table or figure that is there.
+    first : mair.report.summary.Summary
+
+    Returns
+    -------
+    Table
+    """
+    reported, scheme = trial.about.get("reported") or {}, trial.sections.get("allocation") or {}
+    source = "The publication says" if trial.published else "The trial file says"
+    content = {"about": trial.about, "first": first, "primary": trial.primary.label,
+               "confidence": f"{trial.analysis.confidence:.0%}",
+               "arms": words.listed(words.arm(trial, arm) for arm in trial.arms),
+               "allocation": {"complete": "complete randomisation", "blocks": "blocks"}.get(
+                   scheme.get("scheme"), "")}
+    lines, groups = [], []
+    items = yaml.safe_load((DATA / "checklist.yaml").read_text("utf-8"))
+    for group, number, one in ((group, number, one) for group, own in items.items()
+                               for number, one in own.items()):
+        place = jinja2.Template(one.get("place", "")).render(content)
+        there = place and (whole / one.get("needs", "")).exists()
+        said = [f"Here: {place.rstrip('.')}."] * bool(there) + (
+            [f"{source}: {reported[number]}."] if number in reported else [])
+        lines.append({"Item": number, "What is asked for": words.begin(one["asks"]),
+                      "What answers it": " ".join(said) or "Authors must write."})
+        groups.append(group)
+    display = pd.DataFrame(lines)
+    return Table("checklist", "Reporting checklist", display, display, groups=pd.Series(groups),
+                 cohort=False, notes=(
+                     "CONSORT 2025, with what its extension for pilot trials adds (P), and TIDieR "
+                     "(T), in short words: the guidelines' own text binds.",))
