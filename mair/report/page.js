@@ -37,12 +37,13 @@
   if (table) {
     const body = table.tBodies[0], rows = [...body.rows], list = document.getElementById("printed");
     const at = { place: 0, follows: 4, met: 6 };
+    const plain = text => text.toLowerCase().replaceAll("−", "-");
     const filter = () => {
-      const text = form.querySelector("input").value.toLowerCase();
+      const text = plain(form.querySelector("input").value);
       const wanted = all("select", form).filter(one => one.value);
       let shown = 0;
       for (const row of rows) {
-        row.hidden = !(row.textContent.toLowerCase().includes(text) && wanted.every(
+        row.hidden = !(plain(row.textContent).includes(text) && wanted.every(
           one => row.cells[at[one.dataset.column]].textContent === one.value));
         shown += !row.hidden;
       }
@@ -58,7 +59,11 @@
       list.open = true;
       filter();
     });
-    const order = new Intl.Collator("en", { numeric: true }).compare;
+    const words = new Intl.Collator("en", { numeric: true }).compare;
+    const order = (a, b) => {  // numbers by value, "<0.001" among them, else words
+      const [x, y] = [a, b].map(one => parseFloat(plain(one).replace(/^[<>]/, "")));
+      return x - y || words(a, b);
+    };
     for (const head of table.tHead.rows[0].cells) {
       const button = document.createElement("button");
       button.type = "button";

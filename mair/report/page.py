@@ -160,13 +160,13 @@ def printed(trial, compared: pd.DataFrame | None) -> list[dict]:
     for i, one in enumerate(audit.judged(trial).to_dict("records")):
         keys = (one[key] for key in ("variable", "arm", "time")
                 if one[key] not in ("", "overall", "difference"))
-        row = {"source": one["source"], "printed": one["printed"], "follows": one["verdict"],
+        row = {"source": one["source"], "printed": plain(one["printed"]), "follows": one["verdict"],
                "number": ", ".join(words.label(trial, key) for key in keys),
                "statistic": ", ".join(filter(None, (words.label(trial, one["statistic"]),
                                                     words.method(one["method"]))))}
         if compared is not None:
             beside = compared.iloc[i]
-            row |= {"computed": comparison.shown(beside["computed"], one["printed"]),
+            row |= {"computed": plain(comparison.shown(beside["computed"], one["printed"])),
                     "met": beside["verdict"], "why": plain(beside["why"])}
         found.append(row)
     return found

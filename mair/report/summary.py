@@ -184,7 +184,11 @@ def _facts(trial, rows, ends):
         yield f"Missing, {trial.visit_labels[visit]}", (
             f"{lost:g} of {trial.n()} scores of {trial.primary.name} "
             f"({100 * lost / trial.n():.0f}%)")
-    yield "Harms", "not recorded in the trial file"
+    harms: dict = {}  # of each kind of harm, the people in each arm
+    for one in records(rows, analysis="harms", arm=list(trial.arms), method=""):
+        harms.setdefault(one.variable, []).append(f"{one.n:g} of {trial.n(one.arm)} in {one.arm}")
+    yield "Harms", "; ".join(f"{words.label(trial, what)}, {' and '.join(people)}" for what, people
+                             in list(harms.items())[:2]) or "not recorded in the trial file"
     for one in records(rows, analysis="flow", arm="overall",
                        variable=f"analysed: {trial.primary.name}") if trial.outcomes else ():
         yield "Analysed", f"{one.n:g} of {trial.n()} people"

@@ -151,11 +151,14 @@ class Line:
         named for columns whose keys follow the line; they stand in the data, too.
     group : str
         The heading that the line stands under; lines of one group stand together.
+    digits : int
+        Decimals of the line's means: one on a scale of whole numbers.
     """
 
     stub: str | dict[str, str]
     keys: dict[str, str]
     group: str = ""
+    digits: int = 2
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,8 @@ class Column:
     statistics : tuple of str
         Looked up under the line's keys and the column's together.
     show : callable
-        Takes the statistics by position, nan where empty or absent, and gives the text.
+        Takes the statistics by position, nan where empty or absent, and gives the text; where
+        a mean is among them, the line's `digits` too.
     keys : dict, or callable of the Line giving one
         Key fields of ``results.csv``.
     data : str
@@ -282,7 +286,8 @@ def _looked_up(values: dict, line: Line, columns, name: str) -> tuple[dict, dict
         wanted = column.wanted(line)
         found = [math.nan if values.get(key) is None else values[key] for key in wanted]
         own.append(tuple(key for key in wanted if key in values))
-        texts[column.head] = column.show(*found) if own[-1] else ""
+        means = {"digits": line.digits} if "mean" in column.statistics else {}
+        texts[column.head] = column.show(*found, **means) if own[-1] else ""
         for key, value in zip(wanted, found, strict=True):
             label = column.prefix() + key[-1]
             if origin.setdefault(label, key) != key:

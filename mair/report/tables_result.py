@@ -32,6 +32,12 @@ def _named(trial: Trial, arm: str) -> str:
     return trial.labels[arm] if arm.isdecimal() else arm
 
 
+def _digits(trial: Trial, name: str) -> int:
+    """Decimals of a mean: one where a score is a whole number."""
+    step = getattr({**trial.outcomes, **trial.biomarkers}.get(name), "step", None)
+    return 1 if step and step % 1 == 0 else 2
+
+
 def _ci(trial: Trial) -> str:
     return f"{100 * trial.analysis.confidence:g}% CI"
 
@@ -110,13 +116,14 @@ def baseline(trial: Trial, rows: pd.DataFrame) -> Table:
         if feature.kind == "binary" and feature.level.casefold() not in f"{counted} yes".casefold():
             counted += f": {feature.level}"
         lines.append(Line(f"{counted}, {what}" + (f", {missing} unknown" if missing else ""),
-                          {"analysis": "baseline", "variable": feature.name}))
+                          {"analysis": "baseline", "variable": feature.name},
+                          digits=_digits(trial, feature.name)))
         if feature.kind == "categorical":
             lines += [Line(f"\u2003{level}", {"analysis": "baseline", "variable": variable})
                       for level, variable in characteristics.labels(feature).items()]
     columns = [Column(
-        heading, ("n", "n_known", "percent", "mean", "sd"), lambda n, known, percent, mean, sd:
-        fmt.mean_sd(mean, sd) if fmt.absent(known) else fmt.count(n, percent),
+        heading, ("n", "n_known", "percent", "mean", "sd"), lambda n, known, percent, mean, sd, digits:
+        fmt.mean_sd(mean, sd, digits) if fmt.absent(known) else fmt.count(n, percent),
         {"arm": arm}) for arm, heading in _arms(trial, overall=True).items()]
     columns.append(Column(f"SMD ({_ci(trial)})", ("smd", "ci_low", "ci_high"), fmt.estimate,
                           DIFFERENCE | {"method": "smd"}))
@@ -142,8 +149,8 @@ def outcomes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
         label = f"{name}: {variable.label}" if variable.label != name else name
         lines += [Line(trial.visit_labels[visit],
                        {"analysis": section, "variable": name, "time": visit},
-                       label + (f", {variable.unit}" if variable.unit else ""))
-                  for visit in variable.visits]
+                       label + (f", {variable.unit}" if variable.unit else ""),
+                       _digits(trial, name)) for visit in variable.visits]
     columns = [Column(f"{_named(trial, arm)}, {head}", statistics, show,
                       {"arm": arm, "method": "described"})
                for arm in trial.arms for head, statistics, show in (

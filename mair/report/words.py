@@ -128,7 +128,9 @@ def method(name: str) -> str:
 
 
 KEY = (r"<code\b.*?</code>|<[^<>]+>|(?P<method>[a-z][a-z:,-]*/(?:z|satterthwaite|kenward-roger)\b"
-       r"(?:/[\w=-]+)*)|(?P<key>\bmi-(?:mar|j2r|cr)\b|\b[\w-]*[a-z]_[a-z][\w-]*)")
+       r"(?:/[\w=-]+)*)|(?P<key>\bmi-(?:mar|j2r|cr)\b|\b[\w-]*[a-z]_[a-z][\w-]*)"
+       r"|(?<![\d.])(?P<same>[−-]?\d[\d.]*%?)\sto\s(?P=same)(?![\d.])"
+       r"|(?P<minus>(?<![\w.)\]–−-])-(?=\.?\d)|(?<=[\d)] )-(?= [\d(]))")
 
 
 def _word(trial, key: str) -> str:
@@ -144,6 +146,8 @@ def _word(trial, key: str) -> str:
 def plain(trial):
     """What puts keys of ``results.csv`` and of the trial file that stand in text into words.
 
+    Numbers get their minus sign, and an interval whose ends read alike is one number.
+
     Parameters
     ----------
     trial : Trial
@@ -156,8 +160,11 @@ def plain(trial):
     Examples
     --------
     >>> from mair.trial import load
-    >>> plain(load("params/mair.yaml"))("d_ppc2 at post: n_medications, random-intercept/z")
+    >>> shown = plain(load("params/mair.yaml"))
+    >>> shown("d_ppc2 at post: n_medications, random-intercept/z")
     'd (pre-post-control) after treatment: Total number of medications, random intercept, z'
+    >>> shown("IL-6, -0.2 to -0.2, 2020-21, (3 - 1)")
+    'IL-6, −0.2, 2020-21, (3 − 1)'
     """
     own = "|".join(map(re.escape, sorted(trial.visit_labels, key=len, reverse=True)))
     pattern = re.compile(KEY + (rf"|(?P<at>\bat )?(?<![\w–“-])(?P<visit>{own})(?![\w–-])"
@@ -167,6 +174,8 @@ def plain(trial):
         found = match.groupdict()
         if found["method"]:
             return method(found["method"])
+        if found["same"] or found["minus"]:
+            return (found["same"] or "-").replace("-", fmt.MINUS)
         if found.get("at"):
             return when(trial, found["visit"])
         if key := found["key"] or found.get("visit"):
