@@ -250,6 +250,7 @@ def _code(name: str, sources: list[tuple[int, str]]) -> str:
     which = f"cell {numbers[0]}" if len(numbers) == 1 else f"cells {numbers[0]} to {numbers[-1]}"
     look = HtmlFormatter(cssclass="hl")
     marked = "".join(highlight(source, PythonLexer(), look) for _, source in sources)
+    marked = marked.replace("<pre>", '<pre tabindex="0">')  # which a keyboard can scroll
     return (f'<details class="code"><summary>Code<span class="away"> of {escape(name)}, {which}'
             f"</span></summary>{marked}</details>")
 
@@ -299,15 +300,20 @@ def _html(html: str) -> str:
             name = re.search(r' id="([\w-]+)"|$', html)[1]
             caption = f"<figcaption><b>Figure №{name}.</b> "
             return f'<div class="out">{html.replace("<figcaption>", caption)}</div>'
-        return f'<div class="out scroll" {wide("table")}>{LEFT.sub("", html)}</div>'
+        return f'<div class="out scroll" {wide("table")}>{_bare(html)}</div>'
     name = table[1]
     title = re.search(r'gt_title gt_font[^>]*>(.*?)</td>', html, re.DOTALL)
     mark = '<small class="flag">SYNTHETIC</small>' if "gt_subtitle gt_font" in html else ""
-    plain = HEADING.sub("", LEFT.sub("", html))
+    plain = HEADING.sub("", _bare(html))
     longest = max(len(re.sub(r"<[^>]+>|\s+", " ", row)) for row in plain.split("</tr>"))
     return (f'<figure class="table{" across" if longest > ACROSS else ""}" id="table-{name}">'
             f"{_caption('Table', name, title[1] if title else name, 'tables', 'csv docx', mark)}"
             f'<div class="scroll" {wide("table")}>{plain}</div></figure>')
+
+
+def _bare(table: str) -> str:
+    """A table without the look that it brings along; an empty head is no head of anything."""
+    return re.sub(r"<th\b[^>]*>\s*</th>", "<td></td>", LEFT.sub("", table))
 
 
 def _caption(kind, name, title, folder, suffixes, mark="") -> str:

@@ -76,7 +76,8 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
                f"style-src {_hash(style)}; base-uri 'none'; form-action 'none'",
         names=names, sections=[one for one in sections if not one.appendix],
         bodies="".join(one.body for one in sections),
-        appendices=[*moved, *(one for one in sections if one.appendix)], left_out=left_out,
+        appendices=[*moved, *(one for one in sections if one.appendix)],
+        left_out={name: plain(why) for name, why in left_out.items()},
         follows=WORDS, met=words.MET, table=printed(trial, compared),
         files={folder: _files(whole / folder)
                for folder in ("tables", "figures", "notebooks", "check")},

@@ -122,9 +122,10 @@ def baseline(trial: Trial, rows: pd.DataFrame) -> Table:
             lines += [Line(f"\u2003{level}", {"analysis": "baseline", "variable": variable})
                       for level, variable in characteristics.labels(feature).items()]
     columns = [Column(
-        heading, ("n", "n_known", "percent", "mean", "sd"), lambda n, known, percent, mean, sd, digits:
-        fmt.mean_sd(mean, sd, digits) if fmt.absent(known) else fmt.count(n, percent),
-        {"arm": arm}) for arm, heading in _arms(trial, overall=True).items()]
+        heading, ("n", "n_known", "percent", "mean", "sd"),
+        lambda n, known, percent, mean, sd, digits: fmt.mean_sd(mean, sd, digits)
+        if fmt.absent(known) else fmt.count(n, percent), {"arm": arm})
+        for arm, heading in _arms(trial, overall=True).items()]
     columns.append(Column(f"SMD ({_ci(trial)})", ("smd", "ci_low", "ci_high"), fmt.estimate,
                           DIFFERENCE | {"method": "smd"}))
     return pivot(rows, lines, columns, **worded("baseline"))

@@ -5,6 +5,7 @@ The default trial (synthetic, with published numbers) and Beat the Blues (real, 
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -16,7 +17,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pandas as pd
+import pypdf
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from mair import results
 from mair.report import fmt, words
@@ -194,10 +197,41 @@ def test_the_page_is_short_small_and_light_before_it_is_unfolded(browser, report
     assert tab.evaluate("document.documentElement.scrollHeight") <= 15 * 800
     assert tab.evaluate("[...document.querySelectorAll('*')].filter("
                         "e => e.checkVisibility()).length") < 6000
+    heads = tab.evaluate("[...document.querySelectorAll('th')].filter(e => e.checkVisibility())"
+                         ".map(e => e.textContent.replace(/\\s/g, ''))")
     pdf = tab.pdf(format="A4", prefer_css_page_size=True, tagged=True)
-    assert len(re.findall(rb"/Type /Page\b", pdf)) <= 25
+    pages = pypdf.PdfReader(io.BytesIO(pdf)).pages
+    text = "".join("".join(page.extract_text() for page in pages).split())
+    assert len(pages) <= 25 and len(heads) > 20
+    assert [head for head in heads if head not in text] == []
     assert b"/StructTreeRoot" in pdf
     tab.close()
+
+
+@pytest.mark.parametrize(("width", "scheme", "trial", "options"), [
+    (1280, "light", "built", {}), (1280, "dark", "built", {"runOnly": ["color-contrast"]}),
+    (390, "light", "built_real", {"rules": {"color-contrast": {"enabled": False}}})])
+def test_axe_finds_nothing(browser, request, width, scheme, trial, options):
+    tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme,
+                           bypass_csp=True)
+    tab.goto((request.getfixturevalue(trial) / "index.html").as_uri())
+    if width == 390:  # where something is folded its colours are those of the others
+        tab.evaluate("document.querySelectorAll('details').forEach(folded => folded.open = true)")
+    found = Axe().run(tab, options=options).response["violations"]
+    assert [(one["id"], node["target"]) for one in found for node in one["nodes"]] == []
+    tab.close()
+
+
+def test_a_number_of_the_map_leads_to_its_row_whatever_the_filter_hides(default):
+    numbers = default("[...document.querySelectorAll('#map a')].map(a => [a.hash, a.innerText])")
+    printed = default("""[...document.querySelectorAll('#numbers tbody tr')].map(
+        r => ['#' + r.id, r.cells[3].innerText])""")
+    assert sorted((place, text.strip("✗◆ ")) for place, text in numbers) == sorted(
+        map(tuple, printed)) and len(printed) > 500
+    default.tab.select_option("[data-column=met]", words.MET["not reproduced"])
+    default.tab.focus("#map a[href='#n1']")
+    default.tab.keyboard.press("Enter")
+    default.tab.wait_for_selector("#n1:target", state="visible")
 
 
 def test_on_paper_no_column_is_lost(browser, report):
@@ -221,8 +255,8 @@ RAW = re.compile(r"\b\w*[a-z]_[a-z]\w*|random-intercept/\w*|\bmi-(?:mar|j2r|cr)\
                  r"|(?<![-–])\bpost\b(?![-–])")
 
 
-def test_no_key_stands_in_what_a_reader_reads(default):
-    text = default("""() => {
+def test_no_key_stands_in_what_a_reader_reads(report):
+    text = report("""() => {
         const copy = document.querySelector('body').cloneNode(true);
         copy.querySelectorAll('code, pre, script, .code, a[href*="."], .source, .simpletable,'
                               + '.dataframe').forEach(e => e.remove());

@@ -181,7 +181,7 @@ def test_every_picture_has_a_text_alternative(read):
 
 
 def test_synthetic_is_said_in_a_strip_that_stays_and_at_files_and_end(html):
-    assert html.count('<p class="strip"><strong>SYNTHETIC') == 1
+    assert html.count('<aside class="strip" aria-label="Synthetic data"><strong>SYNTHETIC') == 1
     assert html.count("SYNTHETIC") == 5  # title, strip, files, provenance, footer
 
 
