@@ -324,6 +324,8 @@ def test_the_json_schema_takes_our_trial_files_and_refuses_a_wrong_one():
     assert len(files) >= 4
     for path in files:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=EditorYaml)
+        if "extends" in content:
+            continue  # says what differs only
         assert [error.message for error in validator.iter_errors(content)] == []
     content["analysis"] = {"covarance": "unstructured", "inference": "t", "confidence": 95}
     content["baseline"] = [{"level": "female"}]

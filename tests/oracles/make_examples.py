@@ -1,6 +1,6 @@
 """The data of the example trials in examples.yaml.
 
-    python tests/trials/make_examples.py [folder, default mair/data]
+    python tests/oracles/make_examples.py [folder, default mair/data]
 """
 
 import sys
