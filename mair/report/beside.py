@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pandas as pd
 
 from mair.report import figure, fmt, forest, words
 from mair.report.show import Show
-from mair.report.table import Table
+from mair.report.table import MARK, Table
 from mair.results import records
 from mair.sections import measures
 from mair.trial import Trial, load
@@ -38,47 +39,50 @@ def contrasts(rows: pd.DataFrame, analysis: dict) -> pd.DataFrame:
     """
     found = []
     for section in measures.SECTIONS:
-        fitted = rows[(rows["analysis"] == section) & (rows["statistic"] == "converged")]
-        for name in fitted["variable"].unique():
-            method = measures.method(rows, section, name)
+        own = rows[(rows["analysis"] == section) & (rows["statistic"] == "converged")]
+        for name in own["variable"].unique():
             drawn = {one.time: (one.d, one.ci_low, one.ci_high) for one in records(
                 rows, analysis=section, variable=name, method="b_over_sd")}
-            found += [(section, name, one.time, method, one.b, one.ci_low, one.ci_high, one.p,
-                       *drawn.get(one.time, [float("nan")] * 3)) for one in records(
-                rows, analysis=section, variable=name, arm="difference", method=method)
-                if one.time]
+            found += [(section, name, one.time, one.method, one.n, one.b, one.ci_low, one.ci_high,
+                       one.p, *drawn.get(one.time, [math.nan] * 3)) for one in records(
+                rows, analysis=section, variable=name, arm="difference",
+                method=measures.method(rows, section, name)) if one.time]
     rule = analysis["responder_missing"]
     limits = "wald" if rule == "mi-mar" else analysis["risk_interval"]  # Rubin's rules pool Wald's
     for one in records(rows, analysis="nnt", arm="difference", method=f"{rule}/{limits}"):
+        n = sum(arm.n for arm in records(rows, analysis="nnt", variable=one.variable,
+                                         time=one.time, method=rule))
         arr = one.arr, one.ci_low, one.ci_high
-        found.append(("nnt", one.variable, one.time, one.method, *arr, float("nan"), *arr))
-    return pd.DataFrame(found, columns=[*KEYS, "method", "b", "b_low", "b_high", "p", "estimate",
-                                        "low", "high"])
+        found.append(("nnt", one.variable, one.time, one.method, n, *arr, math.nan, *arr))
+    return pd.DataFrame(found, columns=[*KEYS, "method", "n", "b", "b_low", "b_high", "p",
+                                        "estimate", "low", "high"])
 
 
 def table(named: dict[str, pd.DataFrame], visits: dict[str, str]) -> Table:
-    """Two analyses as a table: a column each, and what changes.
+    """Analyses as a table: a column each, and of two what changes.
 
     Parameters
     ----------
     named : dict of str to DataFrame
-        Two, as `contrasts` gives them, by their heads.
+        As `contrasts` gives them, by their heads.
     visits : dict of str to str
         Visit to what a reader sees of it.
 
     Returns
     -------
     Table
+        Of the contrasts that all have.
     """
-    first, second = named
-    both = named[first].merge(named[second], on=KEYS, suffixes=("", "_other"))
-    display = [{"Contrast": label(one, visits), first: shown(one), second: shown(one, "_other"),
-                "Change": _change(one)} for one in both.itertuples()]
-    methods = {head: "; ".join(map(words.method, frame["method"].unique()))
-               for head, frame in named.items()}
-    return Table("compared", f"Contrasts {first} and {second}", pd.DataFrame(
-        display, columns=["Contrast", first, second, "Change"]), both,
-        notes=tuple(f"{words.begin(head)}: {method}." for head, method in methods.items()))
+    by = [frame.set_index(KEYS, drop=False) for frame in named.values()]
+    lines = [[frame.loc[key] for frame in by] for key in by[0].index
+             if all(key in frame.index for frame in by)]
+    columns = ["Contrast", *named, *["Change"] * (len(by) == 2)]
+    display = [[label(line[0], visits), *map(_shown, line),
+                *([_change(*line)] if len(by) == 2 else [])] for line in lines]
+    return Table("compared", "Contrasts beside each other", pd.DataFrame(display, columns=columns),
+                 pd.concat(named, names=["analysis of"]).reset_index(0), notes=tuple(
+        f"{head}: {'; '.join(map(words.method, frame['method'].unique()))}."
+        for head, frame in named.items() if len(frame)))
 
 
 def label(one, visits: dict[str, str]) -> str:
@@ -86,49 +90,47 @@ def label(one, visits: dict[str, str]) -> str:
     return f"{one.variable}, {visits.get(one.time, one.time)}" if one.time else one.variable
 
 
-def shown(one, which="") -> str:
-    """A contrast as text: estimate, limits and p where there is one."""
-    b, low, high, p = (getattr(one, name + which) for name in ("b", "b_low", "b_high", "p"))
-    return fmt.estimate(b, low, high) + (f"; {fmt.p(p)}" if p == p else "")
+def _shown(one) -> str:
+    """A contrast as text: estimate, limits, p where there is one, and people."""
+    p = f"; {fmt.p(one.p)}" if one.p == one.p else ""
+    return f"{fmt.estimate(one.b, one.b_low, one.b_high)}{p}; n\u00a0=\u00a0{one.n:g}"
 
 
-def _change(one) -> str:
+def _change(one, other) -> str:
     """How far the estimate moved, and how much wider the interval has become."""
-    moved = fmt.number(one.b_other - one.b)
-    before, after = one.b_high - one.b_low, one.b_high_other - one.b_low_other
+    moved = fmt.number(other.b - one.b)
+    before, after = (of.b_high - of.b_low for of in (one, other))
     if fmt.absent(before + after) or not before:
         return moved
     percent = round(100 * (after / before - 1))
-    return f"{moved}; interval {abs(percent)}% {'wider' if percent >= 0 else 'narrower'}"
+    return f"{moved}; interval " + ("as wide" if percent == 0 else
+                                    f"{abs(percent)}% {'wider' if percent > 0 else 'narrower'}")
 
 
-def drawn(named: dict[str, pd.DataFrame], visits: dict[str, str], analysis: str):
-    """The same, of any number of analyses, in one forest.
+def drawn(named: dict[str, pd.DataFrame], visits: dict[str, str]):
+    """The same in a forest an analysis, where it can be drawn: axes, and what they show in words.
 
     Parameters
     ----------
     named, visits
         As of `table`.
-    analysis : str
-        Whose contrasts.
 
-    Returns
-    -------
-    Axes
-    str
-        What it shows, for those who cannot see it.
+    Yields
+    ------
+    (Axes, str)
     """
-    parts = [frame.assign(visit=head, primary=i == 0) for i, (head, frame) in
-             enumerate(named.items())]
-    rows = pd.concat(parts, ignore_index=True)
-    rows = rows[(rows["analysis"] == analysis) & rows["estimate"].notna()]
+    rows = pd.concat([frame.assign(visit=head, primary=head == next(iter(named)))
+                      for head, frame in named.items()], ignore_index=True)
+    rows = rows.dropna(subset="estimate").assign(text=lambda of: list(map(
+        fmt.estimate, of["estimate"], of["low"], of["high"])))
     rows["label"] = [label(one, visits).replace(">=", "≥") for one in rows.itertuples()]
     order = list(dict.fromkeys(rows["label"]))
     rows = rows.sort_values("label", key=lambda of: of.map(order.index), kind="stable")
-    rows["text"] = list(map(fmt.estimate, rows["estimate"], rows["low"], rows["high"]))
-    scale = SCALES.get(analysis, SCALE)
-    alt = "; ".join(f"{one.label}, {one.visit}: {one.text}" for one in rows.itertuples())
-    return forest.forest(rows, xlabel=scale, text={"text": "estimate (CI)"}), f"{scale}. {alt}."
+    for analysis, own in rows.groupby("analysis", sort=False):
+        scale = SCALES.get(analysis, SCALE)
+        alt = "; ".join(f"{one.label}, {one.visit}: {one.text}" for one in own.itertuples())
+        yield (forest.forest(own, xlabel=scale, text={"text": "estimate (CI)"}),
+               f"{scale}. {alt}.")
 
 
 def compare(trial: Trial, rows, *section: str, only: str = "") -> None:
@@ -154,16 +156,18 @@ def compare(trial: Trial, rows, *section: str, only: str = "") -> None:
         named = {head: frame[frame["variable"] == only] for head, frame in named.items()}
     both, show = table(named, trial.visit_labels), Show(trial)
     show(both)
-    for analysis in both.data["analysis"].unique():
-        axes, alt = drawn(named, trial.visit_labels, analysis)
-        show(axes, "compared", f"Black: {DECLARED}; blue: {HERE}", alt=alt)
+    for axes, alt in drawn(named, trial.visit_labels):
+        show(axes, "compared", f"Diamonds: {DECLARED}; squares: {HERE}", alt=alt)
 
 
-def picture(named, visits, analysis: str, synthetic: bool) -> str:
-    """The figure of `drawn` as HTML."""
-    axes, alt = drawn(named, visits, analysis)
-    svg = figure.render(axes, f"compared-{analysis}", alt, synthetic)["svg"]
-    return figure.html(axes, svg, alt, f"compared-{analysis}", f"Black: {next(iter(named))}")
+def part(title: str, named, visits, synthetic: bool, links=()) -> dict:
+    """Table and forests as a part of a page (`write`)."""
+    whole, figures, first = table(named, visits), [], next(iter(named))
+    for i, (axes, alt) in enumerate(drawn(named, visits) if len(named) > 1 else ()):
+        svg = figure.render(axes, f"compared-{i}", alt, synthetic)["svg"]
+        figures.append(figure.html(axes, svg, alt, f"compared-{i}", f"Diamonds: {first}"))
+    return {"title": title, "said": [*[MARK] * synthetic, *whole.notes], "head": whole.headers,
+            "rows": whole.cells(), "figures": figures, "links": links}
 
 
 def write(path: Path, title: str, parts) -> None:
@@ -174,8 +178,8 @@ def write(path: Path, title: str, parts) -> None:
     path : Path
     title : str
     parts : iterable of dict
-        ``title``, ``said`` (paragraphs), ``head`` and ``rows`` of a table whose cells are text or
-        ``{"text", "href"}``, ``fold`` (whether it is folded away), ``figures`` (HTML).
+        ``title``, ``links`` (address to text), ``said`` (paragraphs), ``head`` and ``rows`` of a
+        table, ``fold`` (whether it is folded away), ``figures`` (HTML).
     """
     import jinja2
 

@@ -10,8 +10,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from mair import results
-from mair.report import beside, words
-from mair.report.table import MARK
+from mair.report import beside
 from mair.results import KEYS
 from mair.run import plan
 from mair.run.output import RunFailed, manifest_in
@@ -95,20 +94,16 @@ def main(one: Path | str, other: Path | str) -> None:
 
 def _beside(one: Finished, other: Finished):
     """Parts of a page: what was chosen otherwise, and the contrasts of both runs."""
-    there = {**other.chosen, **other.manifest["inputs"], **other.manifest["packages"]}
-    here = {**one.chosen, **one.manifest["inputs"], **one.manifest["packages"]}
+    here, there = ({**run.chosen, **run.manifest["packages"], **{
+        name: f"SHA-256 {sha[:12]}…" for name, sha in run.manifest["inputs"].items()}}
+        for run in (one, other))
     yield {"title": "What was otherwise", "head": ["Choice, input or package", "A", "B"],
            "rows": [[name, here.get(name, "none"), there.get(name, "none")]
                     for name in here | there if here.get(name) != there.get(name)],
            "said": [f"{letter}: {run.manifest['title']}, {display(run.folder)}"
-                    + f". {MARK}" * run.manifest["synthetic"]
                     for letter, run in zip("AB", (one, other), strict=True)]}
-    named, visits = {"A": one.contrasts, "B": other.contrasts}, one.manifest["visits"]
-    table = beside.table(named, visits)
-    yield {"title": "The contrasts", "said": table.notes, "head": table.headers,
-           "rows": table.cells(), "figures": [
-               beside.picture(named, visits, part, one.manifest["synthetic"])
-               for part in table.data["analysis"].unique()]}
+    yield beside.part("The contrasts", {"A": one.contrasts, "B": other.contrasts},
+                      one.manifest["visits"], one.manifest["synthetic"])
 
 
 def every(folder: Path | str = "params", build: Path | str = "build") -> int:
@@ -129,27 +124,11 @@ def every(folder: Path | str = "params", build: Path | str = "build") -> int:
         except (TrialError, RunFailed) as error:
             print(*error.problems, sep="\n", file=sys.stderr, flush=True)
             status = max(status, 1 if isinstance(error, RunFailed) else 2)
-    parts = [_variants(list(runs), build) for _, runs in
-             groupby(made, lambda run: run.manifest["title"])]
-    beside.write(build / "index.html", f"{counted(len(made), 'trial file')} of {folder}/", parts)
+    beside.write(build / "index.html", f"{counted(len(made), 'trial file')} of {folder}/", [
+        beside.part(title, {run.folder.name: run.primary for run in runs},
+                    runs[0].manifest["visits"], runs[0].manifest["synthetic"],
+                    [(quote(f"{run.folder.name}/index.html"), f"report of {run.folder.name}")
+                     for run in runs])
+        for title, of in groupby(made, lambda run: run.manifest["title"]) for runs in [list(of)]])
     print(display(build / "index.html"))
     return status
-
-
-def _variants(runs: list[Finished], build: Path) -> dict:
-    """Part of the page: the primary contrast of trial files that share a title."""
-    first = runs[0].manifest
-    rows, named = [], {}
-    for run in runs:
-        link = {"text": run.folder.name, "href": quote(f"{run.folder.name}/index.html")}
-        people = next((f"{one.n:g}" for one in results.records(
-            run.rows, analysis="flow", variable="randomised", arm="overall")), "no data")
-        rows += [[link, people, beside.label(one, first["visits"]), words.method(one.method),
-                  beside.shown(one)] for one in run.primary.itertuples()] or [
-                 [link, people, "the audit alone", "", ""]]
-        named[run.folder.name] = run.primary
-    said = [MARK] * first["synthetic"]
-    return {"title": first["title"], "said": said, "rows": rows,
-            "head": ["Report", "People", "Contrast", "Analysis", "Estimate"],
-            "figures": [beside.picture(named, first["visits"], part, first["synthetic"])
-                        for part in dict.fromkeys(runs[0].primary["analysis"])][:len(runs) - 1]}

@@ -6,7 +6,6 @@ import ast
 import csv
 import json
 import re
-import shutil
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 import jupytext
@@ -124,28 +123,6 @@ def test_its_header_names_the_kernel_and_nothing_else(node, name):
     assert set(node.metadata) <= {"kernelspec", "jupytext"}  # the reader adds the latter
     assert "jupytext:" not in header and "version" not in header
     assert text.endswith("\n") and not text.endswith("\n\n")
-
-
-def _saved(folder, name: str) -> bytes:
-    """A notebook's bytes after JupyterLab's own way of opening and saving it."""
-    from jupyter_server.services.contents.largefilemanager import LargeFileManager
-    from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
-
-    manager = build_sync_jupytext_contents_manager_class(LargeFileManager)(root_dir=str(folder))
-    path = f"notebooks/{name}.py"
-    model = manager.get(path, type="notebook")
-    manager.save(model, path)
-    return (folder / path).read_bytes()
-
-
-def test_a_save_leaves_it_as_it_was(name, tmp_path):
-    before = (FOLDER / f"{name}.py").read_bytes()
-    (tmp_path / "notebooks").mkdir()
-    shutil.copy(FOLDER / f"{name}.py", tmp_path / "notebooks")
-    assert _saved(tmp_path, name) != before  # without our settings jupytext adds to the header
-    shutil.copy(FOLDER / f"{name}.py", tmp_path / "notebooks")
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    assert _saved(tmp_path, name) == before
 
 
 # Numbers in prose

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -395,15 +394,6 @@ print(*_run(Path(sys.argv[1]), Path(sys.argv[2])), sep="\\n")
 """.format(tests=str(ROOT / "tests"))
 
 
-@pytest.mark.parametrize(("name", "said"), [
-    ("/", "expected"), ("loop", "expected"), ("file", "is a file; expected")])
-def test_a_target_that_cannot_be_replaced_is_refused(made, tmp_path, name, said):
-    (tmp_path / "file").write_text("x")
-    (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(TrialError, match=f"{said} a directory"):
-        _run(made[0], tmp_path / name)
-
-
 def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):
     (tmp_path / "p.csv").write_text(
         "analysis,variable,arm,time,method,statistic,printed,source,note\n"
@@ -489,28 +479,6 @@ def test_bad_input_is_lines_on_stderr_and_status_2(tmp_path):
     assert done.returncode == 2 and done.stdout == ""
     assert len(lines) == 2 and all("tiny.yaml" in line for line in lines)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_missing_trial_file_is_one_line(tmp_path):
-    done = _command("run", "nowhere.yaml")
-    assert (done.returncode, done.stderr) == (
-        2, "nowhere.yaml: no such file; expected a trial file (.yaml)\n")
-
-
-def test_bad_published_numbers_are_lines_on_stderr(tmp_path):
-    _write(tmp_path)
-    (tmp_path / "p.csv").write_text("a,b\n1,2\n")
-    _edit(tmp_path / "tiny.yaml", "data:", "published: p.csv\ndata:")
-    done = _command("run", tmp_path / "tiny.yaml", "--out", tmp_path / "out")
-    assert done.returncode == 2
-    assert done.stderr.startswith("p.csv: columns a,b; expected analysis,variable")
-
-
-def test_the_commands_are_listed():
-    done = _command("--help")
-    assert done.returncode == 0
-    for name in ("run", "check", "compare", "cohort", "cohorts", "verify-r"):
-        assert re.search(rf"^ +{name}\b", done.stdout, re.MULTILINE)
 
 
 def test_the_package_imports_quickly():
