@@ -9,6 +9,8 @@ from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
+import yaml
+
 
 def _count(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
@@ -47,57 +49,8 @@ def schema() -> None:
     print(json.dumps(TrialFile.model_json_schema(), indent=2))
 
 
-_CLUSTER = ("--scheduler", {"metavar": "ADDRESS", "help": "of a Dask cluster's scheduler, as "
-                            "tcp://host:8786; default: this machine's processors"})
-_PARAMS = ("params", {"metavar": "PARAMS", "help": "a trial file, such as params/mair.yaml"})
-# Command: what it does, its arguments, and the function that does it.
-COMMANDS = {
-    "run": ("run a trial file into a directory", [
-        _PARAMS, ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>"}),
-        ("--blind", {"action": "store_true", "help": "deal the people to the arms anew first"})],
-        "mair.run.plan:main"),
-    "lock": ("write a trial file's choices and their hash beside it", [_PARAMS],
-             "mair.run.locked:lock"),
-    "all": ("run every trial file of params/, and compare them on a page", [],
-            "mair.run.differences:every"),
-    "check": ("read and validate a trial file, run nothing", [_PARAMS], "mair.run.check:main"),
-    "new": ("a draft of a trial file from a data file", [
-        ("data", {"metavar": "DATA", "help": "such as my.sav"}),
-        ("--out", {"required": True, "metavar": "OUT", "help": "the trial file to write"})],
-        "mair.trial.draft:main"),
-    "paper": ("a template to enter a paper's tables, or the audit of one so entered", [
-        ("file", {"nargs": "?", "metavar": "FILE", "help": "such as my/paper.xlsx"}),
-        ("--new", {"metavar": "NEW", "help": "the template to write"}),
-        ("--out", {"metavar": "DIR", "help": "default: build/<stem of FILE>"})],
-        "mair.run.paper:main"),
-    "papers": ("one table over the papers of a folder, and the cells that two share", [
-        ("folder", {"metavar": "DIR", "help": "of .xlsx, folders of .csv, or trial files"}),
-        ("--out", {"metavar": "DIR", "help": "default: build/papers"})], "mair.run.papers:main"),
-    "compare": ("the rows that differ between two runs", [
-        ("one", {"metavar": "A"}), ("other", {"metavar": "B"})], "mair.run.differences:main"),
-    "size": ("true size and coverage of each inference at a trial's own n", [
-        _PARAMS, ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>-size"}),
-        _CLUSTER],
-        "mair.studies.size:main"),
-    "power": ("power of the mixed model over a grid of designs", [
-        _PARAMS, ("--grid", {"metavar": "GRID", "required": True, "help": "a grid (.yaml)"}),
-        ("--out", {"metavar": "DIR", "help": "default: build/<stem of PARAMS>-power"}), _CLUSTER],
-        "mair.studies.grid:main"),
-    "audit": ("fail when a reproduced number no longer is", [
-        ("--update", {"action": "store_true", "help": "store today's verdicts"})],
-        "mair.run.gate:main"),
-    "cohort": ("make the synthetic cohort of mair/data", [
-        ("--seed", {"type": _count, "help": "default: the committed one"})],
-        "mair.studies.cohort:main"),
-    "cohorts": ("make cohorts, seeds 1 to N, in build/cohorts/", [
-        ("--n", {"type": _count, "required": True, "metavar": "N"}), _CLUSTER],
-        "mair.__main__:cohorts"),
-    "bench": ("measure, beside other packages, in one run", [], "mair.studies.bench:main"),
-    "campaign": ("the audit's fault campaign (minutes)", [_CLUSTER], "mair.studies.campaign:main"),
-    "simulate": ("the simulation tables (minutes)", [_CLUSTER], "mair.studies.simulate:main"),
-    "schema": ("print the trial file's JSON schema, for editors", [], "mair.__main__:schema"),
-    "verify-r": ("compare with R, where R is installed", [], "mair.studies.verify_r:main"),
-}  # fmt: skip
+COMMANDS = yaml.safe_load(
+    Path(__file__).parent.joinpath("data", "commands.yaml").read_text("utf-8"))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -121,17 +74,17 @@ def main(arguments: list[str] | None = None) -> int:
         description="A two-arm trial's paper, executed: notebooks, tables, figures, one report.",
     )
     commands = parser.add_subparsers(required=True, metavar="command", dest="command")
-    for name, (said, expected, _) in COMMANDS.items():
-        command = commands.add_parser(name, help=said)
-        for argument, how in expected:
-            command.add_argument(argument, **how)
+    for name, one in COMMANDS.items():
+        command = commands.add_parser(name, help=one["does"])
+        for argument, how in one.get("takes", {}).items():
+            command.add_argument(argument, **how | ({"type": _count} if "type" in how else {}))
     given = vars(parser.parse_args(arguments))
-    _, expected, place = COMMANDS[command := given.pop("command")]
-    module, function = place.split(":")
+    asked = COMMANDS[command := given.pop("command")]
+    module, function = asked["by"].split(":")
     chosen = {name: value for name, value in given.items() if value is not None}
     try:
         cluster = chosen.pop("scheduler", None)
-        with _job(command, cluster) if _CLUSTER in expected else nullcontext():
+        with _job(command, cluster) if "--scheduler" in asked.get("takes", ()) else nullcontext():
             result = getattr(import_module(module), function)(**chosen)
     except (TrialError, RunFailed) as error:
         print(*error.problems, sep="\n", file=sys.stderr)
