@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +11,7 @@ import yaml
 
 from mair.published import compare
 from mair.published.consistency.findings import in_words
+from mair.published.consistency.sheet import GROUPS
 from mair.report import fmt, words
 from mair.report.table import Table
 from mair.sections import audit
@@ -39,20 +40,19 @@ def queries(trial) -> Table | None:
     own = own[own["holds"].isin(audit.ASKED)].sort_values("holds", kind="stable")
     if own.empty:
         return None
-    display = pd.DataFrame({
-        "Number": [where(trial, row) for row in own.to_dict("records")], "Printed": own["printed"],
-        "By the others": own["computation"],
-        "What would explain it": [_explained(row) for row in own.to_dict("records")]})
-    return Table("queries", "Numbers to ask about", display.reset_index(drop=True), own,
-                 groups=own["holds"].map(words.begin).reset_index(drop=True), cohort=False)
+    display = pd.DataFrame([
+        {"Number": where(trial, row), "Printed": row["printed"],
+         "By the others": row["computation"], "What would explain it": _explained(row)}
+        for row in own.to_dict("records")])
+    return Table("queries", "Numbers to ask about", display, own, cohort=False,
+                 groups=own["holds"].map(words.begin).reset_index(drop=True))
 
 
 def where(trial, row: dict) -> str:
     """The place of a printed number in the paper: its table, line and column."""
-    label = partial(words.label, trial)
-    keys = (row[key] for key in ("variable", "arm", "time", "statistic")
-            if row[key] not in ("", "overall", "difference"))
-    return f"{row['source']}: {', '.join(map(label, keys))}"
+    keys = (words.label(trial, row[key]) for key in ("variable", "arm", "time", "statistic")
+            if row[key] not in GROUPS)
+    return f"{row['source']}: {', '.join(keys)}"
 
 
 def _explained(row: dict) -> str:
@@ -87,13 +87,10 @@ def _answer(trial, rows: pd.DataFrame, asked: bool) -> tuple[str, str]:
     judged = rows[rows["verdict"] != "not checkable"]
     if judged.empty:
         return "no printed number bears on it" if asked else "", ""
-    sizes = {name: int((judged["verdict"].map(audit.CLASSES) == name).sum())
-             for name in audit.ASKED}
-    spots = _spots(trial, judged)
+    sizes, spots = judged["verdict"].map(audit.CLASSES).value_counts(), _spots(trial, judged)
+    said = [f"{sizes[name]}: {name}" for name in audit.ASKED if name in sizes] or ["all agree"]
     more = [f"and {len(spots) - SHOWN} more"] * (len(spots) > SHOWN)
-    return (f"Of {len(judged)} checks, " + words.listed(
-        [f"{n}: {name}" for name, n in sizes.items() if n] or ["all agree"]),
-        "; ".join([*spots[:SHOWN], *more]))
+    return f"Of {len(judged)} checks, {words.listed(said)}", "; ".join([*spots[:SHOWN], *more])
 
 
 def _spots(trial, rows: pd.DataFrame) -> list[str]:
@@ -105,25 +102,19 @@ def _spots(trial, rows: pd.DataFrame) -> list[str]:
 
 def letter(trial) -> bytes:
     """The queries to the authors as a Word file, numbered, with the numbers and computations."""
-    import jinja2
-    from docx import Document
-
-    from mair.report.word import saved
+    from mair.report import manuscript, word
 
     holds, checked, plain = audit.judged(trial)["holds"], audit.checks(trial), words.plain(trial)
     asked = []
     for one in audit.found(trial):
         rows = checked.loc[list(one.rows)]
         if spots := _spots(trial, rows):
-            asked.append({"headline": plain(one.headline), "text": plain(one.text),
-                          "printed": "; ".join(spots),
+            asked.append({"text": f"{plain(one.headline)}. {plain(one.text)}", "printed": spots,
                           "impossible": "impossible" in set(rows["verdict"])})
-    text = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False).from_string(
-        (DATA / "letter.txt.j2").read_text(encoding="utf-8")).render(
+    text = manuscript.TEXT.from_string((DATA / "letter.j2").read_text("utf-8")).render(
         citation=trial.about.get("citation") or trial.title, queries=asked,
-        printed=len(holds), follow=int((holds == "follows from the others").sum()))
-    document = Document()
-    for paragraph in text.split("\n\n"):
-        if paragraph.strip():
-            document.add_paragraph(" ".join(paragraph.split()))
-    return saved(document, f"Queries: {trial.title}")
+        printed=len(holds), follow=int((holds == audit.CLASSES["exact"]).sum()))
+    document = word.blank()
+    for paragraph in filter(str.strip, text.split("\n\n")):
+        document.add_paragraph(" ".join(paragraph.split()), style="Body")
+    return word.saved(document, f"Queries: {trial.title}")

@@ -46,13 +46,11 @@ def main(folder: str, out: str | None = None) -> None:
 
 def overview(trials: dict) -> Table:
     """One line a paper: its printed numbers by class, and the findings."""
-    rows = []
-    for name, trial in trials.items():
-        sizes = audit.judged(trial)["holds"].value_counts()
-        rows.append({"Paper": name, "Printed": sizes.sum(), **{
-            kind.capitalize(): sizes.get(kind, 0) for kind in reviewer.data()["classes"]},
-            "Findings": len(audit.found(trial))})
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame([
+        {"Paper": name, "Printed": len(audit.judged(trial)),
+         **{kind.capitalize(): (audit.judged(trial)["holds"] == kind).sum()
+            for kind in reviewer.data()["classes"]}, "Findings": len(audit.found(trial))}
+        for name, trial in trials.items()])
     return Table("papers", "The printed numbers of several papers", frame.astype(str), frame)
 
 
