@@ -87,7 +87,7 @@ class Show:
 
     def keep(self, table: Table, **documents: bytes) -> None:
         """Write a table, and Word documents by name, without displaying them."""
-        write(table, self.out)
+        write(table, self.out, False, self.trial)
         save(self.out, "tables", {f"{name}.docx": text for name, text in documents.items()})
 
     def marked(self, cohort) -> bool:

@@ -38,7 +38,7 @@ def main(folder: str, out: str | None = None) -> None:
     with build.alone(print), build.staging() as staging:
         for one in tables:
             print(table.plain(one))
-            show.write(one, staging / "whole")
+            show.write(one, staging / "whole", False, next(iter(trials.values())))
         build.write_manifest(staging / "whole", {"parameters": {"trial": folder}})
         build.swap(staging / "whole")
     print(display(build.out))

@@ -66,7 +66,7 @@ def written(build: Build, trial: Trial, path: Path, found, axes, alt, *, synthet
     with build.alone(print), build.staging() as folder:
         whole = folder / "whole"
         (whole / "figures").mkdir(parents=True)
-        show.write(found, whole, synthetic)
+        show.write(found, whole, synthetic, trial)
         for suffix, content in figure.render(axes, found.name, alt, synthetic).items():
             (whole / "figures" / f"{found.name}.{suffix}").write_bytes(content)
         build.write_manifest(whole, {"parameters": {"trial": display(path)},
