@@ -26,7 +26,7 @@ default: setup  ## the default trial into build/mair/ (what plain `make` does)
 
 run: setup  ## any trial: make run PARAMS=my/trial.yaml [OUT=dir] [BLIND=1, arms shuffled]
 	$(call NEEDS,PARAMS,a trial file)
-	@$(PY) -m mair run $${BLIND:+--blind} $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
+	@$(PY) -m mair run $(if $(filter-out 0 no false,$(BLIND)),--blind) $${OUT:+--out} $${OUT:+"$$OUT"} -- "$$PARAMS"
 
 new: setup  ## a draft of a trial file from a data file: make new DATA=my.sav OUT=my/trial.yaml
 	$(call NEEDS,DATA,a data file)

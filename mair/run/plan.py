@@ -268,7 +268,9 @@ def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS,
             found.left_out[name] = "the trial file has no data"
         elif not _has(trial, entry.needs):
             found.left_out[name] = (
-                "the data are not the synthetic cohort" if entry.needs == COHORT
+                "a blinded run is held against nothing published" if blind and (
+                    entry.needs in ("published", COHORT))
+                else "the data are not the synthetic cohort" if entry.needs == COHORT
                 else f"the trial file has no section {entry.needs}"
             )
         elif not (source := found.folder / f"{name}.py").is_file():
