@@ -127,8 +127,9 @@ def method(name: str) -> str:
     return ", ".join(METHODS.get(part, part) for part in re.split("[:/,]", name) if part)
 
 
-KEY = (r"<code\b.*?</code>|<[^<>]+>|(?P<method>[a-z][a-z:,-]*/(?:z|satterthwaite|kenward-roger)\b"
-       r"(?:/[\w=-]+)*)|(?P<key>\bmi-(?:mar|j2r|cr)\b|\b[\w-]*[a-z]_[a-z][\w-]*)"
+KEY = (r"<code\b.*?</code>|src='[^']*'|<[^<>]+>"
+       r"|(?P<method>[a-z][a-z:,-]*/(?:z|satterthwaite|kenward-roger)\b(?:/[\w=-]+)*)"
+       r"|(?P<key>\bmi-(?:mar|j2r|cr)\b|\b[\w-]*[a-z]_[a-z][\w-]*)"
        r"|(?<![\d.])(?P<same>[−-]?\d[\d.]*%?)\sto\s(?P=same)(?![\d.])"
        r"|(?P<minus>(?<![\w.)\]–−-])-(?=\.?\d)|(?<=[\d)] )-(?= [\d(]))")
 

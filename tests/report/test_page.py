@@ -369,3 +369,8 @@ def test_a_number_stands_in_its_row_and_column_of_the_map_and_prose_names_it_by_
     said = page._numbered('<b>Figure №map.</b> <a href="#map">The map</a>, '
                           '<a href="#table-none">the table</a>')
     assert said == '<b>Figure 1.</b> <a href="#map">Figure 1</a>, the table'
+
+
+def test_no_sign_in_a_picture_is_made_a_minus():
+    picture = "<img src='data:image/svg+xml,<g transform=\"scale(0.1 -0.1)\"/>' width=\"9\">"
+    assert words.plain(load("params/mair.yaml"))(f"-2 to -2 {picture}") == f"−2 {picture}"
