@@ -59,7 +59,7 @@ def published(compared: pd.DataFrame) -> Table:
 
 
 def estimands(frame: pd.DataFrame, trial) -> Table:
-    """The estimand behind each estimated row; for reading those of the primary outcome's model.
+    """The estimand behind each estimated row; for reading those of the primary outcome.
 
     Parameters
     ----------
@@ -71,13 +71,15 @@ def estimands(frame: pd.DataFrame, trial) -> Table:
     -------
     Table
     """
-    name = trial.primary.name
+    name = trial.primary.name if trial.primary else frame["variable"].iloc[0]
+    first = frame["analysis"].isin(["outcomes", "biomarkers"] if trial.primary else ["nnt"])
+    own = frame[first & (frame["variable"] == name)]
     display = pd.DataFrame([
         {"Visit": r["time"], "Method": r["method"], "Population": r["population"],
          "Strategy": r["strategy"], "Summary": r["summary"],
          **{f"{arm}, with data of randomised":
             f"{r[f'n_with_data_{arm}']} of {r[f'n_randomised_{arm}']}" for arm in trial.arms}}
-        for r in frame.to_dict("records") if (r["analysis"], r["variable"]) == ("outcomes", name)])
+        for r in own.to_dict("records")])
     return Table("estimands", f"Estimands of {name}", display, frame,
                  notes=(f"The estimands of all {len(frame)} estimates stand in the {WORKBOOK}.",))
 

@@ -69,54 +69,16 @@ def manuscript(trial, whole: Path, rows, first, manifest) -> bytes:
 def _text(trial, rows, first, manifest) -> str:
     """The text of the manuscript, its references numbered as they are cited."""
     references, cited = yaml.safe_load((DATA / "references.yaml").read_text("utf-8")), []
-    chosen, variable = trial.analysis, trial.primary
 
     def cite(key: str) -> str:
         if key not in cited:
             cited.append(key)
         return f"[{cited.index(key) + 1}]"
 
-    seen = {(one.arm, one.time): one.n for one in records(rows, analysis="flow",
-                                                          variable="retained", method="")}
     return TEXT.from_string((DATA / "manuscript.j2").read_text("utf-8")).render(
-        trial=trial, first=first, words=words, variable=variable, cite=cite, cited=cited,
-        references=references, planned=trial.sections.get("sample_size"),
-        others=words.listed(one.label for one in trial.outcomes.values() if one.name !=
-                            variable.name) if len(trial.outcomes) > 1 else "",
-        covariates=words.listed(one.label for one in trial.covariates) if trial.covariates else "",
-        assumptions=words.assumptions(trial), family=chosen.fdr_families.outcomes,
-        chosen=["reml", chosen.estimator, chosen.variance, chosen.inference,
-                "imputation" if chosen.missing != "observed" else ""],
-        limits=tables_appendix.LIMITS[chosen.risk_interval],
-        confidence=f"{chosen.confidence:.0%}", python=manifest["python"],
-        versions=words.listed(f"{name} {manifest['packages'][name]}" for name in PACKAGES),
-        responders=_criteria(trial), answers=" ".join(_answers(trial, rows)),
-        randomised=" ".join(
-            f"Of the {trial.n(arm)} allocated to {words.arm(trial, arm)}, " + words.listed(
-                f"{seen[arm, visit]:g} were seen {words.when(trial, visit)}"
-                for visit in variable.visits[1:] if (arm, visit) in seen) + "."
-            for arm in trial.arms))
-
-
-def _criteria(trial) -> str:
-    """Who counts as a responder, in a sentence; empty where nothing is declared."""
-    declared = trial.sections.get("responders") or {}
-    if "reductions" not in declared:
-        return ""
-    shares = " or ".join(f"{100 * float(share):g}%" for share in declared["reductions"])
-    return (f"A person responded whose {declared['outcome']} had improved by at least {shares} of "
-            f"its first value {words.when(trial, declared['visit'])}.")
-
-
-def _answers(trial, rows):
-    """The absolute difference and the number needed to treat of each criterion."""
-    method = f"{trial.analysis.responder_missing}/{trial.analysis.risk_interval}"
-    for one in records(rows, analysis="nnt", arm="difference", method=method):
-        when = f", {words.when(trial, one.time)}" if one.time else ""
-        yield (f"{one.variable.replace('>=', '≥')}{when}: difference "
-               f"{fmt.estimate(one.arr, one.ci_low, one.ci_high, 1)} percentage points, number "
-               f"needed to treat {fmt.nnt(one.nnt)} (" + fmt.nnt_ci(
-                   one.nnt_ci_low, one.nnt_ci_high, one.nnt_through_infinity) + ").")
+        trial=trial, chosen=trial.analysis, variable=trial.primary, first=first, words=words,
+        fmt=fmt, cite=cite, cited=cited, references=references, limits=tables_appendix.LIMITS,
+        found=lambda **where: records(rows, **where), manifest=manifest, packages=PACKAGES)
 
 
 def checklist(trial, whole: Path, first) -> Table:
@@ -136,7 +98,8 @@ def checklist(trial, whole: Path, first) -> Table:
     """
     reported, scheme = trial.about.get("reported") or {}, trial.sections.get("allocation") or {}
     source = "The publication says" if trial.published else "The trial file says"
-    content = {"about": trial.about, "first": first, "primary": trial.primary.label,
+    content = {"about": trial.about, "first": first,
+               "primary": trial.primary.label if trial.primary else "",
                "confidence": f"{trial.analysis.confidence:.0%}",
                "arms": words.listed(words.arm(trial, arm) for arm in trial.arms),
                "allocation": {"complete": "complete randomisation", "blocks": "blocks"}.get(

@@ -6,15 +6,12 @@ from pathlib import Path
 
 from mair.report import words
 from mair.sections import analysis, model
-from mair.trial import Trial, file, readers
+from mair.trial import Trial, file, readers, scales
 from mair.trial.errors import NUMBER
 from mair.trial.people import YES_NO
 from mair.trial.tables import text_of
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "data" / "check"
-NOT_IN = {"z": "standard errors that take the variances as known",
-          "satterthwaite": "Satterthwaite's degrees of freedom",
-          "kenward-roger": "Kenward and Roger's standard errors and degrees of freedom"}
 
 
 def declared(trial: Trial) -> dict:
@@ -51,11 +48,10 @@ def declared(trial: Trial) -> dict:
         "data": trial.data_path.name, "kind": trial.data_path.suffix.lower(),
         "participant": spec.participant, "visit_column": spec.visit, "arm": spec.arm.column,
         "control": trial.control, "treatment": trial.treatment,
-        "visits": [{"key": visit, "label": trial.visit_labels[visit], "apart": bool(
-            measure.baseline_column and visit == trial.reference),
-            "column": column if visit != trial.reference else measure.baseline_column or column}
-            for visit, columns in measure.at(spec.visits).items() for column in columns[:1]
-            if visit in at],
+        "visits": [{"key": visit, "label": trial.visit_labels[visit], "columns": columns, "apart":
+                    measure.baseline_column if visit == trial.reference else None}
+                   for visit, columns in measure.at(spec.visits).items() if visit in at],
+        "key": scales.used(spec, measure), "ranges": scales.ranges,
         "covariates": [_covariate(trial, spec, one) | {"number": i} for i, one in enumerate(
             (one for one in trial.covariates if one.name not in redundant), start=1)],
         "read": spec.read, "ignored": spec.ignore.where,
@@ -67,12 +63,7 @@ def declared(trial: Trial) -> dict:
         "total": f"{rows['y'].sum():.17g}",
         "model": f"{variable.label}, {words.method(found.method)}",
         "method": words.method(found.method), "state": found.state,
-        "remarks": [line for line, holds in {
-            f"{NOT_IN[chosen.inference]} are ours alone: nlme has none": structure in (
-                "unstructured", "compound-symmetry") and chosen.inference != "z",
-            "the trial declares imputation, which no script repeats draw by draw: this is the "
-            "analysis of the observed scores": chosen.missing != "observed",
-            found.state: bool(found.state)}.items() if holds]}
+        "imputed": chosen.missing != "observed"}
 
 
 def _covariate(trial: Trial, spec, one) -> dict:
@@ -89,8 +80,9 @@ def _spss(content: dict, table) -> dict:
     wide = not content["visit_column"]
     roles = [("id", content["participant"]), ("arm", content["arm"]),
              ("visit", content["visit_column"]),
-             *((f"y{i}" if wide else "y", one["column"]) for i, one in enumerate(
-                 content["visits"], start=1) if wide or not one["apart"]),
+             *((f"y{i}" if wide else "y", one["apart"] or one["columns"][0])
+               for i, one in enumerate(content["visits"], start=1)
+               if not content["key"] and (wide or not one["apart"])),
              *((f"x{one['number']}", one["column"]) for one in content["covariates"])]
     named = {column: role for role, column in reversed(roles) if column}
     codes = {name: lambda value, column=column: _codes(column, value)
@@ -119,12 +111,8 @@ def _codes(column, value: str) -> str:
 
 
 def scripts(trial: Trial) -> dict[str, bytes]:
-    """``check.R`` and ``check.sps`` of the primary outcome, by file name; none where it is made
-    from items, which the scripts do not score."""
+    """``check.R`` and ``check.sps`` of the primary outcome, by file name."""
     import jinja2
-
-    if trial.primary.name in trial.items:
-        return {}
 
     environment = jinja2.Environment(  # comments and strings, no markup: names are quoted there
         loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True,

@@ -202,7 +202,8 @@ class Column:
 
 
 @cache
-def _wordings() -> dict[str, dict]:
+def wordings() -> dict[str, dict]:
+    """``tables.yaml``."""
     return yaml.safe_load(Path(__file__).with_name("tables.yaml").read_text("utf-8"))
 
 
@@ -217,7 +218,7 @@ def worded(key: str, name: str = "", **values) -> dict:
     ...     "title"]
     'Biomarkers on the ln scale, as ratios'
     """
-    said = _wordings()[key]
+    said = wordings()[key]
     notes = tuple(filter(None, (note.format(**values) for note in said["notes"])))
     return {"name": name or key, "title": said["title"].format(**values), "notes": notes,
             **({"head": said["head"]} if "head" in said else {})}

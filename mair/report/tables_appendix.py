@@ -13,7 +13,7 @@ import pandas as pd
 from mair.published import provenance
 from mair.published.consistency import SEVERITY, WORDS
 from mair.report import fmt, words
-from mair.report.table import Column, Line, Table, pivot, worded
+from mair.report.table import Column, Line, Table, pivot, worded, wordings
 from mair.results import COLUMNS, Rows, records
 from mair.sections import planning, power, study
 from mair.sections import robustness as choices
@@ -22,26 +22,7 @@ from mair.stats.risk import RULES
 from mair.stats.simulated import binomial_limits
 
 B = ("b", "ci_low", "ci_high")
-MISSING = {
-    "completers": "Those seen", "nonresponder": "Unseen not improved",
-    "worst-case": "Worst case", "best-case": "Best case", "mi-mar": "Imputed at random",
-}
-LIMITS = {"wald": "Wald", "newcombe": "Newcombe", "miettinen-nurminen": "Miettinen-Nurminen",
-          "skewness-corrected": "Skewness-corrected", "g-computation": "Adjusted for baseline"}
-METHODS = dict(zip(study.METHODS, (
-    "z", "Satterthwaite", "Kenward-Roger", "Unstructured, Kenward-Roger", "Re-randomisation"),
-    strict=True))
-MECHANISMS = dict(zip(study.MECHANISMS, (
-    "Compound symmetry", "Correlation falls with lag", "SDs like FIQ's", "SDs like HADS-A's",
-    "Skewed residuals"), strict=True))
-DROPOUTS = dict(zip(study.DROPOUTS, (
-    "no dropout", "dropout on the last score", "dropout by arm"), strict=True))
-TRUTHS = {"declared": "the declared model's covariance, alike in both arms",
-          "by-arm": "each arm's own covariance"}
-PLANNED = "the planning difference at every later visit"
-STUDIED = {"type1": ("null", "Type I error", "no difference between the arms"),
-           "power": ("planned", "Power", PLANNED),
-           "coverage": ("planned", "Coverage of the interval", PLANNED)}
+MISSING, LIMITS, METHODS, MECHANISMS, DROPOUTS, TRUTHS, STUDIED = wordings()["labels"].values()
 
 
 def nnt(trial, rows) -> Table:
@@ -167,10 +148,6 @@ def _percent(share) -> str:
     return f"{100 * share:.1f}"
 
 
-def _whole(n) -> str:
-    return "" if n != n else f"{n:g}"
-
-
 def sd_taken(method) -> str:
     """What a next trial's SD is, in words."""
     level = method.removeprefix("browne/")
@@ -185,9 +162,10 @@ def next_trial(trial, rows) -> Table:
     lines = [Line(sd_taken(method), {"analysis": "power", "arm": "overall", "method": method,
                                      "variable": f"{trial.primary.name}, next trial"})
              for method in power.standard_deviations(trial)]
+    whole = partial(fmt.number, digits=0, missing="")
     columns = [Column(head, (statistic,), show) for head, statistic, show in (
         ("SD", "sd", fmt.number), ("d", "d", fmt.number), ("in each arm", "n", "{:g}".format),
-        ("from", "n_low", _whole), ("to", "n_high", _whole),
+        ("from", "n_low", whole), ("to", "n_high", whole),
         ("Both arms, with dropout", "n_with_dropout", "{:g}".format))]
     dropout = (" With dropout: n / (1 - dropout), rounded up an arm."
                if declared.get("dropout") is not None else "")

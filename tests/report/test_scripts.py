@@ -61,7 +61,7 @@ analysis: {missing: mi-mar, draws: 1000}
     texts = {name: text.decode() for name, text in
              scripts.scripts(load(tmp_path / "t.yaml")).items()}
     assert texts["check.R"].startswith("# one q() # two\n")
-    assert 'columns <- c("a \\"b\\"", "after")' in texts["check.R"]
+    assert 'columns <- list(c("a \\"b\\""), c("after"))' in texts["check.R"]
     assert "COMPUTE treated" not in texts["check.sps"] and "arm A64" in texts["check.sps"]
     for text in texts.values():
-        assert "the trial declares imputation" in text and "Kenward and Roger's" in text
+        assert "The trial declares imputation" in text and "Kenward and Roger's" in text

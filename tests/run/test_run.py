@@ -131,7 +131,8 @@ def test_a_run_is_whole(made):
     assert files(out) == [
         "check/check.R", "check/check.sps", "index.html", "manifest.json",
         "notebooks/first.ipynb", "notebooks/second.ipynb", "results.csv", "rows/first.csv",
-        "rows/second.csv", "tables/first.csv", "tables/second.csv"]
+        "rows/second.csv", "tables/checklist.csv", "tables/checklist.docx", "tables/first.csv",
+        "tables/manuscript.docx", "tables/second.csv"]
     assert lines[-1].endswith("index.html")
     assert sorted(p.name for p in out.parent.iterdir()) == ["tiny"]
     assert (out / "results.csv").read_text().splitlines() == [
@@ -406,7 +407,7 @@ def test_published_numbers_without_data_make_the_audit_alone(tmp_path, capsys):
     assert lines[-1] == "1 printed: 0 of 0 follow from one another"
     assert files(out) == [
         "index.html", "manifest.json", "notebooks/audit.ipynb", "results.csv", "rows/audit.csv",
-        "tables/consistency.csv", "tables/consistency.docx",
+        "tables/audit.xlsx", "tables/consistency.csv", "tables/consistency.docx",
         "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx"]
     assert "the trial file has no data" in (out / "index.html").read_text()
     run.run(tmp_path / "audit.yaml", out, echo=again.append)
