@@ -107,7 +107,8 @@ def workbook(sheets: dict[str, pd.DataFrame], synthetic: bool) -> bytes:
 
 def _together(frame, key) -> pd.DataFrame:
     """The rows with those of one key together, keys as they first appear."""
-    return pd.concat([part for _, part in frame.groupby(key, sort=False)], ignore_index=True)
+    order = pd.factorize(frame[key])[0].argsort(kind="stable")
+    return frame.iloc[order].reset_index(drop=True)
 
 
 def _joined(*parts: str, by: str = ", ") -> str:
