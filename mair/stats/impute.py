@@ -237,16 +237,20 @@ def _parameters(data, values, m, *, rng=None, weights=None, extra=None):
     of filled-in values to the cross-products.
     """
     k, T = data.X.shape[1], data.Y.shape[1]
-    B = m if rng is not None else len(values)
+    weights = np.ones((1, len(data.Y))) if weights is None else weights
+    B = m if rng is not None else max(len(values), len(weights))
     Z = np.concatenate([np.broadcast_to(data.X, (len(values), *data.X.shape)),
                         np.nan_to_num(values)], 2)
-    weights = np.ones((1, len(data.Y))) if weights is None else weights
     coef, sigma = np.zeros((B, 2, k, T)), np.zeros((B, 2, T, T))
     for t in range(T):
         def fitted(who, columns, t=t):
             rows = who & (data.last >= t)
             part, w = columns[:, rows, :columns.shape[2] - T + t + 1], weights[:, rows]
-            M = np.swapaxes(part * w[..., None], 1, 2) @ part
+            if len(part) == 1:  # many weights of the same rows
+                outer = part[0, :, :, None] * part[0, :, None]
+                M = np.tensordot(w, outer, 1)
+            else:
+                M = np.swapaxes(part * w[..., None], 1, 2) @ part
             if extra is not None:
                 M[:, -t - 1:, -t - 1:] += np.einsum("bi,bist->bst", w,
                                                     extra[:, rows, :t + 1, :t + 1])
@@ -347,15 +351,15 @@ def _chains(data, m, rng, burn):
 
 def _em(data, weights, *, tolerance=1e-10, limit=5000):
     """Values with gaps at their expectation, and the ML parameters, one fit a row of weights."""
+    gaps = data.gaps
+    if not gaps.any():
+        return data.Y[None], _parameters(data, data.Y[None], None, weights=weights)
     values = np.repeat(data.Y[None], len(weights), 0)
     extra = np.zeros((*values.shape, values.shape[2]))
-    gaps = data.gaps
     values[:, gaps] = 0.0
     extra[:, gaps] = np.eye(values.shape[2])[np.nonzero(gaps)[1]]
     for _ in range(limit):
         means, sigma = _parameters(data, values, None, weights=weights, extra=extra)
-        if not gaps.any():
-            break
         before = values[:, gaps]
         _fill(values, means, sigma, data.arm, gaps, data.seen, None, extra)
         if np.abs(values[:, gaps] - before).max() < tolerance:

@@ -8,6 +8,8 @@ which `implied` solves for. `mair.stats.mixed` fits the same model from rows; a 
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import iadd
 from typing import NamedTuple
 
 import numpy as np
@@ -143,7 +145,8 @@ class At:
 
 def _added(weights, parts, axes=3):
     """Sum over the numbers of visits of weight x part, whose last ``axes`` are no draws."""
-    return sum(w[(..., *(None,) * axes)] * part for w, part in zip(weights, parts, strict=True))
+    return reduce(iadd, (w[(..., *(None,) * axes)] * part
+                         for w, part in zip(weights, parts, strict=True)))
 
 
 def implied(sums: Sums, ratio, slope) -> Fit:

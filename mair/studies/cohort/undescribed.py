@@ -137,11 +137,10 @@ class Draws:
 
 def pool(rng, own: Allowed, whole: Allowed, k: int, low: int, high: int) -> list[tuple]:
     """(sum, squares of the completers, the ``k`` others' baselines), at most `POOL` of them."""
-    found, choices = [], [(*a, *b) for a in own.pairs() for b in whole.pairs()]
-    if len(choices) > 4 * POOL:
-        choices = [choices[i] for i in rng.choice(len(choices), 4 * POOL, replace=False).tolist()]
-    few = k == 0 or high - low <= FEW
-    for s, q, t, u in choices:
+    found, some, others = [], own.pairs(), whole.pairs()
+    size, few = len(some) * len(others), k == 0 or high - low <= FEW
+    for i in rng.choice(size, 4 * POOL, replace=False).tolist() if size > 4 * POOL else range(size):
+        (s, q), (t, u) = some[i // len(others)], others[i % len(others)]
         if k <= 4 and few:
             found += [(s, q, values) for values in tuples(k, t - s, u - q, low, high)]
         elif len(found) < POOL:
