@@ -54,23 +54,23 @@ def each(function: Callable, tasks: Iterable[tuple], processes: int = -1) -> Ite
     found = {} if folder is None else {
         place: pickle.loads(file.read_bytes()) for place in range(len(tasks))
         if (file := folder / f"{place}.pickle").exists()}
-    done = _computed(function, tasks, found, processes)
-    with nullcontext(lambda: None) if folder is None else _progress(len(tasks), len(found)) as say:
-        if folder is not None:
-            folders.append(folder)
-        for place in range(len(tasks)):
-            while place not in found:
-                finished, result = next(done)
-                if folder is not None:
-                    _store(folder / f"{finished}.pickle", result)
-                found[finished] = result
-                say()
-            yield found.pop(place)
-
-
-def _computed(function, tasks, found, processes):
-    """(place, result) of the tasks whose place is not in ``found``, as they finish."""
     left = {place: task for place, task in enumerate(tasks) if place not in found}
+    done = _computed(function, left, processes)
+    if folder is not None:
+        folders.append(folder)
+        say = _progress(len(tasks), len(found))
+    for place in range(len(tasks)):
+        while place not in found:
+            finished, result = next(done)
+            found[finished] = result
+            if folder is not None:
+                _store(folder / f"{finished}.pickle", result)
+                say()
+        yield found.pop(place)
+
+
+def _computed(function, left, processes):
+    """(place, result) of the tasks of ``left``, by place, as they finish."""
     for attempt in range(TRIES):
         try:
             for place, result in joblib.Parallel(
@@ -168,26 +168,19 @@ def _store(file, result):
     beside.replace(file)
 
 
-@contextmanager
 def _progress(size, before):
     """A function that notes a finished task and now and then says how many, and what is left."""
     start = last = time.monotonic()
-    done, live = before, sys.stderr.isatty()
-
-    def write(text):
-        sys.stderr.write(f"\r\x1b[K{text}" if live else f"{text}\n")
-        sys.stderr.flush()
+    done = before
 
     def say():
         nonlocal done, last
         done, now = done + 1, time.monotonic()
-        if now - last >= (1.0 if live else SAID):
-            rest = (now - start) / (done - before) * (size - done)
-            last = now
-            write(f"{done} of {size} done, {now - start:.0f} s; about {rest:.0f} s left")
+        if now - last >= SAID:
+            last, rest = now, (now - start) / (done - before) * (size - done)
+            print(f"{done} of {size} done, {now - start:.0f} s; about {rest:.0f} s left",
+                  file=sys.stderr, flush=True)
 
     if before:
-        write(f"{before} of {size} were done before")
-    yield say
-    if live and last > start:
-        write("")
+        print(f"{before} of {size} were done before", file=sys.stderr, flush=True)
+    return say

@@ -103,15 +103,25 @@ def test_what_a_kill_leaves_is_taken_up(folder, alone):
     assert not (folder / "build/power").exists()
 
 
-def test_chunks_of_other_work_are_not_taken(folder):
-    trial, seen = load(ROOT / "params/mair.yaml"), []
+def test_only_what_is_left_is_done_and_other_work_is_not_taken(folder, alone, monkeypatch):
+    trial, stored, store = load(ROOT / "params/mair.yaml"), [], pool._store
+
+    def until(file, result):
+        store(file, result)
+        stored.append(file.parent)
+        if len(stored) in (2, 4):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pool, "_store", until)
     for text in (GRID, GRID.replace("14.2", "10")):
         Path("grid.yaml").write_text(text)
         with pytest.raises(KeyboardInterrupt), pool.job("power"):
             run(trial, 1)
-            seen += [*(folder / "build/power/chunks").iterdir()]
-            raise KeyboardInterrupt
-    assert len({*seen}) == 2  # kept apart, and kept where the job does not end
+    assert len({*stored}) == 2  # kept apart, and kept where the job does not end
+    Path("grid.yaml").write_text(GRID)
+    with pool.job("power"):
+        assert same(run(trial, 1), alone)
+    assert len(stored) == 4 + CHUNKS - 2
 
 
 def test_what_is_wrong_with_a_cluster_is_said(folder, capsys, monkeypatch):
