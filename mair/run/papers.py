@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from mair.report import reviewer, show, table
+from mair.report import reviewer, show, table, word
 from mair.report.table import Table
 from mair.results import KEYS
 from mair.run import paper
@@ -39,6 +39,7 @@ def main(folder: str, out: str | None = None) -> None:
         for one in tables:
             print(table.plain(one))
             show.write(one, staging / "whole", False, next(iter(trials.values())))
+        word.number(staging / "whole" / "tables", "")  # no page numbers these
         build.write_manifest(staging / "whole", {"parameters": {"trial": folder}})
         build.swap(staging / "whole")
     print(display(build.out))
