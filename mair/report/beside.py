@@ -15,6 +15,7 @@ from mair.sections import measures
 from mair.trial import Trial, load
 
 KEYS = ["analysis", "variable", "time"]
+ONCE = ("welch", "linear/t")  # of an outcome seen once; with covariates the second
 DECLARED, HERE = "as declared", "as chosen here"
 SCALES = {"nnt": "Risk difference, percentage points"}  # what is drawn; of others this:
 SCALE = "Difference in change over the baseline SD, treatment minus control"
@@ -39,14 +40,15 @@ def contrasts(rows: pd.DataFrame, analysis: dict) -> pd.DataFrame:
     """
     found = []
     for section in measures.SECTIONS:
-        own = rows[(rows["analysis"] == section) & (rows["statistic"] == "converged")]
-        for name in own["variable"].unique():
+        own = rows[rows["analysis"] == section]
+        fitted = own[(own["statistic"] == "converged") | (  # what was seen once has no such state
+            own["method"].isin(ONCE) & (own["statistic"] == "b"))]
+        for name, method in dict(zip(fitted["variable"], fitted["method"], strict=True)).items():
             drawn = {one.time: (one.d, one.ci_low, one.ci_high) for one in records(
-                rows, analysis=section, variable=name, method="b_over_sd")}
-            found += [(section, name, one.time, one.method, one.n, one.b, one.ci_low, one.ci_high,
+                own, variable=name, method="b_over_sd")}
+            found += [(section, name, one.time, method, one.n, one.b, one.ci_low, one.ci_high,
                        one.p, *drawn.get(one.time, [math.nan] * 3)) for one in records(
-                rows, analysis=section, variable=name, arm="difference",
-                method=measures.method(rows, section, name)) if one.time]
+                own, variable=name, arm="difference", method=method) if one.time]
     rule = analysis["responder_missing"]
     limits = "wald" if rule == "mi-mar" else analysis["risk_interval"]  # Rubin's rules pool Wald's
     for one in records(rows, analysis="nnt", arm="difference", method=f"{rule}/{limits}"):
