@@ -30,7 +30,7 @@
     if (last) last[0].setAttribute("aria-current", "true");
   };
   addEventListener("scroll", mark, { passive: true });
-  mark();
+  requestAnimationFrame(mark);  // measuring places would hold up the first paint
 
   // The published numbers: filtered, and sorted by a click on a column's head.
   const table = document.getElementById("numbers"), form = document.querySelector("form.filter");
