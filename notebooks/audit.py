@@ -103,6 +103,9 @@ bullets(*[f"**{one.headline}.** {one.text}" for one in audit.found(t)])
 # %% [markdown]
 # None of this shows an error of analysis or of intent. It shows where a reader should ask,
 # and what to ask for: the individual data, or the output the tables were typed from.
+
+# %% [markdown] tags=["fold"]
+# ## For a reviewer
 #
 # For a reader there are three classes: what *cannot hold as printed*, what *needs an explanation*
 # (and which would do), and what there is *nothing to hold against*. The first two are listed here;
