@@ -18,15 +18,9 @@ CHOICES = "choices"  # the protected sheet that the lists are read from
 
 def grids() -> list[Grid]:
     """The empty sheets, in the order of a paper; the instructions first."""
-    of, heads = declared(), declared()["heads"]
-    facts = [[name, "", "", fact["asks"]] for name, fact in of["facts"].items()]
-    found = [Grid("README", of["readme"]), Grid("facts", [heads["fact"], *facts])]
-    for name, own in of["template"].items():
-        head = [heads[own["kind"]]]
-        if own["kind"] == "table":
-            head = [*([line, *own["cells"].get(line, ())] for line in head[0]), heads["variable"]]
-        found.append(Grid(name, head))
-    return found
+    facts = {"facts": [[name, "", "", fact["asks"]] for name, fact in declared()["facts"].items()]}
+    return [Grid(name, [*own["rows"], *facts.get(name, ())])
+            for name, own in declared()["template"].items()]
 
 
 def write(path: Path | str, sheets: list[Grid] | None = None) -> Path:
