@@ -65,3 +65,23 @@ analysis: {missing: mi-mar, draws: 1000}
     assert "COMPUTE treated" not in texts["check.sps"] and "arm A64" in texts["check.sps"]
     for text in texts.values():
         assert "The trial declares imputation" in text and "Kenward and Roger's" in text
+
+
+def test_items_are_scored_by_the_declared_key(tmp_path):
+    (tmp_path / "d.csv").write_text("who,arm,a1,a2,b1,b2\n" + "".join(
+        f"{i},{'ct'[i % 2]},{i % 5},{'' if i == 1 else 4 - i % 3},{i % 4},{i * i % 5}\n"
+        for i in range(12)))
+    (tmp_path / "t.yaml").write_text("""
+data: d.csv
+participant: who
+arm: {column: arm, control: c, treatment: t}
+visits: [before, after]
+scales: {S: {items: [1, 2], range: [0, 4], reversed: [2], answered: 0.5}}
+outcomes: {Pain: {scale: S, columns: ['a{item}', 'b{item}']}}
+""")
+    trial = load(tmp_path / "t.yaml")
+    text = scripts.scripts(trial)["check.R"].decode()
+    for line in ('columns <- list(c("a1", "a2"), c("b1", "b2"))', "low <- c(0.0, 0.0)",
+                 "turned <- c(0, 1) == 1", "max(1, 0.5 * nrow(m))"):
+        assert line in text, line
+    assert "y1, before: from a1, a2." in scripts.scripts(trial)["check.sps"].decode()
