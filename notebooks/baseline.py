@@ -120,7 +120,8 @@ else:
 
 # %%
 continuous = [f for f in t.baseline if f.kind == "continuous"]
-one = next((f for f in continuous if f.name == t.primary.name), (continuous or t.baseline)[0])
+one = next((f for f in continuous if t.primary and f.name == t.primary.name),
+           (continuous or t.baseline)[0])
 known = one.values.dropna()
 arm = t.arm[known.index]
 if one.kind == "continuous":

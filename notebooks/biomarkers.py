@@ -41,6 +41,7 @@ t = load(trial, covariance=covariance, variance=variance, inference=inference,
          fdr_families=fdr_families)
 show = Show(t, out)
 words.opening(t, "biomarkers")
+repeated = measures.variables(t, "biomarkers")  # seen at baseline and later
 
 # %% [markdown] tags=["fold"]
 # ## The model
@@ -73,15 +74,15 @@ who = "people" if t.individuals else "medians and quartiles"
 
 # %%
 rows = measures.rows(t, "biomarkers")
-logged = [name for name, variable in t.biomarkers.items() if variable.transform == "log"]
+logged = [name for name, variable in repeated.items() if variable.transform == "log"]
 ci = f"{100 * t.analysis.confidence:g}% CI"
 measured = {visit: label for visit, label in t.visit_labels.items()
-            if any(visit in variable.visits for variable in t.biomarkers.values())}
+            if any(visit in variable.visits for variable in repeated.values())}
 show(people.before_after(frames.people(t, "biomarkers"), frames.means(t, rows, "biomarkers"),
                          frames.axes(t, "biomarkers"), arms=t.labels, visits=measured, log=logged),
      "before_after",
      f"Biomarkers before and after: {who}, and model means",
-     alt=f"{', '.join(t.biomarkers)} by visit and arm: thin, {who}; thick lines "
+     alt=f"{', '.join(repeated)} by visit and arm: thin, {who}; thick lines "
          f"the model's means (geometric means where analysed as logarithms) with {ci}.")
 
 # %%
@@ -117,7 +118,7 @@ words.say(f"{len(low) or 'None'} of the models ({len(tested)}) left residuals wi
 show(tables_result.outcomes(t, rows, "biomarkers"))
 
 # %%
-found = [one for name in t.biomarkers for one in results.records(
+found = [one for name in repeated for one in results.records(
     rows, analysis="biomarkers", variable=name, arm="difference", time=measures.later(t, name),
     method=measures.method(rows, "biomarkers", name))]
 sides = {(one.variable, one.time): frames.side(t, one.variable, one.ci_low, one.ci_high)
@@ -165,7 +166,7 @@ if len(plotted):
              f"{right}: {listed}.")
 
 # %%
-words.say(f"{len(t.biomarkers)} biomarkers were compared. A difference in one of them is not a "
+words.say(f"{len(repeated)} biomarkers were compared. A difference in one of them is not a "
           "difference that patients feel, and of several compared some will differ by chance.")
 
 # %% [markdown] tags=["appendix"]
@@ -182,7 +183,7 @@ words.say(words.assumptions(t))
 show(tables_result.models(t, rows, "biomarkers"))
 
 # %%
-fits = [one for name in t.biomarkers for one in results.records(
+fits = [one for name in repeated for one in results.records(
     rows, analysis="biomarkers", variable=name, arm="overall",
     method=measures.method(rows, "biomarkers", name))]
 odd = [one.variable for one in fits if not one.converged or one.boundary or one.fallback]

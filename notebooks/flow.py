@@ -15,8 +15,9 @@
 # A trial's numbers stand on its flow: every percentage below has a denominator that this
 # diagram must produce. Nothing is estimated here but how well people were kept.
 #
-# *Reads* the trial file and its data. *Writes* the rows `flow` and `sample_size`, the tables
-# `retention`, `attendance`, `interventions` and `sample_size`, and the figure `consort`.
+# *Reads* the trial file, its data and, where there is one, its file of events. *Writes* the rows
+# `flow`, `sample_size` and `harms`, the tables `retention`, `harms`, `attendance`, `interventions`
+# and `sample_size`, and the figure `consort`.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
@@ -29,7 +30,7 @@ from mair import results
 from mair.published import provenance
 from mair.report import consort, fmt, tables_result, words
 from mair.report.show import Show
-from mair.sections import flow
+from mair.sections import flow, harms
 from mair.stats import power
 from mair.trial import load
 
@@ -62,31 +63,38 @@ if assessed is not None:
     sums = f"Of {assessed} people assessed {excluded} were excluded. {sums}"
 gone = {c.label: int(c.values.isna().sum()) for c in t.covariates}
 words.say(sums, "The counts add up.", *(
-    f"Left out of the mixed models, because {name} is missing: {k} of {t.n()} people."
+    f"Left out of the models, because {name} is missing: {k} of {t.n()} people."
     for name, k in gone.items() if k))
 
 # %%
 seen = {(one.arm, one.time): one
         for one in results.records(rows, variable="retained", method=["", "fisher"])}
-later = {visit: t.visit_labels[visit] for visit in t.primary.visits[1:]}
+name, followed = flow.followed(t)
+later = {visit: t.visit_labels[visit] for visit in [*followed][1:] or followed}
 by_arm = [f"{arm}: {t.n(arm)} allocated, "
           + ", ".join(f"{seen[arm, visit].n} seen {label}" for visit, label in later.items())
-          + f", {n[f'analysed: {t.primary.name}', arm]} analysed." for arm in t.arms]
+          + f", {n[f'analysed: {name}', arm]} analysed." for arm in t.arms]
 
 # %%
-show(consort.consort(rows, arms=t.labels, visits=later, outcome=t.primary.name), "consort",
+show(consort.consort(rows, arms=t.labels, visits=later, outcome=name), "consort",
      "Flow of participants",
      of=rows[~rows["variable"].str.match("preference|sessions|credibility")],
      alt=f"CONSORT flow diagram. {sums} {' '.join(by_arm)}")
 
 # %%
-used = n[f"analysed: {t.primary.name}", "overall"]
-described = {section: sorted({int(t.described(name).sum()) for name in of}) for section, of in
+used = n[f"analysed: {name}", "overall"]
+described = {section: sorted({int(t.described(one).sum()) for one in of}) for section, of in
              (("outcomes", t.outcomes), ("biomarkers", t.biomarkers)) if of}
+model = "mixed model" if len(followed.columns) > 1 else "analysis"
 words.say(
-    f"**Who is in each analysis.** The mixed model of {t.primary.name} analyses {used} of the "
-    f"{t.n()} people randomised{' to these two arms' * bool(others)}: everybody with at least "
-    "one score and every covariate, whether or not they finished (intention to treat).",
+    f"**Who is in each analysis.** The {model} of {name} analyses {used} of the {t.n()} people "
+    f"randomised{' to these two arms' * bool(others)}: everybody with at least one "
+    f"{'score' if t.primary else 'result'} and every covariate, whether or not they finished "
+    "(intention to treat).")
+
+# %%
+words.say(
+    "" if not described else
     "Means, standard deviations and the effect sizes made of them describe " + " and ".join(
         f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} people in the {section}"
         for section, counts in described.items()) + ".")
@@ -104,10 +112,29 @@ words.bullets(*(
     f"**{label[0].upper()}{label[1:]}:** " + " and ".join(
         f"{seen[arm, visit].n} of the {t.n(arm)} people in {arm} "
         f"({fmt.number(seen[arm, visit].percent, 1)}%)" for arm in t.arms)
-    + f" were seen. Fisher's exact test: {fmt.p(seen['difference', visit].p)}."
+    + " were seen." + ("" if fmt.absent(p := seen["difference", visit].p) else
+                       f" Fisher's exact test: {fmt.p(p)}.")
     for visit, label in later.items()))
-words.say("A large p value here does not show that dropout was alike in both arms: so few people "
-          "could hide a difference that matters.")
+words.say("Everybody was seen." if all(
+    fmt.absent(seen["difference", visit].p) for visit in later) else
+    "A large p value here does not show that dropout was alike in both arms: so few people "
+    "could hide a difference that matters.")
+
+# %% [markdown]
+# ## Harms
+#
+# An event that nobody was asked about is not an event that did not happen.
+
+# %% tags=["fold"]
+show(tables_result.adverse(t, rows))
+
+# %%
+had = {(one.variable, one.arm): one for one in results.records(rows, analysis="harms")}
+words.say("" if t.events is not None else
+          "Adverse events are not recorded in the trial file: nothing is known of them here.")
+words.bullets(*(f"**{words.begin(event)}:** " + " and ".join(
+    f"{had[event, arm].n} people in {arm} ({had[event, arm].events} events)" for arm in t.arms)
+    + "." for event in (harms.ANY, harms.SERIOUS) if (event, t.control) in had))
 
 # %% [markdown] tags=["appendix"]
 # ## What they received, and what they thought of it
@@ -180,8 +207,9 @@ if planned and None not in map(planned.get, ("difference", "mean", "relative_dif
 # %%
 missing = ", ".join(map(str, t.about.get("not_reported") or []))
 words.say(f"Not reported in the source: {missing}." if missing else
-          "Not read by this report, and to be added by hand: harms, recruitment rate, fidelity of "
-          "delivery, and the criteria for going on to a larger trial.")
+          "Not read by this report, and to be added by hand: "
+          f"{'harms, ' * (t.events is None)}recruitment rate, fidelity of delivery, and the "
+          "criteria for going on to a larger trial.")
 
 # %%
 results.save(rows, out, "flow")

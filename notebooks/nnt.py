@@ -64,10 +64,10 @@ estimand(t, "difference between arms in the percentage who respond, and its reci
 # those whose result is known. Look at the two rows of the first column.
 
 # %%
-visit, responses = nnt.responses(t)
+declared = nnt.declared(t)
+criterion, visit = declared[0]
 when = t.visit_labels.get(visit, "")
-criterion = next(iter(responses))
-known = responses[criterion].dropna()
+known = nnt.responses(t, visit)[criterion].dropna()
 counts = pd.crosstab(t.arm[known.index], np.where(known.astype(bool), "responded", "did not"))
 counts = counts.reindex(index=[t.treatment, t.control], columns=["responded", "did not"],
                         fill_value=0).rename_axis(index="arm", columns=criterion)
@@ -121,26 +121,47 @@ show(tables_appendix.nnt(t, rows))
 rule = t.analysis.responder_missing
 limits = "wald" if rule == "mi-mar" else t.analysis.risk_interval  # Rubin's rules pool Wald's
 by_rule = f"{MISSING[rule].lower()}; {LIMITS[limits]}"
-said = dict.fromkeys(responses, "not estimable, an arm has nobody with a known result")
+said = dict.fromkeys(declared, "not estimable, an arm has nobody with a known result")
 
 # %%
-for one in results.records(rows, arm="difference", time=visit, method=f"{rule}/{limits}"):
-    arms = results.records(rows, variable=one.variable, arm=t.arms, time=visit, method=rule)
-    said[one.variable] = (
+for one in results.records(rows, arm="difference", method=f"{rule}/{limits}"):
+    if (one.variable, one.time) not in said:
+        continue
+    arms = results.records(rows, variable=one.variable, arm=t.arms, time=one.time, method=rule)
+    said[one.variable, one.time] = (
         " and ".join(f"{fmt.tally(a.responders, a.n)} in {a.arm}" for a in reversed(arms))
         + f"; the difference is {fmt.estimate(one.arr, one.ci_low, one.ci_high, 1)} percentage "
         f"points, the NNT {fmt.nnt(one.nnt)} ("
         + fmt.nnt_ci(one.nnt_ci_low, one.nnt_ci_high, one.nnt_through_infinity)
         + ")")
-bullets(*[f"**{name}** ({by_rule}): {text}." for name, text in said.items()])
+bullets(*[f"**{name}** ({by_rule}): {text}." for (name, _), text in said.items()])
 
 # %%
-every = results.records(rows, arm="difference", time=visit)
+every = results.records(rows[rows["statistic"].isin(["arr", "ci_low", "ci_high"])],
+                        arm="difference", time=[at for _, at in declared])
 holding = [one for one in every if one.ci_low <= 0 <= one.ci_high]
 rules = dict.fromkeys(MISSING[one.method.split("/")[0]].lower() for one in holding)
 say(f"Over criteria, rules and intervals, {len(holding)} of {len(every)} intervals of ARR "
     f"{'contains' if len(holding) == 1 else 'contain'} zero"
     + (f" ({'; '.join(rules)})" if rules else "") + ".")
+
+# %% [markdown] tags=["appendix"]
+# ## As a ratio of odds, and tested
+#
+# Papers also print odds ratios and exact tests. Woolf's limits lean on the normal curve, with a
+# half added to each cell where one is empty; the exact ones hold both margins fixed and are
+# infinite where a cell is empty. Look whether a test says anything that the interval of the
+# difference did not.
+
+# %%
+show(tables_appendix.odds(t, rows))
+
+# %%
+counted = "completers" if rule == "mi-mar" else rule
+bullets(*(f"**{one.variable}** ({MISSING[counted].lower()}): Fisher's exact test of {one.n} people "
+          f"gives {fmt.p(one.p)}." for one in results.records(
+              rows, arm="difference", method=f"{counted}/fisher")
+          if (one.variable, one.time) in said))
 
 # %% [markdown] tags=["fold"]
 # ## Adjusted for baseline, and at the other visits
@@ -160,7 +181,7 @@ for one in results.records(rows, arm="difference", method=nnt.ADJUSTED):
             "people seen.")
 
 # %%
-if nnt.has_curve(t) and (who := nnt.zero_baselines(t)):
+if t.reductions and (who := nnt.zero_baselines(t)):
     say(f"Not estimable in {len(who)} of {t.n()} people, because their baseline is zero or below.")
 
 # %% [markdown]
@@ -172,26 +193,25 @@ if nnt.has_curve(t) and (who := nnt.zero_baselines(t)):
 # a stretch, and where the declared thresholds stand in it.
 
 # %%
-if nnt.has_curve(t):
-    declared = t.sections["responders"]
-    marked = [100 * reduction for reduction in declared["reductions"]]
+if t.reductions:
+    marked = [100 * reduction for reduction in t.reductions["reductions"]]
     percents, band = nnt.curve(t)
     if not t.individuals:  # every step would be a person's change
         percents, band = frames.on_grid(percents, marked), frames.on_grid(band, marked)
 
 # %%
-if nnt.has_curve(t):
+if t.reductions:
     show(curves.responder_curve(percents, difference=band, thresholds=marked, arms=t.labels,
                                 spans=frames_appendix.curve_spans(t)),
          "responder_curve",
          f"Responders at every {'threshold' if t.individuals else 'tenth percent'}",
-         alt=f"Percent of each arm whose {declared['outcome']} improved by at least each "
+         alt=f"Percent of each arm whose {t.reductions['outcome']} improved by at least each "
              f"threshold ({when}), and the difference in percentage points with its pointwise "
              "Miettinen-Nurminen band; declared thresholds "
              f"{', '.join(f'{x:g}%' for x in marked)} are marked.")
 
 # %%
-if nnt.has_curve(t):
+if t.reductions:
     off = band[(band["low"] > 0) | (band["high"] < 0)]["threshold"]
     say(f"The band excludes zero at {len(off)} of {len(band)} thresholds"
         + (f", the lowest {off.min():.0f}% and the highest {off.max():.0f}% improvement; "

@@ -47,6 +47,8 @@ t = load(trial, covariance=covariance, variance=variance, inference=inference,
          estimator=estimator, missing=missing, confidence=confidence, seed=seed, draws=draws,
          fdr_families=fdr_families)
 show = Show(t, out)
+repeated = measures.variables(t, "outcomes")  # seen at baseline and later
+leading = measures.leading(t, "outcomes")  # of these the primary one, else the first
 words.opening(t, "outcomes")
 
 # %%
@@ -79,13 +81,13 @@ words.estimand(t, "difference between arms in mean change from baseline, at each
 # it. Of invented people the first rows are shown, of real ones a summary of all.
 
 # %%
-data = model.observations(t, t.primary.name)
+data = model.observations(t, leading.name)
 data["arm"] = pd.Categorical(data["arm"], t.arms)
-data["time"] = pd.Categorical(data["time"], t.primary.visits)
+data["time"] = pd.Categorical(data["time"], leading.visits)
 data = data.assign(**{c.name: data["participant"].map(c.values) for c in t.covariates})
 mark = f"**{MARK}.** " if t.synthetic else ""
 words.say(f"{mark}{len(data)} scores of {data['participant'].nunique()} people on "
-          f"{t.primary.name}:")
+          f"{leading.name}:")
 data.head() if t.synthetic else data.groupby(["arm", "time"], observed=True)["y"].agg(
     ["size", "mean", "std"])
 
@@ -137,7 +139,7 @@ if theirs:
               "random intercept can say." if ours.boundary else "")
 
 # %%
-primary = analysis.analyse(t, t.primary.name)
+primary = analysis.analyse(t, leading.name)
 words.say("The declared analysis of every outcome is "
           + ("this model." if primary.method == "random-intercept/z" else
              f"another one ({words.method(primary.method)}): what stands above is the "
@@ -157,30 +159,31 @@ who = "people" if t.individuals else "medians and quartiles"
 rows = measures.rows(t, "outcomes")
 ci = f"{100 * t.analysis.confidence:g}% CI"
 means = frames.means(t, rows)
-scores, name = frames.people(t), t.primary.name
+scores, name = frames.people(t), leading.name
 numbers = "; ".join(f"{one.arm}, {t.visit_labels[one.visit]}, {fmt.number(one.mean, 1)}"
                     for one in means[means["outcome"] == name].itertuples())
 show(people.primary(scores[scores["outcome"] == name], means[means["outcome"] == name],
                     frames.axes(t)[name], arms=t.labels,
-                    visits={visit: t.visit_labels[visit] for visit in t.primary.visits}),
-     "primary", f"{name} in each arm: {who} in grey, in colour the model's means with their {ci}",
+                    visits={visit: t.visit_labels[visit] for visit in leading.visits}),
+     "primary" if name == t.primary.name else "leading",
+     f"{name} in each arm: {who} in grey, in colour the model's means with their {ci}",
      alt=f"{name} by arm: {who} in grey, and model means with {ci}: {numbers}.")
 
 # %%
 show(people.trajectories(scores, means, frames.axes(t), arms=t.labels,
                          visits=t.visit_labels), "trajectories",
      f"Every outcome: {who}, and model means with intervals",
-     alt=f"Scores of {', '.join(t.outcomes)} at {', '.join(t.visit_labels.values())}: thin, {who}"
+     alt=f"Scores of {', '.join(repeated)} at {', '.join(t.visit_labels.values())}: thin, {who}"
          f" and, for {t.control} and {t.treatment}, model means with {ci}, as in "
          "the table of outcomes.")
 
 # %%
 course = {(one.arm, one.visit): fmt.number(one.mean) for one in means.itertuples()
-          if one.outcome == t.primary.name}
-words.say(f"The model's means of {t.primary.name} are "
+          if one.outcome == leading.name}
+words.say(f"The model's means of {leading.name} are "
           + "; ".join(" and ".join(f"{course[arm, visit]} in {arm}" for arm in t.arms
                                    if (arm, visit) in course) + f" ({t.visit_labels[visit]})"
-                      for visit in t.primary.visits) + ".")
+                      for visit in leading.visits) + ".")
 
 # %% [markdown]
 # ## The estimates
@@ -193,7 +196,7 @@ words.say(f"The model's means of {t.primary.name} are "
 show(tables_result.outcomes(t, rows))
 
 # %%
-found = [one for name in t.outcomes for one in results.records(
+found = [one for name in repeated for one in results.records(
     rows, analysis="outcomes", variable=name, arm="difference", time=measures.later(t, name),
     method=measures.method(rows, "outcomes", name))]
 sides = {(one.variable, one.time): frames.side(t, one.variable, one.ci_low, one.ci_high)
@@ -212,7 +215,7 @@ words.bullets(*(
     f"{one.n} people), " + (
         f"in favour of {sides[one.variable, one.time]}." if sides[one.variable, one.time] else
         "and the interval includes zero: either arm may have done better.")
-    for one in found if one.variable == t.primary.name))
+    for one in found if one.variable == leading.name))
 
 # %% [markdown] tags=["fold"]
 # ## How large, and how sure
@@ -285,7 +288,7 @@ words.say(words.level_kept(t) if asked else "z is not declared here.", "" if not
 show(tables_result.models(t, rows))
 
 # %%
-fits = [one for name in t.outcomes for one in results.records(
+fits = [one for name in repeated for one in results.records(
     rows, analysis="outcomes", variable=name, arm="overall",
     method=measures.method(rows, "outcomes", name))]
 odd = [one.variable for one in fits if not one.converged or one.boundary or one.fallback]
@@ -305,7 +308,7 @@ drawn = residuals if t.individuals else frames.averaged(residuals)
 show(curves.residual_plots(drawn, arms=t.labels, line=(0.0, deviation)), "residuals",
      "Residuals of the model of the primary outcome"
      + ", each point the mean of five or more" * (not t.individuals),
-     alt=f"{len(residuals)} residuals of the model of {t.primary.name} (SD "
+     alt=f"{len(residuals)} residuals of the model of {leading.name} (SD "
          f"{fmt.number(deviation)}), against fitted values and against normal quantiles, by arm.")
 
 # %%

@@ -64,6 +64,12 @@ def built_real(tmp_path_factory) -> Path:
     return _finished("params/beat_the_blues.yaml", "real", tmp_path_factory).out
 
 
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory) -> Path:
+    """Directory of a finished run of a tiny trial of which every result was seen once."""
+    return _finished("tests/trials/once.yaml", "once", tmp_path_factory).out
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Headless Chromium; without it the test is skipped.

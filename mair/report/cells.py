@@ -169,7 +169,7 @@ def render(name: str, node, sections, said=None, plain=str) -> Section:
     renderer = Renderer(name, sections, 3 if appendix else 2)
     markdown = MarkdownWithMath(renderer=renderer)
     chapters, silent, said = [Chapter()], [], set() if said is None else said
-    for number, cell in enumerate(node.cells, start=1):
+    for number, cell in _telling(node.cells):
         if cell.cell_type == "code" and cell.source.strip():
             silent.append((number, cell.source))
         outputs = [plain(_output(output, markdown, said)) for output in cell.get("outputs", [])]
@@ -194,6 +194,18 @@ def render(name: str, node, sections, said=None, plain=str) -> Section:
     return Section(name, title, body, appendix, [
         Section(one.anchor, f"{title}: {one.title[:1].lower()}{one.title[1:]}", one.html())
         for one in moved])
+
+
+def _telling(cells) -> list[tuple[int, object]]:
+    """Numbered cells, without chapters whose code shows nothing: of this trial they are empty."""
+    chapters = [[]]
+    for number, cell in enumerate(cells, start=1):
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            chapters.append([])
+        chapters[-1].append((number, cell))
+    return [one for i, chapter in enumerate(chapters) for one in chapter
+            if i == 0 or any(cell.get("outputs") for _, cell in chapter)
+            or all(cell.cell_type != "code" for _, cell in chapter)]
 
 
 def _tags(cell) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+from scipy.special import expit, ndtri
 
 from mair import results
 from mair.published import provenance
@@ -108,7 +108,8 @@ def means(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame:
     """
     found = []
     for name, variable in measures.variables(trial, section).items():
-        back = np.exp if variable.transform == "log" else float
+        back = {"log": np.exp, "poisson": np.exp, "binomial": expit}.get(
+            variable.transform or variable.family, float)
         found += [(name, one.arm, one.time, back(one.mean), back(one.ci_low), back(one.ci_high))
                   for one in results.records(rows, analysis="emm", variable=name, arm=trial.arms)]
     return pd.DataFrame(found, columns=["outcome", "arm", "visit", "mean", "low", "high"])

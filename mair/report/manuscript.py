@@ -14,12 +14,14 @@ from docx.shared import Inches
 from mair.report import fmt, tables_appendix, tables_result, word, words
 from mair.report.table import Table
 from mair.results import records
+from mair.sections import measures
 
 DATA = Path(__file__).parents[1] / "data"
 PACKAGES = ("numpy", "scipy", "pandas", "statsmodels")
 TABLES = {"baseline": tables_result.baseline, "outcomes": tables_result.outcomes,
           "biomarkers": lambda trial, rows: tables_result.outcomes(trial, rows, "biomarkers"),
-          "nnt": tables_appendix.nnt}
+          "one_visit": tables_result.once,
+          "nnt": lambda trial, rows: tables_appendix.nnt(trial, rows[rows["analysis"] == "nnt"])}
 TEXT = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
 
 
@@ -52,9 +54,9 @@ def manuscript(trial, whole: Path, rows, first, manifest) -> bytes:
                 word.upright(document)
             document.add_paragraph(plain(line.lstrip("# ")), style="Heading " + str(level)
                                    if level else "Body")
-        elif place[1] == "table" and (rows["analysis"] == place[2]).any():
+        elif place[1] == "table" and _made(trial, rows, place[2]):
             counts["table"] += 1
-            table = TABLES[place[2]](trial, rows[rows["analysis"] == place[2]]).put(plain)
+            table = TABLES[place[2]](trial, rows).put(plain)
             word.add(document, table, f"Table {counts['table']}",
                      word.abbreviations(trial, table), trial.synthetic)
         elif place[1] == "figure" and (file := whole / "figures" / f"{place[2]}.png").is_file():
@@ -64,6 +66,14 @@ def manuscript(trial, whole: Path, rows, first, manifest) -> bytes:
             document.inline_shapes[-1]._inline.docPr.set("descr", place[3])
             document.add_paragraph(f"Figure {counts['figure']}. {place[3]}", style="Caption")
     return word.saved(document, trial.title)
+
+
+def _made(trial, rows, table: str) -> bool:
+    """Whether the run has the rows of a table."""
+    if table not in (*measures.SECTIONS, measures.ONCE):
+        return bool((rows["analysis"] == table).any())
+    own = rows[rows["analysis"].isin(measures.SECTIONS)]
+    return bool(own["variable"].isin([*measures.variables(trial, table)]).any())
 
 
 def _text(trial, rows, first, manifest) -> str:

@@ -167,6 +167,9 @@ def _courses(ax, people, at, color):
     if "low" in people:
         ax.fill_between(people["x"], people["low"], people["high"], color=color, alpha=0.2,
                         linewidth=0, zorder=0)
+        if len(at) == 1:  # a band of no width
+            ax.vlines(people["x"], people["low"], people["high"], color=color, alpha=0.2,
+                      linewidth=12, zorder=0)
     courses = [np.column_stack([one["x"], one["value"]])
                for _, one in people.groupby("participant", sort=False)]
     ax.add_collection(LineCollection(courses, colors=color, linewidths=0.6, alpha=0.38, zorder=1))

@@ -111,9 +111,12 @@ def _codes(column, value: str) -> str:
 
 
 def scripts(trial: Trial) -> dict[str, bytes]:
-    """``check.R`` and ``check.sps`` of the primary outcome, by file name."""
+    """``check.R`` and ``check.sps`` of a primary outcome that changes, by file name."""
     import jinja2
 
+    one = trial.primary
+    if one is None or len(one.visits) == 1 or one.family:
+        return {}
     environment = jinja2.Environment(  # comments and strings, no markup: names are quoted there
         loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True)

@@ -10,7 +10,7 @@ from mair.published.consistency import SEVERITY
 from mair.published.consistency.sheet import INPUT
 from mair.report import fmt, reviewer, words
 from mair.results import KEYS, records
-from mair.sections import audit, measures, robustness
+from mair.sections import audit, flow, measures, nnt, robustness
 
 DOI = re.compile(r"\b10\.\d{4,}/\S*[^\s.,;]")
 SHOWN = 3  # findings on the first screen
@@ -75,11 +75,11 @@ def summary(trial, rows, compared=None) -> Summary:
                         for arm in reversed(trial.arms))
     found.design = (f"{trial.about.get('design', 'Randomised trial')}: {trial.n()} people, {arms}; "
                     f"seen {words.listed(words.when(trial, visit) for visit in trial.visits)}.")
-    later = trial.primary.visits[1:] if trial.outcomes else ()
+    later = measures.later(trial, trial.primary.name) if trial.outcomes else ()
     ends = list(dict.fromkeys((*later[:1], *later[-1:])))
     contrasts = [one for visit in ends for one in _primary(trial, rows, visit)]
-    found.result = "; ".join(_sentence(trial, rows, compared, one, i)
-                             for i, one in enumerate(contrasts))
+    found.result = "; ".join([_sentence(trial, rows, compared, one, i)
+                              for i, one in enumerate(contrasts)] or _responded(trial, rows))
     origins = provenance.kinds(trial, rows) if provenance.stored(trial) else {}
     found.grid = " ".join(_grid(trial, rows, one.time, origins) for one in contrasts)
     found.undo = " ".join(filter(None, (_undo(trial, rows, visit, origins) for visit in ends)))
@@ -118,14 +118,41 @@ def _sentence(trial, rows, compared, one, i) -> str:
         & (compared["statistic"] == "b"), "printed"]
     when, points = words.when(trial, one.time), fmt.number(abs(one.b), 1)
     more = "more" if sign * one.b >= 0 else "less"
+    once, log = len(trial.primary.visits) == 1, trial.primary.transform == "log"
+    what = ("the geometric mean of " * log if once else
+            f"the {'factor of ' * log}change in ") + one.variable
+    limits = fmt.ci(low, high, 1)
     said = f"{when}, {points} points {more}" if i else (
-        f"{words.begin(when)}, the change in {one.variable} was {points} points {more} favourable "
-        f"with {trial.treatment} than with {trial.control}")
-    inside = [f"{trial.analysis.confidence:.0%}\u00a0CI\u00a0{fmt.ci(low, high, 1)}", fmt.p(one.p),
+        f"{words.begin(when)}, {what} was {points} points {more} favourable with "
+        f"{trial.treatment} than with {trial.control}")
+    for ratio, of in (("gmr", ""), ("or", "the odds of "), ("irr", "the rate of ")):
+        if not hasattr(one, ratio):
+            continue
+        value, *ends = (getattr(one, f"{ratio}{end}") for end in ("", "_low", "_high"))
+        limits, what = fmt.ci(*ends), f"the change in {of}{one.variable}" if of else what
+        said = (f"{words.begin(when)}, {what} was {fmt.number(value)} times with "
+                f"{trial.treatment} what it was with {trial.control}")
+    inside = [f"{trial.analysis.confidence:.0%}\u00a0CI\u00a0{limits}", fmt.p(one.p),
               f"n\u00a0=\u00a0{one.n:g}"
-              + (f", {seen[one.time]:g} of them seen then" if one.time in seen else ""),
+              + (f", {seen[one.time]:g} of them seen then"
+                 if one.time in seen and not once else ""),
               *(f"printed: B\u00a0{number.replace('-', fmt.MINUS)}" for number in printed)]
     return f"{said} ({'; '.join(inside)})"
+
+
+def _responded(trial, rows):
+    """Who has the good result by the first criteria, where no score is the primary outcome."""
+    chosen = trial.analysis
+    for name, visit in nnt.declared(trial)[:2] if not trial.outcomes else ():
+        rule = chosen.responder_missing
+        arms = records(rows, analysis="nnt", variable=name, arm=trial.arms, time=visit, method=rule)
+        for one in records(rows, analysis="nnt", variable=name, arm="difference", time=visit,
+                           method=f"{rule}/{chosen.risk_interval}"):
+            yield (f"{name}: " + " and ".join(
+                f"{arm.responders:g} of {arm.n:g} ({arm.percent:.0f}%) with {arm.arm}"
+                for arm in reversed(arms)) + f" had the good result, {fmt.number(one.arr, 1)} "
+                f"percentage points apart ({chosen.confidence:.0%}\u00a0CI\u00a0"
+                f"{fmt.ci(one.ci_low, one.ci_high, 1)})")
 
 
 def _grid(trial, rows, visit, origins) -> str:
@@ -177,18 +204,18 @@ def _facts(trial, rows, ends):
     """What a reader asks of a trial without a publication, with the answers."""
     seen = {(r.arm, r.time): r.n for r in records(rows, analysis="flow", variable="retained",
                                                   method="")}
-    for visit in (visit for visit in ends if ("overall", visit) in seen):
+    name, when = flow.followed(trial)
+    for visit in (visit for visit in ends or when if ("overall", visit) in seen):
         yield f"Seen, {trial.visit_labels[visit]}", "; ".join(
             f"{seen[arm, visit]:g} of {trial.n(arm)} in {arm}" for arm in trial.arms)
         lost = trial.n() - seen["overall", visit]
         yield f"Missing, {trial.visit_labels[visit]}", (
-            f"{lost:g} of {trial.n()} scores of {trial.primary.name} "
+            f"{lost:g} of {trial.n()} results of {name} "
             f"({100 * lost / trial.n():.0f}%)")
-    harms: dict = {}  # of each kind of harm, the people in each arm
+    had: dict = {}  # of each kind of harm, the people in each arm
     for one in records(rows, analysis="harms", arm=list(trial.arms), method=""):
-        harms.setdefault(one.variable, []).append(f"{one.n:g} of {trial.n(one.arm)} in {one.arm}")
+        had.setdefault(one.variable, []).append(f"{one.n:g} of {trial.n(one.arm)} in {one.arm}")
     yield "Harms", "; ".join(f"{words.label(trial, what)}, {' and '.join(people)}" for what, people
-                             in list(harms.items())[:2]) or "not recorded in the trial file"
-    for one in records(rows, analysis="flow", arm="overall",
-                       variable=f"analysed: {trial.primary.name}") if trial.outcomes else ():
+                             in list(had.items())[:2]) or "not recorded in the trial file"
+    for one in records(rows, analysis="flow", arm="overall", variable=f"analysed: {name}"):
         yield "Analysed", f"{one.n:g} of {trial.n()} people"

@@ -15,6 +15,7 @@ from mair.published.consistency import SEVERITY, WORDS
 from mair.report import fmt, words
 from mair.report.table import Column, Line, Table, pivot, worded, wordings
 from mair.results import COLUMNS, Rows, records
+from mair.sections import nnt as responders
 from mair.sections import planning, power, study
 from mair.sections import robustness as choices
 from mair.sections import size as sizes
@@ -56,6 +57,23 @@ def nnt(trial, rows) -> Table:
             ("Risk ratio", ("rr", "rr_low", "rr_high"), fmt.estimate))]
     return pivot(rows, lines, [*arms, *differences], **worded(
         "nnt", level=trial.analysis.confidence, treatment=trial.treatment, control=trial.control))
+
+
+def odds(trial, rows) -> Table:
+    """Odds ratios and tests of every criterion at its declared visit, by missing rule."""
+    lines = [Line(MISSING[rule], {"analysis": "nnt", "variable": name, "arm": "difference",
+                                  "time": visit, "missing": rule},
+                  name + (f", {trial.visit_labels[visit]}" if visit else ""))
+             for name, visit in responders.declared(trial) for rule in RULES]
+    columns = [Column(head, statistics, show, lambda line, method=method: {
+        "method": f"{line.keys['missing']}/{method}"}, method) for head, method, statistics, show in
+        (("Odds ratio (Woolf)", "woolf", ("or", "or_low", "or_high"), fmt.estimate),
+         ("Odds ratio (exact)", "exact", ("or", "or_low", "or_high"), fmt.estimate),
+         ("p (Fisher)", "fisher", ("p",), fmt.p_value),
+         ("p (Pearson)", "pearson", ("p",), fmt.p_value))]
+    return pivot(rows, lines, columns, **worded(
+        "odds_ratios", treatment=trial.treatment, control=trial.control,
+        level=trial.analysis.confidence))
 
 
 def robustness(trial, rows) -> Table:

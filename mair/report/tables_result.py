@@ -11,10 +11,11 @@ from functools import partial
 
 import pandas as pd
 
+from mair import results
 from mair.report import fmt, words
 from mair.report.table import Column, Line, Table, pivot, worded
 from mair.sections import baseline as characteristics
-from mair.sections import measures
+from mair.sections import flow, measures
 from mair.trial import Trial
 
 OVERALL, DIFFERENCE = {"arm": "overall"}, {"arm": "difference"}
@@ -44,9 +45,9 @@ def _ci(trial: Trial) -> str:
 
 def retention(trial: Trial, rows: pd.DataFrame) -> Table:
     """Who was seen at each visit, by arm, with Wilson intervals and Fisher's p."""
+    name, seen = flow.followed(trial)
     lines = [Line(trial.visit_labels[visit],
-                  {"analysis": "flow", "variable": "retained", "time": visit})
-             for visit in trial.primary.visits]
+                  {"analysis": "flow", "variable": "retained", "time": visit}) for visit in seen]
     columns, spanners = [], {}
     for arm, heading in _arms(trial, overall=True).items():
         spanners[heading] = seen, limits = f"{arm}::Seen (%)", f"{arm}::{_ci(trial)}"
@@ -55,7 +56,32 @@ def retention(trial: Trial, rows: pd.DataFrame) -> Table:
                            {"arm": arm, "method": "wilson"})]
     columns.append(Column("p (Fisher)", ("p",), fmt.p_value, DIFFERENCE | {"method": "fisher"}))
     return pivot(rows, lines, columns, spanners=spanners,
-                 **worded("retention", primary=trial.primary.name))
+                 **worded("retention", primary=name))
+
+
+def adverse(trial: Trial, rows: pd.DataFrame) -> Table | None:
+    """Adverse events and withdrawals by arm; None where neither is recorded."""
+    found = rows[["analysis", "variable", "time"]].drop_duplicates()
+    lines = [Line(words.begin(variable), {"analysis": "harms", "variable": variable},
+                  "Participants with at least one")
+             for variable in found.loc[found["analysis"] == "harms", "variable"]]
+    if trial.events is None and trial.series("lost") is None:
+        return None
+    lines += [Line(f"{variable.removeprefix('lost: ')}, {trial.visit_labels[visit]}",
+                   {"analysis": "flow", "variable": variable, "time": visit},
+                   "Withdrawals, by the first visit missed")
+              for analysis, variable, visit in found.itertuples(index=False)
+              if analysis == "flow" and variable.startswith("lost: ")]
+    columns = [Column(f"{_named(trial, arm)}, {head}", statistics, show, {"arm": arm})
+               for arm in trial.arms for head, statistics, show in (
+                   ("n (%)", ("n", "percent"), fmt.count), ("events", ("events",), lambda n:
+                    fmt.number(n, 0, missing="")))]
+    columns += [Column(f"Difference, percentage points ({_ci(trial)})", ("rd", "ci_low", "ci_high"),
+                       partial(fmt.estimate, digits=1),
+                       DIFFERENCE | {"method": trial.analysis.risk_interval}),
+                Column("p (Fisher)", ("p",), fmt.p_value, DIFFERENCE | {"method": "fisher"})]
+    return pivot(rows, lines, columns, **worded("harms", **_sides(trial), interval=words.METHODS[
+        trial.analysis.risk_interval])) if lines else None
 
 
 def attendance(trial: Trial, rows: pd.DataFrame) -> Table | None:
@@ -169,21 +195,72 @@ def outcomes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
         "contrasts", section, section=section.capitalize(), **_whom(trial, section, fitted)))
 
 
+def once(trial: Trial, rows: pd.DataFrame) -> Table:
+    """Variables seen once: n, mean, SD, median and quartiles by arm, the declared difference."""
+    own = measures.variables(trial, measures.ONCE)
+    fitted = {name: measures.method(rows, one.section, name) for name, one in own.items()}
+    lines = [Line({"Variable": one.label + (f", {one.unit}" if one.unit else ""),
+                   "Visit": trial.visit_labels[one.visits[0]]},
+                  {"analysis": one.section, "variable": name, "time": one.visits[0]})
+             for name, one in own.items()]
+    columns = [Column(f"{_named(trial, arm)}, {head}", statistics, show,
+                      {"arm": arm, "method": "described"})
+               for arm in trial.arms for head, statistics, show in (
+                   ("n", ("n",), fmt.count), ("mean (SD)", ("mean", "sd"), fmt.mean_sd),
+                   ("median (Q1 to Q3)", ("median", "q1", "q3"), lambda middle, q1, q3:
+                    f"{fmt.number(middle)} ({fmt.number(q1)} to {fmt.number(q3)})"))]
+    columns += [Column(head, statistics, show, lambda line: DIFFERENCE | {
+        "method": fitted[line.keys["variable"]]}, "model") for head, statistics, show in (
+            (f"B ({_ci(trial)})", ("b", "ci_low", "ci_high"), fmt.estimate),
+            ("p", ("p",), fmt.p_value), ("q", ("q",), partial(fmt.p_value, missing="")))]
+    return pivot(rows, lines, columns, **worded(
+        "one_visit", **_sides(trial), scale=_scale(own),
+        fitted=words.listed(map(words.method, dict.fromkeys(fitted.values())))))
+
+
+def once_methods(trial: Trial, rows: pd.DataFrame) -> Table:
+    """Every method's difference of the variables seen once."""
+    own = rows[(rows["arm"] == "difference") & rows["analysis"].isin(measures.SECTIONS)]
+    lines = [Line(words.begin(words.method(key.method)), key._asdict(), key.variable)
+             for key in own[results.KEYS[:5]].drop_duplicates().itertuples(index=False)]
+    columns = [Column("n", ("n",), partial(fmt.count)),
+               Column(f"Difference ({_ci(trial)})", ("b", "ci_low", "ci_high"), lambda b, *ends:
+                      "" if fmt.absent(b) else fmt.estimate(b, *ends)),
+               Column("df", ("df",), partial(fmt.number, digits=1, missing="")),
+               Column("p", ("p",), partial(fmt.p_value, missing="")),
+               Column(f"Ratio ({_ci(trial)})", ("gmr", "gmr_low", "gmr_high"), lambda b, *ends:
+                      "" if fmt.absent(b) else fmt.estimate(b, *ends))]
+    if own["statistic"].ne("gmr").all():
+        columns.pop()
+    return pivot(rows, lines, columns, **worded(
+        "one_visit_methods", scale=_scale(measures.variables(trial, measures.ONCE))))
+
+
+def _sides(trial: Trial) -> dict[str, str]:
+    return {side: _named(trial, getattr(trial, side)) for side in ("treatment", "control")}
+
+
+def _scale(variables) -> str:
+    """Which differences stand on the ln scale."""
+    logs = [name for name, one in variables.items() if one.transform == "log"]
+    links = [name for name, one in variables.items() if one.family]
+    scales = {"on the ln scale, where exp(B) is a ratio of geometric means": logs,
+              "on the log scale, where exp(B) is a ratio of odds or rates": links}
+    return "".join(f", of {', '.join(names)} {scale}" for scale, names in scales.items() if names)
+
+
 def _whom(trial: Trial, section: str, fitted: dict[str, str]) -> dict[str, str]:
     """Whom the columns cover, which models were fitted, and what d, B and q are."""
     column = (trial.sections.get("describe") or {}).get(section)
     covariates = ", ".join(covariate.name for covariate in trial.covariates)
-    logs = ", ".join(name for name, one in measures.variables(trial, section).items()
-                     if one.transform == "log")
     return {
         "whom": f"those with {column}" if column else
         "everyone seen at every visit of the variable",
         "fitted": "; ".join(words.method(how) for how in dict.fromkeys(fitted.values())) + (
             f"; covariates: {covariates}" if covariates else ""),
         "reference": trial.visit_labels[trial.reference],
-        "treatment": _named(trial, trial.treatment), "control": _named(trial, trial.control),
-        "scale": f", of {logs} on the ln scale, where exp(B) is a ratio of geometric means"
-        if logs else "",
+        **_sides(trial),
+        "scale": _scale(measures.variables(trial, section)),
         "family": "q: Benjamini-Hochberg within the declared family."
         if getattr(trial.analysis.fdr_families, section)
         else "No correction for multiplicity is declared."}
@@ -283,7 +360,7 @@ def normality(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
     columns += [Column(f"{method.title()} p", ("p",), fmt.p_value, {"method": method})
                 for method in ("lilliefors", "shapiro-wilk")]
     return pivot(rows, lines, columns, **worded("normality", f"{section}_normality",
-                                                section=section.capitalize()))
+                                                section=section.replace("_", " ").capitalize()))
 
 
 def reliability(trial, rows) -> Table:

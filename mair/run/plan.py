@@ -30,6 +30,7 @@ class Notebook:
 
     needs: str | Path | None  # a section, or the data it is about
     long: int = 0  # the highest are started first, so that none is left over at the end
+    change: bool = False  # whether it is about a primary outcome seen at baseline and later
 
 
 def lock_of(path: Path) -> Path:
@@ -43,11 +44,12 @@ NOTEBOOKS = {  # in a reader's order
     "flow": Notebook(None),
     "baseline": Notebook("baseline"),
     "outcomes": Notebook("outcomes", long=3),
+    "one_visit": Notebook("one_visit"),
     "nnt": Notebook("responders"),
     "biomarkers": Notebook("biomarkers", long=2),
-    "robustness": Notebook(None, long=4),
+    "robustness": Notebook(None, long=4, change=True),
     "audit": Notebook("published", long=3),
-    "power": Notebook("sample_size", long=5),
+    "power": Notebook("sample_size", long=5, change=True),
     "reconstruction": Notebook(COHORT, long=1),
 }
 FAILED = "it failed, by a fault of the program; {}.ipynb, beside this page, shows how far it came"
@@ -264,15 +266,8 @@ def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS,
     found.code = {file: sha256(file) for file in (LOCK, *_package())}
     defaults = type(vars(trial)["analysis"])().model_dump()
     for name, entry in table.items():
-        if entry.needs != "published" and not trial.has_data:
-            found.left_out[name] = "the trial file has no data"
-        elif not _has(trial, entry.needs):
-            found.left_out[name] = (
-                "a blinded run is held against nothing published" if blind and (
-                    entry.needs in ("published", COHORT))
-                else "the data are not the synthetic cohort" if entry.needs == COHORT
-                else f"the trial file has no section {entry.needs}"
-            )
+        if (why := _lacks(trial, entry, blind)) is not None:
+            found.left_out |= {name: why} if why else {}
         elif not (source := found.folder / f"{name}.py").is_file():
             raise TrialError([f"{display(source)}: no such notebook"])
         else:
@@ -309,10 +304,12 @@ def _read(path: Path, blind: bool) -> Plan:
 
 def _named(path: Path) -> list[Path]:
     """A trial file, those it extends, data, published numbers, what is kept beside them."""
+    from mair.trial import harms
     from mair.trial.file import chain
 
     source, _ = chain(path)
     named = [file.resolve() for key in ("data", "published") if (file := source.relative(key))]
+    named[:0] = [file.resolve() for file in [harms.path(source)] if file]
     beside = [file.with_name(name) for name in BESIDE for file in named[-1:]]
     return [*(stated for _, stated, _ in source.files), lock_of(path), *named, *beside]
 
@@ -324,13 +321,30 @@ def _package() -> list[Path]:
             and studies not in path.parents]
 
 
-def _has(trial, needs: str | Path | None) -> bool:
-    """Whether a trial has the section that a notebook needs."""
-    if needs == COHORT:
-        return bool(trial.synthetic and trial.published and trial.data_path == COHORT)
+def _lacks(trial, entry: Notebook, blind) -> str | None:
+    """Why a notebook has nothing to say of a trial; empty where another notebook says it."""
+    from mair.sections import measures
+
+    needs, section = entry.needs, f"the trial file has no section {entry.needs}"
+    if blind and needs in ("published", COHORT):
+        return "a blinded run is held against nothing published"
     if needs == "published":
-        return trial.published is not None
-    return needs is None or trial.declares(needs)
+        return None if trial.published is not None else section
+    if not trial.has_data:
+        return "the trial file has no data"
+    if needs == COHORT:
+        own = trial.synthetic and trial.published and trial.data_path == COHORT
+        return None if own else "the data are not the synthetic cohort"
+    if needs in (*measures.SECTIONS, measures.ONCE):
+        told = needs == measures.ONCE or trial.declares(needs)  # in the other one's notebook
+        return None if measures.variables(trial, needs) else "" if told else section
+    if needs and not trial.declares(needs):
+        return section
+    if entry.change and (trial.primary is None or len(trial.primary.visits) == 1):
+        return "no primary outcome is seen at baseline and later, so there is no change to model"
+    if entry.change and trial.primary.family:
+        return "the primary outcome is no score, and its alternatives are not of this kind"
+    return None
 
 
 def _make(plan: Plan, build: Build, server, echo) -> None:

@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from mair.sections import model as models
 from mair.stats import covariance as structures
-from mair.stats import smallsample
+from mair.stats import gee, smallsample, tests
 from mair.stats.ancova import ancova
 from mair.trial import Trial, remembered
 
@@ -102,6 +103,10 @@ def analyse(trial: Trial, name: str, *, covariance=None, variance=None, inferenc
 
 @remembered
 def _analyse(trial, name, covariance, by_arm, inference, estimator, missing, reml) -> Estimate:
+    if len(trial.variable(name).visits) == 1:
+        return _once(trial, name)
+    if family := trial.variable(name).family:
+        return _gee(trial, name, family)
     clda = estimator == "clda"
     found = _mixed(trial, name, covariance, by_arm, inference, clda, reml)
     if found.overall["boundary"]:
@@ -217,6 +222,90 @@ def _residuals(design, result, inference) -> pd.DataFrame:
     if result.structure == "random-intercept" and inference == "z" and not result.by_arm:
         fitted, residual = found.fitted + found.modes, found.marginal - found.modes
     return pd.DataFrame({"arm": [*design.rows["arm"]], "fitted": fitted, "residual": residual})
+
+
+def _gee(trial: Trial, name: str, family: str) -> Estimate:
+    """Yes and no, or counts: Group x Time on the link's scale, by estimating equations."""
+    design, method = models.build(trial, name), f"gee-{family}/bias-reduced"
+    size = len(np.unique(design.groups)), len(design.rows)
+    try:
+        found = gee.fit(design.y, design.X, design.groups, family)
+    except ValueError as error:
+        return nothing(method, str(error), size)
+    z = special.ndtri((1 + trial.analysis.confidence) / 2)
+
+    def infer(weights) -> Contrast:
+        b, se = weights @ found.beta, np.sqrt(weights @ found.reduced @ weights)
+        return Contrast(*map(float, (b, se, NAN, b / se, NAN, 2 * special.ndtr(-abs(b / se)),
+                                     b - z * se, b + z * se)))
+
+    ratio, spread = {"binomial": ("or", found.fitted * (1 - found.fitted)),
+                     "poisson": ("irr", found.fitted)}[family]
+    contrasts = {visit: infer(row) for visit, row in design.contrasts.items()}
+    W = np.array(list(design.contrasts.values()))
+    chi2 = (b := W @ found.beta) @ np.linalg.solve(W @ found.reduced @ W.T, b) if len(W) else NAN
+    frame = pd.DataFrame({"arm": [*design.rows["arm"]], "fitted": found.fitted,
+                          "residual": (design.y - found.fitted) / np.sqrt(spread)})
+    return Estimate(
+        method, dict.fromkeys(contrasts, size), contrasts,
+        {"chi2": chi2, "df1": len(W), "p": special.chdtrc(len(W), chi2)} if len(W) else {},
+        overall(*size), {label: infer(np.eye(len(design.names))[column])
+                         for label, column in design.covariates.items()},
+        {key: infer(row) for key, row in models.marginal_means(design, trial, name).items()}, frame,
+        f"by estimating equations, one correlation of all visits ({found.correlation:.2f}); B is "
+        f"on the log scale, exp(B) a ratio of {'odds' if family == 'binomial' else 'rates'}",
+        extra={visit: dict(zip((ratio, f"{ratio}_low", f"{ratio}_high"),
+                               np.exp([one.b, one.low, one.high]), strict=True))
+               for visit, one in contrasts.items()})
+
+
+def scores_once(trial: Trial, name: str) -> tuple[str, pd.Series]:
+    """The only visit of a variable, and its observed scores on the model's scale."""
+    (visit,) = trial.variable(name).visits
+    values = trial.scores(name)[visit].dropna()
+    return visit, np.log(values) if trial.variable(name).transform == "log" else values
+
+
+def _once(trial: Trial, name: str) -> Estimate:
+    """A variable seen once: Welch's t test, or with covariates least squares; the rest beside."""
+    visit, y = scores_once(trial, name)
+    wide, confidence, beside = models.wide(trial, name).dropna(), trial.analysis.confidence, None
+    treated = trial.arm[y.index] == trial.treatment
+    for test in (tests.student, tests.welch):
+        method, *found, reason = test(y[treated], y[~treated], confidence=confidence)
+        beside = _of_one(trial, method, visit, y, y.groupby(trial.arm[y.index]).transform("mean"),
+                         (*found[:3], NAN, *found[3:]), reason, beside)
+    beside = replace(beside, means={(arm, visit): _mean(y[trial.arm[y.index] == arm], confidence)
+                                    for arm in trial.arms})
+    if not trial.covariates:
+        return beside
+    x = wide.drop(columns=[visit, "arm"]).to_numpy(float)
+    try:
+        found, reason = ancova(wide[visit], None, wide["arm"], x, confidence=confidence), ""
+    except ValueError as error:
+        found, reason = None, str(error)
+    X = np.column_stack([np.ones(len(x)), wide["arm"], x])
+    fitted = X @ np.linalg.lstsq(X, wide[visit].to_numpy(float), rcond=None)[0]
+    return _of_one(trial, "linear/t", visit, wide[visit], fitted,
+                   found and _contrast(found, "t"), reason, beside)
+
+
+def _mean(y: pd.Series, confidence: float) -> Contrast:
+    """The mean of an arm by itself, with the limits of Student's t."""
+    n, mean, sd = tests.describe(y)
+    se = sd / np.sqrt(n) if n else NAN
+    half = special.stdtrit(n - 1, (1 + confidence) / 2) * se if n > 1 else NAN
+    return Contrast(mean, se, n - 1, NAN, NAN, NAN, mean - half, mean + half)
+
+
+def _of_one(trial, method, visit, y, fitted, contrast, reason, beside) -> Estimate:
+    """The analysis of a variable seen once by one method."""
+    frame = pd.DataFrame({"arm": trial.arm[y.index], "fitted": fitted, "residual": y - fitted})
+    if reason:
+        return nothing(method, reason, (len(y), len(y)), residuals=frame, beside=beside)
+    return Estimate(method, {visit: (len(y), len(y))}, {visit: Contrast(*contrast)}, {},
+                    {key: value for key, value in overall(len(y), len(y)).items()
+                     if value is not None}, {}, {}, frame, "", beside)
 
 
 def _ancova(trial: Trial, name: str, model: Estimate, by_arm: bool, inference: str) -> Estimate:

@@ -15,6 +15,7 @@ SUMMARIES = dict.fromkeys(("outcomes", "biomarkers", "robustness"),
     "nnt": "difference between arms in the percentage who respond"}
 LN = ", ln scale"
 SEEN = "as others of their arm with the same scores (missing at random)"
+UNADJUSTED = ("welch", "student", "hodges-lehmann")  # of variables seen once
 # A part of a method's name: whom it covers of the population, and what it takes for those lost.
 RULES = {
     "delta=": ("", f"imputed {SEEN}, then shifted by the points that the method names"),
@@ -26,8 +27,9 @@ RULES = {
     "worst-case": ("", "counted as failed in the treatment arm, as improved in the control arm"),
     "best-case": ("", "counted as improved in the treatment arm, as failed in the control arm"),
     "d_ppc2": (" who are described and were seen at both visits", "left out"),
+    "gee-": ("", "left out, as if missing completely at random"),
     "ancova": (" seen at baseline and at the visit", "left out"),
-}
+} | dict.fromkeys(("linear/t", *UNADJUSTED), (" seen at the visit", "left out"))
 
 
 def table(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +50,7 @@ def table(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
     declared = trial.sections.get("estimand") or {}
     events = [f"{e['event']}: {e['strategy']}" for e in declared.get("intercurrent", [])]
     own = frame[frame["analysis"].isin(SUMMARIES) & (frame["arm"] == "difference")
-                & frame["statistic"].isin(["b", "d", "arr", "mean", "chi2", "f"])]
+                & frame["statistic"].isin(["b", "d", "arr", "or", "mean", "chi2", "f"])]
     out = []
     for key in own[KEYS[:5]].drop_duplicates().itertuples(index=False):
         found, (seen, used) = key._asdict(), _used(trial, key)
@@ -69,23 +71,31 @@ def table(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _summary(trial: Trial, key) -> str:
     if key.analysis == "nnt":
-        return SUMMARIES["nnt"]
+        odds = key.method.endswith(("/woolf", "/exact"))
+        return "ratio of the arms' odds of responding" if odds else SUMMARIES["nnt"]
     if key.method.startswith("d_ppc2"):
         return "standardised difference in mean change, of those described"
     log = trial.variable(key.variable).transform == "log"
+    if key.method in (*UNADJUSTED, "linear/t"):
+        middle = "median difference of a person of one arm from a person of the other"
+        return (middle if key.method == "hodges-lehmann" else
+                "difference between arms in the mean") + LN * log
     if key.method == "b_over_sd":
         return "B over the baseline SD of those described"
     if "ancova" in key.method:
         return "difference between arms in the mean at the visit, given baseline" + LN * log
-    return SUMMARIES[key.analysis] + LN * log
+    link = ", on the log scale of odds or rates" if "gee-" in key.method else ""
+    return SUMMARIES[key.analysis] + LN * log + link
 
 
 def _used(trial: Trial, key) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Which scores were observed, and which stand behind a row: bool, participants by visits."""
     if key.analysis == "nnt":
-        known = nnt.responses(trial, key.time)[1][key.variable].notna().to_frame()
+        known = nnt.responses(trial, key.time)[key.variable].notna().to_frame()
         return known, known if key.method.startswith("completers") else known | True
     seen = trial.seen(key.variable)
+    if key.method in UNADJUSTED:
+        return seen, seen
     if key.method.startswith("d_ppc2"):
         pair = seen[[trial.reference, key.time]]
         return pair, pair.mul(pair.all(axis=1) & trial.described(key.variable), axis=0)

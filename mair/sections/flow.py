@@ -5,15 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from mair.results import Rows
+from mair.sections import harms, planning
 from mair.sections import model as models
-from mair.sections import planning
 from mair.stats import tests
 from mair.stats.risk_limits import wilson
 from mair.trial import Trial
 
 
 def rows(trial: Trial) -> pd.DataFrame:
-    """Every statistic of the analyses ``flow`` and ``sample_size``.
+    """Every statistic of the analyses ``flow``, ``sample_size`` and ``harms``.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ def rows(trial: Trial) -> pd.DataFrame:
     out = Rows("flow")
     for part in (_recruited, _retained, _lost, _analysed, _attendance):
         part(trial, out)
-    planned = planning.rows(trial)
-    return pd.concat([out.frame(), planned], ignore_index=True) if len(planned) else out.frame()
+    frames = [out.frame(), planning.rows(trial), harms.rows(trial)]
+    return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
 
 
 def _percent(n, of) -> float | None:
@@ -61,9 +61,25 @@ def _recruited(trial: Trial, out: Rows) -> None:
         out.add("randomised", arm, n=n, percent=_percent(n, enrolled))
 
 
+def followed(trial: Trial) -> tuple[str, pd.DataFrame]:
+    """The primary outcome, or else the first column of results, and who was seen when.
+
+    Returns
+    -------
+    str, DataFrame
+        Its name, and bool by participant and visit; a column that names no visit stands at the
+        last.
+    """
+    if trial.primary:
+        return trial.primary.name, trial.seen(trial.primary.name)
+    first = trial.sections["responders"][0]
+    known = trial.responder(first["column"]).notna()
+    return first["column"], known.to_frame(first.get("visit") or trial.visits[-1])
+
+
 def _retained(trial: Trial, out: Rows) -> None:
     """Who was seen on the primary outcome at each visit, by arm, compared by Fisher's test."""
-    arms, seen = (*trial.arms, "overall"), trial.seen(trial.primary.name)
+    arms, (_, seen) = (*trial.arms, "overall"), followed(trial)
     total = [trial.n(arm) for arm in trial.arms]
     for visit in seen.columns:
         _count(out, trial, "retained", seen[visit], arms, visit)
@@ -72,14 +88,14 @@ def _retained(trial: Trial, out: Rows) -> None:
                            confidence=trial.analysis.confidence)
         for i, arm in enumerate(arms):
             out.add("retained", arm, visit, "wilson", ci_low=100 * low[i], ci_high=100 * high[i])
-        if visit != trial.reference:
+        if visit != trial.reference or len(seen.columns) == 1:
             table = [[n, of - n] for n, of in zip(kept, total, strict=True)]
             out.add("retained", "difference", visit, "fisher", p=tests.fisher(table).p)
 
 
 def _lost(trial: Trial, out: Rows) -> None:
     """Who was never seen again, and why, at the first of the visits they missed."""
-    seen = trial.seen(trial.primary.name)
+    seen = followed(trial)[1]
     reasons = pd.Series(trial.series("lost"), seen.index, dtype=object).fillna("no reason given")
     left = (~seen).iloc[:, ::-1].cummin(axis=1).iloc[:, ::-1]
     first = left & ~left.shift(1, axis=1, fill_value=False)
@@ -95,6 +111,9 @@ def _analysed(trial: Trial, out: Rows) -> None:
     for name in [*trial.outcomes, *trial.biomarkers]:
         used = trial.seen(name).any(axis=1) & complete
         _count(out, trial, f"analysed: {name}", used, (*trial.arms, "overall"))
+    if not trial.primary:
+        name, seen = followed(trial)
+        _count(out, trial, f"analysed: {name}", seen.any(axis=1), (*trial.arms, "overall"))
     for covariate in trial.covariates:
         missing = covariate.values.isna()
         for arm in trial.arms if missing.any() else ():

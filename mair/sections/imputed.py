@@ -200,7 +200,7 @@ def responders(trial: Trial, threshold: float, visit: str) -> pooling.Responders
     People without any score at baseline above zero are left out, as they are of the observed
     proportions.
     """
-    variable = trial.variable(trial.sections["responders"]["outcome"])
+    variable = trial.variable(trial.reductions["outcome"])
     try:
         imputed, arm, _, _ = impute_variable(trial, variable.name, "mi-mar", True)
     except ValueError:

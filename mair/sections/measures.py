@@ -17,18 +17,28 @@ from mair.sections.analysis import Contrast, Estimate
 from mair.stats import effects, normality, tests
 from mair.trial import Trial, Variable
 
-SECTIONS = ("outcomes", "biomarkers")
+SECTIONS, ONCE = ("outcomes", "biomarkers"), "one_visit"
 STATISTICS = ("b", "se", "df", "z", "t", "p", "ci_low", "ci_high")  # of a Contrast, in its order
 
 
 def variables(trial: Trial, section: str) -> dict[str, Variable]:
-    """The variables of a section, in the trial file's order."""
-    return trial.outcomes if section == "outcomes" else trial.biomarkers
+    """The repeated measures of a section, or all variables seen once, in the file's order."""
+    every = {"outcomes": trial.outcomes, "biomarkers": trial.biomarkers}
+    return {name: variable for part in (SECTIONS if section == ONCE else (section,))
+            for name, variable in every[part].items()
+            if (len(variable.visits) == 1) == (section == ONCE)}
+
+
+def leading(trial: Trial, section: str) -> Variable:
+    """The primary outcome where it is of this section, else the section's first variable."""
+    own = variables(trial, section)
+    return own.get(trial.primary.name) or next(iter(own.values()))
 
 
 def later(trial: Trial, name: str) -> list[str]:
-    """The visits of a variable after the reference visit, which every variable has."""
-    return list(trial.variable(name).visits[1:])
+    """The visits at which the arms are compared: all after the first, or the only one."""
+    visits = trial.variable(name).visits
+    return list(visits[1:] or visits)
 
 
 def method(rows: pd.DataFrame, section: str, name: str) -> str:
@@ -47,43 +57,53 @@ def states(trial: Trial, section: str) -> list[str]:
 
 
 def rows(trial: Trial, section: str) -> pd.DataFrame:
-    """Every statistic of a section's repeated measures.
+    """Every statistic of a section's repeated measures, or of all variables seen once.
 
     Parameters
     ----------
     trial : Trial
-    section : {"outcomes", "biomarkers"}
+    section : {"outcomes", "biomarkers", "one_visit"}
 
     Returns
     -------
     DataFrame
-        Columns of ``results.csv``; analyses ``section``, ``emm`` and ``normality``.
+        Columns of ``results.csv``; analyses ``outcomes`` or ``biomarkers``, ``emm`` and
+        ``normality``.
     """
-    out, adjusted = Rows(section), _adjusted(trial, section)
-    for name, variable in variables(trial, section).items():
-        found = analysis.analyse(trial, name)
+    own = variables(trial, section)
+    every = {variable.section: Rows(variable.section) for variable in own.values()}
+    adjusted = {part: _adjusted(trial, part) for part in every}
+    for name, variable in own.items():
+        out, found = every[variable.section], analysis.analyse(trial, name)
         if variable.range is not None:
             out.add(name, "overall", "", "declared",
                     range_low=variable.range[0], range_high=variable.range[1])
         _described(trial, name, out)
-        _contrasts(trial, name, found, adjusted, out)
-        _effect_sizes(trial, name, found, out)
+        _contrasts(trial, name, found, adjusted[variable.section], out)
+        if section == ONCE:
+            _ranked(trial, name, out)
+        elif not variable.family:
+            _effect_sizes(trial, name, found, out)
         _marginal_means(name, found, out)
-        _normality(trial, name, found, out)
-    return out.frame()
+        if not variable.family:
+            _normality(trial, name, found, out)
+    return pd.concat([out.frame() for out in every.values()], ignore_index=True)
 
 
 def _described(trial: Trial, name: str, out: Rows) -> None:
     """Means and SDs by arm and visit, of those described and of all observed."""
-    scores, described = trial.scores(name), trial.described(name)
+    scores, described, first = trial.scores(name), trial.described(name), trial.reference
     for arm, (method, whom) in product(trial.arms, (("described", described),
                                                     ("observed", described | True))):
         people = scores[whom & (trial.arm == arm)]
         for visit in people.columns:
             sample = people[visit].dropna()
             out.add(name, arm, visit, method, n=len(sample), mean=sample.mean(), sd=sample.std())
-            if visit != trial.reference:
-                before, after = people[[trial.reference, visit]].dropna().mean()
+            if len(people.columns) == 1:
+                q1, median, q3 = tests.weighted_quantiles(sample, (0.25, 0.5, 0.75))
+                out.add(name, arm, visit, method, median=median, q1=q1, q3=q3)
+            elif visit != first:
+                before, after = people[[first, visit]].dropna().mean()
                 change = after - before
                 out.add(name, arm, visit, method, change=change,
                         percent_change=100 * change / before if before else None)
@@ -95,14 +115,13 @@ def _described(trial: Trial, name: str, out: Rows) -> None:
 def _adjusted(trial: Trial, section: str) -> dict[tuple[str, str], float]:
     """Benjamini-Hochberg q by (variable, visit), over all sections of the section's family."""
     families, p = trial.analysis.fdr_families, {}
-    family = getattr(families, section)
-    for other in SECTIONS:
-        for name in variables(trial, other) if family == getattr(families, other) else ():
+    if (family := getattr(families, section)) is None:
+        return {}
+    for other, own in zip(SECTIONS, (trial.outcomes, trial.biomarkers), strict=True):
+        for name in own if family == getattr(families, other) else ():
             found = analysis.analyse(trial, name).contrasts
             p |= {(name, visit): found[visit].p if visit in found else np.nan
                   for visit in later(trial, name)}
-    if family is None or not p:
-        return {}
     return dict(zip(p, tests.benjamini_hochberg(list(p.values())), strict=True))
 
 
@@ -124,6 +143,16 @@ def _contrasts(trial: Trial, name: str, found: Estimate, adjusted: dict, out: Ro
         out.add(f"{name}: {label}", "overall", "", found.method, **_statistics(one))
     if found.beside is not None:
         _contrasts(trial, name, found.beside, {}, out)
+
+
+def _ranked(trial: Trial, name: str, out: Rows) -> None:
+    """Of a variable seen once: Mann and Whitney's test, Hodges and Lehmann's shift."""
+    visit, values = analysis.scores_once(trial, name)
+    arms = [values[trial.arm[values.index] == arm] for arm in reversed(trial.arms)]
+    shift = tests.hodges_lehmann(*arms, confidence=trial.analysis.confidence)
+    out.add(name, "difference", visit, "mann-whitney", p=tests.mann_whitney(*arms).p)
+    out.add(name, "difference", visit, "hodges-lehmann", b=shift.estimate, ci_low=shift.low,
+            ci_high=shift.high)
 
 
 def _statistics(found: Contrast | None) -> dict:

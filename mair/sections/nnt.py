@@ -7,7 +7,7 @@ import pandas as pd
 
 from mair.results import Rows
 from mair.sections import imputed
-from mair.stats import risk, risk_limits
+from mair.stats import risk, risk_limits, tests
 from mair.stats.standardised import standardised_risks
 from mair.trial import Trial
 
@@ -23,7 +23,7 @@ def improvements(trial: Trial, visit: str = "") -> pd.Series:
         (baseline - score) / baseline, reversed where higher is better; nan where a score is
         missing or the baseline is zero or below.
     """
-    declared = trial.sections["responders"]
+    declared = trial.reductions
     variable = trial.variable(declared["outcome"])
     scores = trial.scores(variable.name)
     start, score = (scores[at].to_numpy(float)
@@ -33,45 +33,48 @@ def improvements(trial: Trial, visit: str = "") -> pd.Series:
 
 def zero_baselines(trial: Trial) -> list[str]:
     """Participants whose baseline is zero or below: no relative improvement can be computed."""
-    if not has_curve(trial):
+    if not trial.reductions:
         return []
-    scores = trial.scores(trial.sections["responders"]["outcome"])[trial.reference]
+    scores = trial.scores(trial.reductions["outcome"])[trial.reference]
     return scores.index[scores <= 0].tolist()
 
 
 def visits(trial: Trial) -> list[str]:
-    """The declared visit, empty where a yes/no column names none; then the outcome's others."""
-    declared = trial.sections["responders"]
-    first = declared.get("visit") or ""
-    later = trial.variable(declared["outcome"]).visits[1:] if has_curve(trial) else ()
-    return [first, *(visit for visit in later if visit != first)]
+    """The declared visits, empty where a column names none; then the outcome's others."""
+    by = trial.reductions
+    first = [one.get("visit", "") for one in trial.sections["responders"]]
+    return list(dict.fromkeys([*first, *(trial.variable(by["outcome"]).visits[1:] if by else ())]))
 
 
-def responses(trial: Trial, visit: str = "") -> tuple[str, dict[str, pd.Series]]:
-    """Who responded, by criterion: 1.0, 0.0, or nan where unknown.
-
-    Parameters
-    ----------
-    trial : Trial
-    visit : str
-        One of `visits`; by default the declared one.
+def responses(trial: Trial, visit: str) -> dict[str, pd.Series]:
+    """Who responded at one of `visits`, by criterion: 1.0, 0.0, or nan where unknown.
 
     Returns
     -------
-    str
-        The visit, or empty where a yes/no column declares none.
     dict of str to Series
-        ``"<outcome> >=20%"``, or the yes/no column's name; without those of whom no reduction
-        can be computed.
+        ``"<outcome> >=20%"``, without those of whom no reduction can be computed, then a
+        column's name.
     """
-    declared = trial.sections["responders"]
-    if declared.get("column"):
-        return declared.get("visit") or "", {declared["column"]: trial.responder().astype(float)}
-    gained = improvements(trial, visit).drop(zero_baselines(trial))
-    return visit or declared["visit"], {
-        f"{declared['outcome']} >={100 * reduction:g}%":
-            gained.where(gained.isna(), risk.meets(gained.to_numpy(float), reduction))
-        for reduction in declared["reductions"]}
+    by, found = trial.reductions, {}
+    if by and visit in trial.variable(by["outcome"]).visits[1:]:
+        gained = improvements(trial, visit).drop(zero_baselines(trial))
+        found = {_reduced(by, reduction):
+                 gained.where(gained.isna(), risk.meets(gained.to_numpy(float), reduction))
+                 for reduction in by["reductions"]}
+    return found | {one["column"]: trial.responder(one["column"]).astype(float)
+                    for one in trial.sections["responders"]
+                    if "column" in one and one.get("visit", "") == visit}
+
+
+def declared(trial: Trial) -> list[tuple[str, str]]:
+    """Every criterion and its declared visit, in the trial file's order."""
+    return [(name, one.get("visit", "")) for one in trial.sections["responders"]
+            for name in ([one["column"]] if "column" in one else
+                         [_reduced(one, share) for share in one["reductions"]])]
+
+
+def _reduced(by: dict, reduction: float) -> str:
+    return f"{by['outcome']} >={100 * reduction:g}%"
 
 
 def rows(trial: Trial) -> pd.DataFrame:
@@ -87,7 +90,9 @@ def rows(trial: Trial) -> pd.DataFrame:
         Columns of ``results.csv``; percents throughout.
     """
     out = Rows("nnt")
-    for visit, found in (responses(trial, visit) for visit in visits(trial)):
+    columns = [one.get("column") for one in trial.sections["responders"]]
+    for visit in visits(trial):
+        found = responses(trial, visit)
         for name, response in found.items():
             for rule in risk.RULES:
                 counts = {arm: _counts(trial, response, arm, rule) for arm in trial.arms}
@@ -96,7 +101,7 @@ def rows(trial: Trial) -> pd.DataFrame:
                             percent=100 * k / n if n else None)
                 if all(n for _, n in counts.values()):
                     _differences(trial, name, visit, rule, counts, out)
-        thresholds = trial.sections["responders"]["reductions"] if has_curve(trial) else ()
+        thresholds = trial.reductions["reductions"] if {*found} - {*columns} else ()
         for (name, response), threshold in zip(found.items(), thresholds, strict=False):
             _imputed(trial, name, visit, threshold, out)
             _adjusted(trial, name, visit, response.dropna(), out)
@@ -105,7 +110,7 @@ def rows(trial: Trial) -> pd.DataFrame:
 
 def _adjusted(trial: Trial, name: str, visit: str, response: pd.Series, out: Rows) -> None:
     """Those seen, standardised over baseline; no row where the regression has no maximum."""
-    baseline = trial.scores(trial.sections["responders"]["outcome"])[trial.reference]
+    baseline = trial.scores(trial.reductions["outcome"])[trial.reference]
     try:
         difference, ratio = standardised_risks(
             response, trial.arm[response.index] == trial.treatment, baseline[response.index],
@@ -123,13 +128,20 @@ def _counts(trial: Trial, response: pd.Series, arm: str, rule: str) -> tuple[int
 
 
 def _differences(trial, name, visit, rule, counts, out: Rows) -> None:
-    """Risk difference, NNT and risk ratio under every interval."""
+    """Risk difference, NNT and ratio under every interval; odds ratios and tests."""
     responders, n = zip(counts[trial.treatment], counts[trial.control], strict=True)
     for interval in risk_limits.INTERVALS:
         kwargs = {"interval": interval, "confidence": trial.analysis.confidence}
         ratio = risk.risk_ratio(responders, n, **kwargs)
         _add(out, name, visit, f"{rule}/{interval}", sum(n),
              risk.risk_difference(responders, n, **kwargs), (ratio.estimate, ratio.low, ratio.high))
+    for kind in ("woolf", "exact"):
+        odds = risk.odds_ratio(responders, n, kind=kind, confidence=trial.analysis.confidence)
+        out.add(name, "difference", visit, f"{rule}/{kind}", n=sum(n),
+                **dict(zip(("or", "or_low", "or_high"), odds[:3], strict=True)))
+    table = [(x, of - x) for x, of in zip(responders, n, strict=True)]
+    for method, test in (("fisher", tests.fisher), ("pearson", tests.pearson)):
+        out.add(name, "difference", visit, f"{rule}/{method}", n=sum(n), p=test(table).p)
 
 
 def _imputed(trial: Trial, name: str, visit: str, threshold: float, out: Rows) -> None:
@@ -154,11 +166,6 @@ def _add(out: Rows, name, visit, method, n, arr, ratio) -> None:
             nnt=arr.nnt, nnt_ci_low=arr.nnt_low, nnt_ci_high=arr.nnt_high,
             nnt_through_infinity=arr.through_infinity,
             **dict(zip(("rr", "rr_low", "rr_high"), ratio, strict=True)))
-
-
-def has_curve(trial: Trial) -> bool:
-    """Whether the criterion is a reduction, so that other thresholds exist."""
-    return bool(trial.sections["responders"].get("outcome"))
 
 
 def curve(trial: Trial) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
 
 from mair.sections import baseline, flow, measures, nnt
 from mair.trial import Trial
-
-SECTIONS = {"baseline": baseline.rows,
-            **{section: partial(measures.rows, section=section) for section in measures.SECTIONS},
-            "responders": nnt.rows}
 
 
 def rows(trial: Trial) -> pd.DataFrame:
@@ -28,5 +22,8 @@ def rows(trial: Trial) -> pd.DataFrame:
         Columns of ``results.csv``, in a run's order.
     """
     frames = [flow.rows(trial)]
-    frames += [made(trial) for key, made in SECTIONS.items() if trial.declares(key)]
+    frames += [baseline.rows(trial)] if trial.declares("baseline") else []
+    frames += [measures.rows(trial, section) for section in (*measures.SECTIONS, measures.ONCE)
+               if measures.variables(trial, section)]
+    frames += [nnt.rows(trial)] if trial.declares("responders") else []
     return pd.concat(frames, ignore_index=True)

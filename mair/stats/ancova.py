@@ -43,6 +43,7 @@ def ancova(y, baseline, arm, covariates=None, *, inference="kenward-roger", by_a
     ----------
     y, baseline : array (N,)
         Scores, a row a participant; rows with a missing value (nan) anywhere are left out.
+        Without a baseline (None) it is a linear regression on arm and covariates.
     arm : array (N,)
         1 for treatment, 0 for control.
     covariates : array (N,) or (N, c), optional
@@ -64,8 +65,8 @@ def ancova(y, baseline, arm, covariates=None, *, inference="kenward-roger", by_a
     ----------
     Pinheiro JC, Bates DM. Mixed-Effects Models in S and S-PLUS. 2000, section 5.2 (varIdent).
     """
-    X = np.column_stack([np.ones(len(y)), arm, baseline, *([] if covariates is None else
-                                                          [covariates])]).astype(float)
+    X = np.column_stack([np.ones(len(y)), arm, *(
+        one for one in (baseline, covariates) if one is not None)]).astype(float)
     y = np.asarray(y, float)
     known = np.isfinite(y) & np.isfinite(X).all(1)
     y, X = y[known], X[known]

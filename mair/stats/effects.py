@@ -12,16 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from mair.stats.tests import NAN, counts, describe, observed
-
-
-class Interval(NamedTuple):
-    """An estimate with its limits; where it is nan, ``reason`` says why."""
-
-    estimate: float = NAN
-    low: float = NAN
-    high: float = NAN
-    reason: str = ""
+from mair.stats.tests import NAN, Interval, counts, describe, observed
 
 
 class ChanceSMD(NamedTuple):

@@ -8,9 +8,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import scipy
+from scipy.special import ndtri
 
-from mair.stats.effects import Interval
 from mair.stats.risk_limits import difference_limits, ratio_limits
+from mair.stats.tests import Interval
 
 RULES = ("completers", "nonresponder", "worst-case", "best-case")
 
@@ -161,6 +163,42 @@ def risk_ratio(responders, n, *, interval="newcombe", confidence=0.95):
     low, high = ratio_limits(x1, n1, x2, n2, interval, confidence)
     estimate = (x1 * n2) / (x2 * n1) if x2 else math.nan
     return Interval(estimate, float(low), float(high) if np.isfinite(high) else math.nan)
+
+
+def odds_ratio(responders, n, *, kind="woolf", confidence=0.95):
+    """Ratio of two odds of the good result, treatment over control.
+
+    Parameters
+    ----------
+    responders, n, confidence
+        As in `risk_difference`.
+    kind : {"woolf", "exact"}
+        Woolf: the sample's, with limits of its log; 1/2 is added to every cell where one is 0
+        (Haldane and Anscombe), so that all is finite. Exact: the conditional maximum likelihood
+        estimate given the margins with Cornfield's exact limits, as R's ``fisher.test``; 0 or
+        infinite where a cell is 0.
+
+    Returns
+    -------
+    Interval
+        Not estimable under ``exact`` where all or none respond in both arms.
+
+    References
+    ----------
+    Woolf B. Ann Hum Genet 1955;19:251-3. Anscombe FJ. Biometrika 1956;43:461-4.
+    Cornfield J. Proc Third Berkeley Symp 1956;4:135-48.
+    """
+    (x1, x2), (n1, n2) = _checked(responders, n)
+    table = np.array([[x1, n1 - x1], [x2, n2 - x2]])
+    if kind == "woolf":
+        table = table + 0.5 * (table == 0).any()
+        centre = math.log(table[0, 0] * table[1, 1] / (table[0, 1] * table[1, 0]))
+        half = ndtri((1 + confidence) / 2) * math.sqrt((1 / table).sum())
+        return Interval(*np.exp([centre, centre - half, centre + half]).tolist())
+    if x1 + x2 in (0, n1 + n2):
+        return Interval(reason="constant")
+    found = scipy.stats.contingency.odds_ratio(table.astype(int))
+    return Interval(float(found.statistic), *map(float, found.confidence_interval(confidence)))
 
 
 def counts(responders, missing, n, rule, arm):

@@ -102,7 +102,7 @@ class Paper:
 
     def responders(self, y):
         """How many of each arm meet the declared reductions."""
-        declared, out = self.trial.sections.get("responders") or {}, {}
+        declared, out = self.trial.reductions, {}
         if declared.get("outcome") != self.name:
             return out
         for share in declared["reductions"]:
@@ -115,7 +115,7 @@ class Paper:
 
     def gained(self, y):
         """Relative improvement at the responders' visit, -inf where it is not known."""
-        visit = self.visits.index(self.trial.sections["responders"]["visit"])
+        visit = self.visits.index(self.trial.reductions["visit"])
         with np.errstate(divide="ignore", invalid="ignore"):
             gain = (y[..., 0] - y[..., visit]) / y[..., 0]
         gain = gain if self.variable.better == "lower" else -gain

@@ -44,7 +44,7 @@ def targets(trial: Trial, name: str) -> list[tuple]:
             found += [(section, name, "difference", visit, method, s)
                       for method, s in product(methods, plan["statistics"][kind])]
     if name == trial.primary.name:
-        visit = trial.sections["responders"]["visit"]
+        visit = trial.reductions["visit"]
         found += [("nnt", f"{name} >={share}%", arm, visit, "completers", "percent")
                   for share, arm in product(plan["curve"], trial.arms)]
         found += [("reconstruction", name, arm, f"{a}, {b}", "pearson", "r") for arm, (a, b) in
@@ -164,7 +164,7 @@ def more(trial: Trial, names: list[str]) -> pd.DataFrame:
         gained, name = nnt.improvements(trial).dropna(), trial.primary.name
         for share, arm in product(plan["curve"], trial.arms):
             own = gained[trial.arm[gained.index] == arm]
-            out.add(f"{name} >={share}%", arm, trial.sections["responders"]["visit"],
+            out.add(f"{name} >={share}%", arm, trial.reductions["visit"],
                     "completers", analysis="nnt",
                     percent=100 * float((own >= share / 100 - 1e-9).mean()))
         power.next_trial(trial, out)

@@ -30,7 +30,7 @@ def problems(raw: dict) -> list[tuple[tuple, str]]:
     list of ((str or int, ...), str)
         Location and message, in the order of the file's keys.
     """
-    rules = (_arms, _visits, _measures, _columns, _features, _responders, _choices)
+    rules = (_arms, _visits, _measures, _columns, _features, _responders, _harms, _choices)
     return [(where, said) for part in rules for broken, where, said in part(raw) if broken]
 
 
@@ -97,14 +97,18 @@ def _arms(raw: dict) -> Iterator[Rule]:
 
 def _visits(raw: dict) -> Iterator[Rule]:
     visits = _texts(raw, "visits")
-    yield len(visits) < 2, ("visits",), f"{shown(visits)}, expected two visits or more"
+    yield raw.get("visits") == [], ("visits",), "[], expected one visit or more"
+    twice = any(len(_at(raw, *where, "columns", kind=list)) > 1 for where in _declared(raw))
+    yield (raw.get("visits") is None and (twice or _at(raw, "visit")), ("visits",),
+           f"{MISSING}: an outcome has more than one")
     yield from _twice(("visits",), visits, "visit")
     yield from _labels(raw, ("visit_labels",), "visit", visits)
 
 
 def _measures(raw: dict) -> Iterator[Rule]:
     declared, first = _declared(raw), None
-    yield not declared, ("outcomes",), f"{MISSING} (or biomarkers): at least one outcome"
+    yield (not declared and not raw.get("responders"), ("outcomes",),
+           f"{MISSING} (or biomarkers, or responders): at least one result")
     for section in _at(raw, "describe", kind=dict):
         yield (section in SECTIONS and not raw.get(section), ("describe", section),
                f"there are no {section}, expected a section of the file")
@@ -116,6 +120,8 @@ def _measures(raw: dict) -> Iterator[Rule]:
             yield (first, (*where, "primary"),
                    f"true, but {first} is primary already, expected one primary outcome")
             first = first or where[1]
+        yield ("family" in measure and "transform" in measure, (*where, "family"),
+               "beside transform, expected one of them: the link is a logarithm already")
         yield from _where_measured(raw, where, measure)
 
 
@@ -128,10 +134,13 @@ def _where_measured(raw: dict, where: tuple, measure: dict) -> Iterator[Rule]:
     yield (_at(raw, "data") and not {key, other} & set(measure), (*where, key),
            f"{MISSING} in a {shape} file")
     if visits and not visit and isinstance(columns, list):
-        held = len(columns) == len(visits) and columns[0] and any(columns[1:])
+        seen = [i for i, column in enumerate(columns) if column]
+        held = len(columns) == len(visits) and seen and (
+            len(seen) == 1) != (seen[0] == 0 and len(visits) > 1)
         yield (not held, (*where, "columns"), f"{shown(columns)}, expected {len(visits)}, one a "
-               f"visit ({', '.join(visits)}): null where it was not measured, but a column at "
-               f"{visits[0]} and a later one")
+               f"visit ({', '.join(visits)})" + (
+                   f": null where it was not measured, but a column at {visits[0]} and a later "
+                   "one, or at one later visit alone" if len(visits) > 1 else ""))
 
 
 def _columns(raw: dict) -> Iterator[Rule]:
@@ -170,31 +179,54 @@ def _features(raw: dict) -> Iterator[Rule]:
 
 
 def _responders(raw: dict) -> Iterator[Rule]:
-    if raw.get("responders") is None:
+    stated = raw.get("responders")
+    if stated is None:
         return
-    stated, visits = _at(raw, "responders", kind=dict), _texts(raw, "visits")
+    entries = stated if isinstance(stated, list) else [stated]
+    yield from _twice(("responders",), [
+        name for one in entries if (name := _at(one, "column"))], "column")
+    yield (sum(bool(_at(one, "outcome")) for one in entries) > 1, ("responders",),
+           "two outcomes, expected reductions of one")
+    for i, one in enumerate(entries):
+        yield from _criterion(raw, ("responders", i) if entries is stated else ("responders",), one)
+
+
+def _harms(raw: dict) -> Iterator[Rule]:
+    stated = _at(raw, "harms", kind=dict)
+    yield (bool(raw.get("harms")) and ("column" in stated) == ("data" in stated), ("harms",),
+           "expected either column, or data with term")
+    own = sorted({"participant", "term", "terms"} & {*stated})
+    yield ("column" in stated and own, ("harms", "column"),
+           f"beside {listed(own)}, expected only with data")
+
+
+def _criterion(raw: dict, where: tuple, stated) -> Iterator[Rule]:
+    """One way to tell who responded."""
+    stated, visits = stated if isinstance(stated, dict) else {}, _texts(raw, "visits")
     names = [name for _, name in _declared(raw)]
     by_outcome, by_column = ([key for key in keys if key in stated] for keys in (
         ("outcome", "reductions"), ("column", "better")))
     if by_outcome and by_column:
-        yield (True, ("responders",), f"{listed(by_outcome)} beside {listed(by_column)}, expected "
+        yield (True, where, f"{listed(by_outcome)} beside {listed(by_column)}, expected "
                "outcome with visit and reductions, or column with better")
     else:
         for key in ("column",) if by_column else ("outcome", "visit", "reductions"):
-            yield key not in stated, ("responders", key), MISSING
+            yield key not in stated, (*where, key), MISSING
     outcome, visit, cuts = (stated.get(key) for key in ("outcome", "visit", "reductions"))
     unknown = outcome is not None and outcome not in names
-    yield (unknown, ("responders", "outcome"),
+    yield (unknown, (*where, "outcome"),
            f"{shown(outcome)}, expected an outcome; did you mean {nearest(outcome, names)}?")
     columns = [column for section in SECTIONS
                for column in _at(raw, section, str(outcome), "columns", kind=list)]
     seen = columns if len(columns) == len(visits) else visits
     later = [visit for visit, column in zip(visits[1:], seen[1:], strict=True) if column]
     of = f" of {outcome}" if outcome else ""
-    yield (visit and visits and not unknown and visit not in later, ("responders", "visit"),
-           f"{shown(visit)}, expected a later visit{of}: {listed(later)}")
+    yield (seen and not unknown and outcome and not (later and seen[0]), (*where, "outcome"),
+           f"{shown(outcome)} is seen once, expected one with a baseline to be reduced")
+    yield (visit and visits and not unknown and visit not in (later or visits),
+           (*where, "visit"), f"{shown(visit)}, expected a later visit{of}: {listed(later)}")
     yield (isinstance(cuts, list) and (not cuts or len(set(map(str, cuts))) < len(cuts)),
-           ("responders", "reductions"), f"{shown(cuts)}, expected one fraction or more, each once")
+           (*where, "reductions"), f"{shown(cuts)}, expected one fraction or more, each once")
 
 
 def _choices(raw: dict) -> Iterator[Rule]:
@@ -219,6 +251,9 @@ def _choices(raw: dict) -> Iterator[Rule]:
     yield (rule != "observed" and estimator != "difference", ("analysis", "missing"),
            f"{rule} with estimator {estimator}, expected estimator difference")
     imputed = chosen.get("responder_missing") == "mi-mar"
-    yield (imputed and not _at(raw, "responders", "outcome"), ("analysis", "responder_missing"),
+    criteria = raw.get("responders")
+    by_outcome = any(_at(one, "outcome") for one in (
+        criteria if isinstance(criteria, list) else [criteria]))
+    yield (imputed and not by_outcome, ("analysis", "responder_missing"),
            "mi-mar, expected responders by an outcome's reductions: a yes/no column has no scores "
            "to impute")

@@ -189,12 +189,16 @@ def _scale(measure: Measure, limits: bool) -> tuple[Callable, str]:
     """The parser of a score, and what it expects."""
     (low, high), log = measure.range or (-math.inf, math.inf), measure.transform == "log"
     expected = f"a number from {shown(low)} to {shown(high)}" if measure.range else "a number"
+    expected = {"binomial": "0 or 1", "poisson": "a count"}.get(measure.family, expected)
 
     def parser(cell) -> float:
         limited = limits and isinstance(cell, str) and cell.startswith("<")
         value = number_of(cell[1:].strip() if limited else cell)
         if limited and value > 0:
             return value / math.sqrt(2)
+        if measure.family and (value < 0 or value % 1 or (
+                measure.family == "binomial" and value > 1)):
+            raise ValueError(cell)
         if limited or value < low or value > high or (log and value <= 0):
             raise ValueError(cell)
         return value
@@ -203,10 +207,10 @@ def _scale(measure: Measure, limits: bool) -> tuple[Callable, str]:
 
 
 def _seen(people: People, name: str, key: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """In a long file, the visits that hold a value: the reference and a later one at least."""
-    seen, first = frame.loc[:, frame.notna().any()], people.spec.visits[0]
+    """In a long file, the visits that hold a value: the reference and a later one, or one alone."""
+    seen, (first, *later) = frame.loc[:, frame.notna().any()], people.spec.visits
     absent = f"after {first}" if first in seen else f"at {first}" if len(seen.columns) else "at all"
-    if first not in seen or seen.shape[1] == 1:
+    if (seen.shape[1] == 1) == (first in seen and bool(later)):
         people.tell(name, f"no value {absent}, expected scores of {key}")
     return seen
 

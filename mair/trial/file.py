@@ -263,13 +263,20 @@ def _validated(source: Source, problems: list[str]) -> TrialFile:
     try:
         spec = TrialFile.model_validate(source.raw)
     except ValidationError as refused:
-        wrong = [(error["loc"], _said(error)) for error in refused.errors(include_url=False)]
+        wrong = [((at := _stated(source.raw, error["loc"])), _said(error | {"loc": at}))
+                 for error in refused.errors(include_url=False)]
     # a rule on a key is left out where pydantic refuses that key, one above or one below it
     wrong += [said for said in checks.problems(source.raw) if not any(
         all(a == b for a, b in zip(said[0], where, strict=False)) for where, _ in wrong)]
     if wrong or problems:
         raise TrialError([*problems, *(source.line(where, message) for where, message in wrong)])
     return spec
+
+
+def _stated(raw: dict, location: tuple) -> tuple:
+    """A location without the place in a list of which a single entry stands by itself."""
+    return tuple(part for i, part in enumerate(location)
+                 if not (isinstance(part, int) and isinstance(_get(raw, location[:i]), dict)))
 
 
 def _said(error: dict) -> str:

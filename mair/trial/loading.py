@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mair.trial import columns, file, notices, readers
+from mair.trial import columns, file, harms, notices, readers
 from mair.trial.checks import SECTIONS
 from mair.trial.columns import Feature
-from mair.trial.errors import ROOT, TrialError, regular
+from mair.trial.errors import ROOT, TrialError, regular, shown
 from mair.trial.people import People
 from mair.trial.schema import BaselineEntry, Scale, TrialFile, Variable
 from mair.trial.trial import _LEFT_OUT, FLOW_NUMBERS, FLOW_TEXTS, Trial, handed
@@ -105,18 +105,22 @@ def _read(people: People) -> dict:
             items[name] = parts
     variables = _variables(spec, scores)
     features = _features(people, variables["outcomes"] | variables["biomarkers"], scores)
-    roles = _columns(people)
+    roles, had = _columns(people), None
+    if spec.harms:
+        had, roles["harms"] = harms.events(people)
     if not people.problems:
         _agree(people, scores)
         notices.note(people, arm, scores, features)
-    return {"arm": arm, "censored": censored, "items": items, "_scores": scores, "_columns": roles,
+    return {"arm": arm, "censored": censored, "items": items, "events": had,
+            "_scores": scores, "_columns": roles,
             "ignored": people.ignored, "other_arms": people.other_arms, **variables, **features}
 
 
 def _agree(people: People, scores: dict[str, pd.DataFrame]) -> None:
     """What key and data must agree on once both are sound."""
-    spec, chosen, flow = people.spec, people.spec.responders, people.spec.flow
-    if chosen and chosen.outcome and chosen.visit not in scores[chosen.outcome]:
+    spec, flow = people.spec, people.spec.flow
+    chosen = next((one for one in spec.responders or [] if one.outcome), None)
+    if chosen and chosen.visit not in scores[chosen.outcome]:
         measure = {name: of for (_, name), of in spec.measures().items()}[chosen.outcome]
         people.tell(measure.column[0],
                     f"no value at {chosen.visit}, expected scores for responders")
@@ -143,7 +147,9 @@ def _features(people: People, variables: dict, scores: dict) -> dict[str, tuple]
         if entry.column or name not in scores:
             return columns.feature(people, entry, where, covariate)
         if first not in scores[name]:
-            return None  # said already
+            if len(scores[name].columns) == 1:  # else said already
+                people.refuse(where, f"{shown(name)} is seen once, after {first}: not a baseline")
+            return None
         return Feature(name, name, entry.label or variables[name].label, "continuous", None, (),
                        scores[name][first].rename(name))
 
@@ -163,10 +169,11 @@ def _columns(people: People) -> dict[str, pd.Series]:
     for section in SECTIONS:
         if name := getattr(spec.describe, section, None):
             found[f"describe.{section}"] = people.yes_no(name, ("describe", section), True)
-    if name := getattr(spec.responders, "column", None):
-        answers = people.yes_no(name, ("responders", "column"), False)
-        good = answers == (spec.responders.better != "no")
-        found["responder"] = good.astype(object).where(answers.notna(), None)  # None: unknown
+    stated = people.source.raw.get("responders")
+    for i, one in enumerate(spec.responders or []):
+        if one.column:
+            where = ("responders", i) if isinstance(stated, list) else ("responders",)
+            found[f"responder.{one.column}"] = people.good(one.column, where, one.better)
     for role in (*FLOW_TEXTS, *FLOW_NUMBERS):
         if name := getattr(spec.flow, role, None):
             reader = people.numbers if role in FLOW_NUMBERS else people.texts

@@ -59,7 +59,10 @@ def _letters(people: People) -> None:
 def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.DataFrame) -> None:
     held, y = measure.at(people.spec.visits), scores.to_numpy()  # the first item stands for all
     held = {visit: names[0] for visit, names in held.items() if names}
-    column = held[people.spec.visits[0]]
+    column = next(iter(held.values()))
+    if scores.shape[1] == 1 and len(people.spec.visits) > 1:
+        people.note(column, f"{name} is seen at {scores.columns[0]} alone: compared there, without "
+                    "a baseline")
     arms = [people.spec.arm.control, people.spec.arm.treatment]
     seen = np.array([(~np.isnan(y[arm.to_numpy() == one])).sum(axis=0) for one in arms])
     for visit, of, n in zip(scores, y.T, seen.T, strict=True):
@@ -74,11 +77,12 @@ def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.Dat
     values = np.unique(y[~np.isnan(y)])
     if len(values) == 1:
         people.note(column, f"every score of {name} is {values[0]:g}: not estimable")
-    elif len(values) == 2:
+    elif len(values) == 2 and not measure.family:
         people.note(column, f"{name} has two values ({values[0]:g} and {values[1]:g}) in a model "
-                    "for continuous scores; a yes/no result belongs under responders")
-    chosen = people.spec.responders
-    if chosen and chosen.outcome == name and (low := y[:, 0] <= 0).any():
+                    "for continuous scores; a yes/no result belongs under responders, or, at every "
+                    "visit, say family: binomial")
+    reduced = any(one.outcome == name for one in people.spec.responders or [])
+    if reduced and (low := y[:, 0] <= 0).any():
         people.note(column, f"{low.sum()} of {len(low)} baselines 0 or below: a reduction in "
                     "percent is not estimable there", _rows(people, low))
 

@@ -299,6 +299,23 @@ class People:
         """A column of text or labels by participant; nan where it is missing."""
         return self.values(name, where, lambda text: text, "text", some)
 
+    def good(self, name: str, where: tuple, better: str | None) -> pd.Series:
+        """Who has the good value of a column: True, False, or None where it is empty.
+
+        ``better``: yes or no of a yes/no column (None: yes), or any other value.
+        """
+        column, word = self.table.columns.get(name), YES_NO.get((better or "yes").casefold())
+        others = column and not {*map(str.casefold, {*column.texts} - {None})} <= {*YES_NO}
+        if column is None or (word is not None and not (others and (better or "").isdigit())):
+            answers = self.yes_no(name, (*where, "column"), False)
+            return (answers == word).astype(object).where(answers.notna(), None)
+        values = self.texts(name, (*where, "column"), "a result")
+        wanted = better if (values == better).any() else column.labels.get(better, better)
+        if not (values == wanted).any():
+            self.refuse((*where, "better"), f"{shown(better)} is nobody's value in column {name}, "
+                        f"expected one of {few(values.dropna())}")
+        return (values == wanted).astype(object).where(values.notna(), None)
+
     def yes_no(self, name: str, where: tuple, complete: bool) -> pd.Series:
         """A yes/no column by participant: True, False, or None where it is empty.
 

@@ -132,6 +132,8 @@ class Scale(Section):
     better: Literal["lower", "higher"] = "lower"
     primary: TrueFalse = False
     transform: Literal["log"] | None = key("modelled on this scale")
+    family: Literal["binomial", "poisson"] | None = key(
+        "yes and no as 1 and 0, or a count, at every visit: by estimating equations")
 
 
 class Measure(Scale):
@@ -179,12 +181,12 @@ class BaselineEntry(Section):
 
 
 class Responders(Section):
-    """Who responded: by reductions of an outcome, or by a yes/no column."""
+    """Who responded: by reductions of an outcome, or by a column of results."""
 
     outcome: Text | None = None
     visit: Text | None = None
     reductions: list[Fraction] | None = key("improvement from baseline as a fraction of it")
-    column: Text | None = key("a yes/no column instead of an outcome")
+    column: Text | None = key("a column of yes and no, or of other results, instead of an outcome")
     better: Text | None = key("the good value of the column; default yes")
 
 
@@ -198,6 +200,17 @@ class Flow(Section):
     sessions: Text | None = key("column of sessions attended")
     preference: Text | None = key("column of the arm preferred")
     credibility: Text | None = key("column of a credibility score")
+
+
+class Harms(Section):
+    """Adverse events: a column of the data, or a file with one row an event."""
+
+    column: Text | None = key("number of events of each participant, or yes and no")
+    data: FileName | None = key("file of events, one row an event")
+    participant: Text | None = key("of that file: column of ids; default, the trial's")
+    term: Text | None = key("of that file: column of what happened")
+    serious: Text | None = key("column of yes and no, of either file: whether it was serious")
+    terms: list[Text] = key("terms that stand in the table though nobody has them", [])
 
 
 class SampleSize(Section):
@@ -258,8 +271,11 @@ class Analysis(Section):
     draws: PositiveCount = 10000
 
 
-Notebook = Literal["flow", "baseline", "outcomes", "biomarkers", "nnt", "robustness", "power",
-                   "audit", "reconstruction"]
+Notebook = Literal["flow", "baseline", "outcomes", "one_visit", "biomarkers", "nnt", "robustness",
+                   "power", "audit", "reconstruction"]
+Criteria = Annotated[list[Responders], BeforeValidator(  # or a single one
+    lambda value: [value] if isinstance(value, dict) else value,
+    json_schema_input_type=Responders | list[Responders])]
 Entry = Annotated[BaselineEntry, BeforeValidator(  # or its bare name
     lambda value: {"name": value} if isinstance(value, str) else value,
     json_schema_input_type=Text | BaselineEntry)]
@@ -285,7 +301,8 @@ class TrialFile(Section):
     visit: Text | None = key("long file: column of the visit")
     arm: Arm
     allocation: Allocation | None = None
-    visits: list[Text] = Field(description="in order; the first is the reference")
+    visits: list[Text] = key("in order; the first is the reference; one alone has no baseline, "
+                             "and without any the end of the trial is meant", ["end of trial"])
     visit_labels: dict[str, Text] = key("visit -> its name for reading", {})
     covariates: list[Text] | None = key("of every mixed model")
     outcomes: dict[str, Measure] | None = None
@@ -293,9 +310,10 @@ class TrialFile(Section):
     scales: dict[Text, Key] = key("scale -> how its items make a score", {})
     describe: Describe | None = None
     baseline: list[Entry] | None = None
-    responders: Responders | None = None
+    responders: Criteria | None = None
     remarks: dict[Notebook, Text] | None = key("section -> the trial's own words at its head")
     flow: Flow | None = None
+    harms: Harms | None = None
     sample_size: SampleSize | None = None
     estimand: Estimand | None = None
     analysis: Analysis = Analysis()
@@ -328,4 +346,6 @@ def known_keys(location: tuple) -> list[str]:
             here = (get_args(here) or [Any])[-1]
         while get_origin(here) in (Annotated, Union, UnionType):
             here = get_args(here)[0]
+    if here == list[Responders]:  # a single one stands as itself
+        here = Responders
     return list(getattr(here, "model_fields", []))

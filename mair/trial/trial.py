@@ -64,6 +64,7 @@ class Trial:
     show_individuals: bool = False
     censored: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     items: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    events: pd.DataFrame | None = field(default=None, repr=False)
     _scores: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _columns: dict[str, pd.Series | None] = field(default_factory=dict, repr=False)
     _seen: dict[str, pd.DataFrame] = field(init=False, repr=False)
@@ -107,11 +108,20 @@ class Trial:
         return self.visits[0]
 
     @property
-    def primary(self) -> Variable:
-        """The outcome declared primary, else the first one, else the first biomarker."""
+    def primary(self) -> Variable | None:
+        """The outcome declared primary, else the first one, else the first biomarker.
+
+        None where all results are columns of ``responders``.
+        """
         variables = chain(self.outcomes.values(), self.biomarkers.values())
-        first = next(variables)
-        return next((v for v in chain([first], variables) if v.primary), first)
+        if first := next(variables, None):
+            return next((v for v in chain([first], variables) if v.primary), first)
+        return None
+
+    @property
+    def reductions(self) -> dict:
+        """The criterion of responders by reductions of an outcome; empty where there is none."""
+        return next((one for one in self.sections.get("responders") or () if "outcome" in one), {})
 
     def n(self, arm: str | None = None) -> int:
         """Participants randomised, in one arm or in both."""
@@ -143,14 +153,15 @@ class Trial:
 
         Parameters
         ----------
-        role : {"lost", "sessions", "preference", "credibility", "strata"}
-            Sessions and credibility are numbers, the others text; nan where missing.
+        role : {"lost", "sessions", "preference", "credibility", "strata", "harms"}
+            Sessions and credibility are numbers, the others text; nan where missing; harms says
+            whether anything is known of somebody's ``events``.
         """
         return self._columns.get(role)
 
-    def responder(self) -> pd.Series | None:
-        """Who has the good result of a yes/no column: True, False, or None where unknown."""
-        return self._columns.get("responder")
+    def responder(self, column: str) -> pd.Series | None:
+        """Who has the good result of a column of responders: True, False, None where unknown."""
+        return self._columns.get(f"responder.{column}")
 
 
 _NOTED = {one.name for one in fields(Trial)} - _NOT_NOTED

@@ -97,7 +97,7 @@ def test_confidence_changes_limits_and_nothing_else(mair, rows):
     moved = rows["value"].fillna(-1).to_numpy() != other["value"].fillna(-1).to_numpy()
     changed = set(rows.loc[moved, "statistic"])
     assert changed == {"ci_low", "ci_high", "gmr_low", "gmr_high", "nnt_ci_low", "nnt_ci_high",
-                       "nnt_through_infinity", "rr_low", "rr_high"}
+                       "nnt_through_infinity", "rr_low", "rr_high", "or_low", "or_high"}
     fixed = ~rows["statistic"].isin(changed)
     assert not moved[fixed].any()
 
