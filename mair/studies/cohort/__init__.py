@@ -134,7 +134,7 @@ def many(n: int, folder: Path | str) -> list[Path]:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     published, spec = numbers.read(), specification()
-    people = allocate(numbers.Lookup(published), spec)
+    (people,) = pool.each(allocate, [(numbers.Lookup(published), spec)])
     made = pool.each(generate, [(published, spec, seed, people) for seed in range(1, n + 1)])
     return [write(frame, folder / f"mair_synthetic_{seed:03d}.csv", spec)
             for seed, frame in enumerate(made, 1)]

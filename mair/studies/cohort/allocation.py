@@ -81,7 +81,7 @@ def candidates(look: Lookup, spec: dict, arms) -> list[tuple[tuple[int, ...], ..
     options = []
     for arm in arms:
         own = targets.allowed(look, arm.n, 1, "baseline", spec["covariate"], arm.name)
-        (total, squares), k = own.pairs()[0], arm.n - arm.seen
+        (total, squares), k = own.pairs[0], arm.n - arm.seen
         mean, variance = total / arm.n, float(targets.sd_of(total, squares, arm.n)) ** 2
         options.append([])
         for late in product(range(MOST + 1), repeat=arm.late):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import ndtri
@@ -28,6 +29,7 @@ class Allowed:
     squares: dict[int, tuple[int, ...]]
     nearest: int | None = None
 
+    @cached_property
     def pairs(self) -> list[tuple[int, int]]:
         """Every (sum, sum of squares) to choose from."""
         return [(total, square) for total, own in self.squares.items() for square in own]

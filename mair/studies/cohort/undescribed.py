@@ -137,7 +137,7 @@ class Draws:
 
 def pool(rng, own: Allowed, whole: Allowed, k: int, low: int, high: int) -> list[tuple]:
     """(sum, squares of the completers, the ``k`` others' baselines), at most `POOL` of them."""
-    found, some, others = [], own.pairs(), whole.pairs()
+    found, some, others = [], own.pairs, whole.pairs
     size, few = len(some) * len(others), k == 0 or high - low <= FEW
     for i in rng.choice(size, 4 * POOL, replace=False).tolist() if size > 4 * POOL else range(size):
         (s, q), (t, u) = some[i // len(others)], others[i % len(others)]
@@ -166,7 +166,7 @@ def draw(rng, outcome: Outcome, n: int) -> Draws:
             for i, k in zip(own, rng.permutation(len(own)).tolist(), strict=True):
                 scores[i][0, row] = values[k]
         for t, later in enumerate(arm[1:], 1):
-            options = np.array(later.pairs(), float)
+            options = np.array(later.pairs, float)
             sums[a, t], squares[a, t] = options[rng.integers(len(options), size=n)].T
         people = np.array([described.n for described in arm])[:, None]
         mean, sd = sums[a] / people, sd_of(sums[a], squares[a], people)
@@ -304,7 +304,7 @@ def steered(rng, outcome: Outcome, draws: Draws) -> Draws:
         step = share * (weight @ left) + rng.random(n) - 0.5
         scores[i][k] = np.clip(np.rint(scores[i][k] + step), outcome.low, outcome.high)
         own = outcome.described[outcome.others[i].arm][outcome.others[i].visits[k]]
-        odd += ((scores[i][k] - draws.scores[i][k]) / sd_of(*own.pairs()[0], own.n)) ** 2
+        odd += ((scores[i][k] - draws.scores[i][k]) / sd_of(*own.pairs[0], own.n)) ** 2
     return Draws(draws.sums, draws.squares, scores, odd)
 
 
