@@ -128,7 +128,8 @@ def _rerandomised(trial: Trial, name: str, out: Rows) -> None:
         found = permute.rerandomise(fit, y, arm, drawn)
         held = sum((base[v].b * shift[v] for v in times if v != visit), np.zeros(len(groups)))
         limits = permute.invert(fit, y, arm, fewer, shift[visit], held=held,
-                                confidence=trial.analysis.confidence)
+                                confidence=trial.analysis.confidence,
+                                tolerance=permute.TOLERANCE * INVERTED / most)
         low, high = (x if np.isfinite(x) else None for x in (limits.low, limits.high))
         _contrast(out, name, visit, REFERENCE,
                   (len(arm), len(groups), found.estimate, found.se, None, None, found.t, found.p,

@@ -25,6 +25,7 @@ from scipy.special import ndtri
 from mair.stats import mixed
 
 BLOCK = 4_000_000  # people in allocations drawn at once, for the memory's sake
+TOLERANCE = 2e-3  # of a limit, in standard errors
 TIE = 1e-9  # relative: statistics this close are the same one but for rounding
 
 
@@ -205,7 +206,7 @@ def _share(values, observed, exact):
     return p, extreme, len(values)
 
 
-def invert(fit, y, arm, drawn, shift, *, held=0.0, confidence=0.95, tolerance=2e-3):
+def invert(fit, y, arm, drawn, shift, *, held=0.0, confidence=0.95, tolerance=TOLERANCE):
     """Interval for a contrast: the constant shifts that the test does not reject.
 
     Parameters
