@@ -1,11 +1,11 @@
 """The fault campaign: what the checks see when a printed number is wrong, and when none is.
 
-Each number of the published tables is changed in turn, up and down, by one unit of its last
-digit and by 10 % (rounded to its digits, at least one unit); the seed is that of the invented
-trials. An alarm is a row ``impossible``, ``other convention``, or explained by truncation or double
-rounding. A change is *caught* when a row that involves the number raises an alarm it did not
-raise before, or a worse one, or one that names another convention. Conversely, invented
-trials printed correctly must raise no alarm.
+Each number of the published tables, and of real trials as they are printed here, is changed in
+turn, up and down, by one unit of its last digit and by 10 % (rounded to its digits, at least one
+unit). An alarm is a row ``impossible``, ``other convention``, or explained by truncation or
+double rounding. A change is *caught* when a row that involves the number raises an alarm it did
+not raise before, or a worse one, or one that names another convention. Conversely, real trials
+printed correctly must raise no alarm.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import pandas as pd
 from mair.published import numbers
 from mair.published.consistency import SEVERITY, claims_beside, consistency
 from mair.studies import pool
-from mair.studies.campaign_trials import trial
+from mair.studies.campaign_trials import paper, trials
 from mair.trial import load
 
 PATH = Path(__file__).resolve().parent.parent / "data" / "campaign.csv"
 SEED = 2020
-TRIALS = 200
+PAPERS = 200  # of each real trial
 CHUNK = 20  # numbers a task
 CHANGES = ("one unit", "ten percent")
 ODD = ("truncated", "rounded twice")
@@ -35,8 +35,8 @@ ALARM = SEVERITY["within rounding"] + 0.5
 SCREENS = {
     "none", "grimmer", "dropouts", "scale of mean", "scale of sd", "scale", "quartiles", "sign",
     "se ratio", "denominator", "direction", "significance", "word for d", "larger effect", "fdr",
-    "effect sizes together", "mean changes", "retention test", "nnt unit",
-    "randomised denominators"}
+    "effect sizes together", "mean changes", "nnt unit", "randomised denominators", "sd of change",
+    "adjusted mean", "allocation", "spread", "alike"}
 OPEN = "finer classes than shown"
 KINDS = {
     "n": "count", "responders": "count", "percent": "percent", "mean": "mean", "sd": "sd",
@@ -143,42 +143,56 @@ def faults(published, sections=None, claims=None, places=None, processes=-1) -> 
     return frame.assign(kind=kind, role=own["role"].mask(bound, "bound"))
 
 
-def alarms(trials: int, processes: int = -1) -> tuple[pd.DataFrame, int]:
-    """False alarms of invented trials, and how many rows were judged."""
-    found, judged = zip(*pool.each(_alarms, [(k,) for k in range(trials)], processes), strict=True)
+def alarms(papers: int, processes: int = -1) -> tuple[pd.DataFrame, int]:
+    """False alarms of so many papers of each real trial, and how many rows were judged."""
+    found, judged = zip(*pool.each(_alarms, [(k,) for k in range(papers)], processes), strict=True)
     return pd.concat(found, ignore_index=True), sum(judged)
 
 
 def _alarms(number):
-    frame = consistency(*trial(pool.stream(SEED, number)))
+    frame = pd.concat([consistency(*paper(name, pool.stream(SEED, number, at)))
+                       for at, name in enumerate(trials())])
     wrong = (frame["verdict"].isin(["impossible", "other convention"])
              | frame["convention"].isin(ODD))
-    return frame[wrong].assign(trial=number), int((frame["verdict"] != "not checkable").sum())
+    return frame[wrong], int((frame["verdict"] != "not checkable").sum())
 
 
-def summary(results: pd.DataFrame, false: pd.DataFrame, judged: int, trials: int) -> pd.DataFrame:
-    """The committed table: counts and shares by change, role and kind, and false alarms."""
+def faults_of_real(processes: int = -1) -> pd.DataFrame:
+    """`faults` of the first paper of each real trial."""
+    done = [faults(*paper(name, pool.stream(SEED, 0, at)), processes=processes).assign(trial=name)
+            for at, name in enumerate(trials())]
+    found = pd.concat(done, ignore_index=True)
+    return found.assign(place=found.groupby(["trial", "place"]).ngroup())
+
+
+def summary(results: pd.DataFrame, part: str = "faults") -> pd.DataFrame:
+    """Counts and shares by change, role and kind."""
     parts = pd.concat([results, results.assign(kind="all")])
     parts = pd.concat([parts, parts.assign(role="all")])
     parts = parts[(parts["kind"] == "all") | parts["role"].isin(["all", "checkable"])]
     faulty = parts.groupby(["change", "role", "kind"], as_index=False).agg(
         numbers=("place", "nunique"), tried=("place", "size"), caught=("caught", "sum"),
         share=("caught", "mean")).round({"share": 4})
-    faulty.insert(0, "part", "faults")
+    faulty.insert(0, "part", part)
+    return faulty.assign(seed=SEED)
+
+
+def correct(false: pd.DataFrame, judged: int, papers: int) -> pd.DataFrame:
+    """Counts of false alarms in correct papers, in the columns of `summary`."""
     count = false["verdict"].value_counts().reindex(
         ["impossible", "other convention", "within rounding"], fill_value=0)
-    correct = pd.DataFrame({"part": "correct trials", "change": count.index, "role": "all",
-                            "kind": "all", "numbers": trials, "tried": judged,
-                            "caught": count.to_numpy(),
-                            "share": (count / max(1, judged)).round(6).to_numpy()})
-    return pd.concat([faulty, correct], ignore_index=True).assign(seed=SEED)
+    return pd.DataFrame({"part": "correct papers", "change": count.index, "role": "all",
+                         "kind": "all", "numbers": papers, "tried": judged,
+                         "caught": count.to_numpy(),
+                         "share": (count / max(1, judged)).round(6).to_numpy(), "seed": SEED})
 
 
 def main() -> Path:
-    """Run the campaign over the default trial's paper and write the table (`make campaign`)."""
+    """Run the campaign and write the table (`make campaign`)."""
     results = faults(numbers.read(), load("params/mair.yaml").sections,
                      claims_beside(numbers.PATH))
-    table = summary(results, *alarms(TRIALS), TRIALS)
+    table = pd.concat([summary(results), summary(faults_of_real(), "faults in real trials"),
+                       correct(*alarms(PAPERS), PAPERS * len(trials()))], ignore_index=True)
     table.to_csv(PATH, index=False, lineterminator="\n")
     print(table.to_string(index=False))
     return PATH

@@ -126,11 +126,11 @@ for (s in c("mean", "sd")) {
   add(case, "baseline,y,A,", s, f(value, 1), f(value + 1, 1), "overall", "exact", "impossible")
 }
 case <- "allocation"
-add(case, ",allocation,overall,,declared", "block_size", 4); add(case, ",allocation,overall,,declared", "strata", 2)
+add(case, ",allocation,overall,,", "block_size", 4); add(case, ",allocation,overall,,", "strata", 2)
 add(case, "flow,randomised,A,", "n", 30)
 add(case, "flow,randomised,B,", "n", 33, 35, case, "exact", "impossible")
 case <- "allocation, ratio"
-add(case, ",allocation,overall,,declared", "block_size", 6); add(case, ",allocation,overall,,declared", "ratio", 2)
+add(case, ",allocation,overall,,", "block_size", 6); add(case, ",allocation,overall,,", "allocation_ratio", 2)
 add(case, "flow,randomised,A,", "n", 30)
 add(case, "flow,randomised,B,", "n", 62, 65, "allocation", "exact", "impossible")
 case <- "alike"; of("A", "post", 30, "20.13", "4.56", case)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -35,6 +36,20 @@ def test_a_sound_and_a_broken_paper(case):
             own["computation"].tolist())
         if verdict == "sound":
             assert not set(frame["verdict"]) & {"impossible", "other convention"}
+
+
+ODD = ("0", "0.00", "-1.5", "1000000", "<0.001", ">0.05", "2", "100")
+
+
+@pytest.mark.parametrize("case", TINY)
+def test_no_number_however_odd_ends_the_audit(case):
+    rng, paper = np.random.default_rng(11), TINY[case].assign(source="table", note="")
+    for _ in range(4):
+        rows = paper.sample(len(paper) - 1, random_state=rng).reset_index(drop=True)
+        at = rng.choice(len(rows), 2)
+        rows.loc[at, "printed"] = rng.choice(ODD, 2)
+        frame = consistency(rows[numbers.COLUMNS], SECTIONS)
+        assert set(frame["rows"].str.split(" ").str[0].astype(int)) == set(range(len(rows)))
 
 
 def baseline(example):

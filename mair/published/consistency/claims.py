@@ -36,8 +36,7 @@ def read(path: Path | str) -> pd.DataFrame:
 
 def claims_of(sheet: Sheet, kind: str) -> list[tuple[int, dict]]:
     """The claims of a kind, each with its place: below 0, for it is no printed number."""
-    claims = () if sheet.claims is None else sheet.claims.to_dict("records")
-    return [(-k, claim) for k, claim in enumerate(claims, start=1) if claim["claim"] == kind]
+    return [(-k, claim) for k, claim in enumerate(sheet.claims, start=1) if claim["claim"] == kind]
 
 
 def said(kind: str, name: str):

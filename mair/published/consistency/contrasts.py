@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -11,11 +12,12 @@ from scipy import special
 from mair.published.consistency.counts import retained
 from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
 from mair.published.consistency.formulas import RATIOS, Z
-from mair.published.consistency.sheet import Derived, Printed, Sheet
+from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import Interval, image, interval, span
 
 SLACK = 0.003  # relative: what a covariate moves the ratio of two SEs by
 SHARES = np.linspace(0.0, 0.99, 34)  # between-person share of the variance
+GRID = 25  # degrees of freedom tried where they are estimated
 MORE = 6  # at most so many more unseen at a visit are tried
 STATISTICS = ("b", "ci_low", "ci_high", "z", "t", "p", "se")
 ESTIMATED = ("welch", "satterthwaite", "kenward-roger")  # whose degrees of freedom are not whole
@@ -29,7 +31,7 @@ def contrast(sheet: Sheet, p: Printed) -> dict | None:
         three = [sheet.get(*p.key[:4], ratio + end) for end in ("", "_low", "_high")]
         if None not in three and {q.method for q in three} == {p.method} and min(
                 q.values.low for q in three) > 0:
-            found |= {s: Derived.of(q, np.log) for s, q in zip(STATISTICS, three, strict=False)}
+            found |= {s: replace(q, by=np.log) for s, q in zip(STATISTICS, three, strict=False)}
     return found if p.time and found["b"] else None
 
 
@@ -58,11 +60,11 @@ def references(sheet: Sheet, p: Printed, t_first: bool) -> list[tuple[str, tuple
     found, sizes = set(), [people, *([m[0] for m in both] for both in arms if both)]
     for n in ([int(q.value) for q in pair] for pair in sizes if None not in pair):
         if p.method.endswith(ESTIMATED) and min(n) > 2:
-            found.add((min(n) - 1, sum(n) - 2))
+            found.add(tuple(np.linspace(min(n) - 1, sum(n) - 2, GRID)))
         else:
             found |= {(sum(n) - 2,), ((sum(n) - 2) * visits,), ((sum(n) - 2) * (visits - 1),)}
-    ts = [(f"t with {' to '.join(map(str, dfs))} df", dfs, span(special.stdtrit(dfs, 0.975)))
-          for dfs in sorted(found) if dfs[0] > 2]
+    ts = [(f"t with {' to '.join(f'{df:g}' for df in sorted({dfs[0], dfs[-1]}))} df", dfs,
+           span(special.stdtrit(dfs, 0.975))) for dfs in sorted(found) if dfs[0] > 2]
     whole = ("normal", (math.inf,), interval(Z))
     return [*ts, whole] if t_first else [whole, *ts]
 
@@ -80,9 +82,23 @@ def sign(sheet: Sheet, p: Printed, c: dict):
     if not same:
         return None
     found = yes_no(same > 0, "as B" if same > 0 else "opposite to B")
-    if same < 0 and p.statistic == "d" and abs(p.value) < 0.2:
-        found = unsure("opposite to B, near 0")  # a model's B may part from raw means there
+    sizes = [sheet.randomised(arm) for arm in sheet.arms]
+    seen = sheet.both_arms(p.analysis, p.variable, p.time)
+    everyone = seen and None not in sizes and [n.value for n, *_ in seen] == [
+        n.value for n in sizes]
+    if same < 0 and p.statistic == "d" and (not everyone or abs(p.value) < 0.2):
+        # a model's B may part from raw means near 0, and from those of fewer people
+        found = unsure("opposite to B, of fewer people or near 0")
     return found, f"B {b}, {p.statistic} {p}", (b,)
+
+
+def quotient(b: Printed, low: Printed, high: Printed) -> tuple[Interval, float]:
+    """B over half the width of its interval: by B itself and by the middle of its limits, where
+    both can be; and at the numbers."""
+    _, own, at = formula(lambda b, low, high: 2 * b / width(low, high), b, low, high)
+    _, middle, _ = formula(lambda low, high: (low + high) / width(low, high), low, high)
+    both = Interval(max(own.low, middle.low), min(own.high, middle.high))
+    return (both if both.low <= both.high else own), at
 
 
 @check("statistic", statistic=("z", "t"), **LIMITS)
@@ -91,7 +107,7 @@ def statistic(sheet: Sheet, p: Printed, c: dict):
     if p is not (c["z"] or c["t"]):
         return None
     numbers = c["b"], c["ci_low"], c["ci_high"]
-    _, ratio, at = formula(lambda b, low, high: 2 * b / width(low, high), *numbers)
+    ratio, at = quotient(*numbers)
     kinds = references(sheet, p, not c["z"])
     found = [(name, ratio * ks, at * ks.low) for name, _, ks in kinds]
     se = width(c["ci_low"].value, c["ci_high"].value) / 2 / kinds[0][2].low
@@ -116,24 +132,26 @@ def p_value(sheet: Sheet, p: Printed, c: dict):
     if not (s or numbers):
         return None
     found = []
-    for name, dfs, ks in references(sheet, p, not c["z"]):
-        ps = [_p(s, numbers, df, Z if c["z"] else k) for df, k in zip(
-            dfs, (ks.high, ks.low), strict=False)]
-        found.append((name, span([(iv.low, iv.high) for iv, _ in ps]), ps[-1][1]))
+    for name, dfs, _ in references(sheet, p, not c["z"]):
+        ps = [_p(s, numbers, df, Z if c["z"] else special.stdtrit(df, 0.975)) for df in dfs]
+        ps = [p for p in ps if p[2]] or ps  # degrees of freedom at which t and B agree
+        found.append((name, span([(iv.low, iv.high) for iv, *_ in ps]), ps[-1][1]))
     text = "; ".join(f"{name} {iv.low:.4f} to {iv.high:.4f}" for name, iv, _ in found[:2])
     return found, text, [s, *numbers]
 
 
-def _p(s: Printed | None, numbers: list, df: float, k: float) -> tuple[Interval, float]:
-    """p by a statistic and by B with its limits, k SE apart from it; and at the numbers."""
+def _p(s: Printed | None, numbers: list, df: float, k: float) -> tuple[Interval, float, bool]:
+    """p by a statistic and by B with its limits, k SE apart from it; at the numbers; and whether
+    the two agree."""
     sizes, at = (s.values.size(), abs(s.value)) if s else (Interval(0, math.inf), 0)
+    agree = True
     if numbers:
-        _, ratio, value = formula(lambda b, *ends: 2 * k * b / width(*ends), *numbers)
-        ratio, at = ratio.size(), at if s else abs(value)
+        ratio, value = quotient(*numbers)
+        ratio, at = (ratio * k).size(), at if s else abs(value * k)
         low, high = max(sizes.low, ratio.low), min(sizes.high, ratio.high)
-        if low <= high:  # both bind: B/SE often says more than a rounded z
+        if agree := low <= high:  # both bind: B/SE often says more than a rounded z
             sizes = Interval(low, high)
-    return two_sided(sizes, df), two_sided(min(max(at, sizes.low), sizes.high), df).low
+    return two_sided(sizes, df), two_sided(min(max(at, sizes.low), sizes.high), df).low, agree
 
 
 @check("se ratio", statistic="b", method=lambda m: m.startswith("random-intercept"), **LIMITS)

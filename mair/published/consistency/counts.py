@@ -152,7 +152,8 @@ def classes(sheet: Sheet, statistic: str) -> dict[tuple, list[Printed]]:
 def class_sums(sheet: Sheet):
     """The counts of the classes of one variable add up to the arm."""
     for (_, arm, _), parts in classes(sheet, "n").items():
-        n, total = sheet.randomised(arm), sum(p.value for p in parts)
+        n = sheet.get(*parts[0].key[:4], "n_known") or sheet.randomised(arm)
+        total = sum(p.value for p in parts)
         if n is None or len(parts) < 2:
             continue
         text = f"{' + '.join(map(str, parts))} = {total:g} of {n}"
@@ -247,7 +248,7 @@ def quartiles(sheet: Sheet, p: Printed):
 def allocation(sheet: Sheet, p: Printed):
     """Arm sizes against the size of blocks, the ratio and the number of strata declared."""
     block, ratio, strata, centres = (sheet.get("", *key) for key in (
-        *(("allocation", "overall", "", s) for s in ("block_size", "ratio", "strata")),
+        *(("allocation", "overall", "", s) for s in ("block_size", "allocation_ratio", "strata")),
         ("centres", "overall")))
     other = sheet.randomised(sheet.arms[0])
     if p.arm != sheet.arms[1] or not block or not other:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from mair.published.consistency.sheet import COUNTS, INPUT, Printed, Sheet
@@ -84,10 +85,11 @@ def formula(f, *numbers: Printed, name: str = "") -> tuple[str, Interval, float]
 
     Counts are exact, and a function of counts alone gets numbers.
     """
-    at = float(f(*(p.value for p in numbers)))
     box = [p.value if p.statistic in COUNTS else p.values for p in numbers]
     exact = all(p.statistic in COUNTS for p in numbers)
-    return name, interval(at) if exact else image(f, *box), at
+    with np.errstate(all="ignore"):  # of division by zero: no value
+        at = float(f(*(np.float64(p.value) for p in numbers)))
+        return name, interval(at) if exact else image(f, *box), at
 
 
 def check(name: str, first: bool = False, given=None, **keys):

@@ -5,6 +5,7 @@ A row does not apply where an input is not printed or its formula has no value.
 
 from __future__ import annotations
 
+import functools
 import re
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import yaml
 from scipy import special, stats
 
+from mair.published.consistency.counts import cells
 from mair.published.consistency.engine import check, formula
 from mair.published.consistency.sheet import GROUPS, Printed, Sheet
 from mair.stats.risk_limits import INTERVALS, difference_limits, ratio_limits
@@ -48,6 +50,7 @@ def exact_odds_ratio(a, n, b, m, end=None):
     return found.statistic if end is None else found.confidence_interval(0.95)[end]
 
 
+@functools.lru_cache(maxsize=5_000)
 def of_risk(what: str, k: int, interval: str, *cells):
     """The lower or upper limit (k 0, 1) of a difference or a ratio of risks, or of the number
     needed to treat: in order, unless the difference's limits hold 0."""
@@ -108,11 +111,10 @@ def register(row: dict) -> None:
            method=re.compile(row.get("method", ".*")).fullmatch)
     def find(sheet: Sheet, p: Printed):
         numbers = [address(sheet, p, text) for text in row["inputs"].split()]
-        if None in numbers:
-            return None
+        if None in numbers or (":responders" in row["inputs"] and not cells(sheet, p)):
+            return None  # not printed, or more responders than people
         order = sorted(ways, key=lambda name: name != p.method.rpartition("/")[2])
-        with np.errstate(all="ignore"):
-            found = [formula(FORMULAS[ways[way]], *numbers, name=way) for way in order]
+        found = [formula(FORMULAS[ways[way]], *numbers, name=way) for way in order]
         found = [c for c in found if np.isfinite([c[1].low, c[1].high, c[2]]).all()]
         values = ", ".join(f"{name} {at:.3f}".strip() for name, _, at in found)
         return found and (found, f"{row['text'].format(*numbers)} = {values}", numbers)

@@ -17,7 +17,7 @@ from mair.published.consistency.engine import Judgement, check, judge, yes_no
 from mair.published.consistency.formulas import T_TESTS
 from mair.published.consistency.moments import SECTIONS
 from mair.published.consistency.sheet import COUNTS, GROUPS, Printed, Sheet
-from mair.published.rounding import Interval, image, interval, span, values
+from mair.published.rounding import Interval, image, interval, span
 from mair.stats import tests
 
 SEED, DRAWS = 2020, 10_000  # of p at random
@@ -42,12 +42,10 @@ def t_interval(method: str, n1: int, m1, s1, n2: int, m2, s2) -> Interval:
     return image(p, (interval(m1) - m2).size(), *sds, points=5 if method == "welch" else 2)
 
 
-def other_spread(n: Printed, s: Printed) -> tuple[Interval, float]:
-    """An SD were it a standard error; of a standard error, it were an SD."""
-    if s.statistic.endswith("se"):
-        return values(s.printed), float(s.printed)
-    root = math.sqrt(n.value)
-    return s.values * root, s.value * root
+def other_spread(n: Printed, s: Printed) -> Printed:
+    """An SD were it a standard error; a standard error, were it an SD."""
+    root = 1 if s.by else math.sqrt(n.value)
+    return replace(s, by=lambda x: x * root)
 
 
 @check("t test", analysis=SECTIONS, arm="difference", statistic="p")
@@ -57,16 +55,15 @@ def t_test(sheet: Sheet, p: Printed):
     of = [f"change{end}" for end in ("", "_sd", "_se")] if p.method.startswith("change") else (
         "mean", "sd", "se")
     both, kind = sheet.both_arms(p.analysis, p.variable, p.time, of=of), p.method.split("/")[-1]
-    if not both or min(n.value for n, *_ in both) < 2 or (
+    if not both or min(n.value for n, *_ in both) < 2 or kind.startswith("mann") or (
             p.analysis != "baseline" and kind not in T_TESTS):
         return None
     found = []
     for name in ("", *(() if p.relation else (", SDs and standard errors mistaken",))):
-        spreads = [other_spread(n, s) if name else (s.values, s.value) for n, _, s in both]
+        numbers = [(int(n.value), m, other_spread(n, s) if name else s) for n, m, s in both]
         for method in T_TESTS if kind != "welch" else T_TESTS[::-1]:
-            whole, at = (t_interval(method, *(
-                v for (n, m, _), spread in zip(both, spreads, strict=True)
-                for v in (int(n.value), (m.values, m.value)[k], spread[k]))) for k in (0, 1))
+            whole, at = (t_interval(method, *(v for n, *ms in numbers for v in (
+                n, *(getattr(q, kind) for q in ms)))) for kind in ("values", "value"))
             found.append((method + name, whole, at.low))
     return (found, ", ".join(f"{m.capitalize()} p = {iv.low:.3f} to {iv.high:.3f}"
                              for m, iv, _ in found[:2]), [*both[0], *both[1]])

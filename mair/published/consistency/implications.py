@@ -52,10 +52,10 @@ def adjusted_mean(sheet: Sheet, b: Printed, c: dict):
     if None in both:
         return None
     (n0, m0, s0), (n1, m1, s1) = (zip(*arms, strict=True) for arms in both)
-    gap0, gap1 = (t.values - c.values for c, t in (m0, m1))
-    ratio = span([s.values.high for s in s1]).high / min(s.values.low for s in s0)
-    most = gap0.size().high * ratio
-    found = Interval(gap1.low - most, gap1.high + most)
+    gaps = [t.values - c.values for c, t in (m0, m1)]
+    sds = [Interval(min(s.values.low for s in two), max(s.values.high for s in two))
+           for two in (s0, s1)]
+    found = image(lambda d0, d1, s0, s1, r: d1 - r * s1 / s0 * d0, *gaps, *sds, Interval(-1, 1))
     fits, inputs = found.meets(b.values), [q for arms in both for row in arms for q in row]
     text = f"{found.low:.3f} to {found.high:.3f} at correlations from -1 to 1"
     if not fits and (sheet.sections.get("covariates") or [q.value for q in n0] != [

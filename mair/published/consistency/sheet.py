@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,8 @@ GROUPS = ("overall", "difference", "")
 
 @dataclass(frozen=True)
 class Printed(Number):
-    """One printed number: its text, its place in the frame and its keys."""
+    """One printed number: its text, its place in the frame and its keys; or what it implies
+    ``by`` a rising function of arrays."""
 
     at: int
     analysis: str
@@ -31,33 +32,22 @@ class Printed(Number):
     statistic: str
     source: str
     note: str
+    by: Callable | None = None
+
+    @property
+    def value(self) -> float:
+        """The number itself, or the bound of an inequality, by its function."""
+        return float(self.by(super().value)) if self.by else super().value
+
+    @property
+    def values(self) -> Interval:
+        """What prints so, by its function."""
+        return image(self.by, super().values) if self.by else super().values
 
     @property
     def key(self) -> tuple[str, ...]:
         """What it is of, whatever the method."""
         return (self.analysis, self.variable, self.arm, self.time, self.statistic)
-
-
-@dataclass(frozen=True)
-class Derived(Printed):
-    """A number that a printed one implies, by a rising function of arrays."""
-
-    by: Callable
-
-    @classmethod
-    def of(cls, p: Printed, by: Callable) -> Derived:
-        """As `p`, its value and values taken through ``by``."""
-        return cls(*(getattr(p, f.name) for f in fields(p)), by)
-
-    @property
-    def value(self) -> float:
-        """The function of the printed number."""
-        return float(self.by(super().value))
-
-    @property
-    def values(self) -> Interval:
-        """The function of what prints so."""
-        return image(self.by, super().values)
 
 
 class Sheet:
@@ -86,7 +76,8 @@ class Sheet:
     """
 
     def __init__(self, published: pd.DataFrame, sections: dict | None = None, claims=None):
-        self.sections, self.claims = sections or {}, claims
+        self.sections = sections or {}
+        self.claims = [] if claims is None else claims.to_dict("records")
         columns = ["printed", *KEYS, "source", "note"]
         records = zip(*(published[c].tolist() for c in columns), strict=True)
         self.everything = [Printed(printed, at, *rest)
@@ -179,7 +170,7 @@ class Sheet:
         mean, sd, se = (self.get(analysis, variable, arm, time, s) for s in of)
         n = self.size(mean) if mean else None
         if n and se and not sd:
-            sd = Derived.of(se, lambda x: x * np.sqrt(n.value))
+            sd = replace(se, by=lambda x: x * np.sqrt(n.value))
         return (n, mean, sd) if n and mean and sd else None
 
     def both_arms(self, analysis, variable, time="", **of) -> list | None:
