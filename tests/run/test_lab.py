@@ -275,7 +275,7 @@ def test_a_save_changes_nothing_and_an_edit_one_line(opened, executed):
         opened.save()
         path = opened.root / "notebooks" / f"{name}.py"
         assert path.read_bytes() == (ROOT / "notebooks" / f"{name}.py").read_bytes(), name
-        assert opened.tab.evaluate(UNSAVED) == []
+        opened.tab.wait_for_function(f"!({UNSAVED})().length")
     before = path.read_text(encoding="utf-8").splitlines()
     editor = opened.panel(name).locator(".jp-CodeCell .cm-line", has_text="confidence = 0.95")
     edited = opened.panel(name).locator(".jp-CodeCell .cm-line", has_text="0.95e9")
