@@ -30,7 +30,7 @@ from mair import results
 from mair.report import fmt, frames, people, tables_result, words
 from mair.report.show import Show
 from mair.sections import measures
-from mair.trial import load
+from mair.trial import TrialError, load
 
 t = load(trial, confidence=confidence, fdr_families=fdr_families)
 show = Show(t, out)
@@ -50,6 +50,9 @@ words.estimand(t, "difference between arms in the mean at the only visit")
 
 # %%
 own = measures.variables(t, measures.ONCE)
+if not own:
+    raise TrialError(f"{trial}: nothing was measured at one visit alone, expected a trial file "
+                     "with such an outcome")
 rows = measures.rows(t, measures.ONCE)
 ci = f"{100 * t.analysis.confidence:g}% CI"
 scores, means = frames.people(t, measures.ONCE), frames.means(t, rows, measures.ONCE)
