@@ -190,17 +190,17 @@ def _styles(document):
 def _widths(table) -> tuple[list[int], bool]:
     """The columns' widths in twentieths of a point, and whether the page lies across.
 
-    A column takes what its longest cell would unbroken, at most 34 characters; where the page is
-    too narrow the widest give way, to no less than their longest word. The page lies across where
-    upright no column could, or a cell would take more than `LINES` lines. All become wider by up
-    to a quarter where there is room: the reader's font may be wider than Arial.
+    A column takes what its longest cell would unbroken, at most `PROSE` characters; where the page
+    is too narrow the widest give way, to no less than their longest word. The page lies across
+    where upright no column could, or a cell short of prose would take more than `LINES` lines. All
+    become wider by up to a quarter where there is room: the reader's font may be wider than Arial.
     """
     columns = list(zip(table.headers, *map(_whole, table.cells()), strict=True))
     whole = np.array([0.16 + CHARACTER * min(PROSE, max(7, *map(len, column)))
                       for column in columns])
     least = np.array([0.16 + CHARACTER * max(len(word) for cell in column for word in
                                              BREAK.split(cell)) for column in columns])
-    natural = np.clip(whole, least, 0.16 + CHARACTER * 34)
+    natural = np.maximum(whole, least)
     for page in (PORTRAIT, LANDSCAPE):
         room = page[0] - 2 * MARGIN
         widths = natural * min(1.25, room / natural.sum())
