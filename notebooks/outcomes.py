@@ -14,6 +14,8 @@
 # *Reads* the trial file and its data. *Writes* the rows `outcomes`, `emm` and `normality`,
 # the tables `outcomes`, `outcomes_models`, `outcomes_effect_sizes`, `outcomes_normality`, and
 # the figures `primary`, `trajectories`, `outcomes_forest`, `residuals` and `residuals_of_all`.
+#
+# Of outcomes that are modelled as logarithms it writes the table `outcomes_ratios`, too.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
@@ -194,6 +196,7 @@ words.say(f"The model's means of {leading.name} are "
 
 # %%
 show(tables_result.outcomes(t, rows))
+show(tables_result.ratios(t, rows, "outcomes"))
 
 # %%
 found = [one for name in repeated for one in results.records(

@@ -174,9 +174,10 @@ def outcomes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
     for name, variable in measures.variables(trial, section).items():
         fitted[name] = measures.method(rows, section, name)
         label = f"{name}: {variable.label}" if variable.label != name else name
+        label += f", {variable.unit}" if variable.unit else ""
+        scale = "; B on the ln scale" * bool(variable.transform or variable.family)
         lines += [Line(trial.visit_labels[visit],
-                       {"analysis": section, "variable": name, "time": visit},
-                       label + (f", {variable.unit}" if variable.unit else ""),
+                       {"analysis": section, "variable": name, "time": visit}, label + scale,
                        _digits(trial, name)) for visit in variable.visits]
     columns = [Column(f"{_named(trial, arm)}, {head}", statistics, show,
                       {"arm": arm, "method": "described"})
@@ -334,7 +335,7 @@ def ratios(trial: Trial, rows: pd.DataFrame, section="biomarkers") -> Table | No
     for name, variable in measures.variables(trial, section).items():
         if variable.transform == "log":
             fitted[name] = measures.method(rows, section, name)
-            lines += [Line({"Biomarker": name, "Visit": trial.visit_labels[visit]},
+            lines += [Line({section[:-1].capitalize(): name, "Visit": trial.visit_labels[visit]},
                            {"analysis": section, "variable": name, "time": visit})
                       for visit in variable.visits]
     columns = [Column(f"{arm}, geometric mean (CV)", ("gm", "cv", "n"), lambda gm, cv, n:

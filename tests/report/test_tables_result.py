@@ -63,7 +63,7 @@ def test_outcomes(trial, rows):
     assert "change from before, T minus C." in table.notes[0]
     table = tables.outcomes(trial, rows["biomarkers"], "biomarkers")
     agrees(table, EXPECTED["biomarkers"])
-    assert set(table.groups) == {"CRP, mg/L"} and table.name == "biomarkers"
+    assert set(table.groups) == {"CRP, mg/L; B on the ln scale"} and table.name == "biomarkers"
 
 
 def test_outcomes_under_t_and_without_a_family():

