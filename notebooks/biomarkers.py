@@ -78,8 +78,9 @@ logged = [name for name, variable in repeated.items() if variable.transform == "
 ci = f"{100 * t.analysis.confidence:g}% CI"
 measured = {visit: label for visit, label in t.visit_labels.items()
             if any(visit in variable.visits for variable in repeated.values())}
-show(people.before_after(frames.people(t, "biomarkers"), frames.means(t, rows, "biomarkers"),
-                         frames.axes(t, "biomarkers"), arms=t.labels, visits=measured, log=logged),
+show(people.trajectories(frames.people(t, "biomarkers"), frames.means(t, rows, "biomarkers"),
+                         frames.axes(t, "biomarkers"), arms=t.labels, visits=measured, log=logged,
+                         apart=True),
      "before_after",
      f"Biomarkers before and after: {who}, and model means",
      alt=f"{', '.join(repeated)} by visit and arm: thin, {who}; thick lines "

@@ -70,10 +70,10 @@ parts = {"primary": [name for name in own if name == t.primary.name],
 # %%
 for figure, drawn in parts.items():
     if drawn:
-        show(people.before_after(scores[scores["outcome"].isin(drawn)],
-                                 means[means["outcome"].isin(drawn)],
-                                 {one: axes[one] for one in drawn}, arms=t.labels,
-                                 visits={at[one]: t.visit_labels[at[one]] for one in drawn}),
+        show(people.trajectories(
+            scores[scores["outcome"].isin(drawn)], means[means["outcome"].isin(drawn)],
+            {one: axes[one] for one in drawn}, arms=t.labels, apart=True,
+            visits={at[one]: t.visit_labels[at[one]] for one in drawn}),
              figure, f"{words.listed(drawn)} by arm: {who}, and means with their {ci}",
              alt=f"{who.capitalize()}, and means with {ci}: "
                  + "; ".join(f"{one}, {numbers.get(one, '')}" for one in drawn) + ".")

@@ -89,18 +89,13 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
 
 def _numbered(html: str) -> str:
     """The page with its tables and figures counted, and links to them in prose by number."""
-    counts: Counter = Counter()
-    numbers: dict = {}
-
-    def number(match):
-        counts[match[1]] += 1
-        numbers[match[2].replace("·", "_")] = said = f"{match[1]} {counts[match[1]]}"
-        return said
-
-    def refer(match):
-        return match[0].replace(match[2], numbers[match[1]]) if match[1] in numbers else match[2]
-
-    return REFERRED.sub(refer, COUNTED.sub(number, html))
+    counts, found = Counter(), COUNTED.findall(html)
+    said = [f"{kind} {counts.update([kind]) or counts[kind]}" for kind, _ in found]
+    numbers = {anchor.replace("·", "_"): own for (_, anchor), own in zip(found, said, strict=True)}
+    in_order = iter(said)
+    return REFERRED.sub(
+        lambda link: link[0].replace(link[2], numbers[link[1]]) if link[1] in numbers else link[2],
+        COUNTED.sub(lambda _: next(in_order), html))
 
 
 def _read(name: str) -> str:

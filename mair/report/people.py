@@ -18,7 +18,8 @@ from mair.report import fmt, style
 TITLE = 26  # characters a line of a panel's title and of its axis label
 
 
-def trajectories(people, means, outcomes, *, arms, visits, log=()):
+@style.styled
+def trajectories(people, means, outcomes, *, arms, visits, log=(), apart=False):
     """Each participant's course as a thin line, each arm's means with intervals on top.
 
     Parameters
@@ -37,20 +38,34 @@ def trajectories(people, means, outcomes, *, arms, visits, log=()):
     visits : dict of visit -> label
     log : collection of str
         Outcomes with a logarithmic axis.
+    apart : bool
+        The arms side by side, each person's scores as points too.
 
     Returns
     -------
     Figure
     """
-    return _panels(people, means, outcomes, arms, visits, log, apart=False)
-
-
-def before_after(people, means, outcomes, *, arms, visits, log=()):
-    """Paired values of each participant, the arms side by side.
-
-    Parameters and result as of `trajectories`; a person seen once is a point without a line.
-    """
-    return _panels(people, means, outcomes, arms, visits, log, apart=True)
+    columns, rows, slanted, names = _grid(outcomes, visits, arms if apart else {"": ""})
+    under = (max(map(style.inches, names)) * 0.7 + 0.2 if slanted
+             else 0.13 * max(name.count("\n") + 2 for name in names))
+    above = 0.15 * max(style.wrap(title, TITLE).count("\n") + 1 for title in outcomes)
+    legend = 0.2 * (1 if style.side_by_side(arms) else len(arms)) + 0.15
+    panel = (1.8 if columns > 1 else 2.8) + under + above
+    fig, axes = style.subplots(rows, columns, height=rows * panel + legend, squeeze=False)
+    for ax, (name, label) in zip(axes.flat, outcomes.items(), strict=False):
+        places, seen = _panel(ax, people[people["outcome"] == name],
+                              means[means["outcome"] == name], arms, visits, apart, name in log)
+        between = ", " if slanted else "\n"
+        ax.set_xticks(places, [f"{where}{between}n = {count}" for where, count in
+                               zip(names, seen, strict=True)])
+        if slanted:
+            for tick in ax.get_xticklabels():
+                tick.set(rotation=40, ha="right", rotation_mode="anchor", va="center")
+        ax.set(ylabel=style.wrap(label, TITLE), title=style.wrap(name, TITLE))
+    for spare in axes.flat[len(outcomes):]:
+        spare.remove()
+    style.arm_legend(fig, arms)
+    return fig
 
 
 @style.styled
@@ -91,32 +106,6 @@ def primary(people, means, label, *, arms, visits):
         ax.set_title(style.wrap(arms[arm], 24), color=look.color)
         _value_axis(ax, False)
     axes[0][0].set_ylabel(style.wrap(label, 36))
-    return fig
-
-
-@style.styled
-def _panels(people, means, labels, arms, visits, log, apart):
-    """One panel for each of `labels`; the arms `apart`, or over each other."""
-    columns, rows, slanted, names = _grid(labels, visits, arms if apart else {"": ""})
-    under = (max(map(style.inches, names)) * 0.7 + 0.2 if slanted
-             else 0.13 * max(name.count("\n") + 2 for name in names))
-    above = 0.15 * max(style.wrap(title, TITLE).count("\n") + 1 for title in labels)
-    legend = 0.2 * (1 if style.side_by_side(arms) else len(arms)) + 0.15
-    panel = (1.8 if columns > 1 else 2.8) + under + above
-    fig, axes = style.subplots(rows, columns, height=rows * panel + legend, squeeze=False)
-    for ax, (name, label) in zip(axes.flat, labels.items(), strict=False):
-        places, seen = _panel(ax, people[people["outcome"] == name],
-                              means[means["outcome"] == name], arms, visits, apart, name in log)
-        between = ", " if slanted else "\n"
-        ax.set_xticks(places, [f"{where}{between}n = {count}" for where, count in
-                               zip(names, seen, strict=True)])
-        if slanted:
-            for tick in ax.get_xticklabels():
-                tick.set(rotation=40, ha="right", rotation_mode="anchor", va="center")
-        ax.set(ylabel=style.wrap(label, TITLE), title=style.wrap(name, TITLE))
-    for spare in axes.flat[len(labels):]:
-        spare.remove()
-    style.arm_legend(fig, arms)
     return fig
 
 

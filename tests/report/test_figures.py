@@ -131,8 +131,8 @@ def biomarkers(arms=ARMS, visits=("baseline", "post")):
     units = {"BDNF": "BDNF (ng/mL)", "hs-CRP": "hs-CRP (mg/L)", "IL-6": "Interleukin 6 (pg/mL)"}
     p = pd.concat(frame.assign(outcome=key) for key in units)
     m = pd.concat(means(frame).assign(outcome=key) for key in units)
-    return people.before_after(p, m, units, arms=arms, visits=labelled(visits),
-                               log={"hs-CRP", "IL-6"})
+    return people.trajectories(p, m, units, arms=arms, visits=labelled(visits),
+                               log={"hs-CRP", "IL-6"}, apart=True)
 
 
 def effects(rows=None, **kwargs):
