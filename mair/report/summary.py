@@ -214,7 +214,7 @@ def _facts(trial, rows, ends):
             f"({100 * lost / trial.n():.0f}%)")
     had: dict = {}  # of each kind of harm, the people in each arm
     for one in records(rows, analysis="harms", arm=list(trial.arms), method=""):
-        had.setdefault(one.variable, []).append(f"{one.n:g} of {trial.n(one.arm)} in {one.arm}")
+        had.setdefault(one.variable, []).append(f"{fmt.count(one.n, one.percent)} in {one.arm}")
     yield "Harms", "; ".join(f"{words.label(trial, what)}, {' and '.join(people)}" for what, people
                              in list(had.items())[:2]) or "not recorded in the trial file"
     for one in records(rows, analysis="flow", arm="overall", variable=f"analysed: {name}"):
