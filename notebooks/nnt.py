@@ -16,8 +16,8 @@
 # threshold and on what is supposed of those who were not seen. So each stands beside its
 # alternatives here.
 #
-# *Reads* the trial file and its data. *Writes* the rows `nnt`, the table `nnt` and the
-# figure `responder_curve`.
+# *Reads* the trial file and its data. *Writes* the rows `nnt`, the tables `nnt` and `odds_ratios`
+# and the figure `responder_curve`.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
