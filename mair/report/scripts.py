@@ -55,7 +55,8 @@ def declared(trial: Trial) -> dict:
         "covariates": [_covariate(trial, spec, one) | {"number": i} for i, one in enumerate(
             (one for one in trial.covariates if one.name not in redundant), start=1)],
         "read": spec.read, "ignored": spec.ignore.where,
-        "estimator": "clda" if before else "ancova" if structure == "ancova" else "difference",
+        "estimator": "clda" if before else {
+            "ancova": "ancova", "welch": "once", "linear": "once"}.get(structure, "difference"),
         "structure": structure, "by_arm": bool(arm), "inference": chosen.inference,
         "confidence": chosen.confidence, "log": variable.transform == "log",
         "later": [at[visit] for visit in found.contrasts], "numbers": numbers,
@@ -111,11 +112,12 @@ def _codes(column, value: str) -> str:
 
 
 def scripts(trial: Trial) -> dict[str, bytes]:
-    """``check.R`` and ``check.sps`` of a primary outcome that changes, by file name."""
+    """``check.R`` and ``check.sps`` of the primary outcome, by file name; none where there is no
+    score, and where it is fitted by estimating equations."""
     import jinja2
 
     one = trial.primary
-    if one is None or len(one.visits) == 1 or one.family:
+    if one is None or one.family:
         return {}
     environment = jinja2.Environment(  # comments and strings, no markup: names are quoted there
         loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True,

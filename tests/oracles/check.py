@@ -12,7 +12,8 @@ from mair.trial import load
 
 HERE = Path(__file__).parent
 TRIALS = {"mair": "params/mair.yaml", "blues": "params/beat_the_blues.yaml",
-          "wide": "tests/trials/invented_a.yaml", "long": "tests/trials/invented_b.yaml"}
+          "wide": "tests/trials/invented_a.yaml", "long": "tests/trials/invented_b.yaml",
+          "once": "tests/trials/once.yaml"}
 
 
 def choices(text: str) -> dict[str, str]:
