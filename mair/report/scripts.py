@@ -51,7 +51,7 @@ def declared(trial: Trial) -> dict:
         "visits": [{"key": visit, "label": trial.visit_labels[visit], "columns": columns, "apart":
                     measure.baseline_column if visit == trial.reference else None}
                    for visit, columns in measure.at(spec.visits).items() if visit in at],
-        "key": scales.used(spec, measure), "ranges": scales.ranges,
+        "key": scales.keys(spec).get(measure.scale), "ranges": scales.ranges,
         "covariates": [_covariate(trial, spec, one) | {"number": i} for i, one in enumerate(
             (one for one in trial.covariates if one.name not in redundant), start=1)],
         "read": spec.read, "ignored": spec.ignore.where,

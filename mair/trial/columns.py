@@ -113,7 +113,7 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
         which its score at the first visit is made; else without a column.
     """
     key, before, long = people.source.key(where), len(people.problems), people.spec.visit
-    scale, items = scales.used(people.spec, measure), pd.DataFrame(index=people.index)
+    scale, items = scales.keys(people.spec).get(measure.scale), pd.DataFrame(index=people.index)
     ways = [_scale(measure, where[0] == "biomarkers")] if scale is None else [
         _scale(Measure(range=limits), False) for limits in scales.ranges(scale, stored=True)]
     values, under, visits = {}, {}, people.spec.visits
@@ -135,7 +135,12 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
         if scale:
             answers = np.array([own for own, _ in read], dtype=float).T
             values[visit] = scales.score(answers, scale)
-            _unanswered(people, f"{where[1]} at {visit}", names[0], answers, values[visit])
+            some, none = np.isnan(answers).any(axis=1), np.isnan(answers).all(axis=1)
+            if n := int((some & ~none).sum()):
+                lost = int((np.isnan(values[visit]) & ~none).sum())
+                people.note(names[0], f"{where[1]} at {visit}: {counted(n, 'participant')} left "
+                            f"items out; {n - lost} scored by the mean of the others, {lost} "
+                            "without a score")
             if visit == visits[0]:
                 items = pd.DataFrame(scales.parts(answers, scale), people.index)
     frame = pd.DataFrame(values, people.index, dtype=float)
@@ -175,14 +180,6 @@ def _shifted(people: People, names: list[str], scale: Key, called: str, where: t
             f"{{stored: {shown(stored)}}}}}")
     (people.tell if outside else people.note)(names[0], said)
     return outside
-
-
-def _unanswered(people: People, what: str, name: str, answers: np.ndarray, scores) -> None:
-    some = np.isnan(answers).any(axis=1) & ~np.isnan(answers).all(axis=1)
-    if n := int(some.sum()):
-        scored = int((~np.isnan(scores[some])).sum())
-        people.note(name, f"{what}: {counted(n, 'participant')} left items out; {scored} scored by "
-                    f"the mean of the others, {n - scored} without a score")
 
 
 def _scale(measure: Measure, limits: bool) -> tuple[Callable, str]:

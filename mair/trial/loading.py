@@ -147,7 +147,9 @@ def _features(people: People, variables: dict, scores: dict) -> dict[str, tuple]
         if entry.column or name not in scores:
             return columns.feature(people, entry, where, covariate)
         if first not in scores[name]:
-            if len(scores[name].columns) == 1:  # else said already
+            apart = [of for (_, of), one in people.spec.measures().items()
+                     if people.spec.visit or not one.at(people.spec.visits)[first]]
+            if len(scores[name].columns) == 1 and name in apart:  # else said already
                 people.refuse(where, f"{shown(name)} is seen once, after {first}: not a baseline")
             return None
         return Feature(name, name, entry.label or variables[name].label, "continuous", None, (),

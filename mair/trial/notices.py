@@ -46,10 +46,11 @@ def note(people: People, arm: pd.Series, scores: dict, features: dict) -> None:
 def _letters(people: People) -> None:
     """Names in scripts that the font of the figures has not."""
     spec = people.spec
-    for where, name in [(("arm", "labels", arm), spec.arm.labels.get(arm, arm)) for arm in (
-            spec.arm.control, spec.arm.treatment)] + [
-            ((*at, "label"), one.label or at[1]) for at, one in spec.measures().items()] + [
-            (("visit_labels", one), spec.visit_labels.get(one, one)) for one in spec.visits]:
+    names = {("visit_labels", one): spec.visit_labels.get(one, one) for one in spec.visits}
+    names |= {("arm", "labels", arm): spec.arm.labels.get(arm, arm)
+              for arm in (spec.arm.control, spec.arm.treatment)}
+    names |= {(*at, "label"): one.label or at[1] for at, one in spec.measures().items()}
+    for where, name in names.items():
         if re.search("[\u0900-\u109f\u1100-\u139f\u1780-\u17ff\u2e80-\ua63f\uac00-\ufaff]", name):
             line = people.source.line(where, f"{shown(name)} is in letters that the figures' font "
                                       "lacks: they show boxes; a label in other letters helps")

@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 
 from mair.trial.errors import TrialError, counted, listed, nearest, shown
-from mair.trial.schema import Key, Measure, TrialFile
+from mair.trial.schema import Key, TrialFile
 
 
 def keys(spec: TrialFile) -> dict[str, Key]:
@@ -67,14 +67,13 @@ def expanded(spec: TrialFile, source, shipped) -> TrialFile:
 
 def _wrong(key: Key) -> Iterator[tuple[str, str]]:
     """What the parts of a key must agree on: where, and what is wrong."""
-    for what in ("reversed", "ranges", "together", "subscales"):
+    for what in ("items", "reversed", "ranges", "together", "subscales"):
         held = getattr(key, what)
-        groups = held.values() if what in ("together", "subscales") else [held]
-        for item in {item: None for items in groups for item in items if item not in key.items}:
-            yield what, f"{shown(item)}, expected items: {listed(key.items)}"
-    for what, items in (("items", key.items), ("together", chain(*key.together.values()))):
+        items = chain(*held.values()) if what in ("together", "subscales") else held
         for item, n in Counter(items).items():
-            if n > 1:
+            if item not in key.items:
+                yield what, f"{shown(item)}, expected items: {listed(key.items)}"
+            elif n > 1 and what in ("items", "together"):
                 yield what, f"{shown(item)} stands {n} times, expected each item once"
     widths = [end - start for start, end in (key.range, key.stored or key.range)]
     if not math.isclose(*widths):
@@ -169,8 +168,3 @@ def shifted(held: np.ndarray, key: Key) -> tuple[list[float], bool] | None:
         if fits and (outside or (by == 1 and (~np.isnan(held)).sum() >= 50)):
             return [end + by for end in key.stored or key.range], outside
     return None
-
-
-def used(spec: TrialFile, measure: Measure) -> Key | None:
-    """The key of an outcome's scale."""
-    return keys(spec)[measure.scale] if measure.scale else None

@@ -6,8 +6,12 @@ combination of choices is dealt to some ten of the trials, in an order drawn onc
 """
 
 import json
+import re
+import warnings
 from itertools import product
 
+import jupytext
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +20,7 @@ from mair.results import Lookup
 from mair.sections import analysis, measures, model, nnt, robustness
 from mair.sections import imputed as imputation
 from mair.trial import TrialError, load
+from mair.trial.errors import ROOT
 
 CHOICES = {
     "covariance": ("random-intercept", "compound-symmetry", "unstructured"),
@@ -168,3 +173,21 @@ def test_sections_keep_their_rows(tmp_path, seed):
     for visit in trial.visits[1:]:
         assert ("outcomes", "Y", "difference", visit, method, "b") in value
     assert len(robustness.rows(trial)) and len(nnt.rows(trial))
+
+
+@pytest.mark.parametrize("name", ["flow", "outcomes", "nnt"])
+def test_notebooks_of_such_trials_run_to_their_end(tmp_path, name, capsys):
+    """No exception, and none is named, where hardly anything can be estimated."""
+    cells = [cell.source for cell in jupytext.read(ROOT / "notebooks" / f"{name}.py").cells
+             if cell.cell_type == "code"]
+    assert drawn(tmp_path, 104) is not None
+    names: dict = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in a run
+        exec(cells[0], names)
+        names |= dict.fromkeys(names.keys() - {"__builtins__"}) | {
+            "trial": str(tmp_path / "x.yaml")}
+        for cell in cells[1:]:
+            exec(cell, names)
+    plt.close("all")
+    assert not re.search("Error|Traceback|Exception", capsys.readouterr().out)
