@@ -41,7 +41,8 @@ def test_a_part_of_the_real_trials_again_on_one_and_on_two_processes():
 
 
 def test_the_committed_campaign():
-    table = pd.read_csv(campaign.PATH).query("kind == 'all'").set_index(["part", "change", "role"])
+    table = pd.read_csv(campaign.PATH).query("kind == 'all'").set_index(
+        ["part", "change", "role"]).sort_index()
     shares = table["share"]
     assert shares["faults", "ten percent", "checkable"] >= 0.966
     assert shares["faults in real trials", "ten percent", "checkable"] >= 0.9
