@@ -111,6 +111,13 @@ def report(plan, whole: Path) -> None:
     Build.write_manifest(whole, manifest)
 
 
+def published_line(printed, follow, linked, met=0, compared=0, synthetic=True, **_) -> str:
+    """The last line of ``make`` (`mair.published.compare.counts`)."""
+    how = "met by the cohort, by construction" if synthetic else "reproduced from the data"
+    return f"{printed} printed: {follow} of {linked} follow from one another" + (
+        f"; {met} of {compared} {how}" if compared else "")
+
+
 def _manifest(plan) -> dict:
     """What a run was made of. No times: two equal runs have equal manifests."""
     trial = plan.trial

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from mair.run.output import digest
-from mair.run.plan import find, lock_of
+from mair.run.output import digest, lock_of
+from mair.run.plan import find
 from mair.trial import Trial, TrialError
 from mair.trial.errors import display
 from mair.trial.file import read, read_yaml

@@ -47,6 +47,11 @@ def files(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
+def lock_of(path: Path) -> Path:
+    """Where the lock of a trial file lies (`mair.run.locked`): beside it."""
+    return path.with_suffix(".lock")
+
+
 class Build:
     """The target directory of a run.
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from mair.run import notebook
-from mair.run.assembly import LOCK, assemble, place, report
+from mair.run.assembly import LOCK, assemble, place, published_line, report
 from mair.run.notebook import PACKAGE, ROOT
-from mair.run.output import Build, RunFailed, digest, sha256
+from mair.run.output import Build, RunFailed, digest, lock_of, sha256
 from mair.trial.errors import TrialError, display
 
 
@@ -31,11 +31,6 @@ class Notebook:
     needs: str | Path | None  # a section, or the data it is about
     long: int = 0  # the highest are started first, so that none is left over at the end
     change: bool = False  # whether it is about a primary outcome seen at baseline and later
-
-
-def lock_of(path: Path) -> Path:
-    """Where the lock of a trial file lies (`mair.run.locked`): beside it."""
-    return path.with_suffix(".lock")
 
 
 BESIDE = ("claims.csv", "provenance.csv")  # of the published numbers
@@ -149,10 +144,8 @@ def run(params: Path | str, out: Path | str | None = None, *, blind: bool = Fals
         Default: ``build/<stem of the file>``, blinded ``build/<stem of the file>-blinded``.
     blind : bool
         Deal the people to the arms anew first.
-    notebooks : Path
-        Directory of the text notebooks.
-    table : dict
-        The notebooks in their order, by stem.
+    notebooks, table
+        As of `plan`.
     echo : callable
         Receives each line for the user.
 
@@ -191,13 +184,6 @@ def run(params: Path | str, out: Path | str | None = None, *, blind: bool = Fals
 def main(params: str, out: str | None = None, blind: bool = False) -> None:
     """``python -m mair run``."""
     run(params, out, blind=blind, echo=lambda line: print(line, flush=True))
-
-
-def published_line(printed, follow, linked, met=0, compared=0, synthetic=True, **_) -> str:
-    """The last line of ``make`` (`mair.published.compare.counts`)."""
-    how = "met by the cohort, by construction" if synthetic else "reproduced from the data"
-    return f"{printed} printed: {follow} of {linked} follow from one another" + (
-        f"; {met} of {compared} {how}" if compared else "")
 
 
 def find(params) -> Path:

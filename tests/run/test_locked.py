@@ -39,7 +39,7 @@ def test_a_lock_says_what_was_chosen_before_there_are_data(capsys):
     assert status == 0 and said.endswith(f"SHA-256 {made['sha256']}")
     chosen = made["choices"]
     assert chosen["analysis.covariance"] == "unstructured"  # the default, which may change
-    assert chosen["responders.reductions"] == "0.2, 0.5"
+    assert chosen["responders"].startswith("FIQ: post: 0.2, 0.5")
     assert chosen["baseline"] == "age, sex: binary: female, home, edu, FIQ"
     assert not [key for key in chosen if key.split(".")[-1] in ("label", "data", "flow")]
 

@@ -51,7 +51,7 @@ from mair.trial import load
 t = load(trial, {key}={key})
 rows = Rows("{name}")
 rows.add("pain", "A", n=t.n("A"), {key}={key})
-share = t.sections["responders"]["reductions"] if "{name}" == "second" else None
+share = t.sections["responders"][0]["reductions"] if "{name}" == "second" else None
 results.save(rows.frame(), out, "{name}")
 if out:
     (Path(out) / "tables").mkdir()
