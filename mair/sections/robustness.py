@@ -156,9 +156,12 @@ def _reference_based(trial: Trial, name: str, out: Rows) -> None:
     y, arm, covariates, people = imputed.arrays(trial, name)
     z = float(ndtri((1 + trial.analysis.confidence) / 2))
     later = trial.primary.visits[1:]
-    for label, rule in imputed.RULES.items() if np.isnan(y).any() else ():
-        found = pooling.jackknife(y, arm, covariates, 1 + np.arange(len(later)), rule=rule)
-        for visit, b, se in zip(later, found.estimate, found.se, strict=True):
+    if not np.isnan(y).any():
+        return
+    found = pooling.jackknife(y, arm, covariates, 1 + np.arange(len(later)),
+                              rule=[*imputed.RULES.values()])
+    for label, *of_rule in zip(imputed.RULES, found.estimate, found.se, strict=True):
+        for visit, b, se in zip(later, *of_rule, strict=True):
             ratio = b / se if se > 0 else np.nan
             _contrast(out, name, visit, f"conditional-mean/jackknife/{label}",
                       (len(people), y.size, b, se, None, ratio, None,

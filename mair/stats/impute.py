@@ -147,24 +147,26 @@ def conditional_mean(y, arm, covariates=None, *, rule="mar", keep=None):
     Parameters
     ----------
     y, arm, covariates, rule
-        As for `impute`.
+        As for `impute`; several rules share one estimate.
     keep : array of bool (B, n), optional
         Who the model is fitted to, one data set a row; leave-one-out for the jackknife.
 
     Returns
     -------
-    ndarray (n, T), or (B, n, T) with ``keep``
+    ndarray (n, T), or (B, n, T) with ``keep``; a list of these, of several rules
 
     References
     ----------
     Wolbers M, Noci A, Delmar P, et al. Pharm Stat 2022;21:1246-57.
     """
-    data = _prepared(y, arm, covariates, rule)
+    rules = [rule] if isinstance(rule, str) else rule
+    data = _prepared(y, arm, covariates, rules[0])
     weights = np.ones((1, len(data.Y))) if keep is None else keep[:, data.order].astype(float)
     with _dependence_named():
         _, (means, sigma) = _em(data, weights)
-        values = data.restored(_completed(data, means, sigma, rule, None))
-    return values[0] if keep is None else values
+        found = [data.restored(_completed(data, means, sigma, one, None)) for one in rules]
+    found = [values[0] for values in found] if keep is None else found
+    return found[0] if isinstance(rule, str) else found
 
 
 def _prepared(y, arm, covariates, rule):
@@ -246,11 +248,7 @@ def _parameters(data, values, m, *, rng=None, weights=None, extra=None):
         def fitted(who, columns, t=t):
             rows = who & (data.last >= t)
             part, w = columns[:, rows, :columns.shape[2] - T + t + 1], weights[:, rows]
-            if len(part) == 1:  # many weights of the same rows
-                outer = part[0, :, :, None] * part[0, :, None]
-                M = np.tensordot(w, outer, 1)
-            else:
-                M = np.swapaxes(part * w[..., None], 1, 2) @ part
+            M = np.swapaxes(part * w[..., None], 1, 2) @ part
             if extra is not None:
                 M[:, -t - 1:, -t - 1:] += np.einsum("bi,bist->bst", w,
                                                     extra[:, rows, :t + 1, :t + 1])

@@ -242,16 +242,16 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
     Parameters
     ----------
     y, arm, covariates, rule
-        As for `impute.impute`.
+        As for `impute.conditional_mean`.
     visit : int or array of int
         1 or later; several cost what one does.
 
     Returns
     -------
     Jackknife
-        Numbers, or arrays by visit. The contrast is the difference of mean changes from visit 0
-        of the completed data, which is the random-intercept model's on complete data whatever
-        its variances. The whole procedure is repeated with each person left out,
+        Numbers, or arrays by rule and visit. The contrast is the difference of mean changes from
+        visit 0 of the completed data, which is the random-intercept model's on complete data
+        whatever its variances. The whole procedure is repeated with each person left out,
         se^2 = (n - 1)/n sum (estimate_-i - their mean)^2, to be used with the normal
         distribution. For what it estimates beside Rubin's, see `impute.conditional_mean`.
         Of more than `BLOCKS` people groups of two or more, drawn at random, are left out in
@@ -264,9 +264,11 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
     arm, n = np.asarray(arm), len(arm)
 
     def contrast(keep):
-        values = conditional_mean(y, arm, covariates, rule=rule, keep=keep)
+        values = np.array(conditional_mean(y, arm, covariates, rule=rule, keep=keep))
         change = values[..., visit] - values[..., 0 * visit]
-        one, zero = (np.einsum("bn...,bn->b...", change, own / own.sum(1, keepdims=True))
+        several, at = ("" if isinstance(rule, str) else "r"), "v" * np.ndim(visit)
+        one, zero = (np.einsum(f"{several}bn{at},bn->b{several}{at}", change,
+                               own / own.sum(1, keepdims=True))
                      for own in (keep & (arm == 1), keep & (arm == 0)))
         return one - zero
 
@@ -277,7 +279,8 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
     try:
         estimate = contrast(np.ones((1, n), bool))[0]
     except NotEstimable as error:
-        return Jackknife(*np.full((2, *np.shape(visit)), np.nan), str(error))
+        size = np.shape(rule) + np.shape(visit)
+        return Jackknife(*np.full((2, *size), np.nan), str(error))
     try:
         left = np.concatenate([contrast(group != some[:, None]) for some in blocks])
     except NotEstimable as error:
