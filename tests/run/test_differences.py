@@ -56,7 +56,7 @@ def test_every_trial_file_on_a_page(built, built_real, tmp_path, monkeypatch, ca
     said = capsys.readouterr()
     assert "wrong.yaml: nothing: unknown key" in said.err and said.out.endswith("index.html\n")
     page = (build / "index.html").read_text()
-    assert re.findall('href="(.*?)"', page) == [
+    assert re.findall('<a href="(.*?)"', page) == [
         f"{name}/index.html" for name in ("mair", "mair_other", "real")]
     assert "n\u00a0=\u00a0100</td>" in page and "BDI, 8 months" in page
     assert page.count("<figure") == 1  # of the two that share a title
