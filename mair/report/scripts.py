@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+import yaml
+
 from mair.report import words
-from mair.sections import analysis, model
+from mair.results import records
+from mair.sections import analysis, model, nnt
+from mair.stats import gee, risk
 from mair.trial import Trial, file, readers, scales
 from mair.trial.errors import NUMBER
 from mair.trial.people import YES_NO
 from mair.trial.tables import text_of
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "data" / "check"
+CONSTANT = yaml.safe_load((TEMPLATES / "yes_no.yaml").read_text("utf-8"))  # of a yes/no result
 
 
 def declared(trial: Trial) -> dict:
@@ -27,44 +33,81 @@ def declared(trial: Trial) -> dict:
     dict
         As the templates under ``mair/data/check`` name it. ``numbers`` are of the observed
         scores: dicts of ``time`` (1 is the reference visit), ``statistic`` and ``value``, where
-        ``gls_se`` is the standard error that takes the covariance as known.
+        ``gls_se`` is the standard error that takes the covariance as known, and ``robust_se``
+        Liang and Zeger's.
     """
     spec, variable, chosen = file.read(trial.path)[0], trial.primary, trial.analysis
+    shared = {
+        "title": " ".join(trial.title.split()), "synthetic": trial.synthetic,
+        "data": trial.data_path.name, "kind": trial.data_path.suffix.lower(),
+        "participant": spec.participant, "arm": spec.arm.column,
+        "control": trial.control, "treatment": trial.treatment, "read": spec.read,
+        "ignored": spec.ignore.where, "inference": chosen.inference,
+        "confidence": chosen.confidence, "ranges": scales.ranges}
+    if variable is None:
+        return shared | _answers(trial, spec)
     measure = {name: one for (_, name), one in spec.measures().items()}[variable.name]
     found = analysis.analyse(trial, variable.name, missing="observed")
     plain = analysis.analyse(trial, variable.name, missing="observed", inference="z")
     before, _, how = found.method.partition("/")[0].rpartition(":")
     structure, _, arm = how.partition(",")
+    design, by_gee = model.build(trial, variable.name), structure.startswith("gee-")
+    ses = {visit: one.se for visit, one in plain.contrasts.items()}
+    if by_gee and ses:
+        robust = gee.fit(design.y, design.X, design.groups, variable.family).robust
+        ses = {visit: (w @ robust @ w) ** 0.5 for visit, w in design.contrasts.items()}
     rows = model.observations(trial, variable.name)
     at = {visit: i for i, visit in enumerate(variable.visits, start=1)}
-    numbers = [{"time": at[visit], "statistic": statistic, "value": f"{value:.12g}"}
+    numbers = [_number(at[visit], statistic, value)
                for visit, one in found.contrasts.items() for statistic, value in (
-                   ("b", one.b), ("se", one.se), ("gls_se", plain.contrasts[visit].se),
+                   ("b", one.b), ("se", one.se),
+                   ("robust_se" if by_gee else "gls_se", ses[visit]),
                    ("df", one.df), ("p", one.p), ("ci_low", one.low), ("ci_high", one.high))
                if value == value]
-    redundant = model.build(trial, variable.name).redundant
-    return {
-        "title": " ".join(trial.title.split()), "synthetic": trial.synthetic,
-        "data": trial.data_path.name, "kind": trial.data_path.suffix.lower(),
-        "participant": spec.participant, "visit_column": spec.visit, "arm": spec.arm.column,
-        "control": trial.control, "treatment": trial.treatment,
+    return shared | {
+        "visit_column": spec.visit, "what": "scores", "counts": [],
         "visits": [{"key": visit, "label": trial.visit_labels[visit], "columns": columns, "apart":
                     measure.baseline_column if visit == trial.reference else None}
                    for visit, columns in measure.at(spec.visits).items() if visit in at],
-        "key": scales.keys(spec).get(measure.scale), "ranges": scales.ranges,
+        "key": scales.keys(spec).get(measure.scale),
         "covariates": [_covariate(trial, spec, one) | {"number": i} for i, one in enumerate(
-            (one for one in trial.covariates if one.name not in redundant), start=1)],
-        "read": spec.read, "ignored": spec.ignore.where,
+            (one for one in trial.covariates if one.name not in design.redundant), start=1)],
         "estimator": "clda" if before else {
             "ancova": "ancova", "welch": "once", "linear": "once"}.get(structure, "difference"),
-        "structure": structure, "by_arm": bool(arm), "inference": chosen.inference,
-        "confidence": chosen.confidence, "log": variable.transform == "log",
+        "structure": structure, "by_arm": bool(arm), "log": variable.transform == "log",
+        "gee": by_gee and variable.family,
         "later": [at[visit] for visit in found.contrasts], "numbers": numbers,
         "n": rows["participant"].nunique(), "n_rows": len(rows),
         "total": f"{rows['y'].sum():.17g}",
         "model": f"{variable.label}, {words.method(found.method)}",
         "method": words.method(found.method), "state": found.state,
         "imputed": chosen.missing != "observed"}
+
+
+def _answers(trial: Trial, spec) -> dict:
+    """What the scripts say where the result is a column of yes and no, the first declared."""
+    rule, (one, *_) = trial.analysis.responder_missing, trial.sections["responders"]
+    name, table = one["column"], readers.read(trial.data_path, spec.read)
+    who, texts = map(text_of, table.columns[spec.participant].cells), table.columns[name].texts
+    good = pd.Series(texts).groupby([*map(trial.responder(name).get, who)], sort=False).unique()
+    rows = nnt.rows(trial).query("variable == @name and time == @one.get('visit', '')")
+    arms = records(rows, method=rule)
+    of_both = records(rows, method=[f"{rule}/{one}" for one in ("wald", "exact", "fisher")])
+    return CONSTANT | {
+        "visits": [{"key": "", "label": "the result", "columns": [name], "apart": None}],
+        "long": spec.visit, "model": f"{name}, {CONSTANT['model']}", "rule": words.method(rule),
+        "good": [*good.get(True, [])], "other": [*good.get(False, [])],
+        "fill": [] if rule == "completers" else [
+            risk.counts(0, 1, 1, rule, arm)[0] for arm in ("control", "treatment")],
+        "counts": [{"arm": of.arm, "good": int(of.responders), "n": int(of.n)} for of in arms],
+        "n": (n := int(sum(of.n for of in arms))), "n_rows": n,
+        "total": int(sum(of.responders for of in arms)),
+        "numbers": [_number(1, key, value) for of in of_both for key in CONSTANT["statistics"]
+                    if (value := getattr(of, key, analysis.NAN)) == value]}
+
+
+def _number(time: int, statistic: str, value: float) -> dict:
+    return {"time": time, "statistic": statistic, "value": f"{value:.12g}"}
 
 
 def _covariate(trial: Trial, spec, one) -> dict:
@@ -95,7 +138,10 @@ def _spss(content: dict, table) -> dict:
         "twice": [(role, named[column]) for role, column in dict.fromkeys(roles)
                   if column and named[column] != role],
         "missing_numbers": [code for code in content["read"].missing if NUMBER.fullmatch(code)],
-        "codes": {arm: codes[content["arm"]](content[arm]) for arm in ("control", "treatment")},
+        "codes": {arm: codes[content["arm"]](content[arm]) for arm in ("control", "treatment")} | {
+            word: ", ".join(codes[content["visits"][0]["columns"][0]](text)
+                            for text in content[word])
+            for word in ("good", "other") if word in content},
         "visits": [one | ({} if wide else {"code": codes[content["visit_column"]](one["key"])})
                    for one in content["visits"]],
         "covariates": [one | {"codes": [codes[one["column"]](level) for level in one["levels"]]}
@@ -112,13 +158,9 @@ def _codes(column, value: str) -> str:
 
 
 def scripts(trial: Trial) -> dict[str, bytes]:
-    """``check.R`` and ``check.sps`` of the primary outcome, by file name; none where there is no
-    score, and where it is fitted by estimating equations."""
+    """``check.R`` and ``check.sps`` of the primary outcome, else the first yes/no result."""
     import jinja2
 
-    one = trial.primary
-    if one is None or one.family:
-        return {}
     environment = jinja2.Environment(  # comments and strings, no markup: names are quoted there
         loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True)

@@ -77,8 +77,7 @@ def report(plan, whole: Path) -> None:
             sheets["Estimands"] = estimated
             show.write(comparison.estimands(estimated, trial).put(plain), whole, trial.synthetic,
                        trial)
-        if made := scripts.scripts(trial):
-            show.save(whole, "check", made)
+        show.save(whole, "check", scripts.scripts(trial))
     if plan.published is not None:
         from mair.published import compare, provenance
         from mair.sections import audit

@@ -193,7 +193,7 @@ def _scale(measure: Measure, limits: bool) -> tuple[Callable, str]:
         value = number_of(cell[1:].strip() if limited else cell)
         if limited and value > 0:
             return value / math.sqrt(2)
-        if measure.family and (value < 0 or value % 1 or (
+        if measure.family and (value < 0 or value % 1 > 0 or (
                 measure.family == "binomial" and value > 1)):
             raise ValueError(cell)
         if limited or value < low or value > high or (log and value <= 0):

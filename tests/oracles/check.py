@@ -1,6 +1,6 @@
 """R's numbers by ``check/check.R`` under several choices: ``python tests/oracles/check.py``.
 
-Needs Rscript with lme4, lmerTest, pbkrtest and nlme; writes ``check.csv`` beside this file.
+Needs Rscript with lme4, lmerTest, pbkrtest, nlme and geepack; writes ``check.csv`` beside it.
 """
 
 from pathlib import Path
@@ -13,7 +13,9 @@ from mair.trial import load
 HERE = Path(__file__).parent
 TRIALS = {"mair": "params/mair.yaml", "blues": "params/beat_the_blues.yaml",
           "wide": "tests/trials/invented_a.yaml", "long": "tests/trials/invented_b.yaml",
-          "once": "tests/trials/once.yaml"}
+          "once": "tests/trials/once.yaml", "yes or no": "params/indomethacin.yaml",
+          "few": "tests/trials/yes_no.yaml", "free": "tests/trials/attacks.yaml",
+          "counts": "tests/trials/attack_counts.yaml"}
 
 
 def choices(text: str) -> dict[str, str]:

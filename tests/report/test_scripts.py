@@ -29,8 +29,10 @@ def test_r_gives_the_numbers_that_stand_in_the_script(trial, how):
     stored = STORED[(STORED["trial"] == trial) & (STORED["choices"] == how)]
     assert len(stored) >= 2 * len({time for time, _ in ours})
     for row in stored.itertuples():
-        least = 3e-6 * ours[row.time, "se"] if row.statistic == "b" else 0
-        assert ours[row.time, row.statistic] == pytest.approx(row.value, rel=3e-6, abs=least)
+        # with gaps the common correlation of estimating equations has other moments in geepack
+        close = 1e-4 if trial == "free" else 3e-6
+        least = close * ours[row.time, "se"] if row.statistic == "b" else 0
+        assert ours[row.time, row.statistic] == pytest.approx(row.value, rel=close, abs=least)
 
 
 def test_a_run_holds_both_with_its_own_numbers(built, built_real):
@@ -85,3 +87,33 @@ outcomes: {Pain: {scale: S, columns: ['a{item}', 'b{item}']}}
                  "turned <- c(0, 1) == 1", "max(1, 0.5 * nrow(m))"):
         assert line in text, line
     assert "y1, before: from a1, a2." in scripts.scripts(trial)["check.sps"].decode()
+
+
+def test_yes_and_no_has_its_counts_and_what_the_missing_count_as():
+    texts = {rule: scripts.scripts(load(TRIALS["few"], responder_missing=rule))
+             for rule in ("completers", "worst-case")}
+    r, spss = (texts["completers"][name].decode() for name in ("check.R", "check.sps"))
+    for text in (r, spss):
+        assert "C: 1 of 3 have the good result" in text and "T: 3 of 4 have" in text
+    assert "fisher.test" in r and "!= c(3, 1, 4, 3)" in r
+    assert "IF (ANY(y1, 'yes')) good = 1." in spss and "CROSSTABS /TABLES=treated BY good" in spss
+    assert "MISSING(good)" not in spss
+    r, spss = (texts["worst-case"][name].decode() for name in ("check.R", "check.sps"))
+    assert "C: 2 of 4 have" in r and "c(1, 0)[d$treated + 1]" in r
+    assert "IF (MISSING(good) AND treated = 0) good = 1." in spss
+
+
+@pytest.mark.parametrize(("trial", "family"), [("free", "BINOMIAL LINK=LOGIT"),
+                                               ("counts", "POISSON LINK=LOG")])
+def test_estimating_equations_say_whose_standard_error_is_ours(trial, family):
+    r, spss = (text.decode() for text in scripts.scripts(load(TRIALS[trial])).values())
+    assert "Needs the R package geepack" in r and "Mancl and DeRouen's" in r and "geeglm(" in r
+    assert f"DISTRIBUTION={family}" in spss and "MIXED" not in spss and "robust_se = " in spss
+
+
+def test_biomarkers_alone_give_the_first_of_them(tmp_path):
+    (tmp_path / "t.yaml").write_text(
+        f"extends: {Path('tests/trials/tiny.yaml').resolve()}\n"
+        f"data: {Path('tests/trials/tiny.csv').resolve()}\noutcomes: null\n")
+    r, spss = (text.decode() for text in scripts.scripts(load(tmp_path / "t.yaml")).values())
+    assert "Model: CRP" in r and "d$y <- log(d$y)" in r and "COMPUTE y = LN(y)." in spss
