@@ -40,10 +40,9 @@ def declared(trial: Trial) -> dict:
     shared = {
         "title": " ".join(trial.title.split()), "synthetic": trial.synthetic,
         "data": trial.data_path.name, "kind": trial.data_path.suffix.lower(),
-        "participant": spec.participant, "arm": spec.arm.column,
-        "control": trial.control, "treatment": trial.treatment, "read": spec.read,
-        "ignored": spec.ignore.where, "inference": chosen.inference,
-        "confidence": chosen.confidence, "ranges": scales.ranges}
+        "participant": spec.participant, "arm": spec.arm.column, "inference": chosen.inference,
+        "control": trial.control, "treatment": trial.treatment, "ranges": scales.ranges,
+        "ignored": spec.ignore.where, "read": spec.read, "confidence": chosen.confidence}
     if variable is None:
         return shared | _answers(trial, spec)
     measure = {name: one for (_, name), one in spec.measures().items()}[variable.name]
@@ -88,8 +87,9 @@ def _answers(trial: Trial, spec) -> dict:
     """What the scripts say where the result is a column of yes and no, the first declared."""
     rule, (one, *_) = trial.analysis.responder_missing, trial.sections["responders"]
     name, table = one["column"], readers.read(trial.data_path, spec.read)
-    who, texts = map(text_of, table.columns[spec.participant].cells), table.columns[name].texts
-    good = pd.Series(texts).groupby([*map(trial.responder(name).get, who)], sort=False).unique()
+    who = map(text_of, table.columns[spec.participant].cells)
+    said = pd.Series(table.columns[name].texts, map(trial.responder(name).get, who)).dropna()
+    good = said.groupby(level=0, sort=False).unique()
     rows = nnt.rows(trial).query("variable == @name and time == @one.get('visit', '')")
     arms = records(rows, method=rule)
     of_both = records(rows, method=[f"{rule}/{one}" for one in ("wald", "exact", "fisher")])
