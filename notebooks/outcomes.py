@@ -13,7 +13,8 @@
 #
 # *Reads* the trial file and its data. *Writes* the rows `outcomes`, `emm` and `normality`,
 # the tables `outcomes`, `outcomes_models`, `outcomes_effect_sizes`, `outcomes_normality`, and
-# the figures `primary`, `trajectories`, `outcomes_forest`, `residuals` and `residuals_of_all`.
+# the figures `primary`, `trajectories`, `outcomes_forest`, `residuals` and `residuals_of_all`;
+# where the publication prints d, `outcomes_d` too.
 #
 # Of outcomes that are modelled as logarithms it writes the table `outcomes_ratios`, too.
 
@@ -106,7 +107,7 @@ try:
 except (ValueError, np.linalg.LinAlgError) as failure:
     theirs = None
     words.say(f"statsmodels cannot fit `{formula}` to these rows: {failure}.")
-theirs and theirs.summary().tables[1]
+theirs and theirs.summary().tables[1].drop(columns="P>|z|")  # it prints 0.000
 
 # %% [markdown]
 # Then this package's engine on the same rows and the same design matrix.
@@ -252,6 +253,17 @@ words.say("No contrast is estimable, so nothing is drawn." if largest is None el
 
 # %% tags=["fold"]
 show(tables_result.effect_sizes(t, rows))
+
+# %% tags=["fold"]
+beside_printed = frames.forest(t, rows, method="d_ppc2")
+if beside_printed["printed"].notna().any():
+    show(forest.forest(beside_printed, xlabel="d (pre-post-control)", favours=(left, right),
+                       text={"text": f"d ({ci})", "printed_text": "printed"}), "outcomes_d",
+         "d of the people described, and the printed d as a ring, both with better to the right",
+         of=rows[rows["method"] == "d_ppc2"],
+         alt=f"Forest plot of d with {ci} and the printed d, left of zero {left}, right {right}: "
+             + "; ".join(f"{row.label} {row.visit} {row.text}, printed {row.printed_text}"
+                         for row in beside_printed.itertuples()) + ".")
 
 # %%
 d = {(one.variable, one.time, one.method): one.d for one in results.records(

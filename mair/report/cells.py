@@ -249,7 +249,7 @@ UNBROKEN = ((re.compile(r"(?<=[\d.∞]) to (?=[−\d])"), "\u00a0to\u00a0"),
             (re.compile("&gt;=(?=\\d)"), "≥"))
 
 
-def _unbroken(html: str) -> str:
+def unbroken(html: str) -> str:
     """Prose whose intervals, estimates and p values stand on one line each."""
     for pattern, whole in UNBROKEN:
         html = pattern.sub(whole, html)
@@ -282,7 +282,7 @@ def _output(output, markdown, said) -> str:
         if place == "head" or (place == "once" and text in said):
             return ""
         said.add(text)
-        return f'<div class="prose">{_unbroken(markdown.render(text))}</div>'
+        return f'<div class="prose">{unbroken(markdown.render(text))}</div>'
     if kind := next((kind for kind in IMAGES if kind in data), None):
         return _image(kind, data[kind], output.metadata)
     return f'<pre class="out">{escape(data["text/plain"])}</pre>' if "text/plain" in data else ""

@@ -22,7 +22,8 @@ def forest(rows, *, xlabel, text, favours=()):
         One row a contrast, in drawing order: ``label`` (the outcome), ``visit``, ``estimate``,
         ``low``, ``high``, all three on the scale of the axis, nan where not estimable;
         ``primary`` (bool: drawn black, with a diamond); ``invented`` (bool, optional: drawn
-        hollow and said in a legend); and the text columns that `text` names.
+        hollow and said in a legend); ``printed`` (optional: a ring); and the text columns that
+        `text` names.
         Outcomes with one visit take one line.
     xlabel : str
         The scale, with its unit.
@@ -93,6 +94,9 @@ def _points(ax, lines, rows):
                  {"fmt": "s", "color": "black", "markersize": 4})
         middle, low, high = (part[c].astype(float) for c in ("estimate", "low", "high"))
         ax.errorbar(middle, part["y"], xerr=[middle - low, high - middle], elinewidth=1.5, **look)
+    if "printed" in rows:
+        ax.plot(rows["printed"], rows["y"], "o", color=style.COLORS[2], markersize=10,
+                markerfacecolor="none", markeredgewidth=1.3, zorder=4)
     style.hollow_legend(ax.figure, rows.get("invented", []))
     _bare(ax)
     ax.set_ylim(lines["high"].sum() - 0.4, -0.6)

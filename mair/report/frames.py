@@ -8,8 +8,9 @@ from scipy.special import expit, ndtri
 
 from mair import results
 from mair.published import provenance
+from mair.published.numbers import Number
 from mair.report import fmt
-from mair.sections import analysis, measures
+from mair.sections import analysis, audit, measures
 from mair.stats import effects
 from mair.trial import Trial
 
@@ -32,30 +33,38 @@ def smd(trial: Trial, rows: pd.DataFrame) -> pd.DataFrame:
         columns=["label", "smd", "low", "high", "levels", "chance"])
 
 
-def forest(trial: Trial, rows: pd.DataFrame, section="outcomes") -> pd.DataFrame:
+def forest(trial: Trial, rows: pd.DataFrame, section="outcomes",
+           method="b_over_sd") -> pd.DataFrame:
     """B over the baseline SD of every contrast; outcomes are turned so that above 0 is better.
 
     Returns
     -------
     DataFrame
         ``label``, ``visit``, ``estimate``, ``low``, ``high``, ``text``, ``p_text``,
-        ``primary``, ``invented``.
+        ``primary``, ``invented``; of another `method` of standardising its d; ``printed`` and
+        ``printed_text``: what the publication prints of it, nan and a dash where nothing.
     """
     found, origins = [], provenance.kinds(trial, rows)
+    published = audit.published(trial).query(
+        "statistic == 'd' and method == @method") if trial.published else pd.DataFrame()
+    printed = {(one.variable, one.time): Number(one.printed) for one in published.itertuples()}
     for name, variable in measures.variables(trial, section).items():
         sign = -1 if section == "outcomes" and variable.better == "lower" else 1
         own = results.records(rows, analysis=section, variable=name, arm="difference",
                               method=measures.method(rows, section, name))
         p = {one.time: one.p for one in own}
-        for one in results.records(rows, analysis=section, variable=name, method="b_over_sd"):
+        for one in results.records(rows, analysis=section, variable=name, method=method):
             if one.d == one.d:
+                beside = printed.get((name, one.time))
+                value = sign * beside.value if beside else np.nan
                 low, high = sorted((sign * one.ci_low, sign * one.ci_high))
                 found.append((name, trial.visit_labels[one.time], sign * one.d, low, high,
                               fmt.estimate(sign * one.d, low, high), fmt.p_value(p[one.time]),
                               section == "outcomes" and name == trial.primary.name,
-                              provenance.invented(origins, one, "d")))
+                              provenance.invented(origins, one, "d"), value,
+                              fmt.number(value, beside.decimals if beside else 0)))
     return pd.DataFrame(found, columns=["label", "visit", "estimate", "low", "high", "text",
-                                        "p_text", "primary", "invented"])
+                                        "p_text", "primary", "invented", "printed", "printed_text"])
 
 
 def favours(trial: Trial, section="outcomes") -> tuple[str, str]:

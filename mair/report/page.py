@@ -69,6 +69,7 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters["unbroken"] = cells.unbroken
     html = environment.get_template("page.html.j2").render(
         trial=trial, first=summary(trial, rows, compared), about=_about(trial.about), lead=lead,
         style=(style := _style(sections)), script=(script := _read("page.js")),

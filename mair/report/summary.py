@@ -175,9 +175,9 @@ def _grid(trial, rows, visit, origins) -> str:
     ends = sorted(_better(trial) * end(ends) for end in (min, max))
     different = robustness.distinct([one.b for one in tried])
     return (f"{words.begin(words.when(trial, visit))}, {clear} of {len(tried)} analyses of this "
-            f"contrast ({different} distinct estimates) have an interval without zero"
-            f"{' in every agreeing cohort found' * bool(origins)}; their estimates favour "
-            f"{trial.treatment} by {fmt.ci(*ends, 1)} points.")
+            f"contrast ({different} distinct estimate{'s' * (different > 1)}) have an interval "
+            f"without zero{' in every agreeing cohort found' * bool(origins)}; their estimates "
+            f"favour {trial.treatment} by {fmt.ci(*ends, 1)} points.")
 
 
 def _better(trial) -> int:

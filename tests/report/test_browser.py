@@ -76,6 +76,11 @@ def real(browser, built_real) -> Opened:
     return _open(browser, built_real)
 
 
+@pytest.fixture(scope="module")
+def once(browser, built_once) -> Opened:
+    return _open(browser, built_once)
+
+
 @pytest.fixture(params=TRIALS)
 def report(request) -> Opened:
     return request.getfixturevalue(request.param)
@@ -175,7 +180,7 @@ def test_the_first_screen_holds_result_interval_n_and_the_first_finding(default,
         default.folder / "results.csv").query(
         "analysis == 'outcomes' and variable == 'FIQ' and arm == 'difference' and time == 'post'"
         " and method == 'random-intercept/z'").itertuples()}
-    interval = fmt.ci(-rows["ci_high"], -rows["ci_low"], 1)
+    interval = fmt.ci(-rows["ci_high"], -rows["ci_low"], 1).replace(" ", "\u00a0")
     title = default("document.querySelector('.findings a').innerText")
     wanted = [f"{-rows['b']:.1f} points", interval, f"n\u00a0=\u00a0{rows['n']:g}", title,
               "cannot hold as printed"]
@@ -255,6 +260,7 @@ RAW = re.compile(r"\b\w*[a-z]_[a-z]\w*|random-intercept/\w*|\bmi-(?:mar|j2r|cr)\
                  r"|(?<![-–])\bpost\b(?![-–])")
 
 
+@pytest.mark.parametrize("report", [*TRIALS, "once"], indirect=True)
 def test_no_key_stands_in_what_a_reader_reads(report):
     text = report("""() => {
         const copy = document.querySelector('body').cloneNode(true);

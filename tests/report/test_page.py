@@ -15,6 +15,7 @@ import nbformat
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from trials import tiny
 
 from mair import results
 from mair.published import provenance
@@ -23,6 +24,7 @@ from mair.report import cells, comparison, figure, maps, page, show, summary, wo
 from mair.report import table as tables
 from mair.report.summary import Summary
 from mair.report.table import Table
+from mair.sections import flow, harms
 from mair.trial import load
 from mair.trial.errors import ROOT
 
@@ -350,6 +352,15 @@ def test_the_first_screen_says_nothing_that_another_agreeing_cohort_refutes(buil
     assert said.grid.count("in every agreeing cohort found") == 2
     key = ("robustness", "FIQ", "difference", "followup", "ancova,by-arm/kenward-roger", "b")
     assert f"favour MAIR by {-provenance.stored(trial)[key][1]:.1f} to" in said.grid
+
+
+@pytest.mark.parametrize(("declared", "said"), [
+    ({"column": "well"}, "any event, 1 (33.3%) in C and 3 (75.0%) in T"),
+    (None, "not recorded in the trial file")])
+def test_the_first_screen_says_who_was_harmed_or_that_nobody_wrote_it_down(declared, said):
+    trial = tiny.trial(harms=declared)
+    rows = pd.concat([flow.rows(trial), harms.rows(trial)])
+    assert dict(summary.summary(trial, rows).facts)["Harms"] == said
 
 
 def test_a_number_stands_in_its_row_and_column_of_the_map_and_prose_names_it_by_number():

@@ -1,6 +1,9 @@
 """The tables and figure frames of a tiny trial, cell by cell; its numbers are by hand (see
 tests/sections)."""
 
+import dataclasses
+import math
+
 import pandas as pd
 import pytest
 from trials import tiny
@@ -116,6 +119,18 @@ def test_the_forest_turns_outcomes_so_that_the_right_is_better(trial, rows):
     turned = frames.forest(better, measures.rows(better, "outcomes"))
     assert turned["estimate"][0] == pytest.approx(-20 / 80**0.5)
     assert turned["low"][0] == pytest.approx(-after["high"])
+
+
+def test_the_forest_of_d_has_the_printed_d_turned_as_ours_is(trial, rows, tmp_path):
+    (tmp_path / "printed.csv").write_text(
+        "analysis,variable,arm,time,method,statistic,printed,source,note\n"
+        "outcomes,Pain,difference,after,d_ppc2,d,-2.1,table 2,\n")
+    printed = dataclasses.replace(trial, published=tmp_path / "printed.csv")
+    after, later = frames.forest(printed, rows["outcomes"], method="d_ppc2").to_dict("records")
+    assert (after["printed"], after["printed_text"]) == (2.1, "2.1")
+    own, = results.records(rows["outcomes"], variable="Pain", time="after", method="d_ppc2")
+    assert after["estimate"] == -own.d and math.isnan(later["printed"])
+    assert frames.forest(printed, rows["outcomes"])["printed"].isna().all()  # not of B over SD
 
 
 def test_the_forest_leaves_biomarkers_as_they_are(trial, rows):
