@@ -74,8 +74,8 @@ def test_a_template_filled_by_hand_is_read(tmp_path):
                 ",allocation,overall,,declared,block_size,4,methods",
                 "outcomes,Pain,C,before,described,n,18,table 2",
                 "outcomes,Pain,T,after,described,sd,2.0,table 2",
-                "outcomes,Pain,difference,after,ancova/t,ci_low,-2.3,table 2",
-                "outcomes,Pain,difference,after,ancova/t,p,>0.05,table 2"):
+                "outcomes,Pain,difference,after,ancova/kenward-roger,ci_low,-2.3,table 2",
+                "outcomes,Pain,difference,after,ancova/kenward-roger,p,>0.05,table 2"):
         assert row in rows
     assert found.trial["outcomes"]["Pain"]["range"] == ["0", "10"] and found.claims.empty
 
