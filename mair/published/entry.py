@@ -38,11 +38,13 @@ def declared() -> dict:
 
 
 class Entered(NamedTuple):
-    """A paper as entered: rows of ``published.csv``, a trial file, rows of ``claims.csv``."""
+    """A paper as entered: rows of ``published.csv``, a trial file, rows of ``claims.csv``, and
+    the cell of each number."""
 
     published: pd.DataFrame
     trial: dict
     claims: pd.DataFrame
+    cells: pd.DataFrame
 
 
 class Cell(str):
@@ -170,7 +172,8 @@ class Reader:
         if self.slips:
             raise TrialError(self.slips)
         claims = pd.DataFrame(self._of("claim"), columns=declared()["heads"]["claim"])
-        return Entered(frame, trial, claims)
+        keys = frame[[*COLUMNS[:6], "source"]]
+        return Entered(frame, trial, claims, keys.assign(cell=[c.at for c in self.cells]))
 
     def _of(self, kind: str, only: Grid | None = None) -> list[dict[str, Cell]]:
         """The lines of the sheets of a kind, by the heads of their columns."""
@@ -205,7 +208,8 @@ class Reader:
         self.facts[name] = self._said(line["value"], name)
         if name in ("block size", "ratio", "strata"):
             self._add(line["value"], ["", "allocation", "overall", "", ""],
-                      [name.replace(" ", "_")], line["where"] or "facts")
+                      [{"ratio": "allocation_ratio"}.get(name, name.replace(" ", "_"))],
+                      line["where"] or "facts")
 
     def _scale(self, line: dict[str, Cell]) -> None:
         said = {head: self._said(cell, head) for head, cell in line.items()}

@@ -42,10 +42,11 @@ def queries(trial) -> Table | None:
         return None
     display = pd.DataFrame([
         {"Number": where(trial, row), "Printed": row["printed"],
-         "By the others": row["computation"], "What would explain it": _explained(row)}
+         "By the others": row["computation"], "What would explain it": _explained(row),
+         "At random": row["by_chance"].replace(" -", f" {fmt.MINUS}")}
         for row in own.to_dict("records")])
     return Table("queries", "Numbers to ask about", display, own, cohort=False,
-                 groups=own["holds"].map(words.begin).reset_index(drop=True))
+                 notes=(data()["at_random"],), groups=own["holds"].map(words.begin).reset_index(drop=True))
 
 
 def where(trial, row: dict) -> str:
@@ -69,6 +70,8 @@ def worksheet(trial) -> Table:
              for part in data()["parts"] for item in part["items"]]
     named = {name for *_, checks in items if checks != "rest" for name in checks}
     checked = audit.checks(trial)
+    checked = checked.assign(cell=checked["rows"].str.partition(" ")[0].astype(int).map(
+        audit.cells(trial)).fillna(""))
     rest = set(checked["check"]) - named - {"input", "none"}
     frame = pd.DataFrame([
         (part, asks, *_answer(trial, checked[checked["check"].isin(
@@ -94,10 +97,13 @@ def _answer(trial, rows: pd.DataFrame, asked: bool) -> tuple[str, str]:
 
 
 def _spots(trial, rows: pd.DataFrame) -> list[str]:
-    """The printed numbers, and words, against which rows of the checks speak, by their places."""
+    """The printed numbers, and words, against which rows of the checks speak, by their places;
+    with the cell and what passes by chance, where ``rows`` has the cells."""
     odd = rows[rows["verdict"].isin(compare.AGAINST)].to_dict("records")
-    return list(dict.fromkeys(f"{where(trial, row)} {row['printed']}".replace(
-        " -", f" {fmt.MINUS}") for row in odd))
+    more = ("cell", "by_chance") * ("cell" in rows)
+    return list(dict.fromkeys((f"{where(trial, row)} {row['printed']}" + "".join(
+        f" ({row[key]})" for key in more if row[key])).replace(" -", f" {fmt.MINUS}")
+        for row in odd))
 
 
 def letter(trial) -> bytes:

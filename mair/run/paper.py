@@ -50,7 +50,7 @@ def opened(path: Path, folder: Path) -> Trial:
 
 
 def write(path: Path, folder: Path) -> Path:
-    """Write what a paper becomes where it differs: published numbers, claims, a trial file.
+    """Write what a paper becomes where it differs: published numbers, claims, cells, a trial file.
 
     Returns
     -------
@@ -61,7 +61,8 @@ def write(path: Path, folder: Path) -> Path:
         raise TrialError(f"{display(path)}: no such file, expected {entry.KINDS}")
     found = entry.Reader(path).read()
     content = {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in (
-        ("published.csv", found.published), ("claims.csv", found.claims))}
+        ("published.csv", found.published), ("claims.csv", found.claims),
+        ("cells.csv", found.cells))}
     content[TRIAL] = yaml.safe_dump(found.trial, allow_unicode=True, sort_keys=False)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in content.items():

@@ -33,7 +33,7 @@ class Notebook:
     change: bool = False  # whether it is about a primary outcome seen at baseline and later
 
 
-BESIDE = ("claims.csv", "provenance.csv")  # of the published numbers
+BESIDE = ("cells.csv", "claims.csv", "provenance.csv")  # of the published numbers
 COHORT = PACKAGE / "data" / "mair_synthetic.csv"  # what `reconstruction` is about
 NOTEBOOKS = {  # in a reader's order
     "flow": Notebook(None),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
 from mair.published import compare, numbers
 from mair.published.consistency import WORDS, claims_beside, consistency, findings, worst
 from mair.published.consistency.sheet import INPUT
-from mair.results import Rows
+from mair.results import KEYS, Rows
 from mair.trial import Trial, remembered
 
 ASKED = ("cannot hold as printed", "needs an explanation")
@@ -24,9 +26,20 @@ def published(trial: Trial) -> pd.DataFrame:
 
 
 @remembered
+def cells(trial: Trial) -> pd.Series:
+    """The sheet and cell that each published number was entered in; empty where none is kept."""
+    own, file = published(trial), Path(trial.published).with_name("cells.csv")
+    if not file.is_file():
+        return pd.Series("", index=own.index)
+    kept = pd.read_csv(file, dtype=str, keep_default_na=False).drop_duplicates([*KEYS, "source"])
+    return own.merge(kept, on=[*KEYS, "source"], how="left")["cell"].fillna("")
+
+
+@remembered
 def checks(trial: Trial) -> pd.DataFrame:
     """Every check of the printed numbers against each other (`consistency`)."""
-    return consistency(published(trial), trial.sections, claims_beside(trial.published))
+    return consistency(published(trial), trial.sections, claims_beside(trial.published),
+                       chance=True)
 
 
 @remembered
@@ -43,14 +56,14 @@ def judged(trial: Trial) -> pd.DataFrame:
     -------
     DataFrame
         `published` with columns ``verdict`` (a key of `WORDS`), as the figure of verdicts takes
-        it, ``holds`` (its class for a reader, of `CLASSES`), and the ``convention`` and
-        ``computation`` behind it.
+        it, ``holds`` (its class for a reader, of `CLASSES`), the ``convention`` and
+        ``computation`` behind it, and what passes ``by_chance``.
     """
     own = worst(checks(trial), len(published(trial)))
     given = (own["given"] != "") & ~own["verdict"].isin(compare.AGAINST)
     verdict = own["verdict"].mask(given, INPUT)
     return published(trial).assign(verdict=verdict, holds=verdict.map(CLASSES),
-                                   convention=own["convention"], computation=own["computation"])
+                                   **own[["convention", "computation", "by_chance"]])
 
 
 def rows(trial: Trial) -> pd.DataFrame:

@@ -107,7 +107,8 @@ def _visits(raw: dict) -> Iterator[Rule]:
 
 def _measures(raw: dict) -> Iterator[Rule]:
     declared, first = _declared(raw), None
-    yield (not declared and not raw.get("responders"), ("outcomes",),
+    alone = raw.get("published") and not raw.get("data")  # an audit needs no result
+    yield (not declared and not raw.get("responders") and not alone, ("outcomes",),
            f"{MISSING} (or biomarkers, or responders): at least one result")
     for section in _at(raw, "describe", kind=dict):
         yield (section in SECTIONS and not raw.get(section), ("describe", section),

@@ -38,6 +38,21 @@ def test_a_sound_and_a_broken_paper(case):
             assert not set(frame["verdict"]) & {"impossible", "other convention"}
 
 
+def test_what_passes_by_chance_is_what_any_test_named_prints():
+    """Of the hundred p of two decimals, those that Student's or Welch's test prints somewhere in
+    the rounding of the means and SDs; nothing where no range is known."""
+    rows = baseline(dict(kind="means", n1="20", n2="20", variable="age", first="50.1/51.0",
+                         second="9.9/10.2", third="", printed="0.50"))
+    found = consistency(rows, chance=True)
+    p = found[found["statistic"] == "p"].iloc[0]
+    passing = [k for k in range(100) if consistency(rows.assign(printed=rows["printed"].where(
+        rows["statistic"] != "p", f"{k / 100:.2f}"))).iloc[p.name]["verdict"] != "impossible"]
+    assert p["by_chance"] == (
+        f"of 100 values from 0.00 to 0.99, {len(passing)} would have passed")
+    assert 0 < len(passing) < 10 and (found["by_chance"][found.index != p.name] == "").all()
+    assert not consistency(rows)["by_chance"].any()
+
+
 ODD = ("0", "0.00", "-1.5", "1000000", "<0.001", ">0.05", "2", "100")
 
 

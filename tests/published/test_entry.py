@@ -10,6 +10,7 @@ import pytest
 from mair.published import entry, numbers, template
 from mair.published.consistency import consistency
 from mair.run import paper, papers
+from mair.sections import audit
 from mair.trial import load
 from mair.trial.errors import ROOT, TrialError
 
@@ -128,6 +129,23 @@ def test_an_entered_paper_runs_alone_and_again_writes_nothing(tmp_path, capsys):
     (tmp_path / "theirs" / "x").write_text("kept")
     with pytest.raises(TrialError, match="holds no manifest"):
         paper.main(str(file), out=str(tmp_path / "theirs"))
+
+
+def test_a_baseline_table_alone_is_audited(tmp_path):
+    """One visit, no outcome: a percentage that is not its count's, asked about by its cell."""
+    typed = {"facts": {**TYPED["facts"], "B9": "before", "B13": "2", "B14": "15"},
+             "table 1": {**TYPED["table 1"], "F9": "6 (99)"}}
+    trial = paper.opened(fill(tmp_path / "tiny.xlsx", typed), tmp_path / "paper")
+    own, cells = audit.judged(trial), audit.cells(trial)
+    odd = own["verdict"] == "impossible"
+    assert list(own.loc[odd, "printed"]) == ["99"] and not trial.outcomes
+    assert list(cells[odd]) == ["sheet table 1, F9"] and (cells != "").all()
+    assert own.loc[odd, "by_chance"].tolist() == [
+        "of 100 values from 0 to 99, 4 would have passed"]
+    assert "|20 - 2 x 20| = 20, at most 40 with blocks of 4" in set(own["computation"])
+    page = tmp_path / "out"
+    paper.main(str(tmp_path / "tiny.xlsx"), out=str(page))
+    assert (page / "tables" / "worksheet.docx").is_file()
 
 
 def test_papers_stand_in_one_table_and_cells_they_share_are_named(tmp_path):

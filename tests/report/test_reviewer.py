@@ -42,7 +42,10 @@ def test_queries_are_those_that_cannot_hold_or_need_an_explanation(alone):
     bad = judged["verdict"].isin(["impossible", "other convention"])
     assert sorted(asked.data.index) == sorted(judged.index[bad])
     assert list(asked.groups.unique()) == ["Cannot hold as printed", "Needs an explanation"]
-    assert (asked.display != "").all(axis=None)
+    assert (asked.display.iloc[:, :-1] != "").all(axis=None)
+    pearson = asked.display.set_index("Number")["At random"]
+    assert pearson["table 2: education, p"] == (
+        "of 100 values from 0.00 to 0.99, 43 would have passed")
     shown = dict(zip(asked.display["Number"], asked.display["What would explain it"], strict=True))
     assert shown["table 2: HADS-A, p"] == "Welch's t"
     assert shown["table 3: PCS, MAIR, at 3 months, mean"] == "15 people"
@@ -58,7 +61,8 @@ def test_the_worksheet_has_every_question_and_every_finding(alone):
         assert bool(said[item["asks"]]["What the numbers say"]) == ("checks" in item)
     percent = said["Are percentages those of their counts?"]
     assert percent["What the numbers say"] == "Of 57 checks, 2: cannot hold as printed"
-    assert "table 2: employment: employed, RT, % 26.2" in percent["Where in the paper"]
+    place = percent["Where in the paper"]
+    assert "table 2: employment: employed, RT, % 26.2 (sheet 4-table-2, E17) (of 400" in place
     checked = audit.checks(alone)
     odd = set(checked.loc[checked["verdict"].isin(["impossible", "other convention"]), "check"])
     named = {name for item in items for name in item.get("checks", ()) if len(name) > 1}

@@ -26,7 +26,8 @@ __all__ = ["COLUMNS", "SEVERITY", "VERDICTS", "WORDS", "Finding", "claims_beside
 
 
 def consistency(
-    published: pd.DataFrame, sections: dict | None = None, claims: pd.DataFrame | None = None
+    published: pd.DataFrame, sections: dict | None = None, claims: pd.DataFrame | None = None,
+    chance: bool = False,
 ) -> pd.DataFrame:
     """Every check of the printed numbers against each other.
 
@@ -40,16 +41,18 @@ def consistency(
         control first, and granularity is not checked, because no step is known.
     claims : DataFrame, optional
         As `claims.read` gives it.
+    chance : bool
+        Whether numbers at random are held against the same checks (`engine.by_chance`).
 
     Returns
     -------
     DataFrame
         One row a printed number and check: the contract's ten columns, then ``computation``
-        (a line of text), ``source`` and ``rows`` (places in ``published``, separated by
-        spaces: the number judged first, then those it was computed from). A number that no
-        check involves has a row ``none``, so every printed number is there.
+        (a line of text), ``source``, ``rows`` (places in ``published``, separated by
+        spaces: the number judged first, then those it was computed from) and ``by_chance``. A
+        number that no check involves has a row ``none``, so every printed number is there.
     """
-    return run(Sheet(published, sections, claims))
+    return run(Sheet(published, sections, claims), chance)
 
 
 def claims_beside(published: Path | str) -> pd.DataFrame | None:

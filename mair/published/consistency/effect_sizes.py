@@ -97,8 +97,7 @@ def effect_size(sheet: Sheet, p: Printed):
     if not applies(p):
         return None
     candidates, text, inputs = conventions(sheet, p) or (None, "", ())
-    found = judge(p.printed, candidates) if candidates else unsure("no means and SDs printed")
-    return found, text, inputs
+    return candidates or unsure("no means and SDs printed"), text, inputs
 
 
 @check("effect sizes together")

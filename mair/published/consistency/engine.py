@@ -9,7 +9,9 @@ number first. ``candidates`` are what `judge` takes, or a `Judgement` already.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -29,6 +31,9 @@ WORDS = {"exact": "follows", "within rounding": "follows with rounding",
          "impossible": "cannot hold as printed", "not checkable": "stands alone", INPUT: INPUT}
 UNKNOWN = Interval(math.nan, math.nan)
 CHECKS: list[tuple] = []
+# Where a number of a kind plausibly lies; so many at random show what the checks let pass
+PLAUSIBLE = {"p": (0, 1), "q": (0, 1), "percent": (0, 100), "d": (-2, 2)}
+SEED, DRAWS = 2020, 400
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,10 @@ def check(name: str, first: bool = False, given=None, **keys):
                 more = (given(sheet, p),) if given else ()
                 wanted = all(more) and (not first or sheet.get(*p.key) is p)
                 if wanted and (found := find(sheet, p, *more)):
-                    yield p, *found
+                    yield p, *found, *((),) * (3 - len(found)), partial(again, sheet, p, more)
+
+        def again(sheet: Sheet, p: Printed, more: tuple, text: str):
+            return find(sheet, replace(p, printed=text), *more)
 
         CHECKS.append((name, select if keys else find))
         return find
@@ -121,12 +129,42 @@ def check(name: str, first: bool = False, given=None, **keys):
     return register
 
 
-def run(sheet: Sheet) -> pd.DataFrame:
-    """Every registered check: the columns of `consistency`."""
-    rows, judged, used = [], set(), set()
+def judgement(printed: str, candidates) -> Judgement:
+    """Candidates judged, or what is a judgement already."""
+    return candidates if isinstance(candidates, Judgement) else judge(printed, candidates)
 
-    def add(name, p: Printed, candidates, text="", inputs=()):
-        found = candidates if isinstance(candidates, Judgement) else judge(p.printed, candidates)
+
+def by_chance(p: Printed, tried: list[tuple]) -> str:
+    """How many numbers of the same digits would have passed the checks of ``p``, in words: all
+    that are plausible, or as many of them as `DRAWS`; empty where no range is known.
+
+    ``tried`` holds what a check compared ``p`` with, and the check itself, of a text.
+    """
+    low, high = (end * 10**p.decimals for end in PLAUSIBLE.get(p.statistic, (0, 0)))
+    whole = np.arange(low, high)
+    if p.relation or len(whole) < DRAWS / 4:
+        return ""
+    drawn = np.random.default_rng(SEED).choice(whole, DRAWS) if len(whole) > DRAWS else whole
+
+    def passes(text: str) -> bool:
+        found = (again(text) if isinstance(candidates, Judgement) else (candidates,)
+                 for candidates, again in tried)
+        return all(judgement(text, f[0]).verdict != "impossible" for f in found if f)
+
+    texts = {k: f"{k / 10**p.decimals:.{p.decimals}f}" for k in {*drawn, whole[0], whole[-1]}}
+    passing = {k for k in set(drawn) if passes(texts[k])}
+    return (f"of {len(drawn)} values {'drawn ' * (len(whole) > DRAWS)}from {texts[whole[0]]} to "
+            f"{texts[whole[-1]]}, {sum(k in passing for k in drawn)} would have passed")
+
+
+def run(sheet: Sheet, chance: bool = False) -> pd.DataFrame:
+    """Every registered check: the columns of `consistency`."""
+    rows, judged, used, tried = [], set(), set(), defaultdict(list)
+
+    def add(name, p: Printed, candidates, text="", inputs=(), again=None):
+        found = judgement(p.printed, candidates)
+        if again:
+            tried[p.at].append((candidates, again))
         places = dict.fromkeys([p.at, *(q.at for q in inputs if q is not None)])
         judged.add(p.at)
         used.update(places)
@@ -145,7 +183,11 @@ def run(sheet: Sheet) -> pd.DataFrame:
             why = ("only enters other computations" if p.at in used
                    else "nothing else printed determines it")
             add("none", p, unsure(why), why)
-    return pd.DataFrame(rows, columns=[*COLUMNS, "computation", "source", "rows"])
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, "computation", "source", "rows"])
+    places = [int(r.partition(" ")[0]) if chance and v in VERDICTS[2:4] else -1
+              for r, v in zip(frame["rows"], frame["verdict"], strict=True)]
+    said = {at: by_chance(sheet.everything[at], tried[at]) for at in set(places) & set(tried)}
+    return frame.assign(by_chance=[said.get(at, "") for at in places])
 
 
 def worst(frame: pd.DataFrame, size: int) -> pd.DataFrame:
@@ -155,12 +197,12 @@ def worst(frame: pd.DataFrame, size: int) -> pd.DataFrame:
     -------
     DataFrame
         A row for each of ``size`` places in the published numbers: ``verdict``, ``convention``,
-        ``computation`` and ``given`` (why it is given and not found, or empty).
+        ``computation``, ``by_chance`` and ``given`` (why it is given and not found, or empty).
     """
     place = frame["rows"].str.partition(" ")[0].astype(int)
     given = frame["convention"].where(frame["check"] == "input", "")
     own = frame.assign(place=place, given=given.groupby(place).transform("max"))[place >= 0]
     own = own.sort_values("verdict", key=lambda v: v.map(SEVERITY), kind="stable")
-    columns = ["verdict", "convention", "computation", "given"]
+    columns = ["verdict", "convention", "computation", "by_chance", "given"]
     own = own.groupby("place")[columns].last().reindex(range(size))
     return own.fillna({"verdict": "not checkable"}).fillna("")
