@@ -46,7 +46,8 @@ def queries(trial) -> Table | None:
          "At random": row["by_chance"].replace(" -", f" {fmt.MINUS}")}
         for row in own.to_dict("records")])
     return Table("queries", "Numbers to ask about", display, own, cohort=False,
-                 notes=(data()["at_random"],), groups=own["holds"].map(words.begin).reset_index(drop=True))
+                 notes=(data()["at_random"],),
+                 groups=own["holds"].map(words.begin).reset_index(drop=True))
 
 
 def where(trial, row: dict) -> str:
