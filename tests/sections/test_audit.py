@@ -39,7 +39,8 @@ def test_each_number_has_its_worst_verdict(paper):
 def test_of_several_checks_the_worst_counts(paper, monkeypatch):
     found = pd.DataFrame({
         "verdict": ["exact", "within rounding", "exact", "other convention", "exact"],
-        "rows": ["0", "0 1", "1 0", "2", "2 3"]}).assign(check="x", convention="", computation="", by_chance="")
+        "rows": ["0", "0 1", "1 0", "2", "2 3"]}).assign(
+            check="x", convention="", computation="", by_chance="")
     monkeypatch.setattr(audit, "checks", lambda trial: found)
     assert list(audit.judged(paper)["verdict"]) == [
         "within rounding", "exact", "other convention", "not checkable"]
