@@ -41,8 +41,8 @@ def test_a_sound_and_a_broken_paper(case):
 def test_what_passes_by_chance_is_what_any_test_named_prints():
     """Of the hundred p of two decimals, those that Student's or Welch's test prints somewhere in
     the rounding of the means and SDs; nothing where no range is known."""
-    rows = baseline({"kind": "means", "n1": "20", "n2": "20", "variable": "age", "first": "50.1/51.0",
-                     "second": "9.9/10.2", "third": "", "printed": "0.50"})
+    rows = baseline({"kind": "means", "n1": "20", "n2": "20", "variable": "age",
+                     "first": "50.1/51.0", "second": "9.9/10.2", "third": "", "printed": "0.50"})
     found = consistency(rows, chance=True)
     p = found[found["statistic"] == "p"].iloc[0]
     passing = [k for k in range(100) if consistency(rows.assign(printed=rows["printed"].where(
