@@ -16,8 +16,8 @@
 # diagram must produce. Nothing is estimated here but how well people were kept.
 #
 # *Reads* the trial file, its data and, where there is one, its file of events. *Writes* the rows
-# `flow`, `sample_size` and `harms`, the tables `retention`, `harms`, `attendance`, `interventions`
-# and `sample_size`, and the figure `consort`.
+# `flow`, `sample_size`, `harms` and `progression`, the tables `retention`, `progression`, `harms`,
+# `attendance`, `interventions` and `sample_size`, and the figure `consort`.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file
@@ -45,7 +45,7 @@ words.opening(t, "flow")
 # excluded, those randomised and those in each arm have to agree.
 
 # %%
-rows = flow.rows(t)
+rows, ci = flow.rows(t), f"{100 * t.analysis.confidence:g}% CI"
 n = {(one.variable, one.arm): one.n
      for one in results.records(rows, analysis="flow", time="", method="")}
 excluded = sum(k for (variable, _), k in n.items() if variable.startswith("excluded: "))
@@ -119,6 +119,38 @@ words.say("Everybody was seen." if all(
     fmt.absent(seen["difference", visit].p) for visit in later) else
     "A large p value here does not show that dropout was alike in both arms: so few people "
     "could hide a difference that matters.")
+
+# %% tags=["fold"]
+show(tables_result.progression(t, rows))
+
+# %%
+criteria, word = t.sections.get("progression") or {}, flow.DECISIONS
+parts = {name: results.records(rows, analysis="progression", variable=name) for name in criteria}
+counts = {name: "nobody was to be observed" if fmt.absent(rule.decision) else
+          f"{one.n} people in {one.months:g} months ({fmt.number(one.rate, 1)} a month; "
+          f"{ci} {fmt.ci(limits.ci_low, limits.ci_high, 1)})" if limits.method == "poisson" else
+          f"{one.n} of {one.n_of} people ({fmt.number(one.percent, 1)}%; "
+          f"{ci} {fmt.ci(limits.ci_low, limits.ci_high, 1)})"
+          for name, (one, limits, rule) in parts.items()}
+
+# %%
+rules = {name: rule for name, (*_, rule) in parts.items() if not fmt.absent(rule.decision)}
+ends = {name: list(dict.fromkeys(word[of] for of in (rule.decision_low, rule.decision_high)))
+        for name, rule in rules.items()}
+words.say("" if not criteria else
+          "**Going on to a larger trial.** The rule is to go on as planned at the green threshold "
+          "or above, to stop below the amber one, and to amend between them. The estimate decides; "
+          "what the ends of its interval would have decided says how firmly.")
+words.bullets(*(
+    f"**{words.begin(name)}:** {said}"
+    + (f", with at least {criteria[name]['sessions']} sessions" if name == "adherence" else "")
+    + (": not estimable." if name not in rules else
+       f": **{word[rules[name].decision]}** (green from {rules[name].green:g}, amber from "
+       f"{rules[name].amber:g}); by either end of the interval the same."
+       if ends[name] == [word[rules[name].decision]] else
+       f": **{word[rules[name].decision]}** (green from {rules[name].green:g}, amber from "
+       f"{rules[name].amber:g}); by the ends of the interval {' and '.join(ends[name])}.")
+    for name, said in counts.items()))
 
 # %% [markdown]
 # ## Harms
@@ -208,8 +240,9 @@ if planned and None not in map(planned.get, ("difference", "mean", "relative_dif
 missing = ", ".join(map(str, t.about.get("not_reported") or []))
 words.say(f"Not reported in the source: {missing}." if missing else
           "Not read by this report, and to be added by hand: "
-          f"{'harms, ' * (t.events is None)}recruitment rate, fidelity of delivery, and the "
-          "criteria for going on to a larger trial.")
+          f"{'harms, ' * (t.events is None)}"
+          f"{'recruitment rate, ' * ('recruitment' not in criteria)}fidelity of delivery"
+          + ("." if criteria else ", and the criteria for going on to a larger trial."))
 
 # %%
 results.save(rows, out, "flow")

@@ -84,6 +84,30 @@ def adverse(trial: Trial, rows: pd.DataFrame) -> Table | None:
         trial.analysis.risk_interval])) if lines else None
 
 
+def progression(trial: Trial, rows: pd.DataFrame) -> Table | None:
+    """Progression criteria, their thresholds and decisions; None where none are declared."""
+    lines = [Line(words.begin(one.variable) + (one.time and f", {trial.visit_labels[one.time]}"),
+                  {"analysis": "progression", "variable": one.variable, "arm": "overall",
+                   "time": one.time, "limits": one.method})
+             for one in results.records(rows, analysis="progression", method=["wilson", "poisson"])]
+    columns = [
+        Column("Observed", ("n", "n_of", "months", "percent", "rate"), _reached, data="observed"),
+        Column(_ci(trial), ("ci_low", "ci_high"), partial(fmt.ci, digits=1),
+               lambda line: {"method": line.keys["limits"]}),
+        *(Column(head, (one,), "{:g}".format, {"method": "declared"})
+          for head, one in (("Green, from", "green"), ("Amber, from", "amber"))),
+        *(Column(head, (one,), lambda of: flow.DECISIONS.get(of, fmt.NOT_ESTIMABLE),
+                 {"method": "declared"}) for head, one in (
+                     ("Decision", "decision"), ("By the lower limit", "decision_low"),
+                     ("By the upper limit", "decision_high")))]
+    return pivot(rows, lines, columns, **worded("progression")) if lines else None
+
+
+def _reached(n, of, months, percent, rate) -> str:
+    return (fmt.count(n, percent, of=of) if fmt.absent(rate)
+            else f"{n:g} in {months:g} months ({fmt.number(rate, 1)} a month)")
+
+
 def attendance(trial: Trial, rows: pd.DataFrame) -> Table | None:
     """Sessions attended, credibility and preference by arm; None where nothing is declared."""
     found = rows.loc[rows["analysis"] == "flow", "variable"].drop_duplicates()

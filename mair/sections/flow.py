@@ -1,8 +1,10 @@
-"""Flow of participants: from assessed to analysed, retention, attendance and opinions."""
+"""Flow of participants: from assessed to analysed, retention, attendance, progression."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from statsmodels.stats.rates import confint_poisson
 
 from mair.results import Rows
 from mair.sections import harms, planning
@@ -11,9 +13,11 @@ from mair.stats import tests
 from mair.stats.risk_limits import wilson
 from mair.trial import Trial
 
+DECISIONS = {0: "stop", 1: "amend", 2: "go"}  # what the statistics ``decision`` stand for
+
 
 def rows(trial: Trial) -> pd.DataFrame:
-    """Every statistic of the analyses ``flow``, ``sample_size`` and ``harms``.
+    """Every statistic of the analyses ``flow``, ``progression``, ``sample_size`` and ``harms``.
 
     Parameters
     ----------
@@ -25,7 +29,7 @@ def rows(trial: Trial) -> pd.DataFrame:
         Columns of ``results.csv``.
     """
     out = Rows("flow")
-    for part in (_recruited, _retained, _lost, _analysed, _attendance):
+    for part in (_recruited, _retained, _lost, _analysed, _attendance, _progression):
         part(trial, out)
     frames = [out.frame(), planning.rows(trial), harms.rows(trial)]
     return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
@@ -138,3 +142,52 @@ def _attendance(trial: Trial, out: Rows) -> None:
             for arm in trial.arms:
                 n, known = int(of_level.get(arm, 0)), int(counts.get(arm, pd.Series()).sum())
                 out.add(f"preference: {level}", arm, n=n, percent=_percent(n, known))
+
+
+def _progression(trial: Trial, out: Rows) -> None:
+    """The declared criteria for going on to a larger trial, held against their thresholds.
+
+    By criterion ``n n_of percent`` with Wilson's limits, of a rate ``n months rate`` with exact
+    ones (Garwood 1936); under ``declared`` the thresholds as stated and, as in `DECISIONS`, what
+    the estimate decides and what the interval's ends would. Compared as it is, not as rounded.
+    """
+    for name, one in (trial.sections.get("progression") or {}).items():
+        visit, n, of = _counted(trial, name, one)
+        key, share, level = (name, "overall", visit), n / of if of else np.nan, trial.analysis
+        if "months" in one:
+            low, high = confint_poisson(n, of, "exact-c", 1 - level.confidence)
+            size, method, unit = {"months": of, "rate": share}, "poisson", 1
+        else:
+            low, high = wilson(n, of, confidence=level.confidence)
+            size, method, unit = {"n_of": of, "percent": 100 * share}, "wilson", 100
+        decided = [np.searchsorted((one["amber"], one["green"]), value, side="right")
+                   if of else None for value in (share, low, high)]
+        out.add(*key, analysis="progression", n=n, **size)
+        out.add(*key, method, analysis="progression", ci_low=unit * low, ci_high=unit * high)
+        out.add(*key, "declared", analysis="progression", green=one["green"], amber=one["amber"],
+                decision=decided[0], decision_low=decided[1], decision_high=decided[2])
+
+
+def _counted(trial: Trial, name: str, declared: dict) -> tuple[str, int, float]:
+    """The visit of a criterion, who met it, and of how many (or in how many months).
+
+    Recruited are the people randomised to any arm. Adherence is of all those randomised to an
+    arm in which sessions are recorded: a number that is unknown counts as too few. 0 of 0 where
+    nothing was to be observed at the visit.
+    """
+    if name == "recruitment":
+        before = trial.sections.get("flow") or {}
+        others = {**trial.other_arms, **before.get("other_arms", {})}
+        return "", trial.n() + sum(others.values()), declared.get("months") or (
+            before["assessed"] - sum(before["excluded"][one] for one in declared["ineligible"]))
+    if name == "adherence":
+        came = trial.series("sessions")
+        held = trial.arm.isin(trial.arm[came.notna()])
+        return "", int((came >= declared["sessions"]).sum()), int(held.sum())
+    primary, seen = followed(trial)
+    visit = declared.get("visit") or seen.columns[-1]
+    every = {one: trial.seen(one) for one in trial.outcomes if name == "completeness"}
+    due = pd.DataFrame({one: held[visit] for one, held in ({primary: seen} | every).items()
+                        if visit in held}, index=seen.index)
+    of = due.any(axis=1) if every else trial.arm.notna() & (visit in seen)
+    return visit, int((of & due.all(axis=1)).sum()), int(of.sum())

@@ -30,7 +30,8 @@ def problems(raw: dict) -> list[tuple[tuple, str]]:
     list of ((str or int, ...), str)
         Location and message, in the order of the file's keys.
     """
-    rules = (_arms, _visits, _measures, _columns, _features, _responders, _harms, _choices)
+    rules = (_arms, _visits, _measures, _columns, _features, _responders, _harms, _progression,
+             _choices)
     return [(where, said) for part in rules for broken, where, said in part(raw) if broken]
 
 
@@ -199,6 +200,26 @@ def _harms(raw: dict) -> Iterator[Rule]:
     own = sorted({"participant", "term", "terms"} & {*stated})
     yield ("column" in stated and own, ("harms", "column"),
            f"beside {listed(own)}, expected only with data")
+
+
+def _progression(raw: dict) -> Iterator[Rule]:
+    flow, visits = _at(raw, "flow", kind=dict), _texts(raw, "visits")
+    for name, one in _at(raw, "progression", kind=dict).items():
+        where, one = ("progression", name), _at({"one": one}, "one", kind=dict)
+        own, need = {"recruitment": (["months", "ineligible"], "assessed"),
+                     "adherence": (["sessions"], "sessions")}.get(name, (["visit"], ""))
+        green, amber = (_number(one.get(key)) for key in ("green", "amber"))
+        share = "months" not in one
+        yield (amber >= green or (share and green > 1), where, f"amber {amber:g}, green {green:g}, "
+               "expected amber below green" + ", and proportions" * share)
+        yield (set(one) - {"green", "amber", *own}, where,
+               f"{listed(one)}, expected {listed(['green', 'amber', *own])}")
+        yield need and share and need not in flow, ("flow", need), f"{MISSING} by {name}"
+        yield name == "adherence" and "sessions" not in one, (*where, "sessions"), MISSING
+        for key, known in (("visit", visits), ("ineligible", _at(flow, "excluded", kind=dict))):
+            for stated in [*_texts(one, key), *filter(None, [_at(one, key)])]:
+                yield (stated not in known and (visits or key != "visit"), (*where, key),
+                       f"{shown(stated)}, expected {listed(known)}")
 
 
 def _criterion(raw: dict, where: tuple, stated) -> Iterator[Rule]:

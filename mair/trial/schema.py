@@ -213,6 +213,20 @@ class Harms(Section):
     terms: list[Text] = key("terms that stand in the table though nobody has them", [])
 
 
+class Criterion(Section):
+    """Of progression: go at green or above, stop below amber, amend between (`CRITERIA`)."""
+
+    green: Positive = Field(description="least value to go on as planned, as a proportion")
+    amber: Positive = Field(description="least value to go on with amendments")
+    ineligible: list[Text] = key("recruitment: reasons of flow.excluded that do not count", [])
+    months: Positive | None = key("recruitment: its length; thresholds are people a month")
+    visit: Text | None = key("retention, completeness; default, the primary outcome's last")
+    sessions: PositiveCount | None = key("adherence: least number that counts as attended")
+
+
+CRITERIA = Literal["recruitment", "retention", "adherence", "completeness"]
+
+
 class SampleSize(Section):
     """The planned size: `difference`, or `mean` with `relative_difference`, or all three."""
 
@@ -314,6 +328,7 @@ class TrialFile(Section):
     remarks: dict[Notebook, Text] | None = key("section -> the trial's own words at its head")
     flow: Flow | None = None
     harms: Harms | None = None
+    progression: dict[CRITERIA, Criterion] | None = key("of a pilot trial, to a larger one")
     sample_size: SampleSize | None = None
     estimand: Estimand | None = None
     analysis: Analysis = Analysis()
