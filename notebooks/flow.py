@@ -125,32 +125,28 @@ show(tables_result.progression(t, rows))
 
 # %%
 criteria, word = t.sections.get("progression") or {}, flow.DECISIONS
-parts = {name: results.records(rows, analysis="progression", variable=name) for name in criteria}
-counts = {name: "nobody was to be observed" if fmt.absent(rule.decision) else
-          f"{one.n} people in {one.months:g} months ({fmt.number(one.rate, 1)} a month; "
-          f"{ci} {fmt.ci(limits.ci_low, limits.ci_high, 1)})" if limits.method == "poisson" else
-          f"{one.n} of {one.n_of} people ({fmt.number(one.percent, 1)}%; "
-          f"{ci} {fmt.ci(limits.ci_low, limits.ci_high, 1)})"
-          for name, (one, limits, rule) in parts.items()}
+counts, decisions = {}, {}
+for name in criteria:
+    one, limits, rule = results.records(rows, analysis="progression", variable=name)
+    of = (f"{one.n} people in {one.months:g} months ({fmt.number(one.rate, 1)} a month"
+          if limits.method == "poisson" else
+          f"{one.n} of {one.n_of} people ({fmt.number(one.percent, 1)}%")
+    counts[name] = f"{of}; {ci} {fmt.ci(limits.ci_low, limits.ci_high, 1)})"
+    found = [word.get(by) for by in (rule.decision, rule.decision_low, rule.decision_high)]
+    decisions[name] = (
+        "not estimable, as nothing was to be observed" if None in found else
+        f"**{found[0]}**, " + ("and so by both ends of the interval" if len({*found}) == 1 else
+                               f"by the interval's lower end {found[1]}, by its upper {found[2]}"))
 
 # %%
-rules = {name: rule for name, (*_, rule) in parts.items() if not fmt.absent(rule.decision)}
-ends = {name: list(dict.fromkeys(word[of] for of in (rule.decision_low, rule.decision_high)))
-        for name, rule in rules.items()}
 words.say("" if not criteria else
           "**Going on to a larger trial.** The rule is to go on as planned at the green threshold "
           "or above, to stop below the amber one, and to amend between them. The estimate decides; "
           "what the ends of its interval would have decided says how firmly.")
 words.bullets(*(
-    f"**{words.begin(name)}:** {said}"
-    + (f", with at least {criteria[name]['sessions']} sessions" if name == "adherence" else "")
-    + (": not estimable." if name not in rules else
-       f": **{word[rules[name].decision]}** (green from {rules[name].green:g}, amber from "
-       f"{rules[name].amber:g}); by either end of the interval the same."
-       if ends[name] == [word[rules[name].decision]] else
-       f": **{word[rules[name].decision]}** (green from {rules[name].green:g}, amber from "
-       f"{rules[name].amber:g}); by the ends of the interval {' and '.join(ends[name])}.")
-    for name, said in counts.items()))
+    f"**{words.begin(name)}"
+    + (f" (at least {criteria[name]['sessions']} sessions)" if name == "adherence" else "")
+    + f":** {counts[name]}: {decisions[name]}." for name in criteria))
 
 # %% [markdown]
 # ## Harms

@@ -18,7 +18,8 @@ from mair.trial.schema import TrialFile, known_keys
 PAGE = (ROOT / "docs" / "trial-file.md").read_text(encoding="utf-8")
 # stand in the prose: the other of two ways
 PROSE = {("sample_size", "mean"), ("sample_size", "relative_difference"),
-         ("progression", "each", "months"), ("responders", 0, "column"), ("responders", 0, "better")}
+         ("progression", "each", "months"), ("responders", 0, "column"),
+         ("responders", 0, "better")}
 
 
 def undocumented(held, where=()):
