@@ -106,47 +106,47 @@ words.say(
 
 # %% tags=["fold"]
 show(tables_result.retention(t, rows))
+show(tables_result.progression(t, rows))
 
 # %%
-words.bullets(*(
-    f"**{label[0].upper()}{label[1:]}:** " + " and ".join(
+kept = [f"**{label[0].upper()}{label[1:]}:** " + " and ".join(
         f"{seen[arm, visit].n} of the {t.n(arm)} people in {arm} "
         f"({fmt.number(seen[arm, visit].percent, 1)}%)" for arm in t.arms)
-    + " were seen." + ("" if fmt.absent(p := seen["difference", visit].p) else
-                       f" Fisher's exact test: {fmt.p(p)}.")
-    for visit, label in later.items()))
+        + " were seen." + ("" if fmt.absent(p := seen["difference", visit].p) else
+                           f" Fisher's exact test: {fmt.p(p)}.")
+        for visit, label in later.items()]
+
+# %%
+criteria = t.sections.get("progression") or {}
+found = {name: results.records(rows, analysis="progression", variable=name) for name in criteria}
+counts = {name: (f"{one.n} people in {one.months:g} months ({fmt.number(one.rate, 1)} a month"
+                 if limits.method == "poisson" else
+                 f"{one.n} of {one.n_of} people ({fmt.number(one.percent, 1)}%")
+          + f"; {ci} {fmt.ci(limits.ci_low, limits.ci_high, 1)})"
+          for name, (one, limits, _) in found.items()}
+counts |= {"adherence": f"at least {criteria['adherence']['sessions']} sessions, "
+                        + counts["adherence"]} if "adherence" in criteria else {}
+
+# %%
+by = {name: [flow.DECISIONS.get(of) for of in (
+    rule.decision, rule.decision_low, rule.decision_high)] for name, (*_, rule) in found.items()}
+going = [f"**{words.begin(name)}:** {counts[name]}: " + (
+    "not estimable, as nothing was to be observed." if None in of else
+    f"**{of[0]}**, and so by both ends of the interval." if len({*of}) == 1 else
+    f"**{of[0]}**; by the interval's lower end {of[1]}, by its upper {of[2]}.")
+    for name, of in by.items()]
+
+# %%
+words.bullets(*kept)
 words.say("Everybody was seen." if all(
     fmt.absent(seen["difference", visit].p) for visit in later) else
     "A large p value here does not show that dropout was alike in both arms: so few people "
     "could hide a difference that matters.")
-
-# %% tags=["fold"]
-show(tables_result.progression(t, rows))
-
-# %%
-criteria, word = t.sections.get("progression") or {}, flow.DECISIONS
-counts, decisions = {}, {}
-for name in criteria:
-    one, limits, rule = results.records(rows, analysis="progression", variable=name)
-    of = (f"{one.n} people in {one.months:g} months ({fmt.number(one.rate, 1)} a month"
-          if limits.method == "poisson" else
-          f"{one.n} of {one.n_of} people ({fmt.number(one.percent, 1)}%")
-    counts[name] = f"{of}; {ci} {fmt.ci(limits.ci_low, limits.ci_high, 1)})"
-    found = [word.get(by) for by in (rule.decision, rule.decision_low, rule.decision_high)]
-    decisions[name] = (
-        "not estimable, as nothing was to be observed" if None in found else
-        f"**{found[0]}**, " + ("and so by both ends of the interval" if len({*found}) == 1 else
-                               f"by the interval's lower end {found[1]}, by its upper {found[2]}"))
-
-# %%
-words.say("" if not criteria else
+words.say("" if not going else
           "**Going on to a larger trial.** The rule is to go on as planned at the green threshold "
           "or above, to stop below the amber one, and to amend between them. The estimate decides; "
           "what the ends of its interval would have decided says how firmly.")
-words.bullets(*(
-    f"**{words.begin(name)}"
-    + (f" (at least {criteria[name]['sessions']} sessions)" if name == "adherence" else "")
-    + f":** {counts[name]}: {decisions[name]}." for name in criteria))
+words.bullets(*going)
 
 # %% [markdown]
 # ## Harms
