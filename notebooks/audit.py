@@ -23,7 +23,7 @@
 # was declared beforehand, as the ends of a scale, is an input and not judged by itself.
 #
 # *Reads* the published numbers and the trial file. *Writes* the rows `audit`, the tables
-# `consistency`, `queries`, `worksheet` and `small_sample`, and a letter.
+# `consistency`, `queries`, `worksheet` and `small_sample`, and `letter`, to the authors.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file that names `published`
@@ -35,8 +35,7 @@ from functools import partial
 from IPython.display import HTML, display
 
 from mair import results
-from mair.published import compare, provenance
-from mair.published.consistency import WORDS
+from mair.published import compare, consistency, provenance
 from mair.report import maps, reviewer, tables_appendix
 from mair.report.show import Show
 from mair.report.words import bullets, label, opening, say
@@ -61,10 +60,10 @@ compared = compare.compare(printed, computed, checked)
 # checks that end in it; a number leads to its row in the list.
 
 # %%
-n = {word: int((judged["verdict"] == verdict).sum()) for verdict, word in WORDS.items()}
+n = {word: int((judged["verdict"] == verdict).sum()) for verdict, word in consistency.WORDS.items()}
 listed = "; ".join(f"{word}: {count}" for word, count in n.items() if count)
 facts = results.records(audit.rows(t), method="impossible")[0].facts
-bad = n[WORDS["impossible"]]
+bad = n[consistency.WORDS["impossible"]]
 say(f"{len(judged)} printed numbers. {listed[:1].upper()}{listed[1:]}.",
     f"The {bad} that cannot hold, and a sentence of the text where one is held against the "
     f"numbers, come down to {facts:g} facts." if bad else "")
@@ -129,7 +128,7 @@ show.keep(reviewer.worksheet(t), letter=reviewer.letter(t))
 show(tables_appendix.consistency(checked))
 
 # %%
-verdicts = checked["verdict"].map(WORDS).value_counts()
+verdicts = checked["verdict"].map(consistency.WORDS).value_counts()
 say(f"{len(checked)} checks. " + "; ".join(f"{word}: {count}" for word, count in
                                            verdicts.items()) + ".")
 

@@ -219,7 +219,7 @@ def worded(key: str, name: str = "", **values) -> dict:
     'Biomarkers on the ln scale, as ratios'
     """
     said = wordings()[key]
-    notes = tuple(filter(None, (note.format(**values) for note in said["notes"])))
+    notes = tuple(filter(None, (note.format(**values) for note in said.get("notes", ()))))
     return {"name": name or key, "title": said["title"].format(**values), "notes": notes,
             **({"head": said["head"]} if "head" in said else {})}
 

@@ -75,13 +75,15 @@ def adverse(trial: Trial, rows: pd.DataFrame) -> Table | None:
     columns = [Column(f"{_named(trial, arm)}, {head}", statistics, show, {"arm": arm})
                for arm in trial.arms for head, statistics, show in (
                    ("n (%)", ("n", "percent"), fmt.count), ("events", ("events",), lambda n:
-                    fmt.number(n, 0, missing="")))]
+                    fmt.number(n, 0, missing="")))[:1 if trial.events is None else 2]]
+    if trial.events is None:
+        return pivot(rows, lines, columns, **worded("withdrawals")) if lines else None
+    interval = trial.analysis.risk_interval
     columns += [Column(f"Difference, percentage points ({_ci(trial)})", ("rd", "ci_low", "ci_high"),
-                       partial(fmt.estimate, digits=1),
-                       DIFFERENCE | {"method": trial.analysis.risk_interval}),
+                       partial(fmt.estimate, digits=1), DIFFERENCE | {"method": interval}),
                 Column("p (Fisher)", ("p",), fmt.p_value, DIFFERENCE | {"method": "fisher"})]
-    return pivot(rows, lines, columns, **worded("harms", **_sides(trial), interval=words.METHODS[
-        trial.analysis.risk_interval])) if lines else None
+    wording = worded("harms", **_sides(trial), interval=words.METHODS[interval])
+    return pivot(rows, lines, columns, **wording) if lines else None
 
 
 def progression(trial: Trial, rows: pd.DataFrame) -> Table | None:
