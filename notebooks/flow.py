@@ -16,8 +16,8 @@
 # diagram must produce. Nothing is estimated here but how well people were kept.
 #
 # *Reads* the trial file, its data and, where there is one, its file of events. *Writes* the rows
-# `flow`, `sample_size`, `harms` and `progression`, the tables `retention`, `progression`, `harms`,
-# `attendance`, `interventions` and `sample_size`, and the figure `consort`.
+# `flow`, `sample_size` and `harms`, the tables `retention`, `harms`, `attendance`, `interventions`
+# and `sample_size`, the figure `consort`, and, where criteria are declared, those of progression.
 
 # %% tags=["parameters"]
 trial = "params/mair.yaml"  # a trial file

@@ -77,7 +77,7 @@ def adverse(trial: Trial, rows: pd.DataFrame) -> Table | None:
                    ("n (%)", ("n", "percent"), fmt.count), ("events", ("events",), lambda n:
                     fmt.number(n, 0, missing="")))[:1 if trial.events is None else 2]]
     if trial.events is None:
-        return pivot(rows, lines, columns, **worded("withdrawals")) if lines else None
+        return pivot(rows, lines, columns, **worded("withdrawals", "harms")) if lines else None
     interval = trial.analysis.risk_interval
     columns += [Column(f"Difference, percentage points ({_ci(trial)})", ("rd", "ci_low", "ci_high"),
                        partial(fmt.estimate, digits=1), DIFFERENCE | {"method": interval}),
