@@ -110,7 +110,7 @@ def main(arguments: list[str], record: Record | None = None) -> None:
 
     target, *others = arguments
     record = record or Record()
-    kernel = IPKernelApp.instance()
+    kernel = IPKernelApp.instance(parent_handle=os.getppid())  # it ends with its parent
     kernel.initialize(others)
     record.begin(target, **json.loads(os.environ[RECORD]))
     kernel.shell.events.register("post_run_cell", record.write)
@@ -139,7 +139,6 @@ def serve() -> None:
                 alive.discard(pid)
 
     signal.signal(signal.SIGCHLD, reap)
-    server = os.getpid()
     for line in sys.stdin:
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         if pid := os.fork():
@@ -154,7 +153,7 @@ def serve() -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
         os.environ.clear()
-        os.environ.update(env, JPY_PARENT_PID=str(server))
+        os.environ.update(env)
         os.chdir(cwd)
         main(arguments, record)
         os._exit(0)
