@@ -74,6 +74,9 @@ def estimands(frame: pd.DataFrame, trial) -> Table:
     name = trial.primary.name if trial.primary else frame["variable"].iloc[0]
     first = frame["analysis"].isin(["outcomes", "biomarkers"] if trial.primary else ["nnt"])
     own = frame[first & (frame["variable"] == name)]
+    if own.empty:  # the notebook of the primary outcome is not in this run
+        name = frame["variable"].iloc[0]
+        own = frame[frame["variable"] == name]
     display = pd.DataFrame([
         {"Visit": r["time"], "Method": r["method"], "Population": r["population"],
          "Strategy": r["strategy"], "Summary": r["summary"],

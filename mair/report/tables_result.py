@@ -55,8 +55,7 @@ def retention(trial: Trial, rows: pd.DataFrame) -> Table:
                     Column(limits, ("ci_low", "ci_high"), partial(fmt.ci, digits=1),
                            {"arm": arm, "method": "wilson"})]
     columns.append(Column("p (Fisher)", ("p",), fmt.p_value, DIFFERENCE | {"method": "fisher"}))
-    return pivot(rows, lines, columns, spanners=spanners,
-                 **worded("retention", primary=name))
+    return pivot(rows, lines, columns, spanners=spanners, **worded("retention", primary=name))
 
 
 def adverse(trial: Trial, rows: pd.DataFrame) -> Table | None:
@@ -65,8 +64,6 @@ def adverse(trial: Trial, rows: pd.DataFrame) -> Table | None:
     lines = [Line(words.begin(variable), {"analysis": "harms", "variable": variable},
                   "Participants with at least one")
              for variable in found.loc[found["analysis"] == "harms", "variable"]]
-    if trial.events is None and trial.series("lost") is None:
-        return None
     lines += [Line(f"{variable.removeprefix('lost: ')}, {trial.visit_labels[visit]}",
                    {"analysis": "flow", "variable": variable, "time": visit},
                    "Withdrawals, by the first visit missed")
@@ -82,8 +79,8 @@ def adverse(trial: Trial, rows: pd.DataFrame) -> Table | None:
     columns += [Column(f"Difference, percentage points ({_ci(trial)})", ("rd", "ci_low", "ci_high"),
                        partial(fmt.estimate, digits=1), DIFFERENCE | {"method": interval}),
                 Column("p (Fisher)", ("p",), fmt.p_value, DIFFERENCE | {"method": "fisher"})]
-    wording = worded("harms", **_sides(trial), interval=words.METHODS[interval])
-    return pivot(rows, lines, columns, **wording) if lines else None
+    return pivot(rows, lines, columns,
+                 **worded("harms", **_sides(trial), interval=words.METHODS[interval]))
 
 
 def progression(trial: Trial, rows: pd.DataFrame) -> Table | None:
@@ -395,10 +392,9 @@ def reliability(trial, rows) -> Table:
     lines = [Line(trial.variable(name).label, {
         "analysis": "reliability", "variable": name, "arm": "overall", "time": trial.reference})
         for name in trial.items]
-    columns = [Column("People (items)", ("n", "items"), "{:g} ({:g})".format, {"method": "alpha"}),
+    columns = [Column("People (items)", ("n", "items"), SIZES, {"method": "alpha"}),
                *(Column(head, ("estimate", "ci_low", "ci_high"), fmt.estimate,
                         {"method": method}, method) for head, method in (
                    ("Cronbach's alpha", "alpha"), ("McDonald's omega", "omega")))]
-    return pivot(rows, lines, columns, **worded(
-        "reliability", visit=trial.visit_labels[trial.reference],
-        level=100 * trial.analysis.confidence))
+    return pivot(rows, lines, columns, **worded("reliability", visit=trial.visit_labels[
+        trial.reference], level=100 * trial.analysis.confidence))

@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -160,6 +161,14 @@ def test_a_data_column_a_module_and_a_printed_number(case, monkeypatch, tmp_path
         assert case.rerun(case.raw) == expected, file
 
 
+def _told(path) -> bytes:
+    """A file's bytes; of a document its text, without the number that the page gives its table."""
+    if path.suffix != ".docx":
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as document:
+        return re.sub(rb"Table \d+\. ", b"", document.read("word/document.xml"))
+
+
 @pytest.mark.parametrize("name", ["flow", "baseline", "nnt", "biomarkers"])
 def test_what_is_left_alone_would_have_come_out_the_same(case, changes, built, tmp_path, name):
     """With every change at once that does not concern a notebook, it is equal to the byte."""
@@ -184,5 +193,5 @@ def test_what_is_left_alone_would_have_come_out_the_same(case, changes, built, t
     assert set(own) == set(case.made[name]["files"])
     for file in own:
         ours, theirs = (folder / file for folder in (built, tmp_path / "out"))
-        shown = re.sub(rb"(?<!params/)\bmair\.yaml", b"params/mair.yaml", theirs.read_bytes())
-        assert shown == ours.read_bytes(), file
+        shown = re.sub(rb"(?<!params/)\bmair\.yaml", b"params/mair.yaml", _told(theirs))
+        assert shown == _told(ours), file

@@ -328,6 +328,7 @@ def test_the_json_schema_takes_our_trial_files_and_refuses_a_wrong_one():
         if "extends" in content:
             continue  # says what differs only
         assert [error.message for error in validator.iter_errors(content)] == []
+    content = yaml.load((ROOT / "params/mair.yaml").read_text("utf-8"), Loader=EditorYaml)
     content["analysis"] = {"covarance": "unstructured", "inference": "t", "confidence": 95}
     content["baseline"] = [{"level": "female"}]
     content["synthetic"] = "yes"
