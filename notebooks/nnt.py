@@ -93,7 +93,8 @@ percent = 100 * share
 say(f"**{criterion}{f', {when}' * bool(when)}.** {fmt.number(percent[t.treatment], 1)}% minus "
     f"{fmt.number(percent[t.control], 1)}% is {fmt.number(by_hand[0], 1)} percentage points "
     f"({t.analysis.confidence:.0%} interval {fmt.ci(*by_hand[1:], 1)}); "
-    f"the reciprocal is {fmt.number(100 / by_hand[0])}.")
+    + (f"the reciprocal is {fmt.number(100 / by_hand[0])}." if by_hand[0] else
+       "of no difference there is no reciprocal."))
 
 # %%
 rows = nnt.rows(t)

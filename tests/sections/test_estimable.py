@@ -7,7 +7,6 @@ combination of choices is dealt to some ten of the trials, in an order drawn onc
 
 import json
 import re
-import warnings
 from itertools import product
 
 import jupytext
@@ -182,12 +181,10 @@ def test_notebooks_of_such_trials_run_to_their_end(tmp_path, name, capsys):
              if cell.cell_type == "code"]
     assert drawn(tmp_path, 104) is not None
     names: dict = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as in a run
-        exec(cells[0], names)
-        names |= dict.fromkeys(names.keys() - {"__builtins__"}) | {
-            "trial": str(tmp_path / "x.yaml")}
-        for cell in cells[1:]:
-            exec(cell, names)
+    exec(cells[0], names)
+    names |= dict.fromkeys(names.keys() - {"__builtins__"}) | {
+        "trial": str(tmp_path / "x.yaml")}
+    for cell in cells[1:]:
+        exec(cell, names)
     plt.close("all")
     assert not re.search("Error|Traceback|Exception", capsys.readouterr().out)
