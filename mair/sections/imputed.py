@@ -65,11 +65,13 @@ def impute_variable(trial: Trial, name: str, rule: str, measured: bool = False) 
     mair.stats.impute.NotEstimable
         Too few people, even with both arms together.
     """
+    if rule != "mi-mar":  # of the same parameters and noise
+        found, *given = impute_variable(trial, name, "mi-mar", measured)
+        return found.under(RULES[rule]), *given
     y, arm, covariates, people = arrays(trial, name, measured=measured)
     if len(np.unique(arm)) < 2:
         raise impute.NotEstimable("an arm has nobody with every covariate")
-    found = impute.impute(y, arm, covariates, rule=RULES[rule], m=imputations(trial),
-                          rng=generator(trial, name))
+    found = impute.impute(y, arm, covariates, m=imputations(trial), rng=generator(trial, name))
     return found, arm, covariates, people
 
 

@@ -1,7 +1,7 @@
-"""The tail probability of Fisher's exact test: two arms, any number of levels.
+"""Fisher's exact test of two arms and any number of levels, and the conditional odds ratio.
 
 Every table with the observed margins is accounted for, none is sampled: equal input
-gives equal output. `mair.stats.tests.fisher` is the test.
+gives equal output. `mair.stats.tests.fisher` is the test, `mair.stats.risk.odds_ratio` the ratio.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 TOLERANCE = math.log1p(1e-7)  # as in R's fisher.test: a tie in exact arithmetic stays a tie
 CHUNK = 1_000_000  # tables looked at together: bounds the memory, not the answer
@@ -75,6 +75,42 @@ def tail(table) -> float:
         left, weight, times = _merged(open_nodes)
     p = math.fsum(parts)
     return 1.0 if p > 1 - 1e-12 else p  # every table counted, but for the sum's last digits
+
+
+def odds_ratio(responders, n, confidence):
+    """Conditional maximum likelihood estimate of an odds ratio, and Cornfield's limits.
+
+    Parameters
+    ----------
+    responders, n : tuple of int
+        (treatment, control); somebody responds and somebody does not.
+    confidence : float
+
+    Returns
+    -------
+    estimate, low, high : float
+        0 or infinite where a cell is 0. Each solves an equation in the log odds ratio, over the
+        counts of the treatment arm that the margins allow: the count's expectation is what was
+        seen, or a tail that includes what was seen has probability (1 - confidence) / 2.
+    """
+    (x, other), (n1, n2) = responders, n
+    counts = np.arange(max(0, x + other - n2), min(n1, x + other) + 1)
+    weights = _log_choose(n1, counts) + _log_choose(n2, x + other - counts)
+
+    def solved(value, wanted):
+        def excess(log_odds):
+            return special.softmax(weights + log_odds * counts) @ value - wanted
+
+        reach = 1.0
+        while excess(-reach) * excess(reach) > 0:
+            reach *= 2
+        return math.exp(optimize.brentq(excess, -reach, reach, xtol=1e-13))
+
+    tail = (1 - confidence) / 2
+    least, most = x == counts[0], x == counts[-1]
+    return (0.0 if least else math.inf if most else solved(counts, x),
+            0.0 if least else solved(counts >= x, tail),
+            math.inf if most else solved(counts <= x, tail))
 
 
 def _log_choose(n, a):

@@ -47,12 +47,15 @@ class Imputed(NamedTuple):
         Visits (columns) whose regression the arms share, for want of people; usually empty.
     monotone : bool
         No gap before anyone's last visit: drawn directly, without a chain.
+    under : callable
+        The same parameters and noise under another rule, `Imputed`.
     """
 
     values: np.ndarray
     missing: np.ndarray
     pooled: tuple[int, ...]
     monotone: bool
+    under: Callable | None = None
 
 
 class _Data(NamedTuple):
@@ -67,6 +70,11 @@ class _Data(NamedTuple):
     order: np.ndarray  # (n,) the caller's rows, sorted
     shared: list[bool]
     restored: Callable  # values (B, n, T) in the caller's units and row order
+
+    def taken(self, who):
+        """Some of the people, as the caller's whole."""
+        return self._replace(**{name: getattr(self, name)[who] for name in (
+            "X", "Y", "arm", "seen", "last", "gaps")})
 
 
 def impute(y, arm, covariates=None, *, rule="mar", m=200, rng, burn=50):
@@ -116,14 +124,20 @@ def impute(y, arm, covariates=None, *, rule="mar", m=200, rng, burn=50):
     data = _prepared(y, arm, covariates, rule)
     missing = np.isnan(np.asarray(y, float))
     if not missing.any():
-        return Imputed(np.repeat(np.asarray(y, float)[None], m, 0), missing, (), True)
+        return Imputed(np.repeat(np.asarray(y, float)[None], m, 0), missing, (), True,
+                       lambda rule: impute(y, arm, covariates, rule=rule, m=m, rng=rng))
     with _dependence_named():
-        values = _chains(data, m, rng, burn) if data.gaps.any() else data.Y[None]
-        means, sigma = _parameters(data, values, m, rng=rng)
-        noise = rng.standard_normal((m, *missing.shape))
-        values = data.restored(_completed(data, means, sigma, rule, noise))
+        model = _chains(data, m, rng, burn)
+    state = rng.bit_generator.state
     pooled = tuple(t for t, shared in enumerate(data.shared) if shared and missing[:, t].any())
-    return Imputed(values, missing, pooled, not data.gaps.any())
+
+    def under(rule):
+        rng.bit_generator.state = state
+        with _dependence_named():
+            values = _completed(data, model, rule, rng.standard_normal((m, *missing.shape)))
+        return Imputed(data.restored(values), missing, pooled, not data.gaps.any(), under)
+
+    return under(rule)
 
 
 @contextmanager
@@ -163,8 +177,8 @@ def conditional_mean(y, arm, covariates=None, *, rule="mar", keep=None):
     data = _prepared(y, arm, covariates, rules[0])
     weights = np.ones((1, len(data.Y))) if keep is None else keep[:, data.order].astype(float)
     with _dependence_named():
-        _, (means, sigma) = _em(data, weights)
-        found = [data.restored(_completed(data, means, sigma, one, None)) for one in rules]
+        _, model = _em(data, weights)
+        found = [data.restored(_completed(data, model, one, None)) for one in rules]
     found = [values[0] for values in found] if keep is None else found
     return found[0] if isinstance(rule, str) else found
 
@@ -193,7 +207,8 @@ def _prepared(y, arm, covariates, rule):
     def restored(values):
         out = np.empty_like(values)
         out[:, order] = values * scale + centre
-        return np.where(np.isnan(y), out, y)
+        np.copyto(out, y, where=~np.isnan(y))
+        return out
 
     return _Data(X, Y, arm, seen, last, ~seen & (np.arange(T) < last[:, None]), order,
                  _shared(X, Y, arm, last), restored)
@@ -231,47 +246,55 @@ def _sound(Z, later):
     return n - p - later >= MIN_DF and np.linalg.matrix_rank(Z, tol=1e-8 * np.sqrt(n)) == p
 
 
-def _parameters(data, values, m, *, rng=None, weights=None, extra=None):
-    """Means (B, 2, n, T) and covariances (B, 2, T, T) of either arm's model.
+def _products(data, values, weights=None):
+    """Cross products (B, 2, T, k + T, k + T) of covariates and scores, by arm and last visit.
 
-    ``values`` (B, n, T) are complete up to each person's last visit. Drawn from the posterior
-    with ``rng``, else at the maximum; ``extra`` (B, n, T, T) adds the conditional covariance
-    of filled-in values to the cross-products.
+    ``values`` (B, n, T) are complete up to each person's last visit, ``weights`` (B, n).
     """
     k, T = data.X.shape[1], data.Y.shape[1]
-    weights = np.ones((1, len(data.Y))) if weights is None else weights
-    B = m if rng is not None else max(len(values), len(weights))
-    Z = np.concatenate([np.broadcast_to(data.X, (len(values), *data.X.shape)),
-                        np.nan_to_num(values)], 2)
-    coef, sigma = np.zeros((B, 2, k, T)), np.zeros((B, 2, T, T))
-    for t in range(T):
-        def fitted(who, columns, t=t):
-            rows = who & (data.last >= t)
-            part, w = columns[:, rows, :columns.shape[2] - T + t + 1], weights[:, rows]
-            M = np.swapaxes(part * w[..., None], 1, 2) @ part
-            if extra is not None:
-                M[:, -t - 1:, -t - 1:] += np.einsum("bi,bist->bst", w,
-                                                    extra[:, rows, :t + 1, :t + 1])
-            return _regression(M, w.sum(1), B, 2 * (T - 1 - t), rng)
+    out = np.zeros((len(values) if weights is None else len(weights), 2, T, k + T, k + T))
+    for arm, last in np.ndindex(2, T):
+        rows = np.flatnonzero((data.arm == arm) & (data.last == last))
+        X = np.broadcast_to(data.X[rows], (len(values), len(rows), k))
+        part = np.concatenate([X, values[:, rows, :last + 1]], 2)
+        weighed = part if weights is None else part * weights[:, rows, None]
+        out[:, arm, last, :k + last + 1, :k + last + 1] = weighed.swapaxes(1, 2) @ part
+    return out
 
-        if data.shared[t]:  # an intercept an arm in place of the first column
-            own = np.broadcast_to(np.eye(2)[data.arm], (len(values), len(data.arm), 2))
-            beta, variance = fitted(data.arm >= 0, np.concatenate([own, Z[..., 1:]], 2))
+
+def _parameters(products, shared, *, rng=None):
+    """Coefficients (B, 2, k, T) of the covariates and covariances (B, 2, T, T) in either arm.
+
+    From `_products`: drawn from the posterior with ``rng``, else at the maximum.
+    """
+    B, _, T, size, _ = products.shape
+    k = size - T
+    coef, sigma = np.zeros((B, 2, k, T)), np.zeros((B, 2, T, T))
+    seen = np.cumsum(products[:, :, ::-1], 2)[:, :, ::-1]  # then or later
+    own = [np.insert(np.eye(size), 1 - arm, 0, 1) for arm in (0, 1)]  # an intercept an arm
+    for t in range(T):
+        def fitted(M, n, t=t):
+            M = M[:, :M.shape[1] - T + t + 1, :M.shape[1] - T + t + 1]
+            return _regression(M, n, 2 * (T - 1 - t), rng)
+
+        M, n = seen[:, :, t], seen[:, :, t, 0, 0]
+        if shared[t]:
+            beta, variance = fitted(sum(own[a].T @ M[:, a] @ own[a] for a in (0, 1)), n.sum(1))
             fits = [(np.delete(beta, 1 - a, 1), variance) for a in (0, 1)]
         else:
-            fits = [fitted(data.arm == a, Z) for a in (0, 1)]
+            fits = [fitted(M[:, a], n[:, a]) for a in (0, 1)]
         for a, (beta, variance) in enumerate(fits):
             past = beta[:, k:, None]
             coef[:, a, :, t] = beta[:, :k] + (coef[:, a, :, :t] @ past)[..., 0]
             cross = (sigma[:, a, :t, :t] @ past)[..., 0]
             sigma[:, a, :t, t] = sigma[:, a, t, :t] = cross
             sigma[:, a, t, t] = variance + (cross * past[..., 0]).sum(1)
-    return data.X @ coef, sigma
+    return coef, sigma
 
 
-def _regression(M, n, B, later, rng):
+def _regression(M, n, later, rng):
     """Coefficients (B, p) and variance (B,) from cross-products whose last column is y's."""
-    p = M.shape[-1] - 1
+    B, p = len(M), M.shape[-1] - 1
     root = np.linalg.cholesky(M[:, :p, :p])
     score = np.linalg.solve(root, M[:, :p, p:])[..., 0]
     rss = np.maximum(M[:, p, p] - (score**2).sum(1), 0.0)
@@ -284,27 +307,32 @@ def _regression(M, n, B, later, rng):
     return beta, variance
 
 
-def _fill(values, means, sigma, model, todo, given, noise, extra=None):
-    """Draw (or, without noise, expect) ``todo`` given ``given``, in place, by pattern.
-
-    ``model`` (n,) says whose mean and covariance hold for each person; ``extra`` receives the
-    conditional covariances.
+def _patterns(model, todo, given):
+    """People alike in ``model`` (n,), ``todo`` and ``given`` (n, T), of those with something to
+    do: (rows, model, visits to do, visits given).
     """
-    key = np.c_[model, todo, given]
+    key, T = np.c_[model, todo, given], todo.shape[1]
     for pattern in np.unique(key[todo.any(1)], axis=0):
-        rows = np.flatnonzero((key == pattern).all(1))
-        a, T = pattern[0], todo.shape[1]
-        u, o = np.flatnonzero(pattern[1:T + 1]), np.flatnonzero(pattern[T + 1:])
-        S = sigma[:, a]
+        yield (np.flatnonzero((key == pattern).all(1)), pattern[0],
+               np.flatnonzero(pattern[1:T + 1]), np.flatnonzero(pattern[T + 1:]))
+
+
+def _fill(X, values, model, patterns, noise):
+    """Draw (or, without noise, expect) what is to do given the rest, in place, by pattern.
+
+    ``model`` coefficients and covariances of `_parameters`. Returns the conditional covariances
+    (B, u, u), one a pattern.
+    """
+    found, (coef, sigma) = [], model
+    for rows, a, u, o in patterns:
+        S, mean = sigma[:, a], X[rows] @ coef[:, a]
         slope = np.linalg.solve(S[:, o[:, None], o], S[:, o[:, None], u])
-        mean = means[:, a, rows]
         new = mean[..., u] + (values[:, rows[:, None], o] - mean[..., o]) @ slope
-        cov = S[:, u[:, None], u] - S[:, u[:, None], o] @ slope
+        found.append(S[:, u[:, None], u] - S[:, u[:, None], o] @ slope)
         if noise is not None:
-            new = new + noise[:, rows[:, None], u] @ np.swapaxes(_root(cov), 1, 2)
+            new = new + noise[:, rows[:, None], u] @ np.swapaxes(_root(found[-1]), 1, 2)
         values[:, rows[:, None], u] = new
-        if extra is not None:
-            extra[:, rows[:, None, None], u[:, None], u] = cov[:, None]
+    return found
 
 
 def _root(cov):
@@ -315,51 +343,64 @@ def _root(cov):
         return axes * np.sqrt(np.maximum(size, 0.0))[:, None]
 
 
-def _completed(data, means, sigma, rule, noise):
+def _completed(data, model, rule, noise):
     """Everything missing, filled in from parameters (B, ...) under a rule."""
+    X, arm, seen, (coef, sigma) = data.X, data.arm, data.seen, model
     values = np.repeat(data.Y[None], len(sigma), 0)
     if rule == "mar":
-        _fill(values, means, sigma, data.arm, ~data.seen, data.seen, noise)
+        _fill(X, values, model, _patterns(arm, ~seen, seen), noise)
         return values
+    _fill(X, values, model, _patterns(arm, data.gaps, seen), noise)
     gone = np.arange(data.Y.shape[1]) > data.last[:, None]
-    _fill(values, means, sigma, data.arm, data.gaps, data.seen, noise)
     # Given baseline, jump to reference is the reference's regression on the person's own past,
     # taken as deviations from their own arm's mean (Carpenter, Roger and Kenward, eq. 5).
     past = values.copy()
     if rule == "j2r":
         slope = np.divide(sigma[:, :, 0], sigma[:, :, :1, 0], where=sigma[:, :, :1, 0] > 0,
                           out=np.zeros_like(sigma[:, :, 0]))
+        means = X @ coef
         expected = means + slope[:, :, None] * (values[:, None, :, :1] - means[..., :1])
         expected[..., 0] = 0.0
-        past += np.where(data.arm[:, None] == 1, expected[:, 0] - expected[:, 1], 0.0)
-    _fill(past, means, sigma, np.zeros_like(data.arm), gone, ~gone, noise)
+        past += np.where(arm[:, None] == 1, expected[:, 0] - expected[:, 1], 0.0)
+    _fill(X, past, model, _patterns(np.zeros_like(arm), gone, ~gone), noise)
     return np.where(gone, past, values)
 
 
 def _chains(data, m, rng, burn):
-    """Gaps filled by data augmentation, m chains from the maximum-likelihood estimate."""
-    start, _ = _em(data, np.ones((1, len(data.Y))), tolerance=1e-4)
-    values = np.repeat(start, m, 0)
+    """Parameters drawn m times: by as many chains of data augmentation from the
+    maximum-likelihood estimate where there are gaps, which alone are filled at each step.
+    """
+    some = data.gaps.any(1)
+    own, rest = data.taken(some), data.taken(~some)
+    products = np.repeat(_products(rest, rest.Y[None]), m, 0)
+    if not some.any():
+        return _parameters(products, data.shared, rng=rng)
+    values = np.repeat(_em(data, np.ones((1, len(some))), tolerance=1e-4)[0], m, 0)
+    patterns = [*_patterns(own.arm, own.gaps, own.seen)]
     for _ in range(burn):
-        means, sigma = _parameters(data, values, m, rng=rng)
-        _fill(values, means, sigma, data.arm, data.gaps, data.seen,
-              rng.standard_normal(values.shape))
-    return values
+        model = _parameters(products + _products(own, values), data.shared, rng=rng)
+        noise = np.stack([rng.standard_normal(data.Y.shape)[some] for _ in range(m)])
+        _fill(own.X, values, model, patterns, noise)
+    return _parameters(products + _products(own, values), data.shared, rng=rng)
 
 
 def _em(data, weights, *, tolerance=1e-10, limit=5000):
-    """Values with gaps at their expectation, and the ML parameters, one fit a row of weights."""
-    gaps = data.gaps
-    if not gaps.any():
-        return data.Y[None], _parameters(data, data.Y[None], None, weights=weights)
-    values = np.repeat(data.Y[None], len(weights), 0)
-    extra = np.zeros((*values.shape, values.shape[2]))
-    values[:, gaps] = 0.0
-    extra[:, gaps] = np.eye(values.shape[2])[np.nonzero(gaps)[1]]
+    """Values (B, g, T) of those with gaps, at their expectation, and the ML parameters; one fit a
+    row of weights.
+    """
+    some, k = data.gaps.any(1), data.X.shape[1]
+    own, rest, w = data.taken(some), data.taken(~some), weights[:, some]
+    patterns = [*_patterns(own.arm, own.gaps, own.seen)]
+    fixed = _products(rest, rest.Y[None], weights[:, ~some])
+    values = np.repeat(np.where(own.gaps, 0.0, own.Y)[None], len(weights), 0)
+    spread = [np.eye(len(u)) for _, _, u, _ in patterns]
     for _ in range(limit):
-        means, sigma = _parameters(data, values, None, weights=weights, extra=extra)
-        before = values[:, gaps]
-        _fill(values, means, sigma, data.arm, gaps, data.seen, None, extra)
-        if np.abs(values[:, gaps] - before).max() < tolerance:
+        products = fixed + _products(own, values, w)
+        for (rows, a, u, _), cov in zip(patterns, spread, strict=True):
+            products[:, a, own.last[rows[0]], k + u[:, None], k + u] += (
+                w[:, rows].sum(1)[:, None, None] * cov)
+        model, before = _parameters(products, data.shared), values[:, own.gaps]
+        spread = _fill(own.X, values, model, patterns, None)
+        if np.abs(values[:, own.gaps] - before).max(initial=0.0) < tolerance:
             break
-    return values, (means, sigma)
+    return values, model

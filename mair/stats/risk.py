@@ -8,9 +8,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 from scipy.special import ndtri
 
+from mair.stats import exact
 from mair.stats.risk_limits import difference_limits, ratio_limits
 from mair.stats.tests import Interval
 
@@ -189,16 +189,15 @@ def odds_ratio(responders, n, *, kind="woolf", confidence=0.95):
     Cornfield J. Proc Third Berkeley Symp 1956;4:135-48.
     """
     (x1, x2), (n1, n2) = _checked(responders, n)
-    table = np.array([[x1, n1 - x1], [x2, n2 - x2]])
     if kind == "woolf":
+        table = np.array([[x1, n1 - x1], [x2, n2 - x2]])
         table = table + 0.5 * (table == 0).any()
         centre = math.log(table[0, 0] * table[1, 1] / (table[0, 1] * table[1, 0]))
         half = ndtri((1 + confidence) / 2) * math.sqrt((1 / table).sum())
         return Interval(*np.exp([centre, centre - half, centre + half]).tolist())
     if x1 + x2 in (0, n1 + n2):
         return Interval(reason="constant")
-    found = scipy.stats.contingency.odds_ratio(table.astype(int))
-    return Interval(float(found.statistic), *map(float, found.confidence_interval(confidence)))
+    return Interval(*exact.odds_ratio((x1, x2), (n1, n2), confidence))
 
 
 def counts(responders, missing, n, rule, arm):
