@@ -66,7 +66,7 @@ def impute_variable(trial: Trial, name: str, rule: str, measured: bool = False) 
         Too few people, even with both arms together.
     """
     if rule != "mi-mar":  # of the same parameters and noise
-        found, *given = impute_variable(trial, name, "mi-mar", measured)
+        found, *given = impute_variable(trial, name, "mi-mar")
         return found.under(RULES[rule]), *given
     y, arm, covariates, people = arrays(trial, name, measured=measured)
     if len(np.unique(arm)) < 2:
