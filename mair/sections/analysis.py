@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from mair.sections import arms
 from mair.sections import model as models
 from mair.stats import covariance as structures
 from mair.stats import gee, smallsample, tests
@@ -34,6 +35,44 @@ class Contrast(NamedTuple):
     low: float
     high: float
 
+    def statistics(self) -> dict[str, float]:
+        """As in ``results.csv``."""
+        names = (*self._fields[:-2], "ci_low", "ci_high")
+        return dict(zip(names, self, strict=True))
+
+
+NONE = Contrast(*[NAN] * 8)  # not estimable
+
+
+class Choice(NamedTuple):
+    """How a variable seen repeatedly is analysed, in the words of a trial file's ``analysis``.
+
+    ``reml``: False for maximum likelihood, which adds ``/ml`` to the method.
+    """
+
+    covariance: str
+    variance: str
+    inference: str
+    estimator: str
+    missing: str
+    reml: bool = True
+
+    @property
+    def by_arm(self) -> bool:
+        """Whether each arm has variances of its own."""
+        return self.variance == "by-arm"
+
+    @property
+    def clda(self) -> bool:
+        """Whether the arms share their mean at the reference visit."""
+        return self.estimator == "clda"
+
+    def method(self, structure: str, by_arm: bool | None = None) -> str:
+        """The method of ``results.csv`` by which a structure was fitted to observed rows."""
+        own = self.by_arm if by_arm is None else by_arm
+        return (f"{'clda:' * self.clda}{structure}{BY_ARM * own}/{self.inference}"
+                f"{'/ml' * (not self.reml)}")
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -43,14 +82,12 @@ class Estimate:
     ----------
     method : str
         As in ``results.csv``; names what was fitted, after any fallback.
-    sizes : dict of visit to (int, int)
-        Participants and rows behind a visit's contrast.
     contrasts : dict of visit to Contrast
         Group x Time of later visits; those not estimable are absent.
-    whole : dict
-        Group x Time as a whole: ``chi2 df1 p`` or ``f df1 df2 p``; empty where there is none.
     overall : dict
         ``n n_rows var_participant var_residual reml_criterion converged boundary fallback``.
+    whole : dict
+        Group x Time as a whole: ``chi2 df1 p`` or ``f df1 df2 p``; empty where there is none.
     covariates : dict of label to Contrast
     means : dict of (arm or "difference", visit) to Contrast
         Estimated marginal means.
@@ -62,65 +99,63 @@ class Estimate:
         Compound symmetry, where the random intercept's variance is zero; the mixed model,
         where this is ANCOVA; the observed rows' analysis, where this is of imputed data.
     extra : dict of visit to dict
-        Further statistics of a visit's contrast.
+        Further statistics of a visit's contrast; ``n n_rows`` where they are not those overall.
     """
 
     method: str
-    sizes: dict[str, tuple[int, int]]
     contrasts: dict[str, Contrast]
-    whole: dict[str, float]
     overall: dict[str, float]
-    covariates: dict[str, Contrast]
-    means: dict[tuple[str, str], Contrast]
-    residuals: pd.DataFrame = field(repr=False)
+    whole: dict[str, float] = field(default_factory=dict)
+    covariates: dict[str, Contrast] = field(default_factory=dict)
+    means: dict[tuple[str, str], Contrast] = field(default_factory=dict)
+    residuals: pd.DataFrame = field(repr=False, default_factory=lambda: pd.DataFrame(
+        columns=["arm", "fitted", "residual"], dtype=float))
     state: str = ""
     beside: Estimate | None = None
     extra: dict[str, dict[str, float]] = field(default_factory=dict)
 
+    def statistics(self, visit: str) -> dict[str, float]:
+        """A visit's contrast and the people and rows behind it, as in ``results.csv``."""
+        return ({name: self.overall[name] for name in ("n", "n_rows")}
+                | self.contrasts.get(visit, NONE).statistics() | self.extra.get(visit, {}))
 
-def analyse(trial: Trial, name: str, *, covariance=None, variance=None, inference=None,
-            estimator=None, missing=None, reml=True) -> Estimate:
+
+def analyse(trial: Trial, name: str, **choices) -> Estimate:
     """Analyse one variable.
 
     Parameters
     ----------
     trial : Trial
     name : str
-    covariance, variance, inference, estimator, missing : str, optional
-        Default: the trial's ``analysis``.
-    reml : bool
-        False for maximum likelihood, which adds ``/ml`` to the method.
+    **choices
+        Fields of `Choice`; default, the trial's ``analysis``.
 
     Returns
     -------
     Estimate
     """
-    chosen = trial.analysis
-    return _analyse(trial, name, covariance or chosen.covariance,
-                    (variance or chosen.variance) == "by-arm", inference or chosen.inference,
-                    estimator or chosen.estimator, missing or chosen.missing, reml)
+    declared = {key: getattr(trial.analysis, key) for key in Choice._fields[:-1]
+                if key not in choices}
+    return _analyse(trial, name, Choice(**declared | choices))
 
 
 @remembered
-def _analyse(trial, name, covariance, by_arm, inference, estimator, missing, reml) -> Estimate:
-    if len(trial.variable(name).visits) == 1:
+def _analyse(trial: Trial, name: str, choice: Choice) -> Estimate:
+    variable = trial.variable(name)
+    if len(variable.visits) == 1:
         return _once(trial, name)
-    if family := trial.variable(name).family:
-        return _gee(trial, name, family)
-    clda = estimator == "clda"
-    found = _mixed(trial, name, covariance, by_arm, inference, clda, reml)
+    if variable.family:
+        return _gee(trial, name, variable.family)
+    found = _mixed(trial, name, choice)
     if found.overall["boundary"]:
-        beside = _mixed(trial, name, "compound-symmetry", by_arm, inference, clda, reml)
+        beside = _mixed(trial, name, choice._replace(covariance="compound-symmetry"))
         if beside.method != found.method:  # where it falls back, too
             found = replace(found, beside=beside)
-    if missing != "observed":
-        from mair.sections import imputed as imputation
+    if choice.missing != "observed":
+        from mair.sections import imputed
 
-        return imputation.analyse(trial, name, found, missing, covariance=covariance,
-                                  by_arm=by_arm, inference=inference, estimator=estimator)
-    if estimator == "ancova":
-        return _ancova(trial, name, found, by_arm, inference)
-    return found
+        return imputed.analyse(trial, name, choice, found)
+    return _ancova(trial, name, choice, found) if choice.estimator == "ancova" else found
 
 
 @remembered
@@ -130,67 +165,69 @@ def fit(trial: Trial, name: str, covariance: str, clda: bool = False, reml: bool
     design = models.build(trial, name, clda)
     return structures.fit(design.y, design.X, design.groups, design.visits, covariance, reml=reml,
                           arms=design.treated if by_arm else None,
-                          labels=np.array(_labels(trial, name))[np.unique(design.visits)])
+                          labels=np.array([*_labels(trial, name).values()])[
+                              np.unique(design.visits)])
 
 
-def _mixed(trial, name, covariance, by_arm, inference, clda, reml) -> Estimate:
+def _mixed(trial: Trial, name: str, choice: Choice) -> Estimate:
     """Everything read from one fitted mixed model."""
-    design, before, after = models.build(trial, name, clda), "clda:" * clda, "/ml" * (not reml)
-    size = (len(np.unique(design.groups)), len(design.rows))
+    design = models.build(trial, name, choice.clda)
     try:
-        result = fit(trial, name, covariance, clda, reml, by_arm)
+        result = fit(trial, name, choice.covariance, choice.clda, choice.reml, choice.by_arm)
         reason = "" if result.converged else result.fallback
     except ValueError as error:
         reason = str(error)
     if reason:
-        return nothing(f"{before}{covariance}{BY_ARM * by_arm}/{inference}{after}", reason, size)
+        return nothing(choice.method(choice.covariance), reason, design.size)
 
-    def infer(weights):
-        return _contrast(smallsample.contrast(result, weights, inference,
-                                              confidence=trial.analysis.confidence), inference)
+    def infer(weights) -> Contrast:
+        return _contrast(smallsample.contrast(result, weights, choice.inference,
+                                              confidence=trial.analysis.confidence),
+                         choice.inference)
 
-    contrasts = {visit: infer(row) for visit, row in design.contrasts.items()}
-    boundary = bool(result.boundary)
+    read = _read(trial, name, design, infer)
+    boundary, labels = bool(result.boundary), _labels(trial, name)
     asked, given = (f"{structure.replace('-', ' ')}{' by arm' * own}" for structure, own in (
-        (result.requested, by_arm), (result.structure, result.by_arm)))
+        (result.requested, choice.by_arm), (result.structure, result.by_arm)))
     states = {
         f"{asked} could not be fitted, {given} was: {result.fallback}": bool(result.fallback),
         "the variance between participants is estimated as zero, so that no degrees of freedom "
         "are trustworthy": boundary,
-        **{f"{label} is not estimable: an arm has no data there": visit not in contrasts
-           for visit, label in zip(trial.variable(name).visits[1:],
-                                   _labels(trial, name)[1:], strict=True)},
+        **{f"{labels[visit]} is not estimable: an arm has no data there":
+           visit not in design.contrasts for visit in trial.variable(name).visits[1:]},
         "too little information for degrees of freedom, and hence for p":
-            any(np.isnan(c.p) for c in contrasts.values()),
+            any(np.isnan(c.p) for c in read["contrasts"].values()),
         "left out, as others determine them: " + ", ".join(design.redundant):
             bool(design.redundant),
     }
+    variances = (result.var_participant, result.var_residual)
     return Estimate(
-        method=f"{before}{result.structure}{BY_ARM * result.by_arm}/{inference}{after}",
-        sizes=dict.fromkeys(design.contrasts, size),
-        contrasts=contrasts,
-        whole=_whole(result, inference, design.contrasts),
-        overall=overall(*size, *(NAN if result.by_arm else float(variance) for variance in (
-            result.var_participant, result.var_residual)), float(result.criterion), 1,
-            int(boundary), int(bool(result.fallback))),
-        covariates={label: infer(np.eye(len(design.names))[column])
-                    for label, column in design.covariates.items()},
-        means={key: infer(row) for key, row in models.marginal_means(design, trial, name).items()},
-        residuals=_residuals(design, result, inference),
-        state="; ".join(state for state, holds in states.items() if holds),
-    )
+        choice.method(result.structure, result.by_arm), **read,
+        overall=overall(*design.size, *([NAN] * 2 if result.by_arm else map(float, variances)),
+                        float(result.criterion), 1, int(boundary), int(bool(result.fallback))),
+        whole=_whole(result, choice.inference, design.contrasts),
+        residuals=_residuals(design, result, choice.inference),
+        state="; ".join(state for state, holds in states.items() if holds))
 
 
-def _labels(trial, name) -> list[str]:
+def _read(trial: Trial, name: str, design: models.Design, infer) -> dict[str, dict]:
+    """What is read from a design's coefficients, by ``infer`` of their weights."""
+    return {"contrasts": {visit: infer(row) for visit, row in design.contrasts.items()},
+            "covariates": {label: infer(np.eye(len(design.names))[column])
+                           for label, column in design.covariates.items()},
+            "means": {key: infer(row) for key, row in
+                      models.marginal_means(design, trial, name).items()}}
+
+
+def _labels(trial, name) -> dict[str, str]:
     """The visits of a variable as a reader knows them."""
-    return [trial.visit_labels[visit] for visit in trial.variable(name).visits]
+    return {visit: trial.visit_labels[visit] for visit in trial.variable(name).visits}
 
 
 def nothing(method: str, reason: str, size=(0, 0), **others) -> Estimate:
     """An analysis that cannot be estimated: its rows stay, empty, and ``state`` says why."""
-    empty = pd.DataFrame({"arm": [], "fitted": [], "residual": []}, dtype=float)
-    return Estimate(method, {}, {}, {}, overall(*size, converged=0), {}, {},
-                    others.pop("residuals", empty), f"not estimable: {reason}", **others)
+    return Estimate(method, {}, overall(*size, converged=0), state=f"not estimable: {reason}",
+                    **others)
 
 
 def overall(n, n_rows, var_participant=None, var_residual=None, reml_criterion=None, converged=1,
@@ -227,58 +264,60 @@ def _residuals(design, result, inference) -> pd.DataFrame:
 def _gee(trial: Trial, name: str, family: str) -> Estimate:
     """Yes and no, or counts: Group x Time on the link's scale, by estimating equations."""
     design, method = models.build(trial, name), f"gee-{family}/bias-reduced"
-    size = len(np.unique(design.groups)), len(design.rows)
     try:
         found = gee.fit(design.y, design.X, design.groups, family)
     except ValueError as error:
-        return nothing(method, str(error), size)
-    z = special.ndtri((1 + trial.analysis.confidence) / 2)
+        return nothing(method, str(error), design.size)
 
     def infer(weights) -> Contrast:
-        b, se = weights @ found.beta, np.sqrt(weights @ found.reduced @ weights)
-        return Contrast(*map(float, (b, se, NAN, b / se, NAN, 2 * special.ndtr(-abs(b / se)),
-                                     b - z * se, b + z * se)))
+        return normal(weights @ found.beta, np.sqrt(weights @ found.reduced @ weights),
+                      trial.analysis.confidence)
 
-    ratio, spread = {"binomial": ("or", found.fitted * (1 - found.fitted)),
-                     "poisson": ("irr", found.fitted)}[family]
-    contrasts = {visit: infer(row) for visit, row in design.contrasts.items()}
-    W = np.array(list(design.contrasts.values()))
-    chi2 = (b := W @ found.beta) @ np.linalg.solve(W @ found.reduced @ W.T, b) if len(W) else NAN
-    frame = pd.DataFrame({"arm": [*design.rows["arm"]], "fitted": found.fitted,
-                          "residual": (design.y - found.fitted) / np.sqrt(spread)})
+    read, ratio = _read(trial, name, design, infer), {"binomial": "or", "poisson": "irr"}[family]
+    spread = found.fitted * (1 - found.fitted if family == "binomial" else 1)
+    whole, W = {}, np.array([*design.contrasts.values()])
+    if len(W):
+        chi2 = (b := W @ found.beta) @ np.linalg.solve(W @ found.reduced @ W.T, b)
+        whole = {"chi2": chi2, "df1": len(W), "p": special.chdtrc(len(W), chi2)}
     return Estimate(
-        method, dict.fromkeys(contrasts, size), contrasts,
-        {"chi2": chi2, "df1": len(W), "p": special.chdtrc(len(W), chi2)} if len(W) else {},
-        overall(*size), {label: infer(np.eye(len(design.names))[column])
-                         for label, column in design.covariates.items()},
-        {key: infer(row) for key, row in models.marginal_means(design, trial, name).items()}, frame,
-        f"by estimating equations, one correlation of all visits ({found.correlation:.2f}); B is "
-        f"on the log scale, exp(B) a ratio of {'odds' if family == 'binomial' else 'rates'}",
+        method, **read, overall=overall(*design.size), whole=whole,
+        residuals=pd.DataFrame({"arm": [*design.rows["arm"]], "fitted": found.fitted,
+                                "residual": (design.y - found.fitted) / np.sqrt(spread)}),
+        state="by estimating equations, one correlation of all visits "
+              f"({found.correlation:.2f}); B is on the log scale, exp(B) a ratio of "
+              f"{'odds' if family == 'binomial' else 'rates'}",
         extra={visit: dict(zip((ratio, f"{ratio}_low", f"{ratio}_high"),
                                np.exp([one.b, one.low, one.high]), strict=True))
-               for visit, one in contrasts.items()})
+               for visit, one in read["contrasts"].items()})
+
+
+def normal(b: float, se: float, confidence: float) -> Contrast:
+    """An estimate with the limits and p of the normal distribution."""
+    return _contrast(smallsample.tested(b, se, np.inf, confidence), "z")
 
 
 def scores_once(trial: Trial, name: str) -> tuple[str, pd.Series]:
     """The only visit of a variable, and its observed scores on the model's scale."""
     (visit,) = trial.variable(name).visits
-    values = trial.scores(name)[visit].dropna()
-    return visit, np.log(values) if trial.variable(name).transform == "log" else values
+    return visit, models.scaled(trial, name)[visit].dropna()
 
 
 def _once(trial: Trial, name: str) -> Estimate:
     """A variable seen once: Welch's t test, or with covariates least squares; the rest beside."""
     visit, y = scores_once(trial, name)
-    wide, confidence, beside = models.wide(trial, name).dropna(), trial.analysis.confidence, None
-    treated = trial.arm[y.index] == trial.treatment
+    confidence, beside, of_arm = trial.analysis.confidence, None, arms.split(trial, y)
+    fitted = y.groupby(trial.arm[y.index]).transform("mean")
     for test in (tests.student, tests.welch):
-        method, *found, reason = test(y[treated], y[~treated], confidence=confidence)
-        beside = _of_one(trial, method, visit, y, y.groupby(trial.arm[y.index]).transform("mean"),
-                         (*found[:3], NAN, *found[3:]), reason, beside)
-    beside = replace(beside, means={(arm, visit): _mean(y[trial.arm[y.index] == arm], confidence)
-                                    for arm in trial.arms})
+        method, *found, reason = test(*reversed(of_arm.values()), confidence=confidence)
+        beside = _of_one(trial, method, visit, y, fitted, (*found[:3], NAN, *found[3:]), reason,
+                         beside)
+    samples = {arm: tests.describe(own) for arm, own in of_arm.items()}
+    beside = replace(beside, means={
+        (arm, visit): _contrast(smallsample.tested(mean, sd / np.sqrt(n or NAN), n - 1, confidence),
+                                "t") for arm, (n, mean, sd) in samples.items()})
     if not trial.covariates:
         return beside
+    wide = models.wide(trial, name).dropna()
     x = wide.drop(columns=[visit, "arm"]).to_numpy(float)
     try:
         found, reason = ancova(wide[visit], None, wide["arm"], x, confidence=confidence), ""
@@ -290,49 +329,41 @@ def _once(trial: Trial, name: str) -> Estimate:
                    found and _contrast(found, "t"), reason, beside)
 
 
-def _mean(y: pd.Series, confidence: float) -> Contrast:
-    """The mean of an arm by itself, with the limits of Student's t."""
-    n, mean, sd = tests.describe(y)
-    se = sd / np.sqrt(n) if n else NAN
-    half = special.stdtrit(n - 1, (1 + confidence) / 2) * se if n > 1 else NAN
-    return Contrast(mean, se, n - 1, NAN, NAN, NAN, mean - half, mean + half)
-
-
 def _of_one(trial, method, visit, y, fitted, contrast, reason, beside) -> Estimate:
     """The analysis of a variable seen once by one method."""
     frame = pd.DataFrame({"arm": trial.arm[y.index], "fitted": fitted, "residual": y - fitted})
     if reason:
         return nothing(method, reason, (len(y), len(y)), residuals=frame, beside=beside)
-    return Estimate(method, {visit: (len(y), len(y))}, {visit: Contrast(*contrast)}, {},
-                    {key: value for key, value in overall(len(y), len(y)).items()
-                     if value is not None}, {}, {}, frame, "", beside)
+    held = {key: value for key, value in overall(len(y), len(y)).items() if value is not None}
+    return Estimate(method, {visit: Contrast(*contrast)}, held, residuals=frame, beside=beside)
 
 
-def _ancova(trial: Trial, name: str, model: Estimate, by_arm: bool, inference: str) -> Estimate:
+def _ancova(trial: Trial, name: str, choice: Choice, model: Estimate) -> Estimate:
     """ANCOVA per later visit: the score on arm, baseline and covariates, by least squares.
 
     By arm each has a residual variance of its own. The mixed model stands beside it: ANCOVA has
     no marginal means at the reference visit.
     """
-    wide, method = models.wide(trial, name), f"ancova{BY_ARM * by_arm}/{inference}"
+    wide, (first, *later) = models.wide(trial, name), trial.variable(name).visits
     names = [column for column in wide if column.startswith("covariate ")]
-    contrasts, sizes, states = {}, {}, {}
-    for visit, label in zip(trial.variable(name).visits[1:], _labels(trial, name)[1:], strict=True):
-        seen = wide[[trial.reference, visit, "arm", *names]].dropna()
+    contrasts, extra, states = {}, {}, {}
+    for visit in later:
+        label, seen = trial.visit_labels[visit], wide[[first, visit, "arm", *names]].dropna()
         try:
-            found = ancova(seen[visit], seen[trial.reference], seen["arm"],
-                           seen[names].to_numpy(float) if names else None,
-                           inference=inference, by_arm=by_arm,
+            found = ancova(seen[visit], seen[first], seen["arm"], seen[names].to_numpy(float),
+                           inference=choice.inference, by_arm=choice.by_arm,
                            confidence=trial.analysis.confidence)
         except ValueError as error:
             states[f"{label} is not estimable: {error}"] = None
             continue
-        contrasts[visit], sizes[visit] = _contrast(found, inference), (found.n, found.n)
+        contrasts[visit] = _contrast(found, choice.inference)
+        extra[visit] = dict.fromkeys(("n", "n_rows"), found.n)
         for column in (["arm", "baseline", *names][i - 1] for i in found.dropped):
             states[f"{label}: {column.removeprefix('covariate ')} is left out, as others "
                    "determine it"] = None
+    found = {"residuals": model.residuals, "beside": model}
     if not contrasts:
-        return nothing(method, "; ".join(states), residuals=model.residuals, beside=model)
-    n = [n for n, _ in sizes.values()]
-    return Estimate(method, sizes, contrasts, {}, overall(max(n), sum(n)), {}, {},
-                    model.residuals, "; ".join(states), model)
+        return nothing(choice.method("ancova"), "; ".join(states), **found)
+    n = [one["n"] for one in extra.values()]
+    return Estimate(choice.method("ancova"), contrasts, overall(max(n), sum(n)), extra=extra,
+                    state="; ".join(states), **found)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mair.results import Rows
+from mair.sections import arms
 from mair.stats import effects, reliability, tests
 from mair.trial import Feature, Trial
 
@@ -29,13 +30,12 @@ def rows(trial: Trial) -> pd.DataFrame:
     out = Rows("baseline")
     for feature in trial.baseline:
         known = feature.values.dropna()
-        samples = {arm: known[trial.arm[known.index] == arm] for arm in trial.arms}
+        samples = arms.split(trial, known)
         describe = _continuous if feature.kind == "continuous" else _levels
         found, smd = describe(feature, samples, trial, out)
         for method, test in found.items():
             out.add(feature.name, "difference", "", method, p=test.p)
-        out.add(feature.name, "difference", "", "smd",
-                smd=smd.estimate, ci_low=smd.low, ci_high=smd.high)
+        out.add(feature.name, "difference", "", "smd", **arms.interval("smd", smd))
     for name, items in trial.items.items():
         _reliability(trial, name, items.dropna(), out)
     return out.frame()
@@ -43,13 +43,11 @@ def rows(trial: Trial) -> pd.DataFrame:
 
 def _reliability(trial: Trial, name: str, items: pd.DataFrame, out: Rows) -> None:
     """How well the items of a scale agree at the first visit, in all who answered each."""
-    rng = np.random.default_rng(trial.analysis.seed)
-    for method, found in (
-            ("alpha", reliability.alpha(items, confidence=trial.analysis.confidence)),
-            ("omega", reliability.omega(items, rng=rng, confidence=trial.analysis.confidence))):
+    rng, confidence = np.random.default_rng(trial.analysis.seed), trial.analysis.confidence
+    for method, found in (("alpha", reliability.alpha(items, confidence=confidence)),
+                          ("omega", reliability.omega(items, rng=rng, confidence=confidence))):
         out.add(name, "overall", trial.reference, method, analysis="reliability", n=len(items),
-                items=items.shape[1], estimate=found.estimate, ci_low=found.low,
-                ci_high=found.high)
+                items=items.shape[1], **arms.interval("estimate", found))
 
 
 def labels(feature: Feature) -> dict[str, str]:

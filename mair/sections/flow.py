@@ -7,7 +7,7 @@ import pandas as pd
 from statsmodels.stats.rates import confint_poisson
 
 from mair.results import Rows
-from mair.sections import harms, planning
+from mair.sections import arms, harms, planning
 from mair.sections import model as models
 from mair.stats import tests
 from mair.stats.risk_limits import wilson
@@ -39,9 +39,9 @@ def _percent(n, of) -> float | None:
     return 100 * n / of if of else None
 
 
-def _count(out: Rows, trial: Trial, variable: str, who: pd.Series, arms, time="") -> None:
+def _count(out: Rows, trial: Trial, variable: str, who: pd.Series, whose, time="") -> None:
     """How many of each arm are among `who`, and their percentage of those randomised."""
-    for arm in arms:
+    for arm in whose:
         of = trial.arm == arm if arm != "overall" else trial.arm.notna()
         n = int((who & of).sum())
         out.add(variable, arm, time, n=n, percent=_percent(n, int(of.sum())))
@@ -83,18 +83,17 @@ def followed(trial: Trial) -> tuple[str, pd.DataFrame]:
 
 def _retained(trial: Trial, out: Rows) -> None:
     """Who was seen on the primary outcome at each visit, by arm, compared by Fisher's test."""
-    arms, (_, seen) = (*trial.arms, "overall"), followed(trial)
-    total = [trial.n(arm) for arm in trial.arms]
+    (_, seen), total = followed(trial), [trial.n(arm) for arm in trial.arms]
     for visit in seen.columns:
-        _count(out, trial, "retained", seen[visit], arms, visit)
-        kept = [int(seen.loc[trial.arm == arm, visit].sum()) for arm in trial.arms]
-        low, high = wilson([*kept, sum(kept)], [*total, sum(total)],
-                           confidence=trial.analysis.confidence)
-        for i, arm in enumerate(arms):
-            out.add("retained", arm, visit, "wilson", ci_low=100 * low[i], ci_high=100 * high[i])
+        _count(out, trial, "retained", seen[visit], (*trial.arms, "overall"), visit)
+        kept = [int(own.sum()) for own in arms.split(trial, seen[visit]).values()]
+        limits = wilson([*kept, sum(kept)], [*total, sum(total)],
+                        confidence=trial.analysis.confidence)
+        for arm, low, high in zip((*trial.arms, "overall"), *limits, strict=True):
+            out.add("retained", arm, visit, "wilson", ci_low=100 * low, ci_high=100 * high)
         if visit != trial.reference or len(seen.columns) == 1:
-            table = [[n, of - n] for n, of in zip(kept, total, strict=True)]
-            out.add("retained", "difference", visit, "fisher", p=tests.fisher(table).p)
+            out.add("retained", "difference", visit, "fisher",
+                    p=tests.fisher(arms.table(kept, total)).p)
 
 
 def _lost(trial: Trial, out: Rows) -> None:
@@ -111,13 +110,13 @@ def _lost(trial: Trial, out: Rows) -> None:
 
 def _analysed(trial: Trial, out: Rows) -> None:
     """Who enters the mixed model of each outcome, and who is left out for a covariate."""
-    complete = models.complete_covariates(trial)
-    for name in [*trial.outcomes, *trial.biomarkers]:
-        used = trial.seen(name).any(axis=1) & complete
-        _count(out, trial, f"analysed: {name}", used, (*trial.arms, "overall"))
-    if not trial.primary:
+    used = {name: trial.seen(name).any(axis=1) & models.complete_covariates(trial)
+            for name in [*trial.outcomes, *trial.biomarkers]}
+    if not used:
         name, seen = followed(trial)
-        _count(out, trial, f"analysed: {name}", seen.any(axis=1), (*trial.arms, "overall"))
+        used = {name: seen.any(axis=1)}
+    for name, who in used.items():
+        _count(out, trial, f"analysed: {name}", who, (*trial.arms, "overall"))
     for covariate in trial.covariates:
         missing = covariate.values.isna()
         for arm in trial.arms if missing.any() else ():
@@ -130,18 +129,17 @@ def _attendance(trial: Trial, out: Rows) -> None:
     for role in ("sessions", "credibility"):
         if (values := trial.series(role)) is None:
             continue
-        samples = {arm: values[trial.arm == arm].dropna().to_numpy(float) for arm in trial.arms}
+        samples = arms.split(trial, values.dropna())
         for arm, sample in samples.items():
             q1, median, q3 = tests.weighted_quantiles(sample, (0.25, 0.5, 0.75))
             out.add(role, arm, "", "weighted-average", n=len(sample), median=median, q1=q1, q3=q3)
-        test = tests.mann_whitney(samples[trial.treatment], samples[trial.control])
-        out.add(role, "difference", "", "mann-whitney", p=test.p)
+        out.add(role, "difference", "", "mann-whitney",
+                p=tests.mann_whitney(*reversed(samples.values())).p)
     if (preferred := trial.series("preference")) is not None:
         counts = pd.crosstab(preferred.astype(object).dropna().astype(str), trial.arm)
-        for level, of_level in counts.iterrows():
-            for arm in trial.arms:
-                n, known = int(of_level.get(arm, 0)), int(counts.get(arm, pd.Series()).sum())
-                out.add(f"preference: {level}", arm, n=n, percent=_percent(n, known))
+        for arm, of_arm in counts.reindex(columns=trial.arms, fill_value=0).items():
+            for level, n in of_arm.items():
+                out.add(f"preference: {level}", arm, n=n, percent=_percent(n, of_arm.sum()))
 
 
 def _progression(trial: Trial, out: Rows) -> None:

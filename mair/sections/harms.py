@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mair.results import Rows
+from mair.sections import arms
 from mair.stats import risk, tests
 from mair.trial import Trial
 
@@ -32,21 +33,20 @@ def rows(trial: Trial) -> pd.DataFrame:
     kinds |= {term: events[events["term"] == term] for term in
               dict.fromkeys([*filter(None, often.index), *declared.get("terms", ())])}
     for name, own in kinds.items():
-        had, found = known.index.isin(own["participant"]), {}
-        for arm in trial.arms:
-            here = (trial.arm == arm) & known
-            found[arm] = int((here & had).sum()), int(here.sum())
-            times = own[own["participant"].isin(here.index[here])]
-            out.add(name, arm, n=found[arm][0],
-                    percent=100 * found[arm][0] / found[arm][1] if found[arm][1] else None,
-                    events=int(times["serious" if name == SERIOUS else "events"].sum()))
-        counts, sizes = zip(*(found[arm] for arm in reversed(trial.arms)), strict=True)
+        times = own.groupby("participant")["serious" if name == SERIOUS else "events"].sum()
+        people = pd.DataFrame({"had": known.index.isin(own["participant"]), "known": True,
+                               "events": times.reindex(known.index, fill_value=0)})[known]
+        found = {arm: part.sum() for arm, part in arms.split(trial, people).items()}
+        for arm, one in found.items():
+            out.add(name, arm, n=one["had"], events=one["events"],
+                    percent=100 * one["had"] / one["known"] if one["known"] else None)
+        counts, sizes = ([found[arm][key] for arm in reversed(trial.arms)]
+                         for key in ("had", "known"))
         if min(sizes):
-            interval = trial.analysis.risk_interval
-            apart = risk.risk_difference(counts, sizes, interval=interval,
-                                         confidence=trial.analysis.confidence)
-            out.add(name, "difference", "", interval, rd=100 * apart.estimate,
-                    ci_low=100 * apart.low, ci_high=100 * apart.high)
-            table = [(x, of - x) for x, of in zip(counts, sizes, strict=True)]
-            out.add(name, "difference", "", "fisher", p=tests.fisher(table).p)
+            chosen = trial.analysis
+            apart = risk.risk_difference(counts, sizes, interval=chosen.risk_interval,
+                                         confidence=chosen.confidence)
+            out.add(name, "difference", "", chosen.risk_interval,
+                    **arms.interval("rd", apart, times=100))
+            out.add(name, "difference", "", "fisher", p=tests.fisher(arms.table(counts, sizes)).p)
     return out.frame()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from mair.sections import model as models
-from mair.sections.analysis import BY_ARM, NAN, Contrast, Estimate, nothing, overall
+from mair.sections.analysis import BY_ARM, NAN, Choice, Contrast, Estimate, nothing, overall
 from mair.stats import covariance as structures
 from mair.stats import impute, operating, pooling, risk, shifts
 from mair.stats.ancova import ancova
 from mair.stats.columns import dependent_columns
-from mair.stats.effects import Interval
 from mair.trial import Trial, remembered
 
 RULES = {"mi-mar": "mar", "mi-j2r": "j2r", "mi-cr": "cr"}
@@ -75,19 +74,13 @@ def impute_variable(trial: Trial, name: str, rule: str, measured: bool = False) 
     return found, arm, covariates, people
 
 
-def analysis(arm, covariates, visit: int, covariance: str, inference: str):
-    """The complete-data analysis: Group x Time of a visit, under z on infinite df."""
-    return pooling.group_by_time(arm, covariates, visit, covariance=covariance,
-                                 df_complete=np.inf if inference == "z" else None)
-
-
-def contrast(pooled, confidence: float) -> Contrast:
+def contrast(pooled: pooling.Pooled, confidence: float) -> Contrast:
     """A pooled estimate as a contrast: t on Barnard and Rubin's df."""
     return Contrast(*map(float, (pooled.estimate, pooled.se, pooled.df, NAN, pooled.t, pooled.p,
                                  *pooled.interval(confidence))))
 
 
-def _closed(values, arm, covariates, covariance, inference):
+def _closed(values, arm, covariates, choice):
     """Group x Time of every later visit by its closed form.
 
     Returns
@@ -96,86 +89,85 @@ def _closed(values, arm, covariates, covariance, inference):
     model, state : str
         What was fitted, and what a reader must know of it.
     """
-    later, state = range(1, values.shape[2]), ""
+    def run(visit, covariance):
+        return pooling.group_by_time(
+            arm, covariates, visit, covariance=covariance,
+            df_complete=np.inf if choice.inference == "z" else None)(values)
+
     b, variance, df = (np.stack(x, -1) for x in zip(*(
-        analysis(arm, covariates, k, covariance, inference)(values) for k in later), strict=True))
-    if covariance == "random-intercept":  # pooled with the variance between people
-        apart = analysis(arm, covariates, 1, "compound-symmetry", inference)(values)[1]
-        if (variance[:, 0] < apart).any():
-            state = "participant variance at zero in some completed data sets"
-    return b, variance, df, covariance, state
+        run(visit, choice.covariance) for visit in range(1, values.shape[2])), strict=True))
+    pooled = choice.covariance == "random-intercept" and (  # with the variance between people
+        variance[:, 0] < run(1, "compound-symmetry")[1]).any()
+    return (b, variance, df, choice.covariance,
+            "participant variance at zero in some completed data sets" * bool(pooled))
 
 
-def _refitted(values, arm, covariates, covariance, by_arm, inference, clda):
+def _refitted(values, arm, covariates, choice):
     """As `_closed`, of models without a closed form; df are means over the completed data."""
     n, T = values.shape[1:]
     who, when = np.repeat(np.arange(n), T), np.tile(np.arange(T), n)
-    later, given = (when[:, None] == np.arange(1, T)).astype(float), [arm, covariates][clda:]
+    later, given = (when[:, None] == np.arange(1, T)).astype(float), [arm, covariates][choice.clda:]
     X = np.column_stack([np.ones(n * T), *(x[who] for x in given if x is not None), later,
                          later * arm[who, None]])
-    first = structures.fit(values[0].ravel(), X, who, when, covariance,
-                           arms=arm[who] if by_arm else None)
+    first = structures.fit(values[0].ravel(), X, who, when, choice.covariance,
+                           arms=arm[who] if choice.by_arm else None)
     if not first.converged:
         raise impute.NotEstimable(first.fallback)
     model = first.structure + BY_ARM * first.by_arm
     found = operating.inferences(values.reshape(len(values), -1), X, who, when, arm,
-                                 np.eye(X.shape[1])[1 - T:], [model])[model, inference]
-    return (found.estimate, found.se**2, found.df.mean(0), "clda:" * clda + model, first.fallback
-            and f"{covariance.replace('-', ' ')} could not be fitted: {first.fallback}")
+                                 np.eye(X.shape[1])[1 - T:], [model])[model, choice.inference]
+    return (found.estimate, found.se**2, found.df.mean(0), model, first.fallback
+            and f"{choice.covariance.replace('-', ' ')} could not be fitted: {first.fallback}")
 
 
-def _ancova(values, arm, covariates, by_arm, inference):
+def _ancova(values, arm, covariates, choice):
     """As `_closed`, of ANCOVA at each later visit."""
-    found = np.array([[ancova(one[:, k], one[:, 0], arm, covariates, inference=inference,
-                              by_arm=by_arm)[:3] for k in range(1, values.shape[2])]
+    found = np.array([[ancova(one[:, k], one[:, 0], arm, covariates, inference=choice.inference,
+                              by_arm=choice.by_arm)[:3] for k in range(1, values.shape[2])]
                       for one in values])
-    return (found[..., 0], found[..., 1]**2, found[..., 2].mean(0), "ancova" + BY_ARM * by_arm, "")
+    return (found[..., 0], found[..., 1]**2, found[..., 2].mean(0),
+            "ancova" + BY_ARM * choice.by_arm, "")
 
 
-def analyse(trial: Trial, name: str, observed: Estimate, rule: str, *, covariance: str,
-            by_arm: bool, inference: str, estimator: str) -> Estimate:
+def analyse(trial: Trial, name: str, choice: Choice, observed: Estimate) -> Estimate:
     """The declared contrasts after multiple imputation, pooled by Rubin's rules.
 
     Parameters
     ----------
     trial : Trial
     name : str
+    choice : Choice
+        ``missing`` a key of `RULES`.
     observed : Estimate
         The same analysis of the observed rows; it stands beside.
-    rule : {"mi-mar", "mi-j2r", "mi-cr"}
-    covariance, inference, estimator : str
-    by_arm : bool
 
     Returns
     -------
     Estimate
         With the fraction of missing information and the Monte-Carlo error in ``extra``.
     """
-    model = {"ancova": "ancova", "clda": f"clda:{covariance}"}.get(estimator, covariance)
-    ending, visits = f"/{inference}/{rule}", trial.variable(name).visits
-    beside = {"residuals": observed.residuals, "beside": observed}
+    is_ancova, visits = choice.estimator == "ancova", trial.variable(name).visits
+    fitted = _ancova if is_ancova else _refitted if choice.clda or choice.by_arm else _closed
+    model = ("ancova" if is_ancova else choice.covariance) + BY_ARM * choice.by_arm
+    found = {"residuals": observed.residuals, "beside": observed}
     try:
-        imputed, *given, people = impute_variable(trial, name, rule)
-        values, clda = imputed.values, estimator == "clda"
-        b, variance, df, model, state = (
-            _ancova(values, *given, by_arm, inference) if estimator == "ancova" else
-            _refitted(values, *given, covariance, by_arm, inference, clda) if clda or by_arm else
-            _closed(values, *given, covariance, inference))
+        imputed, *given, people = impute_variable(trial, name, choice.missing)
+        b, variance, df, model, state = fitted(imputed.values, *given, choice)
+        pooled = [pooling.rubin(*one) for one in zip(b.T, variance.T, df, strict=True)]
+        if not all(one.se > 0 and one.df > 0 for one in pooled):
+            raise impute.NotEstimable("completed data leave no variance")
     except ValueError as error:
-        return nothing(model + BY_ARM * by_arm + ending, str(error), **beside)
-    contrasts, extra = {}, {}
-    for k, visit in enumerate(visits[1:]):
-        pooled = pooling.rubin(b[:, k], variance[:, k], df[k])
-        contrasts[visit] = contrast(pooled, trial.analysis.confidence)
-        extra[visit] = {"fmi": float(pooled.fmi), "mc_error": float(pooled.mc_error),
-                        "imputations": pooled.m}
-    if not all(c.se > 0 and c.df > 0 for c in contrasts.values()):
-        return nothing(model + ending, "completed data leave no variance", **beside)
-    size = (len(people), len(people) * (2 if estimator == "ancova" else len(visits)))
+        return nothing(f"{choice.method(model, False)}/{choice.missing}", str(error), **found)
+    size = (len(people), len(people) * (2 if is_ancova else len(visits)))
     states = [f"the arms share the imputation model of {visits[t]}" for t in imputed.pooled]
-    return Estimate(model + ending, dict.fromkeys(contrasts, size), contrasts, {},
-                    overall(*size, boundary=int("at zero" in state)), {}, {},
-                    state="; ".join([*states, *([state] if state else [])]), extra=extra, **beside)
+    return Estimate(
+        f"{choice.method(model, False)}/{choice.missing}",
+        {visit: contrast(one, trial.analysis.confidence)
+         for visit, one in zip(visits[1:], pooled, strict=True)},
+        overall(*size, boundary=int("at zero" in state)), **found,
+        state="; ".join(filter(None, [*states, state])),
+        extra={visit: {"fmi": one.fmi, "mc_error": one.mc_error, "imputations": one.m}
+               for visit, one in zip(visits[1:], pooled, strict=True)})
 
 
 @remembered
@@ -190,8 +182,7 @@ def _shifting(trial: Trial, name: str, visit: str):
     except ValueError:
         return None
     at = list(trial.variable(name).visits).index(visit)
-    run = analysis(arm, covariates, at, "random-intercept", "kenward-roger")
-    pooled = shifts.surface(imputed, arm, at, run)
+    pooled = shifts.surface(imputed, arm, at, pooling.group_by_time(arm, covariates, at))
     found = pooled(0.0)
     return (pooled, imputed, arm, at) if found.df > 0 and found.within > 0 else None
 
@@ -215,32 +206,20 @@ def responders(trial: Trial, threshold: float, visit: str) -> pooling.Responders
     return pooling.responders(met, arm[known]) if len({*arm[known]}) == 2 else None
 
 
-def delta_grid(trial: Trial, name: str, visit: str, treatment, control) -> Interval | None:
-    """Pooled contrasts with either arm's imputed values shifted towards the bad end.
+def shifted(trial: Trial, name: str, visit: str, treatment, control) -> pooling.Pooled:
+    """The pooled contrast with either arm's imputed values shifted towards the bad end.
 
     Parameters
     ----------
     trial : Trial
     name, visit : str
-    treatment, control : sequence of float
-        Shifts of either arm, outcome's units.
-
-    Returns
-    -------
-    Interval or None
-        None where nothing can be imputed.
+        Of which `tipping` is not None.
+    treatment, control : float or array
+        Shifts of either arm, outcome's units; they broadcast.
     """
-    found = _shifting(trial, name, visit)
-    return found and shifts.delta_grid(found[0], treatment, control,
-                                       better=trial.variable(name).better,
-                                       confidence=trial.analysis.confidence)
-
-
-def shifted(trial: Trial, name: str, visit: str, treatment: float, control: float) -> Contrast:
-    """The contrast of one place of `delta_grid`, with its standard error, df and p."""
     sign = 1.0 if trial.variable(name).better == "lower" else -1.0
-    return contrast(_shifting(trial, name, visit)[0](sign * treatment, sign * control),
-                    trial.analysis.confidence)
+    return _shifting(trial, name, visit)[0](sign * np.asarray(treatment),
+                                            sign * np.asarray(control))
 
 
 @remembered
@@ -252,11 +231,10 @@ def tipping(trial: Trial, name: str, visit: str, direction: tuple[int, int]):
     shifts.Tipping or None
         None where nothing can be imputed.
     """
-    if (found := _shifting(trial, name, visit)) is None:
-        return None
-    return shifts.tipping_point(*found, scale=trial.variable(name).range, direction=direction,
-                                better=trial.variable(name).better,
-                                confidence=trial.analysis.confidence, limit=reach(trial, name))
+    found, variable = _shifting(trial, name, visit), trial.variable(name)
+    return found and shifts.tipping_point(
+        *found, scale=variable.range, direction=direction, better=variable.better,
+        confidence=trial.analysis.confidence, limit=reach(trial, name))
 
 
 def reach(trial: Trial, name: str) -> float:

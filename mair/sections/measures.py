@@ -6,19 +6,16 @@ sizes, marginal means and normality.
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 import pandas as pd
 
 from mair.results import Rows
-from mair.sections import analysis
-from mair.sections.analysis import Contrast, Estimate
+from mair.sections import analysis, arms
+from mair.sections.analysis import NONE, Estimate
 from mair.stats import effects, normality, tests
 from mair.trial import Trial, Variable
 
 SECTIONS, ONCE = ("outcomes", "biomarkers"), "one_visit"
-STATISTICS = ("b", "se", "df", "z", "t", "p", "ci_low", "ci_high")  # of a Contrast, in its order
 
 
 def variables(trial: Trial, section: str) -> dict[str, Variable]:
@@ -92,24 +89,24 @@ def rows(trial: Trial, section: str) -> pd.DataFrame:
 
 def _described(trial: Trial, name: str, out: Rows) -> None:
     """Means and SDs by arm and visit, of those described and of all observed."""
-    scores, described, first = trial.scores(name), trial.described(name), trial.reference
-    for arm, (method, whom) in product(trial.arms, (("described", described),
-                                                    ("observed", described | True))):
-        people = scores[whom & (trial.arm == arm)]
-        for visit in people.columns:
-            sample = people[visit].dropna()
-            out.add(name, arm, visit, method, n=len(sample), mean=sample.mean(), sd=sample.std())
-            if len(people.columns) == 1:
-                q1, median, q3 = tests.weighted_quantiles(sample, (0.25, 0.5, 0.75))
-                out.add(name, arm, visit, method, median=median, q1=q1, q3=q3)
-            elif visit != first:
-                before, after = people[[first, visit]].dropna().mean()
-                change = after - before
-                out.add(name, arm, visit, method, change=change,
-                        percent_change=100 * change / before if before else None)
-            if trial.variable(name).transform == "log":
-                centre = effects.geometric(sample.to_numpy(float))
-                out.add(name, arm, visit, method, gm=centre.mean, cv=centre.cv)
+    scores, first = trial.scores(name), trial.reference
+    for method, whom in (("described", trial.described(name)), ("observed", slice(None))):
+        for arm, people in arms.split(trial, scores[whom]).items():
+            for visit in people.columns:
+                sample, extra = people[visit].dropna(), {}
+                if len(people.columns) == 1:
+                    quartiles = tests.weighted_quantiles(sample, (0.5, 0.25, 0.75))
+                    extra = dict(zip(("median", "q1", "q3"), quartiles, strict=True))
+                elif visit != first:
+                    before, after = people[[first, visit]].dropna().mean()
+                    change = after - before
+                    extra = {"change": change,
+                             "percent_change": 100 * change / before if before else None}
+                if trial.variable(name).transform == "log":
+                    centre = effects.geometric(sample.to_numpy(float))
+                    extra |= {"gm": centre.mean, "cv": centre.cv}
+                out.add(name, arm, visit, method, n=len(sample), mean=sample.mean(),
+                        sd=sample.std(), **extra)
 
 
 def _adjusted(trial: Trial, section: str) -> dict[tuple[str, str], float]:
@@ -128,19 +125,16 @@ def _adjusted(trial: Trial, section: str) -> dict[tuple[str, str], float]:
 def _contrasts(trial: Trial, name: str, found: Estimate, adjusted: dict, out: Rows) -> None:
     """Contrasts, covariates, variances and Group x Time as a whole of one analysis."""
     for visit in later(trial, name):
-        one = found.contrasts.get(visit)
-        n, n_rows = found.sizes.get(visit, (found.overall["n"], found.overall["n_rows"]))
-        out.add(name, "difference", visit, found.method, n=n, n_rows=n_rows, **_statistics(one),
-                q=adjusted.get((name, visit)), **found.extra.get(visit, {}))
+        one, ratio = found.contrasts.get(visit, NONE), {}
         if trial.variable(name).transform == "log":
-            ratio = one and effects.ratio_of_geometric_means(one.b, one.low, one.high)
-            out.add(name, "difference", visit, found.method, gmr=ratio and ratio.estimate,
-                    gmr_low=ratio and ratio.low, gmr_high=ratio and ratio.high)
-    if found.whole:
-        out.add(name, "difference", "", found.method, **found.whole)
+            ratio = arms.interval("gmr", effects.ratio_of_geometric_means(
+                one.b, one.low, one.high), "gmr")
+        out.add(name, "difference", visit, found.method, **found.statistics(visit),
+                q=adjusted.get((name, visit)), **ratio)
+    out.add(name, "difference", "", found.method, **found.whole)
     out.add(name, "overall", "", found.method, **found.overall)
     for label, one in found.covariates.items():
-        out.add(f"{name}: {label}", "overall", "", found.method, **_statistics(one))
+        out.add(f"{name}: {label}", "overall", "", found.method, **one.statistics())
     if found.beside is not None:
         _contrasts(trial, name, found.beside, {}, out)
 
@@ -148,37 +142,32 @@ def _contrasts(trial: Trial, name: str, found: Estimate, adjusted: dict, out: Ro
 def _ranked(trial: Trial, name: str, out: Rows) -> None:
     """Of a variable seen once: Mann and Whitney's test, Hodges and Lehmann's shift."""
     visit, values = analysis.scores_once(trial, name)
-    arms = [values[trial.arm[values.index] == arm] for arm in reversed(trial.arms)]
-    shift = tests.hodges_lehmann(*arms, confidence=trial.analysis.confidence)
-    out.add(name, "difference", visit, "mann-whitney", p=tests.mann_whitney(*arms).p)
-    out.add(name, "difference", visit, "hodges-lehmann", b=shift.estimate, ci_low=shift.low,
-            ci_high=shift.high)
+    samples = [*reversed(arms.split(trial, values).values())]
+    shift = tests.hodges_lehmann(*samples, confidence=trial.analysis.confidence)
+    out.add(name, "difference", visit, "mann-whitney", p=tests.mann_whitney(*samples).p)
+    out.add(name, "difference", visit, "hodges-lehmann", **arms.interval("b", shift))
 
 
-def _statistics(found: Contrast | None) -> dict:
-    """A contrast as statistics; z, or df and t, stay empty where the inference has none."""
-    return dict(zip(STATISTICS, [None] * len(STATISTICS) if found is None else found, strict=True))
+def pairs(trial: Trial, name: str, visit: str) -> list[np.ndarray]:
+    """First and this visit's scores (n, 2) of those described, the treatment arm first."""
+    both = trial.scores(name).loc[trial.described(name), [trial.reference, visit]].dropna()
+    return [own.to_numpy(float) for own in reversed(arms.split(trial, both).values())]
 
 
 def _effect_sizes(trial: Trial, name: str, fitted: Estimate, out: Rows) -> None:
     """Morris's d_ppc2 of those described, with and without its factor; B over the baseline SD."""
-    scores = trial.scores(name)[trial.described(name)]
+    scale = np.log if trial.variable(name).transform == "log" else np.asarray
     for visit in later(trial, name):
-        pairs = scores[[trial.reference, visit]].dropna()
-        arms = [pairs[trial.arm[pairs.index] == arm].to_numpy(float)
-                for arm in (trial.treatment, trial.control)]
-        scale = np.log if trial.variable(name).transform == "log" else np.asarray
-        before = [tests.describe(scale(arm[:, 0])) for arm in arms]
-        sd = effects.pooled_sd(*(value for arm in before for value in (arm.n, arm.sd)))
-        b, low, high = (getattr(fitted.contrasts.get(visit), field, np.nan)
-                        for field in ("b", "low", "high"))
-        found = {method: effects.d_ppc2(*arms, corrected=method == "d_ppc2",
+        people, one = pairs(trial, name, visit), fitted.contrasts.get(visit, NONE)
+        before = [tests.describe(scale(own[:, 0])) for own in people]
+        sd = effects.pooled_sd(*(value for own in before for value in (own.n, own.sd)))
+        found = {method: effects.d_ppc2(*people, corrected=method == "d_ppc2",
                                         confidence=trial.analysis.confidence)
                  for method in ("d_ppc2", "d_ppc2-uncorrected")}
-        found["b_over_sd"] = effects.b_over_sd(b, low, high, sd)
+        found["b_over_sd"] = effects.b_over_sd(one.b, one.low, one.high, sd)
         for method, d in found.items():
-            out.add(name, "difference", visit, method, n=len(pairs), d=d.estimate, ci_low=d.low,
-                    ci_high=d.high)
+            out.add(name, "difference", visit, method, n=sum(map(len, people)),
+                    **arms.interval("d", d))
 
 
 def _marginal_means(name: str, fitted: Estimate, out: Rows) -> None:
@@ -192,18 +181,17 @@ def _marginal_means(name: str, fitted: Estimate, out: Rows) -> None:
 
 def _normality(trial: Trial, name: str, fitted: Estimate, out: Rows) -> None:
     """Lilliefors and Shapiro-Wilk on scores by visit, and on the model's residuals."""
-    scores, samples = trial.scores(name), {}
-    for visit in scores.columns:
-        for arm in (*trial.arms, "overall"):
-            people = scores if arm == "overall" else scores[trial.arm == arm]
-            samples[name, arm, visit] = people[visit].dropna().to_numpy(float)
-            if trial.variable(name).transform == "log":
-                samples[f"{name}: ln", arm, visit] = np.log(samples[name, arm, visit])
-    residuals = fitted.residuals["residual"].dropna()
-    samples[f"{name}: residuals", "overall", ""] = residuals.to_numpy(float)
+    scores = trial.scores(name)
+    samples = {(name, arm, visit): people[visit].to_numpy(float)
+               for arm, people in (arms.split(trial, scores) | {"overall": scores}).items()
+               for visit in scores.columns}
+    if trial.variable(name).transform == "log":
+        samples |= {(f"{name}: ln", *key[1:]): np.log(own) for key, own in samples.items()}
+    samples[f"{name}: residuals", "overall", ""] = fitted.residuals["residual"].to_numpy(float)
     for key, sample in samples.items():
+        seen = sample[~np.isnan(sample)]
         for method, test in (("lilliefors", normality.lilliefors),
                              ("shapiro-wilk", normality.shapiro_wilk)):
-            found = test(sample)
-            out.add(*key, method, analysis="normality", n=len(sample),
-                    statistic=found.statistic, p=found.p)
+            found = test(seen)
+            out.add(*key, method, analysis="normality", n=len(seen), statistic=found.statistic,
+                    p=found.p)

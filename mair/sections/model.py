@@ -74,6 +74,11 @@ class Design:
                 if name.startswith("covariate ") and np.ptp(self.columns[name]) > 0]
 
     @property
+    def size(self) -> tuple[int, int]:
+        """People and rows."""
+        return len(np.unique(self.groups)), len(self.rows)
+
+    @property
     def y(self) -> np.ndarray:
         """Observations on the model's scale, shape (n_rows,)."""
         return self.rows["y"].to_numpy(float)
@@ -88,13 +93,16 @@ def observations(trial: Trial, name: str) -> pd.DataFrame:
         ``participant``, ``arm``, ``time``, ``y``, by participant, then visit; ``y`` is
         ln(score) under ``transform: log``.
     """
-    scores = trial.scores(name)[complete_covariates(trial)]
+    scores = scaled(trial, name)[complete_covariates(trial)]
     rows = scores.stack().dropna().reset_index().set_axis(["participant", "time", "y"], axis=1)
-    rows["time"] = rows["time"].astype(str)
     rows.insert(1, "arm", rows["participant"].map(trial.arm))
-    if trial.variable(name).transform == "log":
-        rows["y"] = np.log(rows["y"].to_numpy(float))
-    return rows
+    return rows.astype({"time": str})
+
+
+def scaled(trial: Trial, name: str) -> pd.DataFrame:
+    """Scores by participant and visit on the model's scale: ln(score) under ``transform: log``."""
+    scores = trial.scores(name).astype(float)
+    return np.log(scores) if trial.variable(name).transform == "log" else scores
 
 
 def complete_covariates(trial: Trial) -> pd.Series:
@@ -156,12 +164,30 @@ def build(trial: Trial, name: str, clda: bool = False) -> Design:
 def wide(trial: Trial, name: str) -> pd.DataFrame:
     """One row a participant with every covariate: a column a visit on the model's scale
     (nan where missing), ``arm`` (1 treatment, 0 control) and ``covariate ...`` columns."""
-    scores = trial.scores(name)[complete_covariates(trial)].astype(float)
-    if trial.variable(name).transform == "log":
-        scores = np.log(scores)
+    scores = scaled(trial, name)[complete_covariates(trial)]
     columns = _covariate_columns(trial, pd.Series(scores.index))
     return scores.assign(arm=(trial.arm[scores.index] == trial.treatment).astype(float),
                          **{f"covariate {label}": column for label, column in columns.items()})
+
+
+def held(design: Design, visits, rows=slice(None)) -> tuple[np.ndarray, np.ndarray]:
+    """What every allocation of a design's `rows` shares: its columns, and those that go by arm.
+
+    Returns
+    -------
+    ndarray, ndarray
+        Intercept, `visits` and covariates; the first two alone.
+    """
+    by_arm = np.column_stack([np.ones(len(design.y))[rows],
+                              *(design.columns[f"time {visit}"][rows] for visit in visits)])
+    return np.column_stack([by_arm, *(design.columns[name][rows] for name in design.names
+                                      if name.startswith("covariate "))]), by_arm
+
+
+def strata(trial: Trial, people) -> np.ndarray | None:
+    """The stratum of each of some people, numbered; None where the trial file names none."""
+    own = trial.series("strata")
+    return None if own is None else pd.factorize(own[people])[0]
 
 
 def marginal_means(design: Design, trial: Trial, name: str) -> dict[tuple[str, str], np.ndarray]:

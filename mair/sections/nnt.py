@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mair.results import Rows
-from mair.sections import imputed
+from mair.sections import arms, imputed
 from mair.stats import risk, risk_limits, tests
 from mair.stats.standardised import standardised_risks
 from mair.trial import Trial
@@ -90,18 +90,18 @@ def rows(trial: Trial) -> pd.DataFrame:
         Columns of ``results.csv``; percents throughout.
     """
     out = Rows("nnt")
-    columns = [one.get("column") for one in trial.sections["responders"]]
+    columns = {one.get("column") for one in trial.sections["responders"]}
     for visit in visits(trial):
         found = responses(trial, visit)
         for name, response in found.items():
             for rule in risk.RULES:
-                counts = {arm: _counts(trial, response, arm, rule) for arm in trial.arms}
+                counts = _counts(trial, response, rule)
                 for arm, (k, n) in counts.items():
                     out.add(name, arm, visit, rule, n=n, responders=k,
                             percent=100 * k / n if n else None)
                 if all(n for _, n in counts.values()):
                     _differences(trial, name, visit, rule, counts, out)
-        thresholds = trial.reductions["reductions"] if {*found} - {*columns} else ()
+        thresholds = trial.reductions["reductions"] if {*found} - columns else ()
         for (name, response), threshold in zip(found.items(), thresholds, strict=False):
             _imputed(trial, name, visit, threshold, out)
             _adjusted(trial, name, visit, response.dropna(), out)
@@ -117,29 +117,28 @@ def _adjusted(trial: Trial, name: str, visit: str, response: pd.Series, out: Row
             confidence=trial.analysis.confidence)
     except ValueError:
         return
-    _add(out, name, visit, ADJUSTED, len(response), difference, ratio[:3])
+    _add(out, name, visit, ADJUSTED, len(response), difference, ratio)
 
 
-def _counts(trial: Trial, response: pd.Series, arm: str, rule: str) -> tuple[int, int]:
-    """Responders and denominator of an arm under a missing-data rule."""
-    own = response[trial.arm[response.index] == arm]
-    name = "treatment" if arm == trial.treatment else "control"
-    return risk.counts(int((own == 1).sum()), int(own.isna().sum()), len(own), rule, name)
+def _counts(trial: Trial, response: pd.Series, rule: str) -> dict[str, tuple[int, int]]:
+    """Responders and denominator of each arm under a missing-data rule."""
+    return {arm: risk.counts(int((own == 1).sum()), int(own.isna().sum()), len(own), rule,
+                             "treatment" if arm == trial.treatment else "control")
+            for arm, own in arms.split(trial, response).items()}
 
 
 def _differences(trial, name, visit, rule, counts, out: Rows) -> None:
     """Risk difference, NNT and ratio under every interval; odds ratios and tests."""
     responders, n = zip(counts[trial.treatment], counts[trial.control], strict=True)
+    confidence, table = trial.analysis.confidence, arms.table(responders, n)
     for interval in risk_limits.INTERVALS:
-        kwargs = {"interval": interval, "confidence": trial.analysis.confidence}
-        ratio = risk.risk_ratio(responders, n, **kwargs)
-        _add(out, name, visit, f"{rule}/{interval}", sum(n),
-             risk.risk_difference(responders, n, **kwargs), (ratio.estimate, ratio.low, ratio.high))
+        _add(out, name, visit, f"{rule}/{interval}", sum(n), *(
+            measure(responders, n, interval=interval, confidence=confidence)
+            for measure in (risk.risk_difference, risk.risk_ratio)))
     for kind in ("woolf", "exact"):
-        odds = risk.odds_ratio(responders, n, kind=kind, confidence=trial.analysis.confidence)
+        odds = risk.odds_ratio(responders, n, kind=kind, confidence=confidence)
         out.add(name, "difference", visit, f"{rule}/{kind}", n=sum(n),
-                **dict(zip(("or", "or_low", "or_high"), odds[:3], strict=True)))
-    table = [(x, of - x) for x, of in zip(responders, n, strict=True)]
+                **arms.interval("or", odds, "or"))
     for method, test in (("fisher", tests.fisher), ("pearson", tests.pearson)):
         out.add(name, "difference", visit, f"{rule}/{method}", n=sum(n), p=test(table).p)
 
@@ -151,21 +150,18 @@ def _imputed(trial: Trial, name: str, visit: str, threshold: float, out: Rows) -
     for arm, share, n in ((trial.control, found.control, found.n_control),
                           (trial.treatment, found.treatment, found.n_treatment)):
         out.add(name, arm, visit, "mi-mar", n=n, responders=share * n, percent=100 * share)
-    confidence, log = trial.analysis.confidence, found.log_ratio
-    limits = map(float, found.difference.interval(confidence))
-    ratio = (None,) * 3 if log is None else map(
-        float, np.exp([log.estimate, *log.interval(confidence)]))
+    difference, ratio = ((float(one.estimate), *map(float, one.interval(
+        trial.analysis.confidence))) if one else (np.nan,) * 3
+        for one in (found.difference, found.log_ratio))
     _add(out, name, visit, "mi-mar/wald", found.n_control + found.n_treatment,
-         risk.with_nnt(float(found.difference.estimate), *limits), ratio)
+         risk.with_nnt(*difference), tests.Interval(*np.exp(ratio)))
 
 
-def _add(out: Rows, name, visit, method, n, arr, ratio) -> None:
+def _add(out: Rows, name, visit, method, n, difference, ratio) -> None:
     """A risk difference in percentage points, with its NNT and the risk ratio."""
-    out.add(name, "difference", visit, method,
-            n=n, arr=100 * arr.estimate, ci_low=100 * arr.low, ci_high=100 * arr.high,
-            nnt=arr.nnt, nnt_ci_low=arr.nnt_low, nnt_ci_high=arr.nnt_high,
-            nnt_through_infinity=arr.through_infinity,
-            **dict(zip(("rr", "rr_low", "rr_high"), ratio, strict=True)))
+    out.add(name, "difference", visit, method, n=n, **arms.interval("arr", difference, times=100),
+            nnt=difference.nnt, nnt_ci_low=difference.nnt_low, nnt_ci_high=difference.nnt_high,
+            nnt_through_infinity=difference.through_infinity, **arms.interval("rr", ratio, "rr"))
 
 
 def curve(trial: Trial) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -180,15 +176,14 @@ def curve(trial: Trial) -> tuple[pd.DataFrame, pd.DataFrame]:
     DataFrame
         ``threshold``, ``arr``, ``low``, ``high`` in percentage points.
     """
-    gained = improvements(trial).dropna()
-    by_arm = {arm: gained[trial.arm[gained.index] == arm].to_numpy(float) for arm in trial.arms}
+    by_arm = {arm: own.to_numpy(float) for arm, own in
+              arms.split(trial, improvements(trial).dropna()).items()}
     points = risk.responder_curve(by_arm[trial.treatment], by_arm[trial.control],
                                   confidence=trial.analysis.confidence)
     threshold = 100 * points.thresholds
-    arms = ((trial.control, points.control, points.n_control),
-            (trial.treatment, points.treatment, points.n_treatment))
+    of_arms = ((trial.control, points.control, points.n_control),
+               (trial.treatment, points.treatment, points.n_treatment))
     percents = pd.concat([pd.DataFrame({"arm": arm, "threshold": threshold, "percent": 100 * k / n})
-                          for arm, k, n in arms], ignore_index=True)
-    band = pd.DataFrame({"threshold": threshold, "arr": 100 * points.estimate,
-                         "low": 100 * points.low, "high": 100 * points.high})
-    return percents, band
+                          for arm, k, n in of_arms], ignore_index=True)
+    return percents, pd.DataFrame({"threshold": threshold, "arr": 100 * points.estimate,
+                                   "low": 100 * points.low, "high": 100 * points.high})

@@ -59,31 +59,31 @@ def _printed(trial: Trial) -> tuple[float, int, int] | None:
     from who was seen: those described at every visit, the others of an arm at the first alone.
     None where a number is not printed.
     """
-    look, name, visits = numbers.Lookup(numbers.read(trial.published)), trial.primary.name, \
-        trial.primary.visits
+    visits, look = trial.primary.visits, numbers.Lookup(numbers.read(trial.published))
+
+    def printed(statistic, *key, of=("outcomes", trial.primary.name)):
+        return look(*of, *key, statistic=statistic).value
+
     try:
-        n, sd, whole = (np.array([[look(*key, statistic=statistic).value for key in keys]
-                                  for keys in lines]) for statistic, lines in (
-            ("n", [[("outcomes", name, arm, visits[0], "described")] for arm in trial.arms]),
-            ("sd", [[("outcomes", name, arm, visit, "described") for visit in visits]
-                    for arm in trial.arms]),
-            ("n", [[("flow", "randomised", arm)] for arm in trial.arms])))
-        low, high = (np.array([look("outcomes", name, "difference", visit, "random-intercept/z",
-                                    statistic=end).value for visit in visits[1:]])
-                     for end in ("ci_low", "ci_high"))
+        n = np.array([printed("n", arm, visits[0], "described") for arm in trial.arms])
+        whole = np.array([printed("n", arm, of=("flow", "randomised")) for arm in trial.arms])
+        sd = np.array([[printed("sd", arm, visit, "described") for visit in visits]
+                       for arm in trial.arms])
+        width = np.array([printed("ci_high", *key) - printed("ci_low", *key) for key in (
+            ("difference", visit, "random-intercept/z") for visit in visits[1:])])
     except KeyError:
         return None
-    variance = (((n - 1) * sd**2).sum(0) / (n - 1).sum()).mean()
-    printed = (((high - low) / (2 * ndtri(0.975))) ** 2).mean()
+    variance = ((n - 1) @ sd**2 / (n - 1).sum()).mean()
+    error = ((width / (2 * ndtri(0.975))) ** 2).mean()
 
     def excess(r):
         alike, total = np.linalg.inv((1 - r) * np.eye(len(visits)) + r), 0.0
-        for seen, all_ in zip(n[:, 0], whole[:, 0], strict=True):
+        for seen, all_ in zip(n, whole, strict=True):
             information = seen * alike
             information[0, 0] += all_ - seen
             cov = np.linalg.inv(information)
             total += (cov[0, 0] + np.diag(cov)[1:] - 2 * cov[0, 1:]).mean()
-        return variance * total - printed
+        return variance * total - error
 
     ends = -0.9 / (len(visits) - 1), 0.999
     if not excess(ends[0]) > 0 > excess(ends[1]):
@@ -103,8 +103,7 @@ def rows(trial: Trial) -> pd.DataFrame:
         return out.frame()
     name, delta = trial.primary.name, difference(declared)
     d = delta / declared["sd"]
-    inputs = {key: declared[key] for key in ("mean", "relative_difference", "sd", "alpha",
-                                             "power", "dropout") if key in declared}
+    inputs = {key: value for key, value in declared.items() if key != "difference"}
     out.add(name, "overall", "", "declared", **inputs, difference=delta, d=d)
     for method in METHODS:
         n = power.sample_size(d, alpha=declared["alpha"], power=declared["power"], method=method)

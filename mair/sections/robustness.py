@@ -8,19 +8,20 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri, stdtrit
+import yaml
+from scipy.special import stdtrit
 from scipy.stats import linregress
 
 from mair.results import Rows
 from mair.sections import analysis as estimates
-from mair.sections import imputed
+from mair.sections import arms, imputed, measures
 from mair.sections import model as models
 from mair.stats import bootstrap, clusters, permute, pooling
 from mair.trial import Trial, remembered
+from mair.trial.errors import ROOT
 
-COVARIANCES = ("random-intercept", "compound-symmetry", "unstructured")
-INFERENCES = ("z", "satterthwaite", "kenward-roger")
-CHOICES = ("estimator", "covariance", "inference", "missing", "reml", "variance")
+PLAIN, GRID, LABELS = yaml.safe_load(
+    (ROOT / "mair" / "data" / "choices.yaml").read_text("utf-8")).values()
 REFERENCE = "rerandomisation/random-intercept"
 RHO = (0.0, 0.01, 0.02, 0.05, 0.10)
 AROUND = (0.5, 0.8, 1.5)  # sizes of a therapy group beside the one declared
@@ -30,7 +31,6 @@ EVERYBODY, FARTHEST = 200, 10  # left out in turn; of more people, those so far 
 DOSE = "change-on-sessions"
 INVERTED = 2000  # allocations behind an interval: a root search refits them some ten times;
 COLUMNS = 12  # of a design of more columns fewer, as each costs by their square
-STATISTICS = ("n", "n_rows", "b", "se", "df", "z", "t", "p", "ci_low", "ci_high")
 
 
 def rows(trial: Trial, *, quick: bool = False) -> pd.DataFrame:
@@ -49,26 +49,12 @@ def rows(trial: Trial, *, quick: bool = False) -> pd.DataFrame:
     """
     out, name = Rows("robustness"), trial.primary.name
     for found in grid(trial, name):
-        for visit, one in found.contrasts.items():
-            _contrast(out, name, visit, found.method, (*found.sizes[visit], *one),
-                      **found.extra.get(visit, {}))
-    if not quick:
-        _rerandomised(trial, name, out)
-        _bootstrapped(trial, name, out)
-    if incomplete(trial, name):
-        _reference_based(trial, name, out)
-        _tipping(trial, name, out)
-    _groups(trial, name, out)
-    if not quick:
-        _left_out(trial, name, out)
-        _dose(trial, name, out)
+        for visit in found.contrasts:
+            out.add(name, "difference", visit, found.method, **found.statistics(visit))
+    parts = [_groups] if quick else [_rerandomised, _bootstrapped, _groups, _left_out, _dose]
+    for part in [*parts, *((_reference_based, _tipping) if incomplete(trial, name) else ())]:
+        part(trial, name, out)
     return out.frame()
-
-
-def _contrast(out: Rows, name: str, visit: str, method: str, values, **extra) -> None:
-    """A contrast between arms; ``values`` in the order of `STATISTICS`."""
-    out.add(name, "difference", visit, method, **dict(zip(STATISTICS, values, strict=True)),
-            **extra)
 
 
 def incomplete(trial: Trial, name: str) -> bool:
@@ -77,95 +63,71 @@ def incomplete(trial: Trial, name: str) -> bool:
 
 
 def grid(trial: Trial, name: str) -> list[estimates.Estimate]:
-    """Covariance x inference x estimator on observed rows, the missing-data rules, and each arm
-    with variances of its own.
-
-    Analyses that fall back to one already there are left out; ANCOVA has no covariance and
-    stands once an inference.
-    """
-    observed = [*product(("difference", "clda"), COVARIANCES, INFERENCES),
-                *product(("ancova",), COVARIANCES[:1], (INFERENCES[0], INFERENCES[2]))]
-    choices = [*((*one, "observed", True) for one in observed), (*observed[0], "observed", False)]
-    if incomplete(trial, name):
-        choices += [("difference", covariance, INFERENCES[2], rule, True)
-                    for rule, covariance in product(imputed.RULES, COVARIANCES[::2])]
-    choices = [*((*one, "common") for one in choices), *(
-        (*one, INFERENCES[2], "observed", True, "by-arm") for one in (
-            *product(("difference",), COVARIANCES[::2]), ("ancova", COVARIANCES[0])))]
+    """The analyses of ``data/choices.yaml``, but those that fall back to one already there."""
     found: dict[str, estimates.Estimate] = {}
-    for choice in choices:
-        one = estimates.analyse(trial, name, **dict(zip(CHOICES, choice, strict=True)))
-        found.setdefault(one.method, one)
+    for block in GRID:
+        for values in product(*block.values()) if (
+                "missing" not in block or incomplete(trial, name)) else ():
+            one = estimates.analyse(trial, name, **PLAIN | dict(zip(block, values, strict=True)))
+            found.setdefault(one.method, one)
     return list(found.values())
 
 
 def _rerandomised(trial: Trial, name: str, out: Rows) -> None:
     """The model's contrast under the allocations that could have been."""
-    design = models.build(trial, name)
-    base = estimates.analyse(trial, name, covariance="random-intercept", variance="common",
-                             inference="z", estimator="difference",
-                             missing="observed").contrasts
-    rows = design.rows["time"].isin([trial.reference, *base]).to_numpy()
+    design, base = models.build(trial, name), estimates.analyse(trial, name, **PLAIN).contrasts
     if not base:
         return
-    labels, groups = np.unique(design.rows["participant"][rows], return_inverse=True)
-    arm = (trial.arm[labels] == trial.treatment).to_numpy(int)
-    strata = trial.series("strata")
-    drawn = permute.allocations(
-        arm, strata=None if strata is None else pd.factorize(strata[labels])[0],
-        draws=trial.analysis.draws, rng=np.random.default_rng([trial.analysis.seed, 7]))
-    times = {visit: design.columns[f"time {visit}"][rows] for visit in base}
-    by_arm = np.column_stack([np.ones(len(groups)), *times.values()])
-    common = np.column_stack([by_arm, *(design.columns[c][rows] for c in design.names
-                                        if c.startswith("covariate "))])
+    rows = design.rows["time"].isin([trial.reference, *base]).to_numpy()
+    people, groups = np.unique(design.rows["participant"][rows], return_inverse=True)
+    arm = (trial.arm[people] == trial.treatment).to_numpy(int)
+    strata, chosen = models.strata(trial, people), trial.analysis
+    drawn = permute.allocations(arm, strata=strata, draws=chosen.draws,
+                                rng=np.random.default_rng([chosen.seed, 7]))
+    common, by_arm = models.held(design, base, rows)
     most = max(200, int(INVERTED * min(1, COLUMNS / (common.shape[1] + by_arm.shape[1])) ** 2))
-    few = np.random.default_rng([trial.analysis.seed, 9]).permutation(len(drawn.arms))[:most]
+    few = np.random.default_rng([chosen.seed, 9]).permutation(len(drawn.arms))[:most]
     fewer = drawn if len(drawn.arms) <= most else drawn._replace(arms=drawn.arms[few], exact=False)
     y, known = design.y[rows], {}
-    shift = {visit: arm[groups] * seen for visit, seen in times.items()}
-    for k, visit in enumerate(times, start=1):
+    effects = np.array([one.b for one in base.values()])
+    for k, visit in enumerate(base, start=1):
         fit = permute.random_intercept_fit(common, by_arm, groups, k, known=known)
         found = permute.rerandomise(fit, y, arm, drawn)
-        held = sum((base[v].b * shift[v] for v in times if v != visit), np.zeros(len(groups)))
-        limits = permute.invert(fit, y, arm, fewer, shift[visit], held=held,
-                                confidence=trial.analysis.confidence,
+        shift = by_arm[:, 1:] * arm[groups][:, None]
+        held = shift @ np.where(np.arange(len(base)) == k - 1, 0, effects)
+        limits = permute.invert(fit, y, arm, fewer, shift[:, k - 1], held=held,
+                                confidence=chosen.confidence,
                                 tolerance=permute.TOLERANCE * INVERTED / most)
-        low, high = (x if np.isfinite(x) else None for x in (limits.low, limits.high))
-        _contrast(out, name, visit, REFERENCE,
-                  (len(arm), len(groups), found.estimate, found.se, None, None, found.t, found.p,
-                   low, high), mc_error=found.mc_error, allocations=found.allocations,
-                  exact=int(found.exact))
+        ends = (x if np.isfinite(x) else None for x in (limits.low, limits.high))
+        one = estimates.Contrast(found.estimate, found.se, None, None, found.t, found.p, *ends)
+        out.add(name, "difference", visit, REFERENCE, n=len(arm), n_rows=len(groups),
+                **one.statistics(), mc_error=found.mc_error, allocations=found.allocations,
+                exact=int(found.exact))
 
 
 def _bootstrapped(trial: Trial, name: str, out: Rows) -> None:
     """BCa interval of d_ppc2, people resampled within their arm."""
-    scores = trial.scores(name)[trial.described(name)]
     for k, visit in enumerate(trial.primary.visits[1:]):
-        pairs = scores[[trial.reference, visit]].dropna()
-        arms = trial.arm[pairs.index]
-        samples = [pairs[arms == arm].to_numpy(float) for arm in (trial.treatment, trial.control)]
-        found = bootstrap.bca_d_ppc2(*samples, draws=trial.analysis.draws,
-                                     rng=np.random.default_rng([trial.analysis.seed, 8, k]),
-                                     confidence=trial.analysis.confidence)
-        out.add(name, "difference", visit, "d_ppc2/bca", n=len(pairs), d=found.estimate,
-                ci_low=found.low, ci_high=found.high, draws=trial.analysis.draws)
+        people, draws = measures.pairs(trial, name, visit), trial.analysis.draws
+        found = bootstrap.bca_d_ppc2(*people, draws=draws, confidence=trial.analysis.confidence,
+                                     rng=np.random.default_rng([trial.analysis.seed, 8, k]))
+        out.add(name, "difference", visit, "d_ppc2/bca", n=sum(map(len, people)),
+                **arms.interval("d", found), draws=draws)
 
 
 def _reference_based(trial: Trial, name: str, out: Rows) -> None:
     """Conditional-mean imputation with the jackknife, beside Rubin's information-anchored SE."""
     y, arm, covariates, people = imputed.arrays(trial, name)
-    z = float(ndtri((1 + trial.analysis.confidence) / 2))
     later = trial.primary.visits[1:]
     if not np.isnan(y).any():
         return
     found = pooling.jackknife(y, arm, covariates, 1 + np.arange(len(later)),
                               rule=[*imputed.RULES.values()])
-    for label, *of_rule in zip(imputed.RULES, found.estimate, found.se, strict=True):
-        for visit, b, se in zip(later, *of_rule, strict=True):
-            ratio = b / se if se > 0 else np.nan
-            _contrast(out, name, visit, f"conditional-mean/jackknife/{label}",
-                      (len(people), y.size, b, se, None, ratio, None,
-                       float(2 * ndtr(-abs(ratio))), b - z * se, b + z * se))
+    for i, (rule, (k, visit)) in enumerate(product(imputed.RULES, enumerate(later))):
+        b, se = (x[i // len(later), k] for x in (found.estimate, found.se))
+        one = estimates.normal(b, se if se > 0 else np.nan, trial.analysis.confidence)
+        out.add(name, "difference", visit, f"conditional-mean/jackknife/{rule}", n=len(people),
+                n_rows=y.size, **one._replace(se=se).statistics())
 
 
 def deltas(trial: Trial) -> list[float]:
@@ -176,20 +138,20 @@ def deltas(trial: Trial) -> list[float]:
 
 def _tipping(trial: Trial, name: str, out: Rows) -> None:
     """How far either arm's unseen values must be off, in the direction that hurts."""
-    size = len(imputed.arrays(trial, name)[3])
-    for visit in trial.primary.visits[1:]:
-        for method, direction in TIPPING.items():
-            if (tip := imputed.tipping(trial, name, visit, direction)) is None:
-                continue
-            out.add(name, "difference", visit, method, delta=tip.delta,
-                    tips=int(tip.state == "tips"), held_already=int("already" in tip.state),
-                    imputed=tip.imputed, beyond=tip.beyond)
-            for delta in deltas(trial) if 0 in direction else ():
-                own, other = (step * delta for step in direction)
-                _contrast(out, name, visit, "random-intercept/kenward-roger/mi-mar/"
-                          f"delta={own:g}" + f"/control={other:g}" * (other != 0),
-                          (size, size * len(trial.primary.visits),
-                           *imputed.shifted(trial, name, visit, own, other)))
+    people, visits = len(imputed.arrays(trial, name)[3]), trial.primary.visits
+    for visit, (method, direction) in product(visits[1:], TIPPING.items()):
+        if (tip := imputed.tipping(trial, name, visit, direction)) is None:
+            continue
+        out.add(name, "difference", visit, method, delta=tip.delta,
+                tips=int(tip.state == "tips"), held_already=int("already" in tip.state),
+                imputed=tip.imputed, beyond=tip.beyond)
+        for delta in deltas(trial) if 0 in direction else ():
+            own, other = (step * delta for step in direction)
+            one = imputed.contrast(imputed.shifted(trial, name, visit, own, other),
+                                   trial.analysis.confidence)
+            out.add(name, "difference", visit, "random-intercept/kenward-roger/mi-mar/"
+                    f"delta={own:g}" + f"/control={other:g}" * (other != 0),
+                    n=people, n_rows=people * len(visits), **one.statistics())
 
 
 def group_sizes(trial: Trial) -> list[int]:
@@ -308,6 +270,7 @@ def delta_grid(trial: Trial, visit: str, fine: int = 1) -> pd.DataFrame:
     own, other = (steps(trial, visit, direction) for direction in ((1, 0), (0, -1)))
     own, other = (np.interp(np.arange(fine * (len(x) - 1) + 1) / fine, range(len(x)), x)
                   for x in (own, [*(-x for x in other[:0:-1]), *other]))
-    grid = imputed.delta_grid(trial, name, visit, own, other)
-    cells = (*np.meshgrid(own, other, indexing="ij"), grid.estimate, grid.low, grid.high)
+    shifts = np.meshgrid(own, other, indexing="ij")
+    found = imputed.shifted(trial, name, visit, *shifts)
+    cells = (*shifts, found.estimate, *found.interval(trial.analysis.confidence))
     return pd.DataFrame({key: x.ravel() for key, x in zip(columns, cells, strict=True)})

@@ -75,13 +75,7 @@ def setting(trial: Trial) -> Setting:
     fits = [estimates.fit(trial, name, one, clda, True, by_arm) for one, by_arm in asked]
     first = np.unique(design.groups, return_index=True)[1]
     arm = (design.rows["arm"].to_numpy()[first] == trial.treatment).astype(int)
-    strata = trial.series("strata")
-    if strata is not None:
-        strata = pd.factorize(strata[design.rows["participant"].to_numpy()[first]])[0]
-    times = [np.ones(len(design.y)), *(design.columns[f"time {v}"] for v in design.contrasts)]
-    by_arm = np.column_stack(times)
-    common = np.column_stack([by_arm, *(design.columns[c] for c in design.names
-                                        if c.startswith("covariate "))])
+    strata = models.strata(trial, design.rows["participant"].to_numpy()[first])
     sigma = {truth: np.broadcast_to(one.sigma, (2, *one.sigma.shape[-2:]))
              for truth, one in zip(TRUTHS, (fits[0], fits[-1]), strict=True)
              if one.converged and (truth == "declared" or one.by_arm)
@@ -90,8 +84,9 @@ def setting(trial: Trial) -> Setting:
         raise ValueError(fits[0].fallback or "the covariance of the scores is singular")
     offered = dict.fromkeys(f"{one.structure}{estimates.BY_ARM * one.by_arm}"
                             for one in fits if one.converged)
-    return Setting(design.X, design.groups, design.visits, arm, strata, design.contrasts, common,
-                   by_arm, tuple(offered), sigma, 1 - chosen.confidence, chosen.seed)
+    return Setting(design.X, design.groups, design.visits, arm, strata, design.contrasts,
+                   *models.held(design, design.contrasts), tuple(offered), sigma,
+                   1 - chosen.confidence, chosen.seed)
 
 
 def block(held: Setting, truth: str, number: int, count: int, drawn: int = 0) -> np.ndarray:

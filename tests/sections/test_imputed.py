@@ -13,6 +13,7 @@ from mair.stats import covariance, smallsample
 from mair.trial import load
 
 ORACLES = Path(__file__).parents[1] / "oracles"
+CHOICE = analysis.Choice("random-intercept", "common", "kenward-roger", "difference", "mi-mar")
 R = json.loads((ORACLES / "impute_models.json").read_text())
 
 
@@ -31,9 +32,7 @@ def trial(tmp_path_factory):
 
 
 def analysed(trial, inference="kenward-roger", **choice):
-    return analysis.analyse(trial, "Y", missing="mi-mar", inference=inference,
-                            **{"estimator": "difference", "variance": "common",
-                               "covariance": "random-intercept"} | choice)
+    return analysis.analyse(trial, "Y", **CHOICE._asdict() | {"inference": inference} | choice)
 
 
 @pytest.mark.parametrize("estimator, variance", [
@@ -45,7 +44,8 @@ def test_estimates_and_errors_are_mices_but_for_the_draws(trial, estimator, vari
     error = np.sqrt(theirs["between"] * (1 / theirs["m"] + 1 / found.extra["v3"]["imputations"]))
     assert ours.b == pytest.approx(theirs["b"], abs=3 * error)
     assert ours.se == pytest.approx(theirs["se"], rel=0.04)
-    assert found.sizes["v3"] == ((70, 140) if estimator == "ancova" else (70, 280))
+    assert (found.overall["n"], found.overall["n_rows"]) == (
+        (70, 140) if estimator == "ancova" else (70, 280))
 
 
 def test_small_samples_widen_it(trial):
@@ -61,8 +61,9 @@ def test_small_samples_widen_it(trial):
 def test_closed_forms_are_the_fits(trial, structure):
     values, *given, _ = imputed.impute_variable(trial, "Y", "mi-mar")
     for inference in ("z", "kenward-roger"):
-        closed = imputed._closed(values.values[:9], *given, structure, inference)
-        fitted = imputed._refitted(values.values[:9], *given, structure, False, inference, False)
+        choice = CHOICE._replace(covariance=structure, inference=inference)
+        closed, fitted = (fit(values.values[:9], *given, choice)
+                          for fit in (imputed._closed, imputed._refitted))
         for ours, theirs in zip(closed[:3], fitted[:3], strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-6)
         assert closed[3] == fitted[3] == structure
@@ -71,8 +72,8 @@ def test_closed_forms_are_the_fits(trial, structure):
 @pytest.mark.parametrize("estimator", ["difference", "clda"])
 def test_a_batch_is_its_single_fits(trial, estimator):
     values, arm, covariates, _ = imputed.impute_variable(trial, "Y", "mi-mar")
-    one = imputed._refitted(values.values[:3], arm, covariates, "unstructured", True,
-                            "kenward-roger", estimator == "clda")
+    one = imputed._refitted(values.values[:3], arm, covariates, CHOICE._replace(
+        covariance="unstructured", variance="by-arm", estimator=estimator))
     n, T = values.missing.shape
     who, when = np.repeat(np.arange(n), T), np.tile(np.arange(T), n)
     X = design(when, arm[who], [covariates[who, 0]])
@@ -87,8 +88,9 @@ def test_what_is_fitted_instead_is_named(trial):
     """Three visits more than people of an arm: no unstructured matrix of its own."""
     values, arm, covariates, _ = imputed.impute_variable(trial, "Y", "mi-mar")
     few = np.r_[np.flatnonzero(arm == 0)[:4], np.flatnonzero(arm == 1)]
-    *_, model, state = imputed._refitted(values.values[:2, few], arm[few], covariates[few],
-                                         "unstructured", True, "z", False)
+    *_, model, state = imputed._refitted(
+        values.values[:2, few], arm[few], covariates[few],
+        CHOICE._replace(covariance="unstructured", variance="by-arm", inference="z"))
     assert model == "compound-symmetry,by-arm"
     assert state.startswith("unstructured could not be fitted: the control arm alone: ")
 

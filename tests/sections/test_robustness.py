@@ -11,6 +11,8 @@ from mair.results import Lookup, records
 from mair.sections import analysis as estimates
 from mair.sections import imputed as missing
 from mair.sections import robustness
+from mair.stats.covariance import STRUCTURES
+from mair.stats.smallsample import INFERENCES
 from mair.trial import load
 
 METHOD = "random-intercept/z"
@@ -36,10 +38,8 @@ def test_the_declared_row_is_the_outcomes_row(trial, rows):
 def test_every_choice_is_there_once(rows):
     assert not rows.duplicated(["arm", "time", "method", "statistic"]).any()
     methods = set(rows["method"])
-    for prefix in ("", "clda:"):
-        for covariance in robustness.COVARIANCES:
-            for inference in robustness.INFERENCES:
-                assert f"{prefix}{covariance}/{inference}" in methods
+    assert {f"{prefix}{covariance}/{inference}" for prefix in ("", "clda:")
+            for covariance in STRUCTURES for inference in INFERENCES} <= methods
     assert {"ancova/z", "random-intercept/z/ml", robustness.REFERENCE,
             "random-intercept/kenward-roger/mi-j2r", "tipping-point",
             "d_ppc2/bca"} <= methods
@@ -70,11 +70,15 @@ def test_imputed_values_do_not_depend_on_names_or_row_order(trial, tmp_path):
 
 def test_delta_zero_is_missing_at_random(trial):
     mar = estimates.analyse(trial, "FIQ", inference="kenward-roger", missing="mi-mar")
-    assert missing.shifted(trial, "FIQ", "post", 0, 0) == mar.contrasts["post"]
+
+    def shifted(treatment):
+        return missing.contrast(missing.shifted(trial, "FIQ", "post", treatment, 0), 0.95)
+
+    assert shifted(0) == mar.contrasts["post"]
     tip = missing.tipping(trial, "FIQ", "post", (1, 0))
     assert tip.delta > 0
-    assert missing.shifted(trial, "FIQ", "post", tip.delta, 0).high == pytest.approx(0, abs=1e-6)
-    assert missing.shifted(trial, "FIQ", "post", tip.delta - 1, 0).high < 0
+    assert shifted(tip.delta).high == pytest.approx(0, abs=1e-6)
+    assert shifted(tip.delta - 1).high < 0
 
 
 def test_it_goes_where_it_hurts():
