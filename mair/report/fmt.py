@@ -7,6 +7,7 @@ nan are what ``results.csv`` leaves empty.
 from __future__ import annotations
 
 import math
+import string
 
 MINUS = "−"  # U+2212, as wide as a plus sign; a hyphen breaks lines and is read as a dash
 MISSING = "–"
@@ -79,13 +80,13 @@ def ci(low, high, digits=2) -> str:
     return " to ".join(shown)
 
 
-def estimate(value, low, high, digits=2) -> str:
+def estimate(value, low, high, digits=2, *, missing=NOT_ESTIMABLE) -> str:
     """An estimate and its interval: ``−26.38 (−40.87 to −11.89)``.
 
     An estimate without limits keeps its number and says that the interval is not estimable.
     """
     if absent(value):
-        return NOT_ESTIMABLE
+        return missing
     digits = _enough(math.nan if absent(low) or absent(high) else high - low, digits)
     return f"{number(value, digits)} ({ci(low, high, digits)})"
 
@@ -159,3 +160,82 @@ def tally(count, of) -> str:
     """
     return f"{count:.0f} of {of:.0f}" if count == round(count) else (
         f"{count:.1f} of {of:.0f} on average")
+
+
+class _Template(string.Formatter):
+    """Numbers in text: ``{}`` with two decimals, ``{:1}`` with one, ``{:p}`` a p value, ``{:%}`` a
+    share in percent; others as Python has them.
+
+    >>> TEMPLATE.format("{} ({:0}), p = {:p}, {:%}", -1.5, 2.5, 2e-7, 0.05)
+    '−1.50 (2), p = <0.001, 5.0'
+    """
+
+    def format_field(self, value, spec: str) -> str:
+        """One field."""
+        if spec == "p":
+            return p_value(value)
+        if spec == "%":
+            return number(100 * value, 1)
+        return format(value, spec) if spec.strip("0123456789") else number(value, int(spec or 2))
+
+
+TEMPLATE = _Template()
+
+
+# Several statistics of a row in one cell of a table (`tables.yaml`).
+
+
+def characteristic(n, known, percent, mean, sd, digits) -> str:
+    """A mean with its SD, or a count of those known with its percentage."""
+    return mean_sd(mean, sd, digits) if absent(known) else count(n, percent)
+
+
+def answers(n, percent, median, q1, q3) -> str:
+    """A median with quartiles, or a count with its percentage."""
+    return count(n, percent) if absent(median) else f"{median:g} ({q1:g} to {q3:g}), n = {n:g}"
+
+
+def reached(n, of, months, percent, rate) -> str:
+    """What a criterion of progression counts: a share, or people a month."""
+    return (count(n, percent, of=of) if absent(rate)
+            else f"{n:g} in {months:g} months ({number(rate, 1)} a month)")
+
+
+def responders(responded, n, percent) -> str:
+    """How many of how many, and their percentage."""
+    return f"{tally(responded, n)} ({number(percent, 1)}%)"
+
+
+def nnt_estimate(value, low, high, through_infinity) -> str:
+    """A number needed to treat and its interval."""
+    return f"{nnt(value)} ({nnt_ci(low, high, through_infinity)})"
+
+
+def icc(participant, residual) -> str:
+    """The intraclass correlation of two variances."""
+    total = participant + residual
+    return number(participant / total if total else None, 3)
+
+
+def group_time(chi2, f, df1, df2, p_of) -> str:
+    """Group x Time as a whole, by Wald's test or by F."""
+    test = (f"χ²({df1:g}) = {number(chi2)}" if absent(f)
+            else f"F({df1:g}, {number(df2, 1)}) = {number(f)}")
+    return f"{test}, {p(p_of)}"
+
+
+def state(criterion, converged, boundary, fallback) -> str:
+    """What became of a fit."""
+    states = {"variance at zero": boundary, "fell back": fallback, "not converged": not converged}
+    return "; ".join(one for one, holds in states.items() if holds) or "converged"
+
+
+def span(low, high, show) -> str:
+    """Two ends, or the one text that both have."""
+    return " to ".join(dict.fromkeys({"p": p_value, "number": number}[show](end)
+                                     for end in (low, high)))
+
+
+def marked(rate, within) -> str:
+    """A rate in percent; ``*`` inside its limits, ``†`` outside them."""
+    return number(100 * rate, 1) + {1: "*", 0: "†"}.get(within, "")

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -38,9 +38,8 @@ class Table:
     title : str
     display : DataFrame
         Strings. The first column is the stub (row names); column names are the headers and
-        unique. Where two columns show one header, as under two spanners, write
-        ``RT::mean (SD)``: only what follows the last ``::`` is shown. A leading em space
-        (U+2003) in the stub indents.
+        unique. Of ``RT::mean (SD)`` the header is what follows the last ``::``; the rest stands
+        over it and its neighbours. A leading em space (U+2003) in the stub indents.
     data : DataFrame
         The same table as numbers, tidy or wide.
     notes : tuple of str
@@ -48,8 +47,6 @@ class Table:
     groups : Series of str, optional
         The row group of each row of `display`, by position; rows of one group stand together.
         Empty: no group heading.
-    spanners : dict of str -> tuple of str, optional
-        A heading over neighbouring columns, by their names.
     keys : tuple, optional
         For each row and each column of `display` the keys of the ``rows`` of ``results.csv`` that
         its cell shows: from them follows which cells are a synthetic cohort's own.
@@ -60,8 +57,7 @@ class Table:
     Raises
     ------
     ValueError
-        A name that is no file stem, doubled headers, a group that is interrupted, a spanner
-        over columns that are missing or not neighbours.
+        A name that is no file stem, doubled headers, a group that is interrupted.
     """
 
     name: str
@@ -70,30 +66,32 @@ class Table:
     data: pd.DataFrame
     notes: tuple[str, ...] = ()
     groups: pd.Series | None = None
-    spanners: dict[str, tuple[str, ...]] | None = None
     keys: tuple[tuple[tuple, ...], ...] = ()
     rows: pd.DataFrame | None = None
     cohort: bool = True
 
     def __post_init__(self):
         stem(self.name)
-        columns = list(self.display.columns)
         doubled = self.display.columns[self.display.columns.duplicated()]
         if len(doubled):
             raise ValueError(f"table {self.name}: two columns {doubled[0]!r}")
         starts = [group for group, _ in self.blocks()]
         if len(set(starts)) < len(starts):
             raise ValueError(f"table {self.name}: the rows of a group do not stand together")
-        for label, over in (self.spanners or {}).items():
-            at = [columns.index(name) if name in columns else -1 for name in over]
-            if not at or -1 in at or 0 in at or at != list(range(at[0], at[0] + len(at))):
-                raise ValueError(f"table {self.name}: spanner {label!r} needs neighbouring "
-                                 f"columns of the table, not {list(over)}")
 
     @property
     def headers(self) -> list[str]:
         """The headers as shown."""
         return [str(name).rsplit("::", 1)[-1] for name in self.display.columns]
+
+    @property
+    def spanners(self) -> dict[str, list[str]]:
+        """What stands over several headers, with the columns below it."""
+        found: dict[str, list[str]] = {}
+        for name in self.display.columns:
+            found.setdefault(str(name).rpartition("::")[0], []).append(name)
+        found.pop("", None)
+        return found
 
     def cells(self) -> list[list[str]]:
         """The display as lists of strings; missing cells are empty."""
@@ -153,12 +151,15 @@ class Line:
         The heading that the line stands under; lines of one group stand together.
     digits : int
         Decimals of the line's means: one on a scale of whole numbers.
+    more : dict of str -> str
+        Fields for columns whose keys follow the line that do not stand in the data.
     """
 
     stub: str | dict[str, str]
     keys: dict[str, str]
     group: str = ""
     digits: int = 2
+    more: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -168,37 +169,32 @@ class Column:
     Parameters
     ----------
     head : str
-        Its header, unique; only what follows the last ``::`` is shown.
+        Its header, unique; what precedes the last ``::`` is shown over it and its neighbours.
     statistics : tuple of str
         Looked up under the line's keys and the column's together.
     show : callable
         Takes the statistics by position, nan where empty or absent, and gives the text; where
         a mean is among them, the line's `digits` too.
-    keys : dict, or callable of the Line giving one
-        Key fields of ``results.csv``.
+    keys : dict
+        Key fields of ``results.csv``; ``{braces}`` are filled from `said` and the line's fields.
     data : str
-        Prefix of the data columns, ``<data>_<statistic>``; default, the arm, or the method of
-        a difference, where `keys` names one.
+        Prefix of the data columns, ``<data>_<statistic>``.
+    said : dict
     """
 
     head: str
     statistics: tuple[str, ...]
     show: Callable[..., str]
-    keys: dict[str, str] | Callable[[Line], dict[str, str]] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     data: str = ""
+    said: dict = field(default_factory=dict)
 
-    def wanted(self, line: Line) -> list[tuple[str, ...]]:
-        """The whole keys of the column's statistics in one line."""
-        keys = line.keys | (self.keys(line) if callable(self.keys) else self.keys)
+    def wanted(self, line: Line) -> dict[str, tuple[str, ...]]:
+        """The whole keys of the column's statistics in one line, by their names in the data."""
+        fields = self.said | line.keys | line.more
+        keys = line.keys | {key: text.format(**fields) for key, text in self.keys.items()}
         first = [keys.get(name, "") for name in results.KEYS[:-1]]
-        return [(*first, statistic) for statistic in self.statistics]
-
-    def prefix(self) -> str:
-        """What the names of the data columns begin with."""
-        keys = {} if callable(self.keys) else self.keys
-        arm = keys.get("arm", "")
-        found = self.data or (keys.get("method", "") if arm in ("", "difference") else arm)
-        return f"{found}_" if found else ""
+        return {f"{self.data}_{one}".lstrip("_"): (*first, one) for one in self.statistics}
 
 
 @cache
@@ -224,7 +220,68 @@ def worded(key: str, name: str = "", **values) -> dict:
             **({"head": said["head"]} if "head" in said else {})}
 
 
-def pivot(rows, lines, columns, *, name, title, notes=(), spanners=None, head="") -> Table:
+def columns(key: str, **values) -> list[Column]:
+    """The columns of a table (``tables.yaml``), with `values` filled in.
+
+    Raises
+    ------
+    KeyError
+        A list, number or text that a declaration names and `values` has not.
+    """
+    found = []
+    for block in wordings()[key]["columns"]:
+        for own in values[block["each"]] if "each" in block else [{}]:
+            said = values | own
+            found += [Column(head.format(**said), tuple(of.format(**said).split()),
+                             _format(show, values), block.get("keys", {}) | dict(*keys),
+                             block.get("data", "").format(**said), said)
+                      for head, of, show, *keys in block["are"]]
+    return found
+
+
+def _format(show, values) -> Callable[..., str]:
+    """A format of `mair.report.fmt` or of `values` by name, with what it is given; a template."""
+    if "{" in show:
+        return partial(fmt.TEMPLATE.format, show)
+    (name, given), = show.items() if isinstance(show, dict) else [(show, {})]
+    return partial(getattr(fmt, name, values.get(name)), **given)
+
+
+def sides(trial) -> dict:
+    """What declarations may name of every trial: its arms, the confidence, the primary outcome."""
+    label = {arm: trial.labels[arm] if arm.isdecimal() else arm for arm in trial.arms}
+    arms = [{"arm": arm, "label": said, "heading": f"{said} (n = {trial.n(arm)})"}
+            for arm, said in label.items()]
+    percent = 100 * trial.analysis.confidence
+    return {"arms": arms, "everybody": [*arms, {"arm": "overall",
+                                                "heading": f"Overall (n = {trial.n()})"}],
+            "treatment": label[trial.treatment], "control": label[trial.control],
+            "percent": percent, "ci": f"{percent:g}% CI",
+            "primary": trial.primary.name if trial.primary else ""}
+
+
+def declared(trial, rows, lines, key: str, name: str = "", **values) -> Table | None:
+    """A table that ``tables.yaml`` declares; None without lines.
+
+    Parameters
+    ----------
+    trial : Trial
+    rows : DataFrame
+        Columns of ``results.csv``.
+    lines : iterable of Line
+    key : str
+        Of the declaration.
+    name : str
+        Of the table, where it is not the declaration's.
+    **values
+        What the declaration names besides `sides`.
+    """
+    values, lines = sides(trial) | values, list(lines)
+    return pivot(rows, lines, columns(key, **values),
+                 **worded(key, name, **values)) if lines else None
+
+
+def pivot(rows, lines, columns, *, head="", **worded) -> Table:
     """A table of statistics: what stands in each line, and in each column.
 
     A cell is blank where none of its statistics has a row. The data hold one line each: its key
@@ -234,12 +291,12 @@ def pivot(rows, lines, columns, *, name, title, notes=(), spanners=None, head=""
     ----------
     rows : DataFrame
         Columns of ``results.csv``.
-    lines : iterable of Line
-    columns : iterable of Column
-    name, title, notes, spanners
-        As of `Table`.
+    lines : list of Line
+    columns : list of Column
     head : str
         Header of the first column where the lines' stubs are plain text.
+    **worded
+        ``name``, ``title`` and ``notes`` of `Table`.
 
     Returns
     -------
@@ -257,45 +314,34 @@ def pivot(rows, lines, columns, *, name, title, notes=(), spanners=None, head=""
     >>> table = pivot(
     ...     rows.frame(),
     ...     [Line("post", {"analysis": "outcomes", "variable": "FIQ", "time": "post"})],
-    ...     [Column("RT", ("mean", "sd"), "{:.1f} ({:.1f})".format,
-    ...             {"arm": "RT", "method": "described"})],
+    ...     [Column("RT", ("mean", "sd"), fmt.mean_sd, {"arm": "RT", "method": "described"}, "RT")],
     ...     name="example", title="Means (SD)", head="Visit")
     >>> table.cells(), list(table.data)
-    ([['post', '61.2 (25.9)']], ['variable', 'time', 'RT_mean', 'RT_sd'])
+    ([['post', '61.22 (25.90)']], ['variable', 'time', 'RT_mean', 'RT_sd'])
     """
-    lines, columns = list(lines), list(columns)
-    values = dict(zip(rows[results.KEYS].itertuples(index=False, name=None), rows["value"],
-                      strict=True))
-    stubs = [head] if not lines or isinstance(lines[0].stub, str) else list(lines[0].stub)
-    display, data, keys = [], [], []
+    values = dict(zip(rows[results.KEYS].itertuples(index=False, name=None),
+                      pd.to_numeric(rows["value"]), strict=True))
+    display, data, shown = [], [], []
     for line in lines:
-        texts, numbers, own = _looked_up(values, line, columns, name)
-        display.append(dict(zip(stubs, [line.stub] if isinstance(line.stub, str) else
-                                line.stub.values(), strict=True)) | texts)
-        data.append({k: v for k, v in line.keys.items() if k != "analysis"} | numbers)
-        keys.append((*[()] * len(stubs), *own))
+        texts = dict(line.stub) if isinstance(line.stub, dict) else {head: line.stub}
+        wanted, keys = {}, [()] * len(texts)
+        for column in columns:
+            own = column.wanted(line)
+            if twice := [one for one in own if wanted.get(one, own[one]) != own[one]]:
+                raise ValueError(f"{worded['name']}: {twice[0]} of the data would be both "
+                                 f"{wanted[twice[0]]} and {own[twice[0]]}")
+            wanted |= own
+            keys.append(tuple(key for key in own.values() if key in values))
+            found = [values.get(key, math.nan) for key in own.values()]
+            means = {"digits": line.digits} if "mean" in column.statistics else {}
+            texts[column.head] = column.show(*found, **means) if keys[-1] else ""
+        display.append(texts)
+        data.append({key: text for key, text in line.keys.items() if key != "analysis"}
+                    | {name: values.get(key, math.nan) for name, key in wanted.items()})
+        shown.append(tuple(keys))
     groups = [line.group for line in lines]
-    display = pd.DataFrame(display, columns=[*stubs, *(column.head for column in columns)])
-    return Table(name, title, display, pd.DataFrame(data), tuple(notes),
-                 pd.Series(groups) if any(groups) else None, spanners, tuple(keys), rows)
-
-
-def _looked_up(values: dict, line: Line, columns, name: str) -> tuple[dict, dict, list]:
-    """Texts by header, numbers by name of the data, and the keys of each column, of one line."""
-    texts, numbers, origin, own = {}, {}, {}, []
-    for column in columns:
-        wanted = column.wanted(line)
-        found = [math.nan if values.get(key) is None else values[key] for key in wanted]
-        own.append(tuple(key for key in wanted if key in values))
-        means = {"digits": line.digits} if "mean" in column.statistics else {}
-        texts[column.head] = column.show(*found, **means) if own[-1] else ""
-        for key, value in zip(wanted, found, strict=True):
-            label = column.prefix() + key[-1]
-            if origin.setdefault(label, key) != key:
-                raise ValueError(f"table {name}: {label} of the data would be both "
-                                 f"{origin[label]} and {key}")
-            numbers[label] = value
-    return texts, numbers, own
+    return Table(display=pd.DataFrame(display), data=pd.DataFrame(data), keys=tuple(shown),
+                 groups=pd.Series(groups) if any(groups) else None, rows=rows, **worded)
 
 
 def csv(table: Table) -> bytes:
@@ -338,8 +384,8 @@ def html(table: Table, synthetic=False, origins=None) -> str:
     gt = gt.tab_header(title=table.title, subtitle=MARK if synthetic else None)
     gt = gt.tab_stubhead(table.headers[0])
     gt = gt.cols_label(dict(zip(rest, map(text, table.headers[1:]), strict=True)))
-    for label, over in (table.spanners or {}).items():
-        gt = gt.tab_spanner(text(label), columns=list(over), id=label)
+    for label, over in table.spanners.items():
+        gt = gt.tab_spanner(text(label), columns=over, id=label)
     for note in table.notes:
         gt = gt.tab_source_note(note)
     numbers = [name for name, flag in zip(frame, table.numeric(), strict=False) if flag]

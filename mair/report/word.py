@@ -106,7 +106,7 @@ def add(document, table, label, known, synthetic=False):
         _mark(caption.add_run("SYNTHETIC  "))
     caption.add_run(f"{label}. {table.title}")
     caption._p.addnext(parse_xml(_grid(table, widths)))
-    text = " ".join([table.title, *table.headers, *table.notes, *(table.spanners or {}), *(
+    text = " ".join([table.title, *table.headers, *table.notes, *table.spanners, *(
         group for group, _ in table.blocks()), *(cell for row in table.cells() for cell in row)])
     used = [f"{short}: {long}" for short, long in known.items()
             if re.search(rf"(?<![\w-]){re.escape(short)}(?![\w-])", text)]

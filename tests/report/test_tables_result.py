@@ -32,7 +32,7 @@ def test_retention(trial, rows):
     table = tables.retention(trial, rows["flow"])
     agrees(table, EXPECTED["retention"])
     assert list(table.spanners) == ["C (n = 4)", "T (n = 4)", "Overall (n = 8)"]
-    assert table.spanners["T (n = 4)"] == ("T::Seen (%)", "T::95% CI")
+    assert table.spanners["T (n = 4)"] == ["T (n = 4)::Seen (%)", "T (n = 4)::95% CI"]
     assert list(table.data["C_n"]) == [4, 4, 3]
 
 
