@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from mair.run.notebook import ROOT
@@ -60,6 +61,19 @@ def _merge(sources: list[Path], target: Path) -> None:
                     for key, by in rows[rows.duplicated(KEYS, keep=False)].groupby(KEYS)["by"]]:
         raise RunFailed(problems)
     rows[COLUMNS].to_csv(target, index=False, lineterminator="\n")
+
+
+def prepared(plan) -> None:
+    """What the report takes of the trial alone, computed while notebooks run."""
+    import matplotlib.figure
+    import matplotlib.mathtext  # noqa: F401, slow to load, as are the next
+
+    from mair.report import comparison, manuscript, page, scripts, summary  # noqa: F401
+    from mair.sections import audit
+
+    with suppress(Exception):  # the report raises it again
+        if plan.published is not None:
+            audit.checks(plan.trial)
 
 
 def report(plan, whole: Path) -> None:

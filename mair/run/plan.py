@@ -15,10 +15,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Thread
 from urllib.parse import quote, unquote
 
 from mair.run import notebook
-from mair.run.assembly import LOCK, assemble, place, published_line, report
+from mair.run.assembly import LOCK, assemble, place, prepared, published_line, report
 from mair.run.notebook import PACKAGE, ROOT
 from mair.run.output import Build, RunFailed, digest, lock_of, sha256
 from mair.trial.errors import TrialError, display
@@ -380,7 +381,10 @@ def _execute(plan: Plan, parts: dict, scratch: Path, server) -> list:
 
     names = sorted(plan.keys.keys() - plan.made.keys(),
                    key=lambda name: (-NOTEBOOKS.get(name, Notebook(None)).long, name))
+    ahead = Thread(target=prepared, args=[plan])
+    ahead.start()
     executed, failures = kernels.run(plan, names, parts, scratch, server)
+    ahead.join()
     for name, (node, record) in executed.items():
         target = parts[name] / "notebooks" / f"{name}.ipynb"
         target.parent.mkdir(exist_ok=True)

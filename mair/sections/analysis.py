@@ -16,7 +16,7 @@ from scipy import special
 from mair.sections import arms
 from mair.sections import model as models
 from mair.stats import covariance as structures
-from mair.stats import gee, smallsample, tests
+from mair.stats import smallsample, tests
 from mair.stats.ancova import ancova
 from mair.trial import Trial, remembered
 
@@ -263,6 +263,8 @@ def _residuals(design, result, inference) -> pd.DataFrame:
 
 def _gee(trial: Trial, name: str, family: str) -> Estimate:
     """Yes and no, or counts: Group x Time on the link's scale, by estimating equations."""
+    from mair.stats import gee  # of few trials, and SciPy's and statsmodels' slowest parts
+
     design, method = models.build(trial, name), f"gee-{family}/bias-reduced"
     try:
         found = gee.fit(design.y, design.X, design.groups, family)

@@ -10,7 +10,7 @@ import yaml
 from mair.results import KEYS
 from mair.sections import model as models
 from mair.sections import nnt
-from mair.trial import Trial
+from mair.trial import Trial, remembered
 from mair.trial.errors import ROOT
 
 WORDS = yaml.safe_load((ROOT / "mair" / "data" / "estimands.yaml").read_text("utf-8"))
@@ -38,7 +38,6 @@ def table(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
                 & frame["statistic"].isin(["b", "d", "arr", "or", "mean", "chi2", "f"])]
     out = []
     for key in own[KEYS[:5]].drop_duplicates().itertuples(index=False):
-        seen, used = _used(trial, key)
         of = {part: next((text for pattern, text in rules.items() if re.match(
             pattern, f"{key.analysis} {key.method}")), "") for part, rules in WORDS.items()}
         if key.analysis != "nnt":
@@ -46,12 +45,9 @@ def table(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
             of["summary"] = of["summary"].format(ln=", ln scale" * log)
             if not of["population"] and not models.complete_covariates(trial).all():
                 of["population"] = " of whom every covariate is known"
-        counts = {}
-        for arm in trial.arms:
-            of_arm = used[trial.arm == arm]
-            counts |= {f"n_randomised_{arm}": trial.n(arm),
-                       f"n_with_data_{arm}": int((of_arm & seen).any(axis=1).sum()),
-                       f"rows_{arm}": int(of_arm.to_numpy().sum())}
+        response = key.time if key.analysis == "nnt" else None
+        visit = key.time if of["stand"] in ("described", "pairs") else ""
+        counts = _counts(trial, key.variable, of["stand"], visit, response)
         out.append(key._asdict() | {
             "population": declared.get("population", "all randomised") + of["population"],
             "strategy": "; ".join([*events, f"lost to follow-up: {of['lost']}"]),
@@ -59,21 +55,38 @@ def table(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
-def _used(trial: Trial, key) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Which scores were observed, and which stand behind a row: bool, participants by visits."""
-    if key.analysis == "nnt":
-        known = nnt.responses(trial, key.time)[key.variable].notna().to_frame()
-        return known, known if key.method.startswith("completers") else known | True
-    seen = trial.seen(key.variable)
-    if key.method in ("welch", "student", "hodges-lehmann"):
-        return seen, seen
-    if key.method.startswith("d_ppc2"):
-        pair = seen[[trial.reference, key.time]]
-        return pair, pair.mul(pair.all(axis=1) & trial.described(key.variable), axis=0)
-    complete = models.complete_covariates(trial)
-    if "mi-" in key.method:  # every missing value is imputed
-        return seen, (seen | True).mul(complete, axis=0)
-    used = seen.mul(complete, axis=0)
-    if key.method.startswith("ancova") and key.time:
-        return seen, used[[key.time]].mul(used[trial.reference], axis=0)
-    return seen, used
+@remembered
+def _counts(trial: Trial, variable: str, stand: str, visit: str, response: str | None) -> dict:
+    """People with data and rows behind an estimate, per arm.
+
+    Parameters
+    ----------
+    trial : Trial
+    variable : str
+        A score, or the response at the visit ``response``.
+    stand : {"seen", "all seen", "imputed", "described", "pairs"}
+        Which scores stand behind it: those seen, with or without regard to covariates; all, as
+        what is missing is imputed; the first visit and ``visit`` of those described and seen
+        at both; ``visit`` (empty: each) of those seen at both.
+    visit : str
+    response : str or None
+    """
+    if response is not None:
+        seen, complete = nnt.responses(trial, response)[variable].notna().to_frame(), True
+    else:
+        seen, complete = trial.seen(variable), models.complete_covariates(trial)
+    if stand == "described":
+        seen, complete = seen[[trial.reference, visit]], trial.described(variable)
+        complete &= seen.all(axis=1)
+    used = seen | (stand == "imputed")
+    if stand == "pairs" and visit:
+        used, complete = used[[visit]], complete & seen[trial.reference]
+    if stand != "all seen":
+        used = used.mul(complete, axis=0)
+    counts, known = {}, (used & seen).any(axis=1)
+    for arm in trial.arms:
+        of_arm = trial.arm == arm
+        counts |= {f"n_randomised_{arm}": trial.n(arm),
+                   f"n_with_data_{arm}": int(known[of_arm].sum()),
+                   f"rows_{arm}": int(used[of_arm].to_numpy().sum())}
+    return counts

@@ -6,10 +6,11 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-import statsmodels.api as sm
+from statsmodels.genmod import cov_struct, families  # statsmodels.api takes a second
+from statsmodels.genmod.generalized_estimating_equations import GEE
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-FAMILIES = {"binomial": sm.families.Binomial, "poisson": sm.families.Poisson}
+FAMILIES = {"binomial": families.Binomial, "poisson": families.Poisson}
 
 
 class Gee(NamedTuple):
@@ -50,8 +51,8 @@ def fit(y, X, groups, family: str, offset=None) -> Gee:
     ----------
     Liang KY, Zeger SL. Biometrika 1986;73:13-22. Mancl LA, DeRouen TA. Biometrics 2001;57:126-34.
     """
-    model = sm.GEE(y, X, groups=groups, family=FAMILIES[family](), offset=offset,
-                   cov_struct=sm.cov_struct.Exchangeable())
+    model = GEE(y, X, groups=groups, family=FAMILIES[family](), offset=offset,
+                cov_struct=cov_struct.Exchangeable())
     try:
         with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
             warnings.simplefilter("error", ConvergenceWarning)
