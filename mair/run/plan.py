@@ -291,12 +291,11 @@ def _read(path: Path, blind: bool) -> Plan:
 
 def _named(path: Path) -> list[Path]:
     """A trial file, those it extends, data, published numbers, what is kept beside them."""
-    from mair.trial import harms
     from mair.trial.file import chain
 
     source, _ = chain(path)
     named = [file.resolve() for key in ("data", "published") if (file := source.relative(key))]
-    named[:0] = [file.resolve() for file in [harms.path(source)] if file]
+    named[:0] = [file.resolve() for file in [source.relative("harms", "data")] if file]
     beside = [file.with_name(name) for name in BESIDE for file in named[-1:]]
     return [*(stated for _, stated, _ in source.files), lock_of(path), *named, *beside]
 

@@ -1,20 +1,37 @@
 """What the keys of a trial file must agree on among themselves, before any data are read.
 
-The rules read the keys as stated, so that all problems of a file are said at once: a key of
-another type than expected is as good as absent here, pydantic says what is wrong with it.
+The rules read what pydantic accepts of the keys, so that all problems of a file are said at once:
+a key that it refuses is as good as absent here. Their sentences stand in ``data/sentences.yaml``.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import reduce
 
-from mair.trial.errors import listed, nearest, shown
+from pydantic import Field, ValidationError
 
-Rule = tuple[object, tuple, str]  # whether it is broken, where, and what is wrong
-SECTIONS = ("outcomes", "biomarkers")
-MISSING = "required key missing"
+from mair.trial.errors import nearest, said
+from mair.trial.schema import Arm, Describe, Flow, Measure, Responders, Section, Text, TrialFile
+
+Rule = tuple  # whether it is broken, where, its sentence, and what that sentence names
+
+
+class Stated(TrialFile):
+    """What of a trial file is sound: of the keys that it must have, those that it has."""
+
+    arm: Arm | None = None
+    visits: list[Text] = Field([])
+
+
+def at(content, location: tuple):
+    """The value at a location of a trial file as stated; None where there is none."""
+    try:
+        return reduce(lambda inside, part: inside[part], location, content)
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def problems(raw: dict) -> list[tuple[tuple, str]]:
@@ -30,252 +47,221 @@ def problems(raw: dict) -> list[tuple[tuple, str]]:
     list of ((str or int, ...), str)
         Location and message, in the order of the file's keys.
     """
+    spec = _sound(deepcopy(raw))
     rules = (_arms, _visits, _measures, _columns, _features, _responders, _harms, _progression,
              _choices)
-    return [(where, said) for part in rules for broken, where, said in part(raw) if broken]
+    found = [(single(raw, where), sentence, values) for part in rules
+             for broken, where, sentence, *values in part(spec) if broken]
+    return [(where, said(sentence, *values, stated=at(raw, where)))
+            for where, sentence, values in found]
 
 
-def _at(raw: dict, *location, kind: type = str):
-    """The value at a location; where it is absent or of another kind, None or an empty one."""
-    value: object = raw
-    for key in location:
-        value = value.get(key) if isinstance(value, dict) else None
-    if isinstance(value, dict):
-        value = {key: inside for key, inside in value.items() if inside is not None}
-    return value if isinstance(value, kind) else None if kind is str else kind()
-
-
-def _texts(raw: dict, *location) -> list[str]:
-    return [value for value in _at(raw, *location, kind=list) if isinstance(value, str)]
-
-
-def _declared(raw: dict) -> list[tuple[str, str]]:
-    return [(section, name) for section in SECTIONS for name in _at(raw, section, kind=dict)]
-
-
-def _number(stated) -> float:
-    """A number as stated; nan, of which no rule is broken, where pydantic refuses it."""
+def _sound(raw: dict) -> Stated:
+    """The keys that pydantic accepts; those it refuses are taken out of ``raw``."""
     try:
-        return float(stated)
-    except (TypeError, ValueError):
-        return math.nan
+        return Stated.model_validate(raw)
+    except ValidationError as refused:
+        for error in refused.errors(include_url=False):
+            *above, key = single(raw, error["loc"])
+            while above and not (isinstance(key, str) and key in (at(raw, above) or ())):
+                *above, key = above
+            at(raw, above).pop(key, None)
+    return _sound(raw)
+
+
+def single(raw: dict, location: tuple) -> tuple:
+    """A location without the place in a list of which a single entry stands by itself."""
+    return tuple(part for i, part in enumerate(location)
+                 if not (isinstance(part, int) and isinstance(at(raw, location[:i]), dict)))
+
+
+def _keys(stated: Section) -> list[str]:
+    """The keys that a section of the file states."""
+    return [*stated.model_dump(exclude_unset=True, exclude_none=True)]
 
 
 def _twice(where: tuple, values: list[str], each: str) -> Iterator[Rule]:
     for value, n in Counter(values).items():
-        yield n > 1, where, f"{shown(value)} stands {n} times, expected each {each} once"
+        yield n > 1, where, "stands twice", value, n, each
 
 
-def _labels(raw: dict, where: tuple, each: str, names: list[str]) -> Iterator[Rule]:
-    labels = _at(raw, *where, kind=dict)
+def _labels(where: tuple, each: str, labels: dict, names: list[str]) -> Iterator[Rule]:
     for name in labels:
-        yield name not in names, (*where, name), f"unknown {each}, expected {listed(names)}"
-    yield from _twice(where, [str(labels.get(n, n)) for n in dict.fromkeys(names)], "label")
+        yield name not in names, (*where, name), "label of none", each, names
+    yield from _twice(where, [labels.get(n, n) for n in dict.fromkeys(names)], "label")
 
 
-def _arms(raw: dict) -> Iterator[Rule]:
-    data, arms = _at(raw, "data"), [_at(raw, "arm", key) for key in ("control", "treatment")]
-    yield (not data and not _at(raw, "published"), ("data",),
-           f"{MISSING} (it may be left out only with published)")
-    yield (data and not _at(raw, "participant"), ("participant",),
-           f"{MISSING}: the column of participants' ids")
-    yield (arms[0] == arms[1] != None, ("arm", "treatment"),  # noqa: E711
-           f"{shown(arms[1])} is the control too, expected two different arms")
-    others = _at(raw, "flow", "other_arms", kind=dict)
+def _arms(spec: Stated) -> Iterator[Rule]:
+    yield not (spec.data or spec.published), ("data",), "no data"
+    yield spec.data and not spec.participant, ("participant",), "no participant"
+    for key, inside, kind in (("interventions", dict, " of keys with values"),
+                              ("not_reported", str, "")):
+        held = spec.about.get(key, [])
+        yield (not isinstance(held, list) or not all(isinstance(one, inside) for one in held),
+               ("about", key), "no list", kind)
+    if not spec.arm:
+        return
+    arms, others = [spec.arm.control, spec.arm.treatment], (spec.flow or Flow()).other_arms
+    yield arms[0] == arms[1], ("arm", "treatment"), "one arm"
+    for name in others:
+        yield name in arms, ("flow", "other_arms", name), "other arm compared", arms
     for where, name in ((("arm", "control"), arms[0]), (("arm", "treatment"), arms[1]),
                         *((("flow", "other_arms", name), name) for name in others)):
-        yield (name in ("overall", "difference"), where,
-               f"{shown(name)} is a word of results.csv, expected another name")
-        yield (name in arms and where[0] == "flow", where,
-               f"is an arm of the trial, expected another than {listed(arms)}")
-    yield from _labels(raw, ("arm", "labels"), "arm", arms)
-    for key, inside in (("interventions", dict), ("not_reported", str)):
-        stated = _at(raw, "about", kind=dict).get(key)
-        yield (stated is not None and not (isinstance(stated, list) and all(
-            isinstance(one, inside) for one in stated)), ("about", key),
-            f"{shown(stated)}, expected a list" + " of keys with values" * (inside is dict))
+        yield name in ("overall", "difference"), where, "word of results", name
+    yield from _labels(("arm", "labels"), "arm", spec.arm.labels, arms)
 
 
-def _visits(raw: dict) -> Iterator[Rule]:
-    visits = _texts(raw, "visits")
-    yield raw.get("visits") == [], ("visits",), "[], expected one visit or more"
-    twice = any(len(_at(raw, *where, "columns", kind=list)) > 1 for where in _declared(raw))
-    yield (raw.get("visits") is None and (twice or _at(raw, "visit")), ("visits",),
-           f"{MISSING}: an outcome has more than one")
-    yield from _twice(("visits",), visits, "visit")
-    yield from _labels(raw, ("visit_labels",), "visit", visits)
+def _visits(spec: Stated) -> Iterator[Rule]:
+    stated = "visits" in spec.model_fields_set
+    several = spec.visit or any(len(one.columns or ()) > 1 for one in spec.measures().values())
+    yield stated and not spec.visits, ("visits",), "no visits"
+    yield several and not stated, ("visits",), "visits missing"
+    yield from _twice(("visits",), spec.visits, "visit")
+    yield from _labels(("visit_labels",), "visit", spec.visit_labels, spec.visits)
 
 
-def _measures(raw: dict) -> Iterator[Rule]:
-    declared, first = _declared(raw), None
-    alone = raw.get("published") and not raw.get("data")  # an audit needs no result
-    yield (not declared and not raw.get("responders") and not alone, ("outcomes",),
-           f"{MISSING} (or biomarkers, or responders): at least one result")
-    for section in _at(raw, "describe", kind=dict):
-        yield (section in SECTIONS and not raw.get(section), ("describe", section),
-               f"there are no {section}, expected a section of the file")
-    for where in declared:
-        measure = _at(raw, *where, kind=dict)
-        yield (where[0] == "biomarkers" and ("outcomes", where[1]) in declared, where,
-               "is the name of an outcome too, expected another name")
-        if str(measure.get("primary")).lower() == "true":
-            yield (first, (*where, "primary"),
-                   f"true, but {first} is primary already, expected one primary outcome")
-            first = first or where[1]
-        yield ("family" in measure and "transform" in measure, (*where, "family"),
-               "beside transform, expected one of them: the link is a logarithm already")
-        yield from _where_measured(raw, where, measure)
+def _measures(spec: Stated) -> Iterator[Rule]:
+    declared, first = spec.measures(), None
+    alone = spec.published and not spec.data  # an audit needs no result
+    yield not (declared or spec.responders or alone), ("outcomes",), "no result"
+    for section in _keys(spec.describe or Describe()):
+        yield not getattr(spec, section), ("describe", section), "nothing to describe", section
+    for where, measure in declared.items():
+        section, name = where
+        yield section == "biomarkers" and ("outcomes", name) in declared, where, "name of another"
+        yield measure.primary and first, (*where, "primary"), "primary twice", first
+        first = first or (name if measure.primary else None)
+        yield measure.family and measure.transform, (*where, "family"), "family and transform"
+        yield from _where_measured(spec, where, measure)
 
 
-def _where_measured(raw: dict, where: tuple, measure: dict) -> Iterator[Rule]:
+def _where_measured(spec: Stated, where: tuple, measure: Measure) -> Iterator[Rule]:
     """``columns`` in a wide file, ``column`` in a long one."""
-    visit, visits, columns = _at(raw, "visit"), _texts(raw, "visits"), measure.get("columns")
-    key, other, shape = ("column", "columns", "long") if visit else ("columns", "column", "wide")
-    yield (other in measure, (*where, other), f"{shown(measure.get(other))}, expected {key}: in a "
-           f"{shape} file ({f'visit: {visit}' if visit else 'a long file has visit: <column>'})")
-    yield (_at(raw, "data") and not {key, other} & set(measure), (*where, key),
-           f"{MISSING} in a {shape} file")
-    if visits and not visit and isinstance(columns, list):
-        seen = [i for i, column in enumerate(columns) if column]
-        held = len(columns) == len(visits) and seen and (
+    visits, columns, held = spec.visits, measure.columns, {*_keys(measure)}
+    key, other, shape, why = ("column", "columns", "long", f"visit: {spec.visit}") if (
+        spec.visit) else ("columns", "column", "wide", "a long file has visit: <column>")
+    yield other in held, (*where, other), "column or columns", key, shape, why
+    yield (spec.data and not {key, other} & held, (*where, key), "columns missing", shape)
+    if visits and columns is not None and not spec.visit:
+        seen = [i for i, names in enumerate(columns) if names]
+        fits = len(columns) == len(visits) and seen and (
             len(seen) == 1) != (seen[0] == 0 and len(visits) > 1)
-        yield (not held, (*where, "columns"), f"{shown(columns)}, expected {len(visits)}, one a "
-               f"visit ({', '.join(visits)})" + (
-                   f": null where it was not measured, but a column at {visits[0]} and a later "
-                   "one, or at one later visit alone" if len(visits) > 1 else ""))
+        yield (not fits, (*where, "columns"), "columns by visit" if len(visits) > 1
+               else "column of one visit", len(visits), ", ".join(visits), visits[0])
 
 
-def _columns(raw: dict) -> Iterator[Rule]:
+def _columns(spec: Stated) -> Iterator[Rule]:
     """A column is one thing only: id, visit, arm, or one outcome at one visit."""
     taken: dict[str, str] = {}
-    for where in [("participant",), ("visit",), ("arm", "column"), *(
-            (*measure, key) for measure in _declared(raw) if not _at(raw, *measure, "scale")
-            for key in ("columns", "column"))]:
-        for column in [*_texts(raw, *where), *filter(None, [_at(raw, *where)])]:
-            yield (column in taken, where,
-                   f"{shown(column)} is used by {taken.get(column)} too, expected another column")
-            taken.setdefault(column, ".".join(where))
+    for where, names in [*_roles(spec).items(), *(
+            ((*of, key), names) for of, one in spec.measures().items() if not one.scale
+            for key, by_visit in (("columns", one.columns or ()), ("column", [one.column]))
+            for names in by_visit if names)]:
+        for name in names:
+            yield name in taken, where, "column taken", name, taken.get(name)
+            taken.setdefault(name, ".".join(where))
 
 
-def _features(raw: dict) -> Iterator[Rule]:
-    entries = [{"name": entry} if isinstance(entry, str) else entry if isinstance(entry, dict)
-               else {} for entry in _at(raw, "baseline", kind=list)]
-    names = [name for _, name in _declared(raw)]
-    yield from _twice(("baseline",), [e["name"] for e in entries if _at(e, "name")], "name")
-    yield from _twice(("covariates",), _texts(raw, "covariates"), "covariate")
-    columns = {_at(e, "name"): _at(e, "column") or _at(e, "name") for e in entries}
-    taken = {_at(raw, *where): ".".join(where) for where in (
-        ("arm", "column"), ("participant",), ("visit",))}
-    for where, name in [*((("baseline", i), _at(e, "name")) for i, e in enumerate(entries)),
-                        *((("covariates",), name) for name in _texts(raw, "covariates"))]:
+def _roles(spec: Stated) -> dict[tuple, list[str]]:
+    """The columns of ids, visits and arms, by their keys."""
+    held = {("participant",): spec.participant, ("visit",): spec.visit,
+            ("arm", "column"): spec.arm and spec.arm.column}
+    return {where: [name] for where, name in held.items() if name}
+
+
+def _features(spec: Stated) -> Iterator[Rule]:
+    entries, covariates = spec.baseline or [], spec.covariates or []
+    outcomes = [name for _, name in spec.measures()]
+    yield from _twice(("baseline",), [entry.name for entry in entries], "name")
+    yield from _twice(("covariates",), covariates, "covariate")
+    columns = {entry.name: entry.column or entry.name for entry in entries}
+    taken = {name: ".".join(where) for where, (name,) in _roles(spec).items()}
+    for where, name in [*((("baseline", i), entry.name) for i, entry in enumerate(entries)),
+                        *((("covariates",), name) for name in covariates)]:
         column = columns.get(name, name)
-        yield (column is not None and column in taken, where, f"{shown(column)} is the column of "
-               f"{taken.get(column)}, expected another column")
+        yield column in taken, where, "column of a role", column, taken.get(column)
     for i, entry in enumerate(entries):
-        level, kind = entry.get("level"), entry.get("kind")
-        yield (level and kind and kind != "binary", ("baseline", i, "level"),
-               f"{shown(level)}, expected only with kind: binary")
-        yield (kind in ("binary", "categorical") and not entry.get("column")
-               and entry.get("name") in names, ("baseline", i, "kind"),
-               f"{kind}, expected continuous for an outcome")
+        yield (entry.level and entry.kind not in (None, "binary"), ("baseline", i, "level"),
+               "level of another kind")
+        yield (entry.kind in ("binary", "categorical") and not entry.column
+               and entry.name in outcomes, ("baseline", i, "kind"), "kind of an outcome")
 
 
-def _responders(raw: dict) -> Iterator[Rule]:
-    stated = raw.get("responders")
-    if stated is None:
-        return
-    entries = stated if isinstance(stated, list) else [stated]
-    yield from _twice(("responders",), [
-        name for one in entries if (name := _at(one, "column"))], "column")
-    yield (sum(bool(_at(one, "outcome")) for one in entries) > 1, ("responders",),
-           "two outcomes, expected reductions of one")
+def _responders(spec: Stated) -> Iterator[Rule]:
+    entries = spec.responders or []
+    yield from _twice(("responders",), [one.column for one in entries if one.column], "column")
+    yield len([one for one in entries if one.outcome]) > 1, ("responders",), "two outcomes"
     for i, one in enumerate(entries):
-        yield from _criterion(raw, ("responders", i) if entries is stated else ("responders",), one)
+        yield from _criterion(spec, ("responders", i), one)
 
 
-def _harms(raw: dict) -> Iterator[Rule]:
-    stated = _at(raw, "harms", kind=dict)
-    yield (bool(raw.get("harms")) and ("column" in stated) == ("data" in stated), ("harms",),
-           "expected either column, or data with term")
-    own = sorted({"participant", "term", "terms"} & {*stated})
-    yield ("column" in stated and own, ("harms", "column"),
-           f"beside {listed(own)}, expected only with data")
-
-
-def _progression(raw: dict) -> Iterator[Rule]:
-    flow, visits = _at(raw, "flow", kind=dict), _texts(raw, "visits")
-    for name, one in _at(raw, "progression", kind=dict).items():
-        where, one = ("progression", name), _at({"one": one}, "one", kind=dict)
-        own, need = {"recruitment": (["months", "ineligible"], "assessed"),
-                     "adherence": (["sessions"], "sessions")}.get(name, (["visit"], ""))
-        green, amber = (_number(one.get(key)) for key in ("green", "amber"))
-        share = "months" not in one
-        yield (amber >= green or (share and green > 1), where, f"amber {amber:g}, green {green:g}, "
-               "expected amber below green" + ", and proportions" * share)
-        yield (set(one) - {"green", "amber", *own}, where,
-               f"{listed(one)}, expected {listed(['green', 'amber', *own])}")
-        yield need and share and need not in flow, ("flow", need), f"{MISSING} by {name}"
-        yield name == "adherence" and "sessions" not in one, (*where, "sessions"), MISSING
-        for key, known in (("visit", visits), ("ineligible", _at(flow, "excluded", kind=dict))):
-            for stated in [*_texts(one, key), *filter(None, [_at(one, key)])]:
-                yield (stated not in known and (visits or key != "visit"), (*where, key),
-                       f"{shown(stated)}, expected {listed(known)}")
-
-
-def _criterion(raw: dict, where: tuple, stated) -> Iterator[Rule]:
+def _criterion(spec: Stated, where: tuple, one: Responders) -> Iterator[Rule]:
     """One way to tell who responded."""
-    stated, visits = stated if isinstance(stated, dict) else {}, _texts(raw, "visits")
-    names = [name for _, name in _declared(raw)]
-    by_outcome, by_column = ([key for key in keys if key in stated] for keys in (
+    held, visits = _keys(one), spec.visits
+    measures = {name: measure for (_, name), measure in spec.measures().items()}
+    by_outcome, by_column = ([key for key in keys if key in held] for keys in (
         ("outcome", "reductions"), ("column", "better")))
     if by_outcome and by_column:
-        yield (True, where, f"{listed(by_outcome)} beside {listed(by_column)}, expected "
-               "outcome with visit and reductions, or column with better")
+        yield True, where, "outcome beside column", by_outcome, by_column
     else:
         for key in ("column",) if by_column else ("outcome", "visit", "reductions"):
-            yield key not in stated, (*where, key), MISSING
-    outcome, visit, cuts = (stated.get(key) for key in ("outcome", "visit", "reductions"))
-    unknown = outcome is not None and outcome not in names
-    yield (unknown, (*where, "outcome"),
-           f"{shown(outcome)}, expected an outcome; did you mean {nearest(outcome, names)}?")
-    columns = [column for section in SECTIONS
-               for column in _at(raw, section, str(outcome), "columns", kind=list)]
+            yield key not in held, (*where, key), "missing"
+    if one.outcome and one.outcome not in measures:
+        yield True, (*where, "outcome"), "unknown outcome", nearest(one.outcome, measures)
+        return
+    columns = (one.outcome and measures[one.outcome].columns) or []
     seen = columns if len(columns) == len(visits) else visits
     later = [visit for visit, column in zip(visits[1:], seen[1:], strict=True) if column]
-    of = f" of {outcome}" if outcome else ""
-    yield (seen and not unknown and outcome and not (later and seen[0]), (*where, "outcome"),
-           f"{shown(outcome)} is seen once, expected one with a baseline to be reduced")
-    yield (visit and visits and not unknown and visit not in (later or visits),
-           (*where, "visit"), f"{shown(visit)}, expected a later visit{of}: {listed(later)}")
-    yield (isinstance(cuts, list) and (not cuts or len(set(map(str, cuts))) < len(cuts)),
-           (*where, "reductions"), f"{shown(cuts)}, expected one fraction or more, each once")
+    yield (seen and one.outcome and not (later and seen[0]), (*where, "outcome"), "seen once")
+    yield (one.visit and visits and one.visit not in (later or visits), (*where, "visit"),
+           "no later visit", f" of {one.outcome}" if one.outcome else "", later)
+    cuts = one.reductions
+    yield (cuts is not None and len({*cuts}) < max(len(cuts), 1), (*where, "reductions"),
+           "reductions")
 
 
-def _choices(raw: dict) -> Iterator[Rule]:
-    strata = _at(raw, "allocation", "strata")
-    yield (strata and _at(raw, "allocation", "scheme") != "blocks", ("allocation", "strata"),
-           f"{shown(strata)}, expected only with scheme: blocks")
-    size = _at(raw, "sample_size", kind=dict)
-    mean, relative = (key in size for key in ("mean", "relative_difference"))
-    yield (mean != relative, ("sample_size", "relative_difference" if mean else "mean"),
-           f"{MISSING}: mean and relative_difference")
-    yield (size and not (mean or relative or "difference" in size), ("sample_size", "difference"),
-           f"{MISSING} (or mean with relative_difference)")
-    alpha, power, sd, difference = (_number(size.get(key, default)) for key, default in (
-        ("alpha", 0.05), ("power", 0.8), ("sd", None), ("difference", None)))
-    yield (power <= alpha, ("sample_size", "power"),
-           f"{power:g}, expected a number above alpha ({alpha:g})")
-    yield (not 0.01 <= (ratio := difference / sd if sd else 1) <= 10 and ratio > 0,
-           ("sample_size", "difference"),
-           f"{difference:g} is {ratio:.2g} standard deviations, expected 0.01 to 10")
-    chosen = _at(raw, "analysis", kind=dict)
-    rule, estimator = chosen.get("missing", "observed"), chosen.get("estimator", "difference")
-    yield (rule != "observed" and estimator != "difference", ("analysis", "missing"),
-           f"{rule} with estimator {estimator}, expected estimator difference")
-    imputed = chosen.get("responder_missing") == "mi-mar"
-    criteria = raw.get("responders")
-    by_outcome = any(_at(one, "outcome") for one in (
-        criteria if isinstance(criteria, list) else [criteria]))
-    yield (imputed and not by_outcome, ("analysis", "responder_missing"),
-           "mi-mar, expected responders by an outcome's reductions: a yes/no column has no scores "
-           "to impute")
+def _harms(spec: Stated) -> Iterator[Rule]:
+    held = _keys(spec.harms) if spec.harms else []
+    own = sorted({"participant", "term", "terms"} & {*held})
+    yield spec.harms and ("column" in held) == ("data" in held), ("harms",), "harms by one"
+    yield "column" in held and own, ("harms", "column"), "harms beside", own
+
+
+def _progression(spec: Stated) -> Iterator[Rule]:
+    flow = spec.flow or Flow()
+    for name, one in (spec.progression or {}).items():
+        where, held, share = ("progression", name), {*_keys(one)}, one.months is None
+        own, need = {"recruitment": (["months", "ineligible"], "assessed"),
+                     "adherence": (["sessions"], "sessions")}.get(name, (["visit"], None))
+        known = ["green", "amber", *own]
+        yield (one.amber >= one.green or (share and one.green > 1), where, "amber and green",
+               one.amber, one.green, ", and proportions" * share)
+        yield held - {*known}, where, "keys of progression", known
+        yield (need and share and getattr(flow, need) is None, ("flow", need or name),
+               "missing by", name)
+        yield name == "adherence" and one.sessions is None, (*where, "sessions"), "missing"
+        yield (one.visit and spec.visits and one.visit not in spec.visits, (*where, "visit"),
+               "expected", one.visit, spec.visits)
+        for reason in one.ineligible:
+            yield (reason not in flow.excluded, (*where, "ineligible"), "expected", reason,
+                   flow.excluded)
+
+
+def _choices(spec: Stated) -> Iterator[Rule]:
+    allocation, size, chosen = spec.allocation, spec.sample_size, spec.analysis
+    yield (allocation and allocation.strata and allocation.scheme != "blocks",
+           ("allocation", "strata"), "strata without blocks")
+    if size:
+        mean, relative = size.mean is None, size.relative_difference is None
+        yield (mean != relative, ("sample_size", "mean" if mean else "relative_difference"),
+               "mean alone")
+        yield mean and relative and not size.difference, ("sample_size", "difference"), "no size"
+        yield size.power <= size.alpha, ("sample_size", "power"), "power", size.power, size.alpha
+        ratio = (size.difference or size.sd) / size.sd
+        yield (not 0.01 <= ratio <= 10, ("sample_size", "difference"), "absurd difference",
+               size.difference or 0, ratio)
+    yield (chosen.missing != "observed" and chosen.estimator != "difference",
+           ("analysis", "missing"), "missing and estimator", chosen.missing, chosen.estimator)
+    yield (chosen.responder_missing == "mi-mar" and not any(
+        one.outcome for one in spec.responders or []), ("analysis", "responder_missing"),
+        "nothing to impute")

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from mair.trial import scales
-from mair.trial.errors import NUMBER, counted, listed, nearest, shown
-from mair.trial.people import YES_NO, People, few
+from mair.trial.errors import NUMBER, listed, nearest, said, shown
+from mair.trial.people import YES_NO, People
 from mair.trial.schema import BaselineEntry, Key, Measure
 from mair.trial.tables import NOT_A_NUMBER, Column, number_of
 
@@ -54,8 +54,7 @@ def arms(people: People) -> pd.Series:
     absent = {*wanted} - {*held.values()}
     for key, value in zip(("control", "treatment"), wanted, strict=True):
         if value in absent:
-            people.tell(arm.column, f"{shown(value)} (arm.{key}) is nobody's value, expected one "
-                        f"of {few(held)}")
+            people.tell(arm.column, "nobody's arm", value, key, held)
     if absent:  # one misspelt in the trial file is one problem, not one a participant
         return pd.Series(None, people.index, dtype="str")
     _leave_out_screened(people, column)
@@ -63,13 +62,12 @@ def arms(people: People) -> pd.Series:
     for text in sorted(held.keys() - known.keys()):
         who = {people.who[row] for row, other in enumerate(column.texts) if other == text}
         if n := len(who & people.rows.keys()):
-            people.tell(arm.column, f"{counted(n, 'participant')} in {shown(text)}, expected "
-                        f"{listed(wanted)} (ignore: {{arms: [{text}]}} leaves them out)")
+            people.tell(arm.column, "another arm", n, text, wanted)
         known[text] = None
     read = people.values(arm.column, where, known.__getitem__, listed(wanted))
     for value, n in read.value_counts().items():
         if n == 1:
-            people.tell(arm.column, f"1 participant in arm {value}, expected 2 or more")
+            people.tell(arm.column, "one in an arm", value)
     return read
 
 
@@ -88,8 +86,7 @@ def _leave_out_screened(people: People, arm: Column) -> None:
         del people.rows[who]
     if out:
         people.ignored["not randomised"] = len(out)
-        people.note(people.spec.arm.column, f"{counted(len(out), 'participant')} with neither an "
-                    f"arm nor a score after {visits[0]}: counted as not randomised")
+        people.note(people.spec.arm.column, "not randomised", len(out), visits[0])
 
 
 def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame, ...]:
@@ -125,8 +122,7 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
             continue
         if scale and names and _shifted(people, names, scale, measure.scale, where):
             continue
-        some = "" if long else (
-            f"scores of {key} at {visit} (null in the trial file where it was not measured)")
+        some = "" if long else said("scores at a visit", key, visit)
         read = [_read(people, name, where, visit if long else None, *way, some)
                 for name, way in zip(names, ways, strict=False)]
         if not read or None in read:
@@ -138,9 +134,7 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
             some, none = np.isnan(answers).any(axis=1), np.isnan(answers).all(axis=1)
             if n := int((some & ~none).sum()):
                 lost = int((np.isnan(values[visit]) & ~none).sum())
-                people.note(names[0], f"{where[1]} at {visit}: {counted(n, 'participant')} left "
-                            f"items out; {n - lost} scored by the mean of the others, {lost} "
-                            "without a score")
+                people.note(names[0], "items left out", where[1], visit, n, n - lost, lost)
             if visit == visits[0]:
                 items = pd.DataFrame(scales.parts(answers, scale), people.index)
     frame = pd.DataFrame(values, people.index, dtype=float)
@@ -156,8 +150,7 @@ def _read(people: People, name: str, where: tuple, visit: str | None, parser, ex
         return None
     words = {text for text in column.texts if text and text.casefold() not in NOT_A_NUMBER}
     if words and not any(map(NUMBER.fullmatch, words)) and len(words) <= len(people.rows) / 2:
-        people.tell(name, f"words ({few(words)}), expected {expected}; a yes/no result belongs "
-                    "under responders: {column: …}")
+        people.tell(name, "words", words, expected)
         return None
     rows = [people.visited.get((who, visit)) for who in people.rows]
     held = [(row, None if row is None else column.cells[row]) for row in rows]
@@ -174,11 +167,9 @@ def _shifted(people: People, names: list[str], scale: Key, called: str, where: t
     if (found := scales.shifted(answers, scale)) is None:
         return False
     stored, outside = found
-    said = (f"the answers to {called} are {np.nanmin(answers):g} to {np.nanmax(answers):g}, "
-            "expected {:g} to {:g}".format(*scale.stored or scale.range)
-            + f"; where {stored[0]:g} is stored for the lowest, say scales: {{{called}: "
-            f"{{stored: {shown(stored)}}}}}")
-    (people.tell if outside else people.note)(names[0], said)
+    (people.tell if outside else people.note)(
+        names[0], "stored otherwise", called, np.nanmin(answers), np.nanmax(answers),
+        *(scale.stored or scale.range), stored[0], stored)
     return outside
 
 
@@ -208,7 +199,7 @@ def _seen(people: People, name: str, key: str, frame: pd.DataFrame) -> pd.DataFr
     seen, (first, *later) = frame.loc[:, frame.notna().any()], people.spec.visits
     absent = f"after {first}" if first in seen else f"at {first}" if len(seen.columns) else "at all"
     if (seen.shape[1] == 1) == (first in seen and bool(later)):
-        people.tell(name, f"no value {absent}, expected scores of {key}")
+        people.tell(name, "no scores", absent, key)
     return seen
 
 
@@ -241,13 +232,11 @@ def feature(people: People, entry: BaselineEntry, where: tuple, covariate: bool)
         return None
     linear, level, levels = bool(column.numbers) and not column.labelled, None, ()
     if kind is None and column.dates:
-        people.tell(name, f"a date, expected numbers, text or labels ({people.source.key(where)}); "
-                    "give an age in years instead")
+        people.tell(name, "a date", people.source.key(where))
         return None
     if kind is None and column.strays:
-        people.tell_cells(name, "a number, as in the other rows (or kind: categorical under "
-                          "baseline)", [((row,), shown(column.cells[row])) for row in
-                                        column.strays])
+        people.tell_cells(name, said("a number as elsewhere"), [
+            ((row,), shown(column.cells[row])) for row in column.strays])
         return None
     if kind == "continuous" or (linear and kind is None):
         values = people.numbers(name, where, some)
@@ -280,8 +269,7 @@ def _ordered(people: People, entry, column: str, where: tuple, present: tuple) -
     else:
         order = [labels.get(one, one) for one in entry.levels]
     if absent := [one for one in present if one not in order]:
-        people.refuse((*where, "levels"),
-                      f"{listed(order)}, expected {shown(absent[0])} of column {column} too")
+        people.refuse((*where, "levels"), "level without a place", order, absent[0], column)
     return tuple(one for one in order if one in present)
 
 
@@ -289,20 +277,17 @@ def _level(people: People, entry, column: str, where: tuple, levels: tuple) -> s
     """The level a binary feature counts, or None with a problem."""
     wanted = entry.level
     if len(levels) > 2:
-        people.tell(column, f"{len(levels)} values ({few(levels)}), expected two for "
-                    f"{people.source.key(where)}")
+        people.tell(column, "more than two", len(levels), levels, people.source.key(where))
     elif wanted is None:
         counted = [level for level in levels if YES_NO.get(level.casefold()) and level != "1"]
         if len(counted) == 1:
             return counted[0]
-        people.refuse(where, f"column {column} holds {' and '.join(levels)}, expected level: with "
-                      "one of them (or kind: categorical or continuous)")
+        people.refuse(where, "which level", column, " and ".join(levels))
     elif levels == ("no", "yes") and wanted.casefold() in YES_NO:
         return "yes" if YES_NO[wanted.casefold()] else "no"
     elif wanted not in levels and (wanted := people.table.columns[column].labels.get(
             wanted, wanted)) not in levels:
-        people.refuse((*where, "level"), f"{shown(wanted)} is not among the values of column "
-                      f"{column}, expected {listed(levels)}; did you mean "
-                      f"{nearest(wanted, levels)}?")
+        people.refuse((*where, "level"), "no such level", wanted, column, levels,
+                      nearest(wanted, levels))
     return wanted
 

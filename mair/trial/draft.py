@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mair.trial import readers
 from mair.trial.columns import YES_NO
-from mair.trial.errors import ROOT, TrialError, display, listed
+from mair.trial.errors import ROOT, listed, refused
 from mair.trial.tables import Column, Table, text_of
 
 IDS = re.compile(r"(^|_)(id|subj\w*|participant\w*|patient\w*|record\w*|pid)($|_)", re.I)
@@ -33,13 +33,13 @@ def main(data: str, out: str) -> Path:
     """
     source, target = Path(data).absolute(), Path(out).absolute()
     if os.path.lexists(target):
-        raise TrialError(f"{display(target)}: exists, expected a new name: nothing is overwritten")
+        raise refused(target, "exists")
     text = lines(readers.read(source), os.path.relpath(source, target.parent))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise TrialError(f"{display(target)}: {error.strerror}, expected a new file") from None
+        raise refused(target, "cell", error.strerror, "a new file") from None
     return target
 
 

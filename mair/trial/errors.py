@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import re
+import string
 import unicodedata
 from pathlib import Path
 
@@ -60,15 +62,19 @@ def shown(value) -> str:
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
+def refused(path: Path | str, sentence: str, *values) -> TrialError:
+    """The one problem of a file, in a sentence of ``data/sentences.yaml``."""
+    return TrialError(f"{display(path)}: {said(sentence, *values)}")
+
+
 def regular(path: Path, most: int, expected: str) -> None:
     """Refuse, in one line, what is no ordinary file (a device, a pipe), or far too large."""
-    name = display(path)
     if not os.path.exists(path):
-        raise TrialError(f"{name}: no such file, expected {expected}")
+        raise refused(path, "no file", expected)
     if not path.is_file():
-        raise TrialError(f"{name}: not an ordinary file, expected {expected}")
+        raise refused(path, "no ordinary file", expected)
     if (size := path.stat().st_size) > most:
-        raise TrialError(f"{name}: {size} bytes, expected {expected} of {most} or fewer")
+        raise refused(path, "too many bytes", size, expected, most)
 
 
 def written(text: str) -> bool:
@@ -102,3 +108,32 @@ def listed(names) -> str:
 def counted(n: int, what: str) -> str:
     """A number and what it counts: ``1 row``, ``2 rows``."""
     return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+def few(texts) -> str:
+    """A few of a column's values, sorted."""
+    held = sorted({*texts} - {None})
+    return ", ".join(held[:8] + ["…"] * (len(held) > 8))
+
+
+class _Sentence(string.Formatter):
+    """Besides Python's formats: shown, listed, few, path, and ``of row`` for a number of rows."""
+
+    def format_field(self, value, spec: str) -> str:
+        way, _, what = spec.partition(" ")
+        ways = {"shown": shown, "listed": listed, "few": few, "path": display,
+                "of": functools.partial(counted, what=what)}
+        return ways[way](value) if way in ways else format(value, spec)
+
+
+@functools.cache
+def sentences() -> dict[str, str]:
+    """The sentences of ``data/sentences.yaml`` by their names."""
+    import yaml
+
+    return yaml.safe_load((ROOT / "mair" / "data" / "sentences.yaml").read_text("utf-8"))
+
+
+def said(sentence: str, *values, **named) -> str:
+    """A sentence of ``data/sentences.yaml`` with its values in place."""
+    return _Sentence().vformat(sentences()[sentence], values, named)

@@ -11,24 +11,18 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from mair.trial import checks, scales
-from mair.trial.errors import ROOT, TrialError, display, likeness, nearest, regular, shown, written
-from mair.trial.schema import TrialFile, known_keys
+from mair.trial import checks, errors, scales
+from mair.trial.checks import at, single
+from mair.trial.errors import TrialError, display, nearest, refused, said, shown
+from mair.trial.schema import SECTIONS, TrialFile, known_keys
 from mair.trial.tables import text_of
 
 MOST_VALUES, MOST_BYTES, DEEPEST = 100_000, 5_000_000, 40
-SCALES = ROOT / "mair" / "data" / "scales"
+SCALES = errors.ROOT / "mair" / "data" / "scales"
 A_FILE = "a trial file (YAML in UTF-8)"
 BY_HAND = "given by hand"
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the faster one where it was built
 _TAGS = {"scalar": "str", "sequence": "seq", "mapping": "map"}
-_EXPECTED = {
-    "string": "text", "int": "a whole number", "float": "a number", "bool": "true or false",
-    "list": "a list", "dict": "keys with values", "model": "keys with values",
-    "finite": "a finite number", "greater_than": "a number above {gt}",
-    "greater_than_equal": "a number, {ge} or more", "less_than": "a number below {lt}",
-    "less_than_equal": "a number, {le} or less",
-    "literal": "{expected}", "value": "{error}"}
 
 
 def read_yaml(path: Path, expected: str = A_FILE) -> tuple[dict, list[str]]:
@@ -51,9 +45,9 @@ def read_yaml(path: Path, expected: str = A_FILE) -> tuple[dict, list[str]]:
     TrialError
         The file cannot be read, or holds no keys.
     """
-    name, problems = display(path), []
+    problems = []
     try:
-        regular(path, MOST_BYTES, expected)
+        errors.regular(path, MOST_BYTES, expected)
         text = path.read_text(encoding="utf-8-sig")
         _shallow(text)
         node = yaml.compose(text, Loader=_LOADER)
@@ -63,11 +57,10 @@ def read_yaml(path: Path, expected: str = A_FILE) -> tuple[dict, list[str]]:
         line = f"line {mark.line + 1}: " if mark else ""
         what = getattr(error, "strerror", None) or getattr(error, "problem", None) or (
             "an anchor stands within itself" if isinstance(error, RecursionError) else str(error))
-        raise TrialError(f"{name}: {line}{what.splitlines()[0]}, expected {expected}") from error
+        raise refused(path, "unread", line, what.splitlines()[0], expected) from error
     if not isinstance(content, dict):
-        held = "the file is empty" if content is None else f"{shown(content)} stands there"
-        raise TrialError(f"{name}: {held}, expected keys of a trial file such as arm:")
-    return content, [f"{name}: {problem}" for problem in problems]
+        raise refused(path, "no keys" if content else "empty file", content)
+    return content, [f"{display(path)}: {problem}" for problem in problems]
 
 
 def _shallow(text: str) -> None:
@@ -77,36 +70,33 @@ def _shallow(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            line = event.start_mark.line + 1
-            raise yaml.YAMLError(f"line {line}: nested more than {DEEPEST} deep")
+            raise yaml.YAMLError(said("too deep", event.start_mark.line + 1, DEEPEST))
 
 
 def _plain(node, problems: list[str], count) -> dict | list | str | None:
     """The value of a YAML node; 7.0 is "7", as it is in a cell of the data."""
-    line = f"line {node.start_mark.line + 1}"
+    line = node.start_mark.line + 1
     if next(count) > MOST_VALUES:
-        raise yaml.YAMLError(f"{line}: more than {MOST_VALUES} values")
+        raise yaml.YAMLError(said("too many values", line, MOST_VALUES))
     if node.tag != f"tag:yaml.org,2002:{_TAGS[node.id]}":
-        problems.append(f"{line}: tag {node.tag!r}, expected plain YAML")
+        problems.append(said("tag", line, node.tag))
     if node.id == "sequence":
         return [_plain(inside, problems, count) for inside in node.value]
     if node.id == "scalar":
-        if not written(node.value):
-            problems.append(f"{line}: {shown(node.value)}, expected text without control "
-                            "characters")
+        if not errors.written(node.value):
+            problems.append(said("control character", line, node.value))
         if node.style:  # quoted, or a block of text
             return node.value
         return None if node.value in ("", "~", "null", "Null", "NULL") else text_of(node.value)
     found, first = {}, {}
     for key_node, inside in node.value:
-        at, key = key_node.start_mark.line + 1, _plain(key_node, problems, count)
+        line, key = key_node.start_mark.line + 1, _plain(key_node, problems, count)
         if not isinstance(key, str):
-            problems.append(f"line {at}: {shown(key)}, expected a name as key")
+            problems.append(said("no name", line, key))
             continue
-        first.setdefault(key, at)
+        first.setdefault(key, line)
         if key in found:
-            problems.append(f"line {at}: key {key} stands twice (first on line {first[key]}), "
-                            "expected once")
+            problems.append(said("key twice", line, key, first[key]))
         found[key] = _plain(inside, problems, count)
     return found
 
@@ -125,22 +115,22 @@ class Source:
     def stating(self, location: tuple) -> tuple[str, Path]:
         """Name and path of the file that states a key, or else the nearest key above it."""
         stated = ((name, path) for end in range(len(location), 0, -1) for name, path, keys in
-                  self.files if _get(keys, location[:end]) is not None)
+                  self.files if at(keys, location[:end]) is not None)
         return next(stated, self.files[0][:2])
 
-    def relative(self, key: str) -> Path | None:
-        """The file that a top-level key names, relative to the file that states it."""
-        value = self.raw.get(key)
-        return None if value is None else Path(
-            os.path.normpath(self.stating((key,))[1].parent / value))
+    def relative(self, *location: str) -> Path | None:
+        """The file that a key names, relative to the file that states it; None where none is."""
+        value = at(self.raw, location)
+        return Path(os.path.normpath(self.stating(location)[1].parent / value)) if isinstance(
+            value, str) else None
 
     def key(self, location: tuple) -> str:
         """A key as a person names it: ``baseline.sex.kind``, ``visits, entry 2``."""
         words = ""
         for i, part in enumerate(location):
             if isinstance(part, int):
-                here = _get(self.raw, location[: i + 1])
-                named = _get(here, ("name",)) if isinstance(here, dict) else here
+                here = at(self.raw, location[: i + 1])
+                named = at(here, ("name",)) if isinstance(here, dict) else here
                 entry = location[0] == "baseline" and named
                 words += f".{named}" if entry else f", entry {part + 1}"
             elif part != "[key]":  # pydantic's word for a mapping's key itself
@@ -149,14 +139,8 @@ class Source:
 
     def line(self, location: tuple, message: str) -> str:
         """One problem as one line: file, key, message."""
+        location = single(self.raw, location)
         return f"{self.stating(location)[0]}: {self.key(location)}: {message}"
-
-
-def _get(content, location: tuple):
-    try:
-        return reduce(lambda inside, part: inside[part], location, content)
-    except (KeyError, IndexError, TypeError):
-        return None
 
 
 def _merged(below: dict, above: dict, nulls: bool = False) -> dict:
@@ -195,9 +179,7 @@ def chain(path: Path) -> tuple[Source, list[str]]:
         asking, path = display(path), Path(os.path.normpath(path.parent / base))
         expected = f"the trial file that {asking} extends"
         if path in (way := [file for _, file, _ in files]):
-            turn = " -> ".join(map(display, [*way, path]))
-            raise TrialError(f"{asking}: extends: {base!r} leads back to itself ({turn}), expected "
-                             "a trial file that does not extend this one")
+            raise TrialError(said("circle", asking, base, " -> ".join(map(display, [*way, path]))))
 
 
 @cache
@@ -213,15 +195,11 @@ def shipped() -> dict[str, tuple[str, Path, dict]]:
 
 def _scales(raw: dict) -> list[tuple[str, Path, dict]]:
     """Those of them that a trial file names; what it says of them itself goes before."""
-    asked = [*_dict(raw.get("scales"))]
-    for section in checks.SECTIONS:
-        asked += [_dict(measure).get("scale") for measure in _dict(raw.get(section)).values()]
-    asked = [name for name in asked if isinstance(name, str)]
-    return [*{of[0]: of for name in asked if (of := shipped().get(name))}.values()]
-
-
-def _dict(value) -> dict:
-    return value if isinstance(value, dict) else {}
+    asked = [*(raw.get("scales") or ())]
+    for section in SECTIONS:
+        asked += [at(raw, (section, name, "scale")) for name in raw.get(section) or ()]
+    held = [shipped().get(name) for name in asked if isinstance(name, str)]
+    return [*{of[0]: of for of in held if of}.values()]
 
 
 def read(path: Path, by_hand: dict | None = None) -> tuple[TrialFile, Source, list[str]]:
@@ -253,9 +231,8 @@ def read(path: Path, by_hand: dict | None = None) -> tuple[TrialFile, Source, li
     used = spec.analysis.model_dump()
     other = [key for key in by_hand or {} if used[key] != stated[key]]
     here, there = (", ".join(f"{key} {of[key]}" for key in other) for of in (used, stated))
-    spec = scales.expanded(spec, source, shipped())
-    return spec, source, [f"Analysed here with {here}; {display(path)} declares {there}. A "
-                          "parameter that is None follows the trial file."] if other else []
+    return scales.expanded(spec, source, shipped()), source, [
+        said("by hand", here, display(path), there)] if other else []
 
 
 def _validated(source: Source, problems: list[str]) -> TrialFile:
@@ -263,33 +240,27 @@ def _validated(source: Source, problems: list[str]) -> TrialFile:
     try:
         spec = TrialFile.model_validate(source.raw)
     except ValidationError as refused:
-        wrong = [((at := _stated(source.raw, error["loc"])), _said(error | {"loc": at}))
+        wrong = [(single(source.raw, error["loc"]), _said(source.raw, error))
                  for error in refused.errors(include_url=False)]
     # a rule on a key is left out where pydantic refuses that key, one above or one below it
-    wrong += [said for said in checks.problems(source.raw) if not any(
-        all(a == b for a, b in zip(said[0], where, strict=False)) for where, _ in wrong)]
+    wrong += [line for line in checks.problems(source.raw) if not any(
+        all(a == b for a, b in zip(line[0], where, strict=False)) for where, _ in wrong)]
     if wrong or problems:
         raise TrialError([*problems, *(source.line(where, message) for where, message in wrong)])
     return spec
 
 
-def _stated(raw: dict, location: tuple) -> tuple:
-    """A location without the place in a list of which a single entry stands by itself."""
-    return tuple(part for i, part in enumerate(location)
-                 if not (isinstance(part, int) and isinstance(_get(raw, location[:i]), dict)))
-
-
-def _said(error: dict) -> str:
+def _said(raw: dict, error: dict) -> str:
     """What is wrong at a key, from pydantic's error."""
     kind = error["type"]
     if kind == "extra_forbidden":
-        return _unknown(error["loc"])
-    if kind == "missing":
-        return checks.MISSING
-    expected = _EXPECTED.get(kind) or _EXPECTED.get(kind.split("_")[0], error["msg"])
+        return _unknown(single(raw, error["loc"]))
     limits = {key: shown(limit) if isinstance(limit, (int, float)) else str(limit).replace("'", "")
               for key, limit in error.get("ctx", {}).items()}
-    return f"{shown(error['input'])}, expected {expected.format(**limits)}"
+    for sentence in (kind, kind.split("_")[0]):
+        if sentence in errors.sentences():
+            return said(sentence, stated=error["input"], **limits)
+    return said("refused", error["input"], error["msg"])
 
 
 def _unknown(location: tuple) -> str:
@@ -298,6 +269,6 @@ def _unknown(location: tuple) -> str:
     near = nearest(key, known_keys(tuple(above)))
     homes = [[], *([section] for section in known_keys(()))]
     home = next((h for h in homes if h != above and key in known_keys(tuple(h))), None)
-    if home is not None and likeness(key, near) < 0.8:
-        return f"unknown key here; did you mean {'.'.join([*home, key])}?"
-    return f"unknown key; did you mean {near}?"
+    if home is not None and errors.likeness(key, near) < 0.8:
+        return said("key elsewhere", ".".join([*home, key]))
+    return said("unknown key", near)

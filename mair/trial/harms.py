@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pandas as pd
 
 from mair.trial import readers
-from mair.trial.errors import counted, nearest, shown
+from mair.trial.errors import nearest
 from mair.trial.people import YES_NO, People
 from mair.trial.tables import text_of
 
 COLUMNS = ["participant", "term", "events", "serious"]
-
-
-def path(source) -> Path | None:
-    """The file of events that a trial file names, relative to the file that names it."""
-    stated = source.raw.get("harms")
-    name = stated.get("data") if isinstance(stated, dict) else None
-    where = ("harms", "data")
-    return Path(os.path.normpath(source.stating(where)[1].parent / name)) if isinstance(
-        name, str) else None
 
 
 def events(people: People) -> tuple[pd.DataFrame, pd.Series]:
@@ -60,12 +48,12 @@ def _count(text: str | None) -> float | None:
 
 def _from_file(people: People, declared) -> pd.DataFrame:
     """A file of events; those of people who are left out of the trial do not count."""
-    table, cells = readers.read(path(people.source), people.spec.read), {}
+    table, cells = readers.read(people.source.relative("harms", "data"), people.spec.read), {}
     for key, name in (("participant", declared.participant or people.spec.participant),
                       ("term", declared.term), ("serious", declared.serious)):
         if name is not None and name not in table.columns:
-            people.refuse(("harms", key), f"{shown(name)} is no column of {table.path.name}, "
-                          f"did you mean {nearest(name, table.columns)}?")
+            people.refuse(("harms", key), "no column of events", table.path.name,
+                          nearest(name, table.columns))
         elif name is not None:
             cells[key] = table.columns[name].texts
     if "participant" not in cells:
@@ -75,11 +63,10 @@ def _from_file(people: People, declared) -> pd.DataFrame:
         "participant": ids, "term": cells.get("term", [""] * len(ids)), "events": 1,
         "serious": [int(YES_NO.get((text or "no").casefold(), 2)) for text in
                     cells.get("serious", [None] * len(ids))]}, columns=COLUMNS)
-    for what, wrong in (("whose participant is not in the data", ~frame["participant"].isin(
-            people.who)), ("whose seriousness is neither yes nor no", frame["serious"] > 1)):
+    for what, wrong in (("events of nobody", ~frame["participant"].isin(people.who)),
+                        ("events neither serious nor not", frame["serious"] > 1)):
         if wrong.any():
             rows = ", ".join(str(table.rows[i]) for i in wrong.to_numpy().nonzero()[0][:3])
-            people.refuse(("harms", "data"), f"{counted(int(wrong.sum()), 'event')} {what} "
-                          f"(first in row {rows}), expected none")
+            people.refuse(("harms", "data"), what, int(wrong.sum()), rows)
     own = frame[frame["participant"].isin(people.rows)].fillna({"term": "not named"})
     return own.groupby(["participant", "term"], as_index=False, sort=False).sum()[COLUMNS]

@@ -13,11 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 from mair.trial import columns, file, harms, notices, readers
-from mair.trial.checks import SECTIONS
 from mair.trial.columns import Feature
-from mair.trial.errors import ROOT, TrialError, regular, shown
+from mair.trial.errors import ROOT, TrialError, regular
 from mair.trial.people import People
-from mair.trial.schema import BaselineEntry, Scale, TrialFile, Variable
+from mair.trial.schema import SECTIONS, BaselineEntry, Scale, TrialFile, Variable
 from mair.trial.trial import _LEFT_OUT, FLOW_NUMBERS, FLOW_TEXTS, Trial, handed
 
 
@@ -122,20 +121,17 @@ def _agree(people: People, scores: dict[str, pd.DataFrame]) -> None:
     chosen = next((one for one in spec.responders or [] if one.outcome), None)
     if chosen and chosen.visit not in scores[chosen.outcome]:
         measure = {name: of for (_, name), of in spec.measures().items()}[chosen.outcome]
-        people.tell(measure.column[0],
-                    f"no value at {chosen.visit}, expected scores for responders")
+        people.tell(measure.column[0], "nobody to respond", chosen.visit)
     for other, n in people.other_arms.items():
         if flow and flow.other_arms.get(other, n) != n:
-            people.refuse(("flow", "other_arms", other),
-                          f"{flow.other_arms[other]}, expected {n}, as in the data")
+            people.refuse(("flow", "other_arms", other), "as in the data", n)
     if flow and flow.assessed is not None:
         excluded = sum(flow.excluded.values())
         others = sum((flow.other_arms | people.other_arms).values())
         left, n = flow.assessed - excluded, len(people.rows)
         if left != n + others:
-            people.refuse(("flow", "assessed"), (
-                f"{flow.assessed} assessed - {excluded} excluded = {left}, expected {n} "
-                f"randomised + {others} in other arms = {n + others}"))
+            people.refuse(("flow", "assessed"), "flow", flow.assessed, excluded, left, n, others,
+                          n + others)
 
 
 def _features(people: People, variables: dict, scores: dict) -> dict[str, tuple]:
@@ -150,7 +146,7 @@ def _features(people: People, variables: dict, scores: dict) -> dict[str, tuple]
             apart = [of for (_, of), one in people.spec.measures().items()
                      if people.spec.visit or not one.at(people.spec.visits)[first]]
             if len(scores[name].columns) == 1 and name in apart:  # else said already
-                people.refuse(where, f"{shown(name)} is seen once, after {first}: not a baseline")
+                people.refuse(where, "no baseline", name, first)
             return None
         return Feature(name, name, entry.label or variables[name].label, "continuous", None, (),
                        scores[name][first].rename(name))
@@ -171,11 +167,10 @@ def _columns(people: People) -> dict[str, pd.Series]:
     for section in SECTIONS:
         if name := getattr(spec.describe, section, None):
             found[f"describe.{section}"] = people.yes_no(name, ("describe", section), True)
-    stated = people.source.raw.get("responders")
     for i, one in enumerate(spec.responders or []):
         if one.column:
-            where = ("responders", i) if isinstance(stated, list) else ("responders",)
-            found[f"responder.{one.column}"] = people.good(one.column, where, one.better)
+            found[f"responder.{one.column}"] = people.good(
+                one.column, ("responders", i), one.better)
     for role in (*FLOW_TEXTS, *FLOW_NUMBERS):
         if name := getattr(spec.flow, role, None):
             reader = people.numbers if role in FLOW_NUMBERS else people.texts

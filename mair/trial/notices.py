@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mair.trial.columns import Feature
-from mair.trial.errors import NUMBER, counted, folded, listed, shown
+from mair.trial.errors import NUMBER, folded, said, shown
 from mair.trial.people import NO_ANSWER, People
 
 CODES = {float(sign + digit * n) for sign in ("", "-") for digit in "789" for n in (1, 2, 3, 4)}
@@ -52,8 +52,7 @@ def _letters(people: People) -> None:
     names |= {(*at, "label"): one.label or at[1] for at, one in spec.measures().items()}
     for where, name in names.items():
         if re.search("[\u0900-\u109f\u1100-\u139f\u1780-\u17ff\u2e80-\ua63f\uac00-\ufaff]", name):
-            line = people.source.line(where, f"{shown(name)} is in letters that the figures' font "
-                                      "lacks: they show boxes; a label in other letters helps")
+            line = people.source.line(where, said("other letters", name))
             people.notices.append((line, line))
 
 
@@ -62,30 +61,24 @@ def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.Dat
     held = {visit: names[0] for visit, names in held.items() if names}
     column = next(iter(held.values()))
     if scores.shape[1] == 1 and len(people.spec.visits) > 1:
-        people.note(column, f"{name} is seen at {scores.columns[0]} alone: compared there, without "
-                    "a baseline")
+        people.note(column, "seen at one visit", name, scores.columns[0])
     arms = [people.spec.arm.control, people.spec.arm.treatment]
     seen = np.array([(~np.isnan(y[arm.to_numpy() == one])).sum(axis=0) for one in arms])
     for visit, of, n in zip(scores, y.T, seen.T, strict=True):
         _codes(people, held[visit], of)
         if 0 in n:
-            people.note(held[visit], f"{name} at {visit} is seen in arm {arms[n.argmax()]} only")
+            people.note(held[visit], "seen in one arm", name, visit, arms[n.argmax()])
     few = seen.min(axis=1)
     if people.spec.analysis.inference == "z" and few.min() < FEW:
-        people.note(column, f"{name} is seen in {counted(few.min(), 'participant')} of arm "
-                    f"{arms[few.argmin()]} at a visit: inference: z gives p values and intervals "
-                    "that are far too small; kenward-roger allows for it")
+        people.note(column, "few under z", name, few.min(), arms[few.argmin()])
     values = np.unique(y[~np.isnan(y)])
     if len(values) == 1:
-        people.note(column, f"every score of {name} is {values[0]:g}: not estimable")
+        people.note(column, "one value", name, values[0])
     elif len(values) == 2 and not measure.family:
-        people.note(column, f"{name} has two values ({values[0]:g} and {values[1]:g}) in a model "
-                    "for continuous scores; a yes/no result belongs under responders, or, at every "
-                    "visit, say family: binomial")
+        people.note(column, "two values", name, *values)
     reduced = any(one.outcome == name for one in people.spec.responders or [])
     if reduced and (low := y[:, 0] <= 0).any():
-        people.note(column, f"{low.sum()} of {len(low)} baselines 0 or below: a reduction in "
-                    "percent is not estimable there", _rows(people, low))
+        people.note(column, "baselines of zero", low.sum(), len(low), rows=_rows(people, low))
 
 
 def _rows(people: People, which: np.ndarray) -> list[int]:
@@ -100,8 +93,7 @@ def _codes(people: People, column: str, of: np.ndarray) -> None:
         low, high = np.quantile(rest, [0.25, 0.75]) if len(rest) > 3 else (0, 0)
         if high > low and max(low - code, code - high) > FAR * (high - low):
             rows = _rows(people, of == code)
-            people.note(column, f"{code:g} in {counted(len(rows), 'cell')} lies far outside the "
-                        f"rest; where it means missing, say read: {{missing: [{code:g}]}}", rows)
+            people.note(column, "far outside", code, len(rows), rows=rows)
 
 
 def _feature(people: People, feature: Feature) -> None:
@@ -112,16 +104,13 @@ def _feature(people: People, feature: Feature) -> None:
     numbers = [level for level in feature.levels if NUMBER.fullmatch(level)]
     for level in feature.levels:
         if NO_ANSWER.search(level) or (numbers == [level] and len(feature.levels) > 1):
-            people.note(column, f"{shown(level)} is read as an answer "
-                        f"({counted(counts[level], 'participant')}); where it means missing, say "
-                        f"read: {{missing: [{level}]}}")
+            people.note(column, "read as an answer", level, counts[level])
     said: set[str] = set()
     for one in feature.levels:
         like = [other for other in feature.levels if other != one and _alike(one, other)]
         if like and one not in said:
             said |= {*like}
-            people.note(column, f"{listed(map(shown, [one, *like]))} are {len(like) + 1} values; "
-                        "spell alike what is meant alike")
+            people.note(column, "spell alike", map(shown, [one, *like]), len(like) + 1)
 
 
 def _alike(one: str, other: str) -> bool:
@@ -132,26 +121,21 @@ def _alike(one: str, other: str) -> bool:
 
 def _covariate(people: People, arm: pd.Series, feature: Feature) -> None:
     values, column = feature.values, feature.column
-    known, where = values.notna().groupby(arm).sum(), ("covariates",)
+    known = values.notna().groupby(arm).sum()
     if column not in people.table.columns:
         return
     if 0 in known.values:
-        people.tell(column, f"no value in arm {known.idxmin()}, expected a covariate of both arms "
-                    f"({people.source.key(where)})")
-    counts, name = values.value_counts(), f"covariate {feature.name}"
+        people.tell(column, "covariate of one arm", known.idxmin())
+    counts, name = values.value_counts(), feature.name
     if len(counts) and counts.iloc[0] >= counts.sum() - 1:
-        people.note(column, f"{name} is the same in all but "
-                    f"{counted(len(values) - counts.iloc[0], 'participant')}")
+        people.note(column, "constant covariate", name, len(values) - counts.iloc[0])
     elif values.groupby(arm).nunique().max() == 1:
-        people.note(column, f"{name} says the same as the arm: the two cannot be told apart")
+        people.note(column, "covariate and arm", name)
     elif feature.levels and len(feature.levels) > len(values) / 4:
-        people.note(column, f"{name} has {len(feature.levels)} levels for {len(values)} "
-                    "participants")
+        people.note(column, "many levels", name, len(feature.levels), len(values))
     elif feature.kind == "continuous" and 2 < len(counts) <= 6 and set(counts.index) <= set(
             range(1, 10)):
-        people.note(column, f"{name}: whole numbers {values.min():g} to {values.max():g} are taken "
-                    f"as linear; for levels say baseline: [{{name: {feature.name}, kind: "
-                    "categorical}]")
+        people.note(column, "codes as numbers", name, values.min(), values.max())
 
 
 def _say_alike(people: People, numbers: list[Feature]) -> None:
@@ -159,5 +143,4 @@ def _say_alike(people: People, numbers: list[Feature]) -> None:
     for i, one in enumerate(numbers):
         for other in numbers[i + 1:]:
             if abs(one.values.corr(other.values)) > 1 - 1e-9:
-                people.note(other.column, f"covariate {other.name} follows from {one.name}: the "
-                            "two cannot be told apart")
+                people.note(other.column, "covariates alike", other.name, one.name)

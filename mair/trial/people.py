@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from mair.trial.errors import counted, display, folded, listed, nearest, shown, written
+from mair.trial.checks import at
+from mair.trial.errors import display, folded, nearest, said, shown, written
 from mair.trial.file import Source
 from mair.trial.schema import TrialFile
 from mair.trial.tables import Column, Table, number_of, text_of
@@ -18,12 +19,6 @@ YES_NO = dict.fromkeys(("yes", "y", "true", "1"), True) | dict.fromkeys(
 NO_ANSWER = re.compile(  # of a label, or of a cell among words
     r"missing|unknown|refus|no (answer|data)|don.?t know|not (done|asked|known|appl|avail)"
     r"|^(#?n[/.]?a\.?|nan|null|ns/?nc|k\.? ?a\.?|[-–?.]+)$", re.IGNORECASE)
-
-
-def few(texts) -> str:
-    """A few of a column's values, sorted."""
-    held = sorted({*texts} - {None})
-    return ", ".join(held[:8] + ["…"] * (len(held) > 8))
 
 
 class People:
@@ -52,7 +47,7 @@ class People:
     def __init__(self, table: Table, spec: TrialFile, source: Source):
         self.table, self.spec, self.source = table, spec, source
         self.problems: list[str] = []
-        self.notices = [(f"{table.path.name}: {said}",) * 2 for said in table.notices]
+        self.notices = [(f"{table.path.name}: {line}",) * 2 for line in table.notices]
         self.ignored: dict[str, int] = {}
         self.other_arms: dict[str, int] = {}
         self._asked: dict[tuple, Column] = {}
@@ -69,10 +64,8 @@ class People:
 
     def _place(self, visits: Column | None) -> None:
         """Who stands in which row: at each visit once, in a wide file (visits: None) once."""
-        known, expected = (self.spec.visits, "each visit once") if visits else (
-            [None], "one row a participant (a long file has visit: <column>)")
+        known, skipped = self.spec.visits if visits else [None], self._ignored()
         empty, wrong, again = [], [], []
-        skipped = self._ignored()
         for row, who in enumerate(self.who):
             if row in skipped:
                 continue
@@ -89,33 +82,32 @@ class People:
             else:
                 self.rows.setdefault(who, []).append(row)
         self.tell_cells(self.spec.participant, "a participant's id", empty)
-        self.tell_cells(self.spec.visit, (
-            f"{listed(known)} (ignore: {{visits: […]}} leaves rows out)"), wrong)
-        self.tell_cells(self.spec.visit or self.spec.participant, expected, again)
+        self.tell_cells(self.spec.visit, said("one of the visits", known), wrong)
+        self.tell_cells(self.spec.visit or self.spec.participant, said(
+            "a visit once" if visits else "a participant once"), again)
         self._spelled_alike()
 
     def _ignored(self) -> set[int]:
         """Rows that the trial file leaves out; of an arm that is left out, all of its people's."""
         asked, spec, out = self.spec.ignore, self.spec, set()
-        for key, name, values in (
+        for where, name, values in (
                 (("ignore", "arms"), spec.arm.column, asked.arms),
                 (("ignore", "visits"), spec.visit, asked.visits),
                 *((("ignore", "where", name), name, v) for name, v in asked.where.items())):
-            column = self.column(name, key) if values and name else None
+            column = self.column(name, where) if values and name else None
+            key = self.source.key(where)
             for value in values if column else ():
-                rows = {row for row, (text, cell) in enumerate(zip(
-                    column.texts, column.cells, strict=True)) if value in (text, text_of(cell))}
+                rows = {row for row, held in enumerate(zip(
+                    column.texts, map(text_of, column.cells), strict=True)) if value in held}
                 if not rows:
-                    self.tell(name, f"{shown(value)} ({self.source.key(key)}) stands nowhere, "
-                              f"expected one of {few(column.texts)}")
-                elif key[1] == "arms":
+                    self.tell(name, "nowhere", value, key, column.texts)
+                elif where[1] == "arms":
                     people = {self.who[row] for row in rows}
                     rows = {row for row, who in enumerate(self.who) if who in people}
                     self.other_arms[value] = len(people)
                 else:
                     self.ignored[f"ignored: {name} {value}"] = len(rows - out)
-                self.note(name, f"{counted(len(rows), 'row')} with {shown(value)} left out "
-                          f"({self.source.key(key)})")
+                self.note(name, "rows left out", len(rows), value, key)
                 out |= rows
         return out
 
@@ -124,19 +116,17 @@ class People:
         alike: dict[str, list[str]] = {}
         for who in self.rows:
             alike.setdefault(re.sub(r"0*(\d+)", r"\1", folded(who)), []).append(who)
-        wrong, apart, how = [], [], "differ in case, blanks or leading zeros only"
-        for first, *others in alike.values():
-            for other in others:
-                visits = [visit for who, visit in self.visited if who in (first, other)]
-                pair = self.rows[first][0], self.rows[other][0]
-                if self.spec.visit and len({*visits}) == len(visits):
-                    wrong.append((pair, f"{shown(first)} and {shown(other)} {how}"))
-                else:
-                    apart += pair
+        wrong, apart = [], []
+        for first, other in ((ids[0], other) for ids in alike.values() for other in ids[1:]):
+            visits = [visit for who, visit in self.visited if who in (first, other)]
+            pair = self.rows[first][0], self.rows[other][0]
+            if self.spec.visit and len({*visits}) == len(visits):
+                wrong.append((pair, said("spelled twice", first, other)))
+            else:
+                apart += pair
         self.tell_cells(self.spec.participant, "one spelling a participant", wrong)
         if apart:
-            self.note(self.spec.participant,
-                      f"ids that {how}: {counted(len(apart) // 2, 'pair')}", apart)
+            self.note(self.spec.participant, "spelled alike", len(apart) // 2, rows=apart)
 
     @property
     def index(self) -> pd.Index:
@@ -149,8 +139,7 @@ class People:
         ``numeric``: it is to hold numbers, so decimal commas are read.
         """
         if name not in self.table.columns:
-            self.tell(name, f"not in the file, expected by {self.source.key(where)}; did you mean "
-                      f"{nearest(name, self.table.columns)}?")
+            self.tell(name, "no column", self.source.key(where), nearest(name, self.table.columns))
             return None
         if (name, numeric) not in self._asked:
             plain = self._plain(name) if not numeric else self.column(name, where)
@@ -160,18 +149,17 @@ class People:
     def _plain(self, name: str) -> Column:
         """A column with its codes for missing taken out, and only text that can be shown."""
         column, codes = self.table.columns[name], self.spec.read.missing
-        texts = [(row, cell) for row, cell in enumerate(column.cells) if isinstance(cell, str)]
+        texts = [((row,), cell) for row, cell in enumerate(column.cells) if isinstance(cell, str)]
         self.tell_cells(name, "text without control characters", [
-            ((row,), shown(cell)) for row, cell in texts if not written(cell)])
+            (row, shown(cell)) for row, cell in texts if not written(cell)])
         if self.table.path.suffix.lower() == ".xlsx" and (formulas := [
-                ((row,), f"the formula {shown(cell)}") for row, cell in texts if cell[0] == "="]):
-            self.tell_cells(name, "a stored value (formulas are not calculated: open and save the "
-                            "file where it was made)", formulas)
+                (row, f"the formula {shown(cell)}") for row, cell in texts if cell[0] == "="]):
+            self.tell_cells(name, said("a stored value"), formulas)
             self._ambiguous.add(name)
+        held = [*map(text_of, column.cells)]
         for code in codes:
-            if rows := [row for row, cell in enumerate(column.cells) if text_of(cell) == code]:
-                self.note(name, f"{code} is read as missing in {counted(len(rows), 'cell')} "
-                          "(read.missing)")
+            if n := held.count(code):
+                self.note(name, "declared missing", code, n)
         return column.without(codes) if codes else column
 
     def _numeric(self, name: str, column: Column) -> Column:
@@ -179,51 +167,49 @@ class People:
         marks, stated = column.marks, self.spec.read.decimal
         for code, label in {} if column.labelled else column.labels.items():
             if NO_ANSWER.search(label) and (n := [*map(text_of, column.cells)].count(code)):
-                self.tell(name, f"{code} in {counted(n, 'cell')} is labelled {shown(label)}, "
-                          f"expected numbers (read: {{missing: [{code}]}} makes it missing)")
+                self.tell(name, "labelled missing", code, n, label)
                 self._ambiguous.add(name)
-        if stated:
-            return column.read_with(stated)
-        if len(marks) == 2 or (marks.keys() == {","} and column.thousands):
-            held = " beside ".join(f"{shown(text_of(column.cells[row]))} (row "
-                                   f"{self.table.rows[row]})" for row in marks.values())
-            self.tell(name, f"{held}, expected one decimal mark (read: {{decimal: \",\"}} or "
-                      "{decimal: \".\"} says which)")
+        if not stated and (len(marks) == 2 or (marks.keys() == {","} and column.thousands)):
+            self.tell(name, "decimal marks", " beside ".join(
+                f"{shown(text_of(column.cells[row]))} (row {self.table.rows[row]})"
+                for row in marks.values()))
             self._ambiguous.add(name)
-        elif marks.keys() == {","}:
+        elif not stated and marks.keys() == {","}:
             rows = [row for row, cell in enumerate(column.cells) if "," in str(cell)]
-            self.note(name, f"the comma is read as decimal mark in {counted(len(rows), 'cell')}",
-                      rows if len(rows) <= MOST_LINES else ())
-            return column.read_with(",")
-        return column
+            self.note(name, "decimal comma", len(rows), rows=rows * (len(rows) <= MOST_LINES))
+            stated = ","
+        return column.read_with(stated) if stated else column
 
-    def note(self, name: str, said: str, rows=()) -> None:
+    def note(self, name: str, sentence: str, *values, rows=()) -> None:
         """Note what may be meant otherwise; participants are named where nothing is kept."""
-        line = f"{self.table.path.name}: column {name}: {said}"
+        line = f"{self.table.path.name}: column {name}: {said(sentence, *values)}"
         few = [str(self.who[row]) for row in rows][:MOST_LINES]
         more = [f"and {len(rows) - len(few)} more"] * (len(rows) > len(few))
         named = f" (participants {', '.join([*few, *more])})" if few else ""
         self.notices.append((line, line + named))
 
-    def tell(self, name: str, message: str, where: str = "") -> None:
+    def tell(self, name: str, sentence: str, *values, where: str = "") -> None:
         """Note a problem of a column, unless how to read it is the problem."""
         if name not in self._ambiguous:
-            self.problems.append(f"{display(self.table.path)}: column {name}{where}: {message}")
+            self.problems.append(f"{display(self.table.path)}: column {name}{where}: "
+                                 f"{said(sentence, *values)}")
 
-    def refuse(self, where: tuple, message: str) -> None:
+    def refuse(self, where: tuple, sentence: str, *values) -> None:
         """Note a problem of a key of the trial file that the data show."""
-        self.problems.append(self.source.line(where, message))
+        stated = at(self.source.raw, where)
+        self.problems.append(self.source.line(where, said(sentence, *values, stated=stated)))
 
     def tell_cells(self, name: str, expected: str, wrong: list[tuple[tuple, str]]) -> None:
         """Note cells of a column, each as its rows and what stands there; many in one line."""
         if len(wrong) <= MOST_LINES:
-            for rows, said in wrong:
-                self.tell(name, f"{said}, expected {expected}", f", {self._at(rows)}")
+            for rows, held in wrong:
+                self.tell(name, "cell", held, expected, where=f", {self._at(rows)}")
             return
-        first = {said: rows for rows, said in reversed(wrong)}
-        few = sorted((rows, f"{said} at {self._at(rows)}") for said, rows in first.items())
-        some = ", ".join([said for _, said in few[:3]] + ["…"] * (len(few) > 3))
-        self.tell(name, f"{some}, expected {expected}", f", {len(wrong)} cells")
+        first = {held: rows for rows, held in reversed(wrong)}
+        some = [f"{held} at {self._at(rows)}" for held, rows in sorted(
+            first.items(), key=lambda one: one[1])]
+        self.tell(name, "cell", ", ".join(some[:3] + ["…"] * (len(some) > 3)), expected,
+                  where=f", {len(wrong)} cells")
 
     def _at(self, rows: tuple) -> str:
         numbers, who = " and ".join(str(self.table.rows[row]) for row in rows), self.who[rows[0]]
@@ -288,7 +274,7 @@ class People:
                 wrong.append(((row,), shown(cell)))
         self.tell_cells(name, expected, wrong)
         if some and held and not wrong and all(v is None or v != v for v in values):
-            self.tell(name, f"no value at all, expected {some}")
+            self.tell(name, "no value", some)
         return values
 
     def numbers(self, name: str, where: tuple, some: str = "") -> pd.Series:
@@ -312,8 +298,7 @@ class People:
         values = self.texts(name, (*where, "column"), "a result")
         wanted = better if (values == better).any() else column.labels.get(better, better)
         if not (values == wanted).any():
-            self.refuse((*where, "better"), f"{shown(better)} is nobody's value in column {name}, "
-                        f"expected one of {few(values.dropna())}")
+            self.refuse((*where, "better"), "nobody's result", better, name, values.dropna())
         return (values == wanted).astype(object).where(values.notna(), None)
 
     def yes_no(self, name: str, where: tuple, complete: bool) -> pd.Series:

@@ -12,9 +12,10 @@ import math
 import re
 import warnings
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from mair.trial.errors import TrialError, display, listed, regular, shown
+from mair.trial.errors import TrialError, display, refused, regular, said
 from mair.trial.schema import Read
 from mair.trial.tables import Column, Table, text_of
 
@@ -44,9 +45,9 @@ def read(path: Path, how: Read | None = None) -> Table:
         No such file, another format, a file that cannot be read, no row, or a column
         name that stands twice.
     """
-    name, kind = display(path), path.suffix.lower()
+    kind = path.suffix.lower()
     if kind not in _READERS:
-        raise TrialError(f"{name}: {kind or 'no ending'}, expected {listed(_READERS)}")
+        raise refused(path, "format", kind or "no ending", _READERS)
     regular(path, MOST_BYTES, "the trial's data")
     try:
         table = _READERS[kind](path, how or Read())
@@ -54,9 +55,9 @@ def read(path: Path, how: Read | None = None) -> Table:
         raise
     except Exception as error:  # parsers raise anything at all on a broken file
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrialError(f"{name}: cannot be read as {kind} ({why})") from error
+        raise refused(path, "broken", kind, why) from error
     if not table.rows:
-        raise TrialError(f"{name}: no row below the column names, expected participants")
+        raise refused(path, "no rows")
     return table
 
 
@@ -79,8 +80,7 @@ def _table(path: Path, names: list, columns: list[list], rows: list[int], labels
     """A table of clean cells; columns without a name are left out."""
     names = [text_of(_clean(name)) for name in names]
     if twice := [name for i, name in enumerate(names) if name and name in names[:i]]:
-        raise TrialError([f"{display(path)}: column {name} stands twice, expected each name once"
-                          for name in twice])
+        raise TrialError([f"{display(path)}: {said('column twice', name)}" for name in twice])
     found = {name: Column(cells, (labels or {}).get(name, {}))
              for name, cells in zip(names, columns, strict=True) if name}
     return Table(path, found, rows, list(notices))
@@ -96,24 +96,25 @@ def _grid(path: Path, lines: list[tuple[int, list]], how: Read, notices: list[st
     lines = [(row, [_clean(cell) for cell in cells]) for row, cells in lines]
     lines = [(row, cells) for row, cells in lines if _held(cells)]
     if not lines:
-        raise TrialError(f"{display(path)}: the file is empty, expected column names and rows")
+        raise refused(path, "empty table")
     most = max(len(_held(cells)) for _, cells in lines)
     for end, what in ((0, "a title"), (-1, "a footnote")):
         while most > 2 and len(only := _held(lines[end][1])) == 1 and (
                 what == "a title" or " " in str(only[0])):
             row, _ = lines.pop(end)
-            notices.append(f"row {row} ({shown(text_of(only[0]))}) is taken as {what}")
+            notices.append(said("line aside", row, text_of(only[0]), what))
     header = _joined([cells for _, cells in lines[:how.header]])
     body = lines[how.header:]
     if len(body) > 1 and str(body[1][1][0]).startswith('{"ImportId"'):
-        notices.append(f"rows {body[0][0]} and {body[1][0]} are taken as Qualtrics' further heads")
+        notices.append(said("heads of Qualtrics", body[0][0], body[1][0]))
         body = body[2:]
     width = len(header)
     least = max((i for i, name in enumerate(header, 1) if name), default=0)
-    if wrong := [f"{display(path)}: row {row}: {len(cells)} cells, expected {width}" for row, cells
-                 in body if _held(cells[width:]) or (whole and len(cells) < least)]:
-        raise TrialError([*wrong[:10], *([f"{display(path)}: {len(wrong)} such rows in all"]
-                                         if len(wrong) > 10 else [])])
+    wrong = [said("width", row, len(cells), width) for row, cells in body
+             if _held(cells[width:]) or (whole and len(cells) < least)]
+    if wrong:
+        wrong[10:] = [said("more such rows", len(wrong))] * (len(wrong) > 10)
+        raise TrialError([f"{display(path)}: {line}" for line in wrong])
     columns = [[cells[i] if i < len(cells) else None for _, cells in body] for i in range(width)]
     return _table(path, header, columns, [row for row, _ in body], notices=notices)
 
@@ -143,20 +144,19 @@ def _text(path: Path, encoding: str | None) -> tuple[str, list[str]]:
         except (UnicodeDecodeError, LookupError):
             continue
         return text, [f"read as {name}"] * (encoding is None and name in ("cp1252", "utf-16"))
-    raise TrialError(f"{display(path)}: cannot be read as text in {encoding or 'UTF-8 or cp1252'}, "
-                     "expected its encoding (read: {encoding: …})")
+    raise refused(path, "encoding", encoding or "UTF-8 or cp1252")
 
 
 def _csv(path: Path, how: Read) -> Table:
     text, notices = _text(path, how.encoding)
     if "\0" in text:
-        raise TrialError(f"{display(path)}: holds binary data, expected comma-separated text")
+        raise refused(path, "binary")
     lines, mark = text.splitlines()[:200], ","
     if path.suffix.lower() == ".tsv":
         mark = "\t"
     elif lines:
         mark = max(_MARKS, key=lambda one: _evenness(lines, one))
-        notices += [f"columns are separated by {_MARKS[mark]}"] * (mark != ",")
+        notices += [said("separator", _MARKS[mark])] * (mark != ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
     return _grid(path, [(reader.line_num, cells) for cells in reader], how, notices, whole=True)
 
@@ -168,12 +168,16 @@ def _evenness(lines: list[str], mark: str) -> tuple[float, int]:
     return (widths.count(common) / len(widths), common) if common > 1 else (0, 1)
 
 
+def _unpacked(path: Path, sizes: Iterable[int]) -> None:
+    if sum(sizes) > MOST_BYTES:
+        raise refused(path, "too large unpacked", MOST_BYTES // 10**6)
+
+
 def _xlsx(path: Path, how: Read) -> Table:
     import openpyxl
 
     with zipfile.ZipFile(path) as packed:
-        if sum(one.file_size for one in packed.infolist()) > MOST_BYTES:
-            raise TrialError(f"{display(path)}: more than {MOST_BYTES // 10**6} MB when unpacked")
+        _unpacked(path, (one.file_size for one in packed.infolist()))
         formulas = any(re.search(rb"<f[ >/]", packed.read(one)) for one in packed.namelist()
                        if one.startswith("xl/worksheets/"))
     with warnings.catch_warnings(record=True):  # styles and validations, which hold no values
@@ -185,8 +189,7 @@ def _xlsx(path: Path, how: Read) -> Table:
     width = max((column for _, column in held), default=0)
     rows = sorted({row for row, _ in held})
     if len(rows) * width > MOST_CELLS:
-        raise TrialError(f"{display(path)}: {len(rows)} rows of up to {width} columns, expected "
-                         f"{MOST_CELLS} cells or fewer")
+        raise refused(path, "too many cells", len(rows), width, MOST_CELLS)
     return _grid(path, [(row, [held.get((row, column)) for column in range(1, width + 1)])
                         for row in rows], how, [])
 
@@ -196,8 +199,7 @@ def _sheet(path: Path, book, how: Read) -> dict[tuple[int, int], object]:
     names, asked = book.sheetnames, how.sheet
     if asked is not None and asked not in names and not (
             asked.isdecimal() and 0 < int(asked) <= len(names)):
-        raise TrialError(f"{display(path)}: no sheet {shown(asked)} (read.sheet), expected "
-                         f"{listed(names)}, or a number from 1 to {len(names)}")
+        raise refused(path, "no sheet", asked, names, len(names))
     sheet = book[asked] if asked in names else book[names[int(asked or 1) - 1]]
     # Only cells that the file holds: a coloured last row does not make a million of them.
     return {place: cell.value for place, cell in getattr(sheet, "_cells", {}).items()
@@ -222,9 +224,8 @@ def _parquet(path: Path, how: Read) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if sum(pq.read_metadata(path).row_group(i).total_byte_size
-           for i in range(pq.read_metadata(path).num_row_groups)) > MOST_BYTES:
-        raise TrialError(f"{display(path)}: more than {MOST_BYTES // 10**6} MB when unpacked")
+    held = pq.read_metadata(path)
+    _unpacked(path, (held.row_group(i).total_byte_size for i in range(held.num_row_groups)))
     table = pq.read_table(path)
     columns = [[_clean(cell) for cell in values.to_pylist()] for values in table.columns]
     labels = {

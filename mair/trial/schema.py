@@ -6,10 +6,14 @@ two keys must agree on is in ``checks.py``, what key and data must agree on in `
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+SECTIONS = ("outcomes", "biomarkers")
 
 
 def _file_name(value: str) -> str:
@@ -19,42 +23,39 @@ def _file_name(value: str) -> str:
     return value
 
 
-def _range(value: tuple[float, ...]) -> tuple[float, ...]:
-    if len(value) != 2 or not value[0] < value[1]:
-        raise ValueError("two numbers, the lowest and the highest score")
-    return value
+def _ends(of: str, most: float = math.inf) -> AfterValidator:
+    """Two numbers in order."""
+    def ends(value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(value) != 2 or not -most <= value[0] < value[1] <= most:
+            raise ValueError(f"two numbers, the lowest and the highest {of}")
+        return value
+
+    return AfterValidator(ends)
 
 
-def _answers(value: tuple[float, ...]) -> tuple[float, ...]:
-    if max(map(abs, _range(value))) > 1e6:
-        raise ValueError("two numbers, the lowest and the highest answer, a million at most")
-    return value
-
-
-def _true_or_false(value):
-    """The words of YAML 1.2 only: pydantic would take yes, on and 1 as well."""
-    return {"true": True, "false": False}.get(str(value).lower(), value)
+def _read(kind: Any, also: Any, reader: Callable) -> Any:
+    """A type of which a file may state something else, too, from which ``reader`` makes it."""
+    return Annotated[kind, BeforeValidator(reader, json_schema_input_type=also)]
 
 
 # An editor's YAML gives numbers where we read text.
 Text = Annotated[str, Field(min_length=1), WithJsonSchema({"type": ["string", "number"]})]
 FileName = Annotated[Text, AfterValidator(_file_name)]
-TrueFalse = Annotated[
-    bool, Field(strict=True), BeforeValidator(_true_or_false, json_schema_input_type=bool)]
-Range = Annotated[tuple[float, ...], AfterValidator(_range)]
-Answers = Annotated[tuple[float, ...], AfterValidator(_answers)]
+TrueFalse = _read(  # the words of YAML 1.2 only: pydantic would take yes, on and 1 as well
+    Annotated[bool, Field(strict=True)], bool,
+    lambda value: {"true": True, "false": False}.get(str(value).lower(), value))
+Range = Annotated[tuple[float, ...], _ends("score")]
+Answers = Annotated[tuple[float, ...], _ends("answer, a million at most", 1e6)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
-Values = Annotated[list[Text], BeforeValidator(  # or a single one
-    lambda value: [value] if isinstance(value, str) else value,
-    json_schema_input_type=Text | list[Text])]
+Values = _read(list[Text], Text | list[Text],  # or a single one
+               lambda value: [value] if isinstance(value, str) else value)
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 PositiveCount = Annotated[int, Field(ge=1, le=10_000_000)]
 Parts = Annotated[list[Text], Field(min_length=1)]
-Items = Annotated[list[Text], BeforeValidator(  # or their number: 1, 2, and so on
-    lambda value: [str(i) for i in range(1, int(value) + 1)]
-    if isinstance(value, str) and value.isdecimal() and len(value) < 4 else value,
-    json_schema_input_type=Text | list[Text])]
+Items = _read(list[Text], Text | list[Text],  # or their number: 1, 2, and so on
+              lambda value: [str(i) for i in range(1, int(value) + 1)] if isinstance(value, str)
+              and value.isdecimal() and len(value) < 4 else value)
 
 
 def key(description: str, default: Any = None) -> Any:
@@ -276,9 +277,8 @@ class Analysis(Section):
     risk_interval: Literal["miettinen-nurminen", "newcombe", "wald",
                            "skewness-corrected"] = "miettinen-nurminen"
     confidence: Fraction = 0.95
-    fdr_families: Annotated[Families, BeforeValidator(  # null: neither section is corrected
-        lambda value: {"outcomes": None, "biomarkers": None} if value is None else value,
-        json_schema_input_type=Families | None)] = Families()
+    fdr_families: _read(Families, Families | None, (  # null: neither section is corrected
+        lambda value: dict.fromkeys(SECTIONS) if value is None else value)) = Families()
     group_size: PositiveCount | None = key(
         "people in a therapy group, for the sensitivity to groups")
     seed: Count = 2020
@@ -287,12 +287,10 @@ class Analysis(Section):
 
 Notebook = Literal["flow", "baseline", "outcomes", "one_visit", "biomarkers", "nnt", "robustness",
                    "power", "audit", "reconstruction"]
-Criteria = Annotated[list[Responders], BeforeValidator(  # or a single one
-    lambda value: [value] if isinstance(value, dict) else value,
-    json_schema_input_type=Responders | list[Responders])]
-Entry = Annotated[BaselineEntry, BeforeValidator(  # or its bare name
-    lambda value: {"name": value} if isinstance(value, str) else value,
-    json_schema_input_type=Text | BaselineEntry)]
+Criteria = _read(list[Responders], Responders | list[Responders],  # or a single one
+                 lambda value: [value] if isinstance(value, dict) else value)
+Entry = _read(BaselineEntry, Text | BaselineEntry,  # or its bare name
+              lambda value: {"name": value} if isinstance(value, str) else value)
 
 
 class TrialFile(Section):
@@ -335,7 +333,7 @@ class TrialFile(Section):
 
     def measures(self) -> dict[tuple[str, str], Measure]:
         """Outcomes, then biomarkers, each by (section, name)."""
-        return {(section, name): measure for section in ("outcomes", "biomarkers")
+        return {(section, name): measure for section in SECTIONS
                 for name, measure in (getattr(self, section) or {}).items()}
 
 
