@@ -13,8 +13,7 @@ from mair.sections import analysis, model, nnt
 from mair.stats import gee, risk
 from mair.trial import Trial, file, readers, scales
 from mair.trial.errors import NUMBER
-from mair.trial.people import YES_NO
-from mair.trial.tables import text_of
+from mair.trial.tables import YES_NO, text_of
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "data" / "check"
 CONSTANT = yaml.safe_load((TEMPLATES / "yes_no.yaml").read_text("utf-8"))  # of a yes/no result

@@ -103,11 +103,10 @@ def _arms(spec: Stated) -> Iterator[Rule]:
         return
     arms, others = [spec.arm.control, spec.arm.treatment], (spec.flow or Flow()).other_arms
     yield arms[0] == arms[1], ("arm", "treatment"), "one arm"
-    for name in others:
-        yield name in arms, ("flow", "other_arms", name), "other arm compared", arms
     for where, name in ((("arm", "control"), arms[0]), (("arm", "treatment"), arms[1]),
                         *((("flow", "other_arms", name), name) for name in others)):
         yield name in ("overall", "difference"), where, "word of results", name
+        yield name in arms and where[0] == "flow", where, "other arm compared", arms
     yield from _labels(("arm", "labels"), "arm", spec.arm.labels, arms)
 
 
@@ -210,9 +209,11 @@ def _criterion(spec: Stated, where: tuple, one: Responders) -> Iterator[Rule]:
         yield True, (*where, "outcome"), "unknown outcome", nearest(one.outcome, measures)
         return
     columns = (one.outcome and measures[one.outcome].columns) or []
-    seen = columns if len(columns) == len(visits) else visits
-    later = [visit for visit, column in zip(visits[1:], seen[1:], strict=True) if column]
-    yield (seen and one.outcome and not (later and seen[0]), (*where, "outcome"), "seen once")
+    seen = [visit for visit, names in zip(visits, columns, strict=False) if names] if (
+        len(columns) == len(visits)) else visits
+    later = [visit for visit in seen if visit != visits[0]]
+    yield (visits and one.outcome and not (later and visits[0] in seen), (*where, "outcome"),
+           "seen once")
     yield (one.visit and visits and one.visit not in (later or visits), (*where, "visit"),
            "no later visit", f" of {one.outcome}" if one.outcome else "", later)
     cuts = one.reductions

@@ -11,9 +11,9 @@ import pandas as pd
 
 from mair.trial import scales
 from mair.trial.errors import NUMBER, listed, nearest, said, shown
-from mair.trial.people import YES_NO, People
+from mair.trial.people import People
 from mair.trial.schema import BaselineEntry, Key, Measure
-from mair.trial.tables import NOT_A_NUMBER, Column, number_of
+from mair.trial.tables import NOT_A_NUMBER, YES_NO, Column, number_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,24 +47,22 @@ def arms(people: People) -> pd.Series:
     arm, where = people.spec.arm, ("arm", "column")
     if (column := people.column(arm.column, where)) is None:
         return pd.Series(None, people.index, dtype="str")
-    wanted = (arm.control, arm.treatment)
-    codes = {label: code for label, code in column.codes.items()
-             if label not in wanted and code not in column.codes}
-    held = {text: codes.get(text, text) for text in column.texts if text is not None}
-    absent = {*wanted} - {*held.values()}
-    for key, value in zip(("control", "treatment"), wanted, strict=True):
-        if value in absent:
-            people.tell(arm.column, "nobody's arm", value, key, held)
+    wanted = {"control": arm.control, "treatment": arm.treatment}
+    known: dict = {column.named(value): value for value in wanted.values()}
+    absent = {key: value for key, value in wanted.items()
+              if known[name := column.named(value)] != value or name not in column.texts}
+    for key, value in absent.items():
+        people.tell(arm.column, "nobody's arm", value, key, column.texts)
     if absent:  # one misspelt in the trial file is one problem, not one a participant
         return pd.Series(None, people.index, dtype="str")
     _leave_out_screened(people, column)
-    known = {text: value for text, value in held.items() if value in wanted}
-    for text in sorted(held.keys() - known.keys()):
+    for text in sorted({*column.texts} - {None, *known}):
         who = {people.who[row] for row, other in enumerate(column.texts) if other == text}
         if n := len(who & people.rows.keys()):
-            people.tell(arm.column, "another arm", n, text, wanted)
+            people.tell(arm.column, "another arm", n, text, wanted.values())
         known[text] = None
-    read = people.values(arm.column, where, known.__getitem__, listed(wanted))
+    read = people.values(arm.column, where, known.__getitem__,
+                         listed(wanted.values()))
     for value, n in read.value_counts().items():
         if n == 1:
             people.tell(arm.column, "one in an arm", value)
@@ -110,32 +108,30 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
         which its score at the first visit is made; else without a column.
     """
     key, before, long = people.source.key(where), len(people.problems), people.spec.visit
-    scale, items = scales.keys(people.spec).get(measure.scale), pd.DataFrame(index=people.index)
-    ways = [_scale(measure, where[0] == "biomarkers")] if scale is None else [
-        _scale(Measure(range=limits), False) for limits in scales.ranges(scale, stored=True)]
-    values, under, visits = {}, {}, people.spec.visits
-    for visit, names in measure.at(visits).items():
-        if (apart := measure.baseline_column) and visit == visits[0]:
-            values[visit] = people.values(apart, where, *_scale(measure, False), cells=True,
-                                          dtype=float)
-            under[visit] = [False] * len(people.rows)
-            continue
-        if scale and names and _shifted(people, names, scale, measure.scale, where):
+    values, under, items = {}, {}, pd.DataFrame(index=people.index)
+    for visit, names in measure.at(people.spec.visits).items():
+        first, at = visit == people.spec.visits[0], visit if long else None
+        scale = scales.keys(people.spec).get(measure.scale)
+        if first and measure.baseline_column:
+            names, at, scale = [measure.baseline_column], None, None
+        if not names or (scale and _shifted(people, names, scale, measure.scale, where)):
             continue
         some = "" if long else said("scores at a visit", key, visit)
-        read = [_read(people, name, where, visit if long else None, *way, some)
-                for name, way in zip(names, ways, strict=False)]
-        if not read or None in read:
-            continue
-        values[visit], under[visit] = read[0]
+        ways = [_scale(measure, where[0] == "biomarkers")] if scale is None else [
+            _scale(Measure(range=limits), False) for limits in scales.ranges(scale, stored=True)]
+        read = [_read(people, name, where, at, *way, some)
+                for name, way in zip(names, ways, strict=True)]
+        values[visit] = read[0]
+        under[visit] = people.values(names[0], where, lambda cell: str(cell).startswith("<"), "",
+                                     cells=True, dtype=bool, visit=at)
         if scale:
-            answers = np.array([own for own, _ in read], dtype=float).T
+            answers = np.array(read).T
             values[visit] = scales.score(answers, scale)
             some, none = np.isnan(answers).any(axis=1), np.isnan(answers).all(axis=1)
             if n := int((some & ~none).sum()):
                 lost = int((np.isnan(values[visit]) & ~none).sum())
                 people.note(names[0], "items left out", where[1], visit, n, n - lost, lost)
-            if visit == visits[0]:
+            if first:
                 items = pd.DataFrame(scales.parts(answers, scale), people.index)
     frame = pd.DataFrame(values, people.index, dtype=float)
     if long and not frame.empty and len(people.problems) == before:
@@ -144,18 +140,15 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
 
 
 def _read(people: People, name: str, where: tuple, visit: str | None, parser, expected: str,
-          some: str) -> tuple[list, list] | None:
-    """The values of a column and which are under a limit; None where it cannot be read."""
-    if (column := people.column(name, where, True)) is None:
-        return None
-    words = {text for text in column.texts if text and text.casefold() not in NOT_A_NUMBER}
+          some: str) -> pd.Series:
+    """The values of a column of numbers; one of nothing but words is one problem."""
+    column = people.column(name, where, True)
+    words = {text for text in column.texts if text and text.casefold() not in NOT_A_NUMBER} if (
+        column) else set()
     if words and not any(map(NUMBER.fullmatch, words)) and len(words) <= len(people.rows) / 2:
         people.tell(name, "words", words, expected)
-        return None
-    rows = [people.visited.get((who, visit)) for who in people.rows]
-    held = [(row, None if row is None else column.cells[row]) for row in rows]
-    return people.parse(name, held, parser, expected, some), [
-        str(cell).startswith("<") for _, cell in held]
+        return pd.Series(math.nan, people.index)
+    return people.values(name, where, parser, expected, some, cells=True, dtype=float, visit=visit)
 
 
 def _shifted(people: People, names: list[str], scale: Key, called: str, where: tuple) -> bool:
@@ -226,18 +219,18 @@ def feature(people: People, entry: BaselineEntry, where: tuple, covariate: bool)
     Feature or None
         None where there is no such column.
     """
-    name, some = entry.column or entry.name, f"values for {people.source.key(where)}"
-    kind = entry.kind or ("binary" if entry.level is not None else None)
+    name, key = entry.column or entry.name, people.source.key(where)
+    kind, some = entry.kind or ("binary" if entry.level is not None else None), f"values for {key}"
     if (column := people.column(name, where, kind in (None, "continuous"))) is None:
         return None
-    linear, level, levels = bool(column.numbers) and not column.labelled, None, ()
     if kind is None and column.dates:
-        people.tell(name, "a date", people.source.key(where))
+        people.tell(name, "a date", key)
         return None
     if kind is None and column.strays:
         people.tell_cells(name, said("a number as elsewhere"), [
             ((row,), shown(column.cells[row])) for row in column.strays])
         return None
+    linear, level, levels = bool(column.numbers) and not column.labelled, None, ()
     if kind == "continuous" or (linear and kind is None):
         values = people.numbers(name, where, some)
         if covariate or values.nunique() != 2:
@@ -248,46 +241,44 @@ def feature(people: People, entry: BaselineEntry, where: tuple, covariate: bool)
         levels = tuple(sorted(present, key=float if all(map(NUMBER.fullmatch, present)) else None))
         coded = linear and kind == "categorical"
         if answers := present and not coded and set(folded.dropna()) <= set(YES_NO):
-            values = folded.map(lambda text: "yes" if YES_NO[text] else "no", na_action="ignore")
+            values = folded.map({text: "yes" if yes else "no" for text, yes in YES_NO.items()})
             levels = ("no", "yes")
         if entry.levels and present:
-            levels = _ordered(people, entry, name, where, levels)
+            levels = _ordered(people, entry, column, where, levels)
         two = answers or (len(present) == 2 and not covariate)
         kind = kind or ("binary" if two else "categorical")
         if kind == "binary" and present:
-            level = _level(people, entry, name, where, levels)
+            level = _level(people, entry, column, where, levels)
     return Feature(entry.name, name, entry.label or entry.name, kind, level, levels,
                    values.rename(entry.name))
 
 
-def _ordered(people: People, entry, column: str, where: tuple, present: tuple) -> tuple[str, ...]:
+def _ordered(people: People, entry, column: Column, where: tuple, present: tuple) -> tuple:
     """The levels that occur in the order that is asked for."""
-    labels = people.table.columns[column].labels
+    order, labels = [column.named(one) for one in entry.levels], column.labels
     if entry.levels == "labels":
         codes = sorted(labels, key=lambda code: (not NUMBER.fullmatch(code), len(code), code))
         order = [labels[code] for code in codes]
-    else:
-        order = [labels.get(one, one) for one in entry.levels]
     if absent := [one for one in present if one not in order]:
-        people.refuse((*where, "levels"), "level without a place", order, absent[0], column)
+        people.refuse((*where, "levels"), "level without a place", order, absent[0],
+                      entry.column or entry.name)
     return tuple(one for one in order if one in present)
 
 
-def _level(people: People, entry, column: str, where: tuple, levels: tuple) -> str | None:
+def _level(people: People, entry, column: Column, where: tuple, levels: tuple) -> str | None:
     """The level a binary feature counts, or None with a problem."""
-    wanted = entry.level
+    wanted, name = entry.level, entry.column or entry.name
     if len(levels) > 2:
-        people.tell(column, "more than two", len(levels), levels, people.source.key(where))
+        people.tell(name, "more than two", len(levels), levels, people.source.key(where))
     elif wanted is None:
         counted = [level for level in levels if YES_NO.get(level.casefold()) and level != "1"]
         if len(counted) == 1:
             return counted[0]
-        people.refuse(where, "which level", column, " and ".join(levels))
+        people.refuse(where, "which level", name, " and ".join(levels))
     elif levels == ("no", "yes") and wanted.casefold() in YES_NO:
         return "yes" if YES_NO[wanted.casefold()] else "no"
-    elif wanted not in levels and (wanted := people.table.columns[column].labels.get(
-            wanted, wanted)) not in levels:
-        people.refuse((*where, "level"), "no such level", wanted, column, levels,
+    elif (wanted := column.named(wanted)) not in levels:
+        people.refuse((*where, "level"), "no such level", wanted, name, levels,
                       nearest(wanted, levels))
     return wanted
 

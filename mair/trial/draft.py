@@ -7,10 +7,11 @@ import os
 import re
 from pathlib import Path
 
+import pandas as pd
+
 from mair.trial import readers
-from mair.trial.columns import YES_NO
 from mair.trial.errors import ROOT, listed, refused
-from mair.trial.tables import Column, Table, text_of
+from mair.trial.tables import YES_NO, Column, Table
 
 IDS = re.compile(r"(^|_)(id|subj\w*|participant\w*|patient\w*|record\w*|pid)($|_)", re.I)
 ARMS = re.compile(r"arm|group|grp|treat|trt|alloc|random|condition|interv", re.I)
@@ -59,26 +60,27 @@ def lines(table: Table, data: str) -> str:
     """
     import jinja2
 
+    texts = pd.DataFrame({name: column.texts for name, column in table.columns.items()})
     held = {name: _values(column) for name, column in table.columns.items()}
-    who, visit = _participant(table, held)
+    who, visit = _participant(texts)
     arm, control, treatment, sure = _arms(held, {who, visit})
     taken = {who, visit, arm}
     if visit:
-        at = table.columns[visit]
-        visits = held[visit] if at.numbers else list(dict.fromkeys(filter(None, at.texts)))
+        visits = held[visit] if table.columns[visit].numbers else [*texts[visit].dropna().unique()]
+        changes = texts.groupby(who).nunique().max() > 1
         measured = {name: {visit: name} for name, column in table.columns.items()
-                    if name not in taken and column.numbers and _changes(table, who, name)}
+                    if name not in taken and column.numbers and changes[name]}
     else:
         visits, measured = _stems(table, taken)
     visits, outcomes = sorted(visits, key=lambda one: not FIRST.search(one)), []
     for name, columns in measured.items():
         numbers = [x for one in columns.values() for x in table.columns[one].numbers if x == x]
-        outcomes.append({"name": name, "low": f"{min(numbers):g}", "high": f"{max(numbers):g}",
+        outcomes.append({"name": name, "low": min(numbers), "high": max(numbers),
                          "columns": name if visit else [columns.get(one) for one in visits]})
         taken |= {*columns.values()}
     rows = [_row(name, column, held[name]) for name, column in table.columns.items()
             if name not in taken and held[name]]
-    scores, answers = ([one["name"] for one in rows if one["kind"] == kind] for kind in (
+    scores, answers = ([one["name"] for one in rows if one.get("kind") == kind] for kind in (
         "numbers", "no or yes"))
     results = [] if outcomes else [*scores[-1:], *answers[-1:]]
     environment = jinja2.Environment(  # YAML, no markup: `said` quotes
@@ -95,15 +97,13 @@ def lines(table: Table, data: str) -> str:
 
 def _row(name: str, column: Column, values: list[str]) -> dict:
     """An entry of the baseline table, by its values."""
-    out = {"name": name, "left_out": "", "level": "", "kind": ""}
     if column.dates or column.strays or (len(values) > 8 and not column.numbers):
         why = "dates" if column.dates else "not all numbers" if column.strays else "free text"
-        return out | {"left_out": why}
-    if len(values) == 2 and {value.casefold() for value in values} <= {*YES_NO}:
-        return out | {"kind": "no or yes"}
-    if len(values) == 2:
-        return out | {"level": values[0], "other": values[1]}
-    return out | {"kind": "numbers" if column.numbers else listed(values)}
+        return {"name": name, "left_out": why}
+    if len(values) == 2 and not {value.casefold() for value in values} <= {*YES_NO}:
+        return {"name": name, "level": values[0], "other": values[1]}
+    kind = "no or yes" if len(values) == 2 else "numbers" if column.numbers else listed(values)
+    return {"name": name, "kind": kind}
 
 
 def _values(column: Column) -> list[str]:
@@ -122,37 +122,24 @@ def _said(value) -> str:
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
-def _participant(table: Table, held: dict) -> tuple[str, str | None]:
+def _participant(texts: pd.DataFrame) -> tuple[str, str | None]:
     """The column of ids, and of visits where an id stands in several rows."""
-    n = len(table.rows)
-    who = next((name for name in held if IDS.search(name)), next(
-        (name for name, values in held.items() if len(values) == n), next(iter(held))))
-    if len(held[who]) == n:
-        return who, None
-    ids = list(map(text_of, table.columns[who].cells))
-    return who, next((name for name in sorted(held, key=lambda name: not VISITS.search(name))
-                      if 1 < len(held[name]) <= 20 and name != who
-                      and len({*zip(ids, table.columns[name].texts, strict=True)}) == n), None)
+    n = texts.nunique()
+    who = next(iter([*filter(IDS.search, texts), *n.index[n == len(texts)], *texts]))
+    visits = [name for name in sorted(texts, key=lambda name: not VISITS.search(name))
+              if 1 < n[name] <= 20 and not texts.duplicated([who, name]).any()]
+    return who, visits[0] if visits and n[who] < len(texts) else None
 
 
 def _arms(held: dict, taken: set) -> tuple[str | None, str | None, str | None, bool]:
     """Column, control, treatment, and whether the control is known by its name."""
     few = [name for name, values in held.items() if name not in taken and 2 <= len(values) <= 6]
-    arm = next((name for name in few if ARMS.search(name)), next(
-        (name for name in few if len(held[name]) == 2), None))
-    values = held.get(arm, [None, None])
-    named = next((value for value in values if value and CONTROLS.search(value)), None)
-    control = named or values[0]
-    treatment = next((value for value in values if value != control), None)
-    return arm, control, treatment, bool(named)
-
-
-def _changes(table: Table, who: str, name: str) -> bool:
-    """Whether a participant has different values of a column in a long file."""
-    first: dict = {}
-    return any(first.setdefault(one, cell) != cell for one, cell in zip(
-        map(text_of, table.columns[who].cells), table.columns[name].cells, strict=True)
-        if cell is not None)
+    two = [name for name in few if len(held[name]) == 2]
+    arm = next(iter([*filter(ARMS.search, few), *two]), None)
+    values = held.get(arm, [])
+    named = next(filter(CONTROLS.search, values), None)
+    values = sorted(values, key=lambda value: value != named)
+    return arm, *(*values, None, None)[:2], named is not None
 
 
 def _stems(table: Table, taken: set) -> tuple[list[str], dict[str, dict[str, str]]]:

@@ -6,8 +6,8 @@ import pandas as pd
 
 from mair.trial import readers
 from mair.trial.errors import nearest
-from mair.trial.people import YES_NO, People
-from mair.trial.tables import text_of
+from mair.trial.people import People
+from mair.trial.tables import YES_NO, text_of
 
 COLUMNS = ["participant", "term", "events", "serious"]
 

@@ -11,11 +11,9 @@ from mair.trial.checks import at
 from mair.trial.errors import display, folded, nearest, said, shown, written
 from mair.trial.file import Source
 from mair.trial.schema import TrialFile
-from mair.trial.tables import Column, Table, number_of, text_of
+from mair.trial.tables import YES_NO, Column, Table, number_of, text_of
 
 MOST_LINES = 10  # of one column; more wrong cells are one line with their number
-YES_NO = dict.fromkeys(("yes", "y", "true", "1"), True) | dict.fromkeys(
-    ("no", "n", "false", "0"), False)
 NO_ANSWER = re.compile(  # of a label, or of a cell among words
     r"missing|unknown|refus|no (answer|data)|don.?t know|not (done|asked|known|appl|avail)"
     r"|^(#?n[/.]?a\.?|nan|null|ns/?nc|k\.? ?a\.?|[-–?.]+)$", re.IGNORECASE)
@@ -217,46 +215,15 @@ class People:
         return where if who is None else f"participant {who} ({where})"
 
     def values(self, name: str, where: tuple, parser: Callable, expected: str, some: str = "",
-               cells: bool = False, dtype="str") -> pd.Series:
-        """A column that does not change in a participant, by participant.
+               cells: bool = False, dtype="str", visit: str | None = None) -> pd.Series:
+        """A column by participant: at a visit of a long file, or what does not change.
 
-        In a long file a value may stand in any of the participant's rows, but only as one.
+        The latter may stand in any of the participant's rows, but only as one value.
 
         Parameters
         ----------
         name, where : str, tuple
             The column, and the key that names it; all is missing where there is no such column.
-        parser, expected, some
-            As in `parse`.
-        cells : bool
-            Whether the parser takes the cell, else its text: a label for a code.
-        dtype
-            Of the values.
-        """
-        if (column := self.column(name, where, cells)) is None:
-            return pd.Series(None, self.index, dtype=dtype, name=name)
-        texts, held, wrong = column.texts, [], []
-        same = column.numbers or texts
-        for rows in self.rows.values():
-            given = [row for row in rows if texts[row] is not None] or rows[:1]
-            other = next((row for row in given[1:] if same[row] != same[given[0]]), None)
-            if other is not None:
-                pair = given[0], other
-                wrong.append((pair, " and ".join(shown(texts[row]) for row in pair)))
-            held.append((given[0], (column.cells if cells else texts)[given[0]]))
-        self.tell_cells(name, "one value a participant", wrong)
-        read = self.parse(name, held, parser, expected, some)
-        return pd.Series(read, self.index, dtype=dtype, name=name)
-
-    def parse(self, name: str, held: list, parser: Callable, expected: str, some: str = "") -> list:
-        """Values of cells; one that the parser refuses is a problem, and None.
-
-        Parameters
-        ----------
-        name : str
-            The column.
-        held : list of (int, cell)
-            Rows and their cells.
         parser : callable
             A cell to its value; None or nan where it is missing, ValueError or KeyError where
             it is not what the column may hold.
@@ -264,18 +231,36 @@ class People:
             What a cell is to be.
         some : str
             What the column is to hold, where a column without any value is a problem.
+        cells : bool
+            Whether the parser takes the cell, else its text: a label for a code.
+        dtype
+            Of the values.
+        visit : str, optional
+            Where a long file has one value a visit; missing where there is no such row.
         """
-        values, wrong = [], []
-        for row, cell in held:
+        if (column := self.column(name, where, cells)) is None:
+            return pd.Series(None, self.index, dtype=dtype, name=name)
+        texts, values, several, wrong = column.texts, [], [], []
+        same = column.numbers or texts
+        for who, rows in self.rows.items():
+            if visit is not None:
+                rows = [self.visited[who, visit]] if (who, visit) in self.visited else [None]
+            row, *others = [row for row in rows if row is not None and texts[row] is not None] or (
+                rows[:1])
+            if differ := [other for other in others if same[other] != same[row]]:
+                several.append(((row, differ[0]), " and ".join(
+                    shown(texts[one]) for one in (row, differ[0]))))
+            cell = None if row is None else (column.cells if cells else texts)[row]
             try:
                 values.append(parser(cell))
             except (KeyError, ValueError):
                 values.append(None)
                 wrong.append(((row,), shown(cell)))
+        self.tell_cells(name, "one value a participant", several)
         self.tell_cells(name, expected, wrong)
-        if some and held and not wrong and all(v is None or v != v for v in values):
+        if some and values and not wrong and all(v is None or v != v for v in values):
             self.tell(name, "no value", some)
-        return values
+        return pd.Series(values, self.index, dtype=dtype, name=name)
 
     def numbers(self, name: str, where: tuple, some: str = "") -> pd.Series:
         """A column of numbers by participant; anything else is a problem."""
@@ -293,12 +278,12 @@ class People:
         column, word = self.table.columns.get(name), YES_NO.get((better or "yes").casefold())
         others = column and not {*map(str.casefold, {*column.texts} - {None})} <= {*YES_NO}
         if column is None or (word is not None and not (others and (better or "").isdigit())):
-            answers = self.yes_no(name, (*where, "column"), False)
-            return (answers == word).astype(object).where(answers.notna(), None)
-        values = self.texts(name, (*where, "column"), "a result")
-        wanted = better if (values == better).any() else column.labels.get(better, better)
-        if not (values == wanted).any():
-            self.refuse((*where, "better"), "nobody's result", better, name, values.dropna())
+            values, wanted = self.yes_no(name, (*where, "column"), False), word
+        else:
+            values = self.texts(name, (*where, "column"), "a result")
+            wanted = column.named(better)
+            if not (values == wanted).any():
+                self.refuse((*where, "better"), "nobody's result", better, name, values.dropna())
         return (values == wanted).astype(object).where(values.notna(), None)
 
     def yes_no(self, name: str, where: tuple, complete: bool) -> pd.Series:
@@ -306,8 +291,6 @@ class People:
 
         ``complete`` says whether an empty cell is a problem.
         """
-        known = {} if complete else {None: None}
-        if column := self._asked.get((name, False)) or self.table.columns.get(name):
-            known |= {text: YES_NO[answer] for text in {*column.texts} - {None} for answer in
-                      map(str.casefold, (column.codes.get(text, text), text)) if answer in YES_NO}
+        column, known = self.column(name, where), {} if complete else {None: None}
+        known |= column.answers if column else {}
         return self.values(name, where, known.__getitem__, "yes or no", "yes or no", dtype=object)

@@ -15,6 +15,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import pandas as pd
+
 from mair.trial.errors import TrialError, display, refused, regular, said
 from mair.trial.schema import Read
 from mair.trial.tables import Column, Table, text_of
@@ -125,13 +127,9 @@ def _held(cells: list) -> list:
 
 def _joined(heads: list[list]) -> list:
     """Column names from heads one above the other; an upper name reaches over empty cells."""
-    width, names = max(map(len, heads)), []
-    for level, head in enumerate(heads):
-        row = [*map(text_of, head), *[None] * (width - len(head))]
-        for i in range(1, width) if level < len(heads) - 1 else ():
-            row[i] = row[i] or row[i - 1]
-        names.append(row)
-    return [" ".join(filter(None, parts)) or None for parts in zip(*names, strict=True)]
+    names = pd.DataFrame(heads, dtype=object).map(text_of)
+    names.iloc[:-1] = names.iloc[:-1].ffill(axis=1)
+    return [" ".join(names[i].dropna()) or None for i in names]
 
 
 def _text(path: Path, encoding: str | None) -> tuple[str, list[str]]:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from mair.trial.errors import NUMBER
 
+YES_NO = dict.fromkeys(("yes", "y", "true", "1"), True) | dict.fromkeys(
+    ("no", "n", "false", "0"), False)
 NOT_A_NUMBER = frozenset({"na", "nan", "."})
 _WHOLE = re.compile(r"(-?\d+)(\.0+|,0)")  # 1,000 may be a thousand
 _DATE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:.*)?|\d{1,2}([./-])\d{1,2}\2(\d{4}|\d\d)")
@@ -45,11 +47,11 @@ def number_of(cell) -> float:
     return value
 
 
-def _is_number(cell) -> bool:
+def _parsed(cell) -> float | None:
     try:
-        return number_of(cell) is not None
+        return number_of(cell)
     except ValueError:
-        return False
+        return None
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,21 @@ class Column:
     labels: dict[str, str] = field(default_factory=dict)
 
     @cached_property
+    def parsed(self) -> list[float | None]:
+        """Cells as numbers, nan where they are missing; None where they hold anything else."""
+        return [*map(_parsed, self.cells)]
+
+    @cached_property
     def numbers(self) -> list[float]:
         """Cells as numbers; empty unless all are numbers or missing, and one is a number."""
-        cells = self.cells if all(map(_is_number, self.cells)) else []
-        values = list(map(number_of, cells))
-        return values if any(value == value for value in values) else []
+        some = None not in self.parsed and any(value == value for value in self.parsed)
+        return self.parsed if some else []
 
     @cached_property
     def strays(self) -> list[int]:
         """Rows that hold no number, where most of those that hold anything do."""
-        wrong = [row for row, cell in enumerate(self.cells) if not _is_number(cell)]
-        held = sum(text_of(cell) is not None for cell in self.cells)
+        wrong = [row for row, value in enumerate(self.parsed) if value is None]
+        held = len(self.cells) - self.cells.count(None)
         return wrong if 0 < len(wrong) < held / 2 and not self.labels else []
 
     @cached_property
@@ -85,7 +91,7 @@ class Column:
         found: dict[str, int] = {}
         for row, cell in enumerate(self.cells):
             mark = next((m for m, form in _MARKED.items() if form.fullmatch(str(cell))), None)
-            if mark is None and not _is_number(cell):
+            if mark is None and self.parsed[row] is None:
                 return {}
             if mark and (isinstance(cell, str) or not float(cell).is_integer()):
                 found.setdefault(mark, row)
@@ -113,6 +119,16 @@ class Column:
     def codes(self) -> dict[str, str]:
         """Codes by their label."""
         return {label: code for code, label in self.labels.items()}
+
+    def named(self, value: str) -> str:
+        """The text of what a trial file names: a label first, else a code."""
+        return value if value in self.texts else self.labels.get(value, value)
+
+    @cached_property
+    def answers(self) -> dict[str, bool]:
+        """Of its texts those that say yes or no, by their codes or themselves."""
+        return {text: YES_NO[answer] for text in {*self.texts} - {None} for answer in
+                map(str.casefold, (self.codes.get(text, text), text)) if answer in YES_NO}
 
     @cached_property
     def labelled(self) -> bool:
