@@ -13,7 +13,7 @@ from functools import reduce
 
 from pydantic import Field, ValidationError
 
-from mair.trial.errors import nearest, said
+from mair.trial.errors import nearest
 from mair.trial.schema import Arm, Describe, Flow, Measure, Responders, Section, Text, TrialFile
 
 Rule = tuple  # whether it is broken, where, its sentence, and what that sentence names
@@ -34,7 +34,7 @@ def at(content, location: tuple):
         return None
 
 
-def problems(raw: dict) -> list[tuple[tuple, str]]:
+def problems(raw: dict) -> list[tuple]:
     """Every disagreement between keys.
 
     Parameters
@@ -44,16 +44,14 @@ def problems(raw: dict) -> list[tuple[tuple, str]]:
 
     Returns
     -------
-    list of ((str or int, ...), str)
-        Location and message, in the order of the file's keys.
+    list of tuple
+        Location, sentence and what it names, in the order of the file's keys.
     """
     spec = _sound(deepcopy(raw))
     rules = (_arms, _visits, _measures, _columns, _features, _responders, _harms, _progression,
              _choices)
-    found = [(single(raw, where), sentence, values) for part in rules
-             for broken, where, sentence, *values in part(spec) if broken]
-    return [(where, said(sentence, *values, stated=at(raw, where)))
-            for where, sentence, values in found]
+    return [(single(raw, where), *sentence) for part in rules
+            for broken, where, *sentence in part(spec) if broken]
 
 
 def _sound(raw: dict) -> Stated:
@@ -209,7 +207,7 @@ def _criterion(spec: Stated, where: tuple, one: Responders) -> Iterator[Rule]:
         yield True, (*where, "outcome"), "unknown outcome", nearest(one.outcome, measures)
         return
     columns = (one.outcome and measures[one.outcome].columns) or []
-    seen = [visit for visit, names in zip(visits, columns, strict=False) if names] if (
+    seen = [visit for visit, names in zip(visits, columns, strict=True) if names] if (
         len(columns) == len(visits)) else visits
     later = [visit for visit in seen if visit != visits[0]]
     yield (visits and one.outcome and not (later and visits[0] in seen), (*where, "outcome"),

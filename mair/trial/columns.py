@@ -114,8 +114,10 @@ def scores(people: People, where: tuple, measure: Measure) -> tuple[pd.DataFrame
         scale = scales.keys(people.spec).get(measure.scale)
         if first and measure.baseline_column:
             names, at, scale = [measure.baseline_column], None, None
-        if not names or (scale and _shifted(people, names, scale, measure.scale, where)):
+        if not names:
             continue
+        if scale:
+            scale = _as_stored(people, names, scale, measure.scale, where)
         some = "" if long else said("scores at a visit", key, visit)
         ways = [_scale(measure, where[0] == "biomarkers")] if scale is None else [
             _scale(Measure(range=limits), False) for limits in scales.ranges(scale, stored=True)]
@@ -151,19 +153,19 @@ def _read(people: People, name: str, where: tuple, visit: str | None, parser, ex
     return people.values(name, where, parser, expected, some, cells=True, dtype=float, visit=visit)
 
 
-def _shifted(people: People, names: list[str], scale: Key, called: str, where: tuple) -> bool:
-    """Whether answers do not fit the scale because they are stored one higher or lower."""
+def _as_stored(people: People, names: list[str], scale: Key, called: str, where: tuple) -> Key:
+    """The scale that answers fit, which are perhaps stored one higher or lower: that is told."""
     held = [people.column(name, where, True) for name in names]
     if not all(one and one.numbers for one in held):
-        return False
+        return scale
     answers = np.array([one.numbers for one in held]).T
     if (found := scales.shifted(answers, scale)) is None:
-        return False
+        return scale
     stored, outside = found
     (people.tell if outside else people.note)(
         names[0], "stored otherwise", called, np.nanmin(answers), np.nanmax(answers),
         *(scale.stored or scale.range), stored[0], stored)
-    return outside
+    return scale.model_copy(update={"stored": stored}) if outside else scale
 
 
 def _scale(measure: Measure, limits: bool) -> tuple[Callable, str]:

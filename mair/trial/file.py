@@ -59,7 +59,7 @@ def read_yaml(path: Path, expected: str = A_FILE) -> tuple[dict, list[str]]:
             "an anchor stands within itself" if isinstance(error, RecursionError) else str(error))
         raise refused(path, "unread", line, what.splitlines()[0], expected) from error
     if not isinstance(content, dict):
-        raise refused(path, "no keys" if content else "empty file", content)
+        raise refused(path, "empty file" if content is None else "no keys", content)
     return content, [f"{display(path)}: {problem}" for problem in problems]
 
 
@@ -137,9 +137,10 @@ class Source:
                 words += f".{part}" if words else part
         return words
 
-    def line(self, location: tuple, message: str) -> str:
-        """One problem as one line: file, key, message."""
+    def line(self, location: tuple, sentence: str, *values, **named) -> str:
+        """One problem as one line: file, key, and a sentence in which ``stated`` is its value."""
         location = single(self.raw, location)
+        message = said(sentence, *values, **{"stated": at(self.raw, location), **named})
         return f"{self.stating(location)[0]}: {self.key(location)}: {message}"
 
 
@@ -236,39 +237,39 @@ def read(path: Path, by_hand: dict | None = None) -> tuple[TrialFile, Source, li
 
 
 def _validated(source: Source, problems: list[str]) -> TrialFile:
-    spec, wrong = None, []
+    spec, wrong, refused = None, problems, []
     try:
         spec = TrialFile.model_validate(source.raw)
-    except ValidationError as refused:
-        wrong = [(single(source.raw, error["loc"]), _said(source.raw, error))
-                 for error in refused.errors(include_url=False)]
+    except ValidationError as found:
+        for error in found.errors(include_url=False):
+            refused.append(single(source.raw, error["loc"]))
+            wrong.append(_refused(source, refused[-1], error))
     # a rule on a key is left out where pydantic refuses that key, one above or one below it
-    wrong += [line for line in checks.problems(source.raw) if not any(
-        all(a == b for a, b in zip(line[0], where, strict=False)) for where, _ in wrong)]
-    if wrong or problems:
-        raise TrialError([*problems, *(source.line(where, message) for where, message in wrong)])
+    wrong += [source.line(where, *sentence) for where, *sentence in checks.problems(source.raw)
+              if not any(all(a == b for a, b in zip(where, one, strict=False)) for one in refused)]
+    if wrong:
+        raise TrialError(wrong)
     return spec
 
 
-def _said(raw: dict, error: dict) -> str:
+def _refused(source: Source, where: tuple, error: dict) -> str:
     """What is wrong at a key, from pydantic's error."""
     kind = error["type"]
     if kind == "extra_forbidden":
-        return _unknown(single(raw, error["loc"]))
+        return source.line(where, *_unknown(where))
     limits = {key: shown(limit) if isinstance(limit, (int, float)) else str(limit).replace("'", "")
               for key, limit in error.get("ctx", {}).items()}
-    for sentence in (kind, kind.split("_")[0]):
-        if sentence in errors.sentences():
-            return said(sentence, stated=error["input"], **limits)
-    return said("refused", error["input"], error["msg"])
+    sentence = next((one for one in (kind, kind.split("_")[0]) if one in errors.sentences()),
+                    "refused")
+    return source.line(where, sentence, error["msg"], **{"stated": error["input"], **limits})
 
 
-def _unknown(location: tuple) -> str:
+def _unknown(location: tuple) -> tuple[str, str | None]:
     """What to say of an unknown key: the nearest known one, or where the key belongs."""
     *above, key = location
     near = nearest(key, known_keys(tuple(above)))
     homes = [[], *([section] for section in known_keys(()))]
     home = next((h for h in homes if h != above and key in known_keys(tuple(h))), None)
     if home is not None and errors.likeness(key, near) < 0.8:
-        return said("key elsewhere", ".".join([*home, key]))
-    return said("unknown key", near)
+        return "key elsewhere", ".".join([*home, key])
+    return "unknown key", near

@@ -136,24 +136,22 @@ def _agree(people: People, scores: dict[str, pd.DataFrame]) -> None:
 
 def _features(people: People, variables: dict, scores: dict) -> dict[str, tuple]:
     """The entries of the baseline table, and the covariates."""
-    first, entries, made = people.spec.visits[0], {}, {}
+    first = people.spec.visits[0]
 
     def feature(entry: BaselineEntry, where: tuple, covariate: bool) -> Feature | None:
         name = entry.name
         if entry.column or name not in scores:
             return columns.feature(people, entry, where, covariate)
-        if first not in scores[name]:
-            apart = [of for (_, of), one in people.spec.measures().items()
-                     if people.spec.visit or not one.at(people.spec.visits)[first]]
-            if len(scores[name].columns) == 1 and name in apart:  # else said already
-                people.refuse(where, "no baseline", name, first)
-            return None
-        return Feature(name, name, entry.label or variables[name].label, "continuous", None, (),
-                       scores[name][first].rename(name))
+        if first in scores[name]:
+            return Feature(name, name, entry.label or variables[name].label, "continuous", None,
+                           (), scores[name][first].rename(name))
+        if len(scores[name].columns) == 1:  # else said already
+            people.refuse(where, "no baseline", name, first)
+        return None
 
-    for i, entry in enumerate(people.spec.baseline or []):
-        entries[entry.name] = entry
-        made[entry.name] = feature(entry, ("baseline", i), False)
+    entries = {entry.name: entry for entry in people.spec.baseline or []}
+    made = {entry.name: feature(entry, ("baseline", i), False)
+            for i, entry in enumerate(entries.values())}
     used = [entries.get(name) or BaselineEntry(name=name) for name in people.spec.covariates or []]
     # where its kind was declared it is the same feature, else numbers are linear
     covariates = [made[entry.name] if entry.kind else feature(entry, ("covariates",), True)

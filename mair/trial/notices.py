@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mair.trial.columns import Feature
-from mair.trial.errors import NUMBER, folded, said, shown
+from mair.trial.errors import NUMBER, folded, shown
 from mair.trial.people import NO_ANSWER, People
 
 CODES = {float(sign + digit * n) for sign in ("", "-") for digit in "789" for n in (1, 2, 3, 4)}
@@ -52,7 +52,7 @@ def _letters(people: People) -> None:
     names |= {(*at, "label"): one.label or at[1] for at, one in spec.measures().items()}
     for where, name in names.items():
         if re.search("[\u0900-\u109f\u1100-\u139f\u1780-\u17ff\u2e80-\ua63f\uac00-\ufaff]", name):
-            line = people.source.line(where, said("other letters", name))
+            line = people.source.line(where, "other letters", name)
             people.notices.append((line, line))
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from mair.trial.checks import at
 from mair.trial.errors import display, folded, nearest, said, shown, written
 from mair.trial.file import Source
 from mair.trial.schema import TrialFile
@@ -194,8 +193,7 @@ class People:
 
     def refuse(self, where: tuple, sentence: str, *values) -> None:
         """Note a problem of a key of the trial file that the data show."""
-        stated = at(self.source.raw, where)
-        self.problems.append(self.source.line(where, said(sentence, *values, stated=stated)))
+        self.problems.append(self.source.line(where, sentence, *values))
 
     def tell_cells(self, name: str, expected: str, wrong: list[tuple[tuple, str]]) -> None:
         """Note cells of a column, each as its rows and what stands there; many in one line."""

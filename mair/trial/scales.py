@@ -9,7 +9,7 @@ from itertools import chain
 
 import numpy as np
 
-from mair.trial.errors import TrialError, nearest, said
+from mair.trial.errors import TrialError, nearest
 from mair.trial.schema import Key, TrialFile
 
 
@@ -37,8 +37,8 @@ def expanded(spec: TrialFile, source, shipped) -> TrialFile:
         With every unknown scale, unknown item, and wrong number of columns.
     """
     known, out = keys(spec), {}
-    problems = [source.line(("scales", name, what), line) for name, key in spec.scales.items()
-                for what, line in _wrong(key)]
+    problems = [source.line(("scales", name, what), *sentence)
+                for name, key in spec.scales.items() for what, *sentence in _wrong(key)]
     for where, measure in spec.measures().items():
         key, n = known.get(measure.scale), 1
         if key:
@@ -47,16 +47,16 @@ def expanded(spec: TrialFile, source, shipped) -> TrialFile:
                      "range": measure.range or bounds(key), "better": measure.better
                      if "better" in measure.model_fields_set else key.better or "lower"}
         elif measure.scale:
-            problems.append(source.line((*where, "scale"), said(
-                "unknown scale", measure.scale, nearest(measure.scale, [*known, *shipped]))))
+            problems.append(source.line((*where, "scale"), "unknown scale", nearest(
+                measure.scale, [*known, *shipped])))
             continue
         else:
             why, scale = "for a score (with scale: one an item)", {}
         stated = measure.columns or [measure.column] * len(spec.visits)
         held = [_columns(names, key) if names and key else names for names in stated]
         wrong = [names for names in held if names and len(names) != n]
-        problems += [source.line((*where, "columns" if measure.columns else "column"), said(
-            "columns of items", names, n, why)) for names in wrong[:1]]
+        problems += [source.line((*where, "columns" if measure.columns else "column"),
+                                 "columns of items", names, n, why) for names in wrong[:1]]
         out.setdefault(where[0], {})[where[1]] = measure.model_copy(
             update={"columns": held if any(held) else None, **scale})
     if problems:
@@ -64,19 +64,19 @@ def expanded(spec: TrialFile, source, shipped) -> TrialFile:
     return spec.model_copy(update=out)
 
 
-def _wrong(key: Key) -> Iterator[tuple[str, str]]:
-    """What the parts of a key must agree on: where, and what is wrong."""
+def _wrong(key: Key) -> Iterator[tuple]:
+    """What the parts of a key must agree on: where, the sentence and what it names."""
     for what in ("items", "reversed", "ranges", "together", "subscales"):
         held = getattr(key, what)
         items = chain(*held.values()) if what in ("together", "subscales") else held
         for item, n in Counter(items).items():
             if item not in key.items:
-                yield what, said("unknown item", item, key.items)
+                yield what, "unknown item", item, key.items
             elif n > 1 and what in ("items", "together"):
-                yield what, said("stands twice", item, n, "item")
+                yield what, "stands twice", item, n, "item"
     widths = [end - start for start, end in (key.range, key.stored or key.range)]
     if not math.isclose(*widths):
-        yield "stored", said("stored range", [*key.stored], [*key.range])
+        yield "stored", "stored range", [*key.stored], [*key.range]
 
 
 def _columns(names: list[str], key: Key) -> list[str]:
