@@ -1,21 +1,22 @@
 """Files as programmes leave them: what is inferred of one is said, what cannot be is refused."""
 
 import csv
-import io
 import os
 import resource
 import time
+from pathlib import Path
 
 import openpyxl
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pyreadstat
 import pytest
+import yaml
 from openpyxl.styles import PatternFill
 from trials.small import SPEC, long_spec, long_table, merged, put, table, write
 
 from mair.trial import TrialError, load
+
+FILES = yaml.safe_load(Path(__file__).with_name("files.yaml").read_text("utf-8"))
 
 
 @pytest.fixture(autouse=True)
@@ -42,64 +43,45 @@ def frame(cells=None) -> pd.DataFrame:
         "id", "age", "sessions") or column.name[-1] in "012" else column)
 
 
-def workbook(change=lambda sheet, book: None) -> str:
-    book = openpyxl.Workbook()
-    for line in [[*frame()], *frame().astype(object).where(frame().notna(), None).values.tolist()]:
+def workbook(change=lambda sheet: None, before=None) -> str:
+    book, of = openpyxl.Workbook(), frame()
+    for line in [[*of], *of.astype(object).where(of.notna(), None).values.tolist()]:
         book.active.append(line)
-    change(book.active, book)
+    change(book.active)
+    if before:
+        book.create_sheet(before, 0)
     book.save("x.xlsx")
     return "x.xlsx"
 
 
-def text(change=lambda lines: None, encoding="utf-8", **how) -> str:
-    lines, out = table(), io.StringIO()
+def text(change, encoding="utf-8", decimal=".", **how) -> str:
+    lines = table()
     put(lines, 2, "edu", "é")
+    for line in lines[1:]:
+        line[9:] = [cell.replace(".", decimal) for cell in line[9:]]
     change(lines)
-    csv.writer(out, **how).writerows(lines)
     with open("x.csv", "w", encoding=encoding, newline="") as file:
-        file.write(out.getvalue())
+        csv.writer(file, **how).writerows(lines)
     return "x.csv"
 
 
-def titled(sheet, book):
-    sheet.insert_rows(1, 3)
-    sheet["A1"] = "What was measured"
-    sheet["A12"] = "* lost: 2 people"
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, of in FILES.items()
+                                            for name in of])
+def test_files_as_programmes_leave_them(kind, name):
+    case = FILES[kind][name]
 
+    def change(of):
+        for method, *arguments in case.get("do", ()):
+            getattr(of[case["row"]] if "row" in case else of, method)(*arguments)
 
-def two_heads(sheet, book):
-    sheet.insert_rows(1)
-    for column, upper, lower in zip("KLMNO", ["fiq", None, None, "crp", None], [0, 1, 2, 0, 1],
-                                    strict=True):
-        sheet[f"{column}1"], sheet[f"{column}2"] = upper, lower
-    sheet.merge_cells("K1:M1")
-
-
-HEADS = {"read": {"header": 2}, "outcomes": {"FIQ": {"columns": ["fiq 0", "fiq 1", "fiq 2"]}},
-         "biomarkers": {"CRP": {"columns": ["crp 0", "crp 1", None]}}}
-
-
-@pytest.mark.parametrize(("change", "changes", "expected"), [
-    (lambda s, b: None, {}, []),
-    (titled, {}, ["x.xlsx: row 1 ('What was measured') is taken as a title",
-                  "x.xlsx: row 12 ('* lost: 2 people') is taken as a footnote"]),
-    (lambda s, b: b.create_sheet("About", 0), {"read": {"sheet": 2}}, []),
-    (lambda s, b: b.create_sheet("About", 0), {"read": {"sheet": "Sheet"}}, []),
-    (lambda s, b: None, {"read": {"sheet": "Data"}}, [
-        "!", "x.xlsx: no sheet 'Data' (read.sheet), expected Sheet, or a number from 1 to 1"]),
-    (two_heads, HEADS, []),
-    (lambda s, b: s.insert_rows(4, 2), {}, []),
-    (lambda s, b: s.__setitem__("K3", "=J3+1"), {}, [
-        "!", "x.xlsx: column fiq_0, participant 8 (row 3): the formula '=J3+1', expected a stored "
-        "value (formulas are not calculated: open and save the file where it was made)"]),
-    (lambda s, b: s.__setitem__("K3", "52.5"), {}, []),  # a number as text
-])
-def test_spreadsheets(change, changes, expected):
-    assert said(workbook(change), changes) == expected
+    found = said((workbook if kind == "xlsx" else text)(change, **case.get("as", {})),
+                 case.get("change"))
+    assert found == ["!"] * ("says" in case) + [
+        f"x.{kind}: {line}" for line in case.get("says") or case.get("notes", ())]
 
 
 def test_a_coloured_cell_at_the_end_of_the_sheet_costs_nothing():
-    def colour(sheet, book):
+    def colour(sheet):
         sheet.cell(1_048_576, 16_384).fill = PatternFill("solid", fgColor="FFFF00")
 
     start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -113,44 +95,6 @@ def test_what_is_far_too_large_is_refused_before_it_is_read(monkeypatch):
     assert said(workbook())[1].endswith("bytes, expected the trial's data of 3000 or fewer")
     monkeypatch.setattr("mair.trial.readers.MOST_BYTES", os.path.getsize("x.xlsx") + 1)
     assert said("x.xlsx") == ["!", "x.xlsx: more than 0 MB when unpacked"]
-
-
-COMMAS = [f"x.csv: column {name}: the comma is read as decimal mark in {cells}" for name, cells in (
-    ("fiq_0", "1 cell (participants 7)"),
-    ("crp_0", "6 cells (participants 7, 8, 9, 10, 11, 12)"),
-    ("crp_1", "4 cells (participants 7, 8, 10, 11)"))]
-
-
-def commas(lines):
-    for line in lines[1:]:
-        line[9:] = [cell.replace(".", ",") for cell in line[9:]]
-
-
-@pytest.mark.parametrize(("how", "changes", "expected"), [
-    ({}, {}, []),
-    ({"delimiter": ";"}, {}, ["x.csv: columns are separated by semicolons"]),
-    ({"delimiter": "\t"}, {}, ["x.csv: columns are separated by tabs"]),
-    ({"delimiter": "|"}, {}, ["x.csv: columns are separated by bars"]),
-    ({"delimiter": ";", "change": commas}, {},
-     ["x.csv: columns are separated by semicolons", *COMMAS]),
-    ({"change": commas}, {"read": {"decimal": ","}}, []),
-    ({"encoding": "utf-8-sig", "change": lambda lines: lines.extend(
-        [[""] * 15, lines.pop(), [], [""]])}, {}, []),  # empty rows between and below
-    ({"encoding": "utf-16"}, {}, ["x.csv: read as utf-16"]),
-    ({"encoding": "cp1252"}, {}, ["x.csv: read as cp1252"]),
-    ({"encoding": "cp1252"}, {"read": {"encoding": "cp1252"}}, []),
-    ({}, {"read": {"encoding": "klingon"}}, [
-        "!", "x.csv: cannot be read as text in klingon, expected its encoding (read: {encoding: "
-        "…})"]),
-    ({"change": lambda lines: lines.insert(0, ["A title, of the trial"])}, {}, [
-        "x.csv: row 1 ('A title, of the trial') is taken as a title"]),
-    ({"change": lambda lines: lines[3].pop()}, {}, ["!", "x.csv: row 4: 14 cells, expected 15"]),
-    ({"change": lambda lines: lines.__setitem__(slice(1, 1), [
-        ["text"] * 15, ['{"ImportId":"x"}'] * 15])}, {}, [
-        "x.csv: rows 2 and 3 are taken as Qualtrics' further heads"]),
-])
-def test_text(how, changes, expected):
-    assert said(text(**how), changes) == expected
 
 
 def dates(kind: str) -> str:
@@ -176,10 +120,8 @@ def test_a_date_is_a_date_in_every_format(kind):
 
 
 def test_columns_that_differ_by_a_blank_do_not_replace_each_other():
-    of = frame().astype({"age": float})
-    pq.write_table(pa.Table.from_pandas(of.assign(**{"age ": of["age"] + 1})), "x.parquet")
-    assert said("x.parquet") == [
-        "!", "x.parquet: column age stands twice, expected each name once"]
+    frame().assign(**{"age ": 1.0}).to_parquet("x.parquet")
+    assert said("x.parquet") == ["!", "x.parquet: column age stands twice, expected each name once"]
 
 
 def test_a_labelled_code_for_missing_is_refused_until_it_is_declared():

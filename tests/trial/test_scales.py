@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from trials.small import SPEC, merged, problems, table, write
+from trials.small import SPEC, merged, problems, put, table, write
 
 from mair.report import fmt, tables_result
 from mair.results import records
@@ -86,41 +86,14 @@ def test_a_file_of_items_gives_the_scores_and_how_well_the_items_agree():
     assert alpha.startswith(fmt.number(of))
 
 
-@pytest.mark.parametrize(("changes", "cells", "says"), [
-    ({"scale": "PSC"}, {}, "trial.yaml: outcomes.PCS.scale: 'PSC', expected a scale (scales: holds "
-     "your own); did you mean PCS?"),
-    ({"columns": ["p1_pre", ["p1_post", "p2_post"], None]}, {}, "trial.yaml: outcomes.PCS.columns: "
-     "['p1_pre'], expected 13 columns, one an item of PCS"),
-    ({"scale": None, "columns": ["p1_pre", ["p1_post", "p2_post"], None]}, {}, "trial.yaml: "
-     "outcomes.PCS.columns: ['p1_post', 'p2_post'], expected 1 column, for a score (with scale: "
-     "one an item)"),
-    ({"columns": ["p{item}_before", "p{item}_post", None]}, {}, "\n".join(
-        f"trial.csv: column p{i}_before: not in the file, expected by outcomes.PCS; did you mean "
-        f"p{i}_pre?" for i in range(1, 14))),
-    ({}, {("p3_pre", 5): "7"}, "trial.csv: column p3_pre, participant 4 (row 6): 7, expected a "
-     "number from 0 to 4"),
-    ({"scale": None}, {}, None),
-])
-def test_items_that_are_wrong_are_named_by_person(changes, cells, says):
-    lines = answered()
-    for (column, row), value in cells.items():
-        lines[row][lines[0].index(column)] = value
-    found = problems(merged(OWN, {"outcomes": {"PCS": changes}}), lines)
-    if says is None:  # patterns belong to a scale
-        assert found[0].startswith("trial.csv: column p{item}_pre: not in the file")
-    else:
-        assert found == says.splitlines()
-
-
-def test_wrong_keys_of_ones_own():
-    own = {"items": 3, "range": [0, 4], "reversed": [4], "subscales": {"x": [1, 9]}}
-    assert problems(merged(OWN, {"scales": {"mine": own}}), answered()) == [
-        "trial.yaml: scales.mine.reversed: 4, expected items: 1, 2 or 3",
-        "trial.yaml: scales.mine.subscales: 9, expected items: 1, 2 or 3"]
-    assert problems(merged(OWN, {"scales": {"mine": {"items": 3, "scoring": "sum"}}}),
-                    answered()) == [
-        "trial.yaml: scales.mine.range: required key missing",
-        "trial.yaml: scales.mine.scoring: unknown key; did you mean score?"]
+@pytest.mark.parametrize("name", KEYS["wrong"])
+def test_items_and_keys_that_are_wrong(name):
+    case, lines = KEYS["wrong"][name], answered()
+    for row, column, value in case.get("cells", ()):
+        put(lines, row, column, value)
+    change = {"outcomes": {"PCS": case.get("PCS", {})}, "scales": case.get("scales", {})}
+    found, says = problems(merged(OWN, change), lines), case["says"].splitlines()
+    assert (found[:1] if case.get("first") else found) == says
 
 
 @pytest.mark.parametrize("stored", [False, True])
