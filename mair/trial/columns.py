@@ -13,7 +13,7 @@ from mair.trial import scales
 from mair.trial.errors import NUMBER, listed, nearest, said, shown
 from mair.trial.people import People
 from mair.trial.schema import BaselineEntry, Key, Measure
-from mair.trial.tables import NOT_A_NUMBER, YES_NO, Column, number_of
+from mair.trial.tables import NOT_A_NUMBER, YES_NO, Column, in_order, number_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,7 +240,7 @@ def feature(people: People, entry: BaselineEntry, where: tuple, covariate: bool)
     if kind != "continuous":
         values = people.texts(name, where, some)
         present, folded = set(values.dropna()), values.str.casefold()
-        levels = tuple(sorted(present, key=float if all(map(NUMBER.fullmatch, present)) else None))
+        levels = tuple(in_order(present))
         coded = linear and kind == "categorical"
         if answers := present and not coded and set(folded.dropna()) <= set(YES_NO):
             values = folded.map({text: "yes" if yes else "no" for text, yes in YES_NO.items()})

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mair.trial import readers
 from mair.trial.errors import ROOT, listed, refused
-from mair.trial.tables import YES_NO, Column, Table
+from mair.trial.tables import YES_NO, Column, Table, in_order
 
 IDS = re.compile(r"(^|_)(id|subj\w*|participant\w*|patient\w*|record\w*|pid)($|_)", re.I)
 ARMS = re.compile(r"arm|group|grp|treat|trt|alloc|random|condition|interv", re.I)
@@ -61,7 +61,7 @@ def lines(table: Table, data: str) -> str:
     import jinja2
 
     texts = pd.DataFrame({name: column.texts for name, column in table.columns.items()})
-    held = {name: _values(column) for name, column in table.columns.items()}
+    held = {name: in_order(texts[name].dropna()) for name in texts}
     who, visit = _participant(texts)
     arm, control, treatment, sure = _arms(held, {who, visit})
     taken = {who, visit, arm}
@@ -104,13 +104,6 @@ def _row(name: str, column: Column, values: list[str]) -> dict:
         return {"name": name, "level": values[0], "other": values[1]}
     kind = "no or yes" if len(values) == 2 else "numbers" if column.numbers else listed(values)
     return {"name": name, "kind": kind}
-
-
-def _values(column: Column) -> list[str]:
-    """The different values of a column, in order."""
-    texts = {text for text in column.texts if text is not None}
-    return sorted(texts, key=(lambda text: (0, float(text))) if column.numbers and not column.labels
-                  else str)
 
 
 def _said(value) -> str:

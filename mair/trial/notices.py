@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -140,7 +141,6 @@ def _covariate(people: People, arm: pd.Series, feature: Feature) -> None:
 
 def _say_alike(people: People, numbers: list[Feature]) -> None:
     """Covariates of which one follows from another."""
-    for i, one in enumerate(numbers):
-        for other in numbers[i + 1:]:
-            if abs(one.values.corr(other.values)) > 1 - 1e-9:
-                people.note(other.column, "covariates alike", other.name, one.name)
+    for one, other in itertools.combinations(numbers, 2):
+        if abs(one.values.corr(other.values)) > 1 - 1e-9:
+            people.note(other.column, "covariates alike", other.name, one.name)

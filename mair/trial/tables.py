@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +53,12 @@ def _parsed(cell) -> float | None:
         return number_of(cell)
     except ValueError:
         return None
+
+
+def in_order(texts: Iterable[str]) -> list[str]:
+    """Different texts in order, numbers by their value where all are numbers."""
+    texts = {*texts}
+    return sorted(texts, key=float if all(map(NUMBER.fullmatch, texts)) else None)
 
 
 @dataclass(frozen=True)
