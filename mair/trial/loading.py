@@ -72,7 +72,7 @@ def load(path: Path | str, **analysis) -> Trial:
     return Trial(
         path=path, title=spec.trial or path.stem, about=dict(spec.about), synthetic=spec.synthetic,
         control=arms[0], treatment=arms[1], visits=tuple(spec.visits), analysis=spec.analysis,
-        individuals=spec.synthetic or spec.show_individuals,
+        show_individuals=spec.show_individuals,
         labels={arm: spec.arm.labels.get(arm, arm) for arm in arms},
         visit_labels={visit: spec.visit_labels.get(visit, visit) for visit in spec.visits},
         sections=spec.model_dump(mode="json", exclude_none=True, exclude=_LEFT_OUT),

@@ -33,7 +33,6 @@ class Trial:
     ``overrides`` are choices given by hand; ``notices`` what of the data may be meant otherwise,
     in which no participant is named unless the trial is synthetic, as in ``told``, which the
     terminal shows. ``ignored`` counts rows left out, ``other_arms`` people of ignored arms.
-    ``individuals``: single people may be drawn, invented ones or where the trial file asks.
 
     What is asked of a trial is noted part by part (`mair.trial.noted`), which is how a run
     knows what a notebook depends on. Callers do not change what they get.
@@ -62,7 +61,7 @@ class Trial:
     told: list[str] = field(default_factory=list, repr=False)
     ignored: dict[str, int] = field(default_factory=dict)
     other_arms: dict[str, int] = field(default_factory=dict)
-    individuals: bool = False
+    show_individuals: bool = False
     censored: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     items: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     events: pd.DataFrame | None = field(default=None, repr=False)
@@ -97,6 +96,11 @@ class Trial:
     def has_data(self) -> bool:
         """Whether the trial file names data."""
         return self.data_path is not None
+
+    @property
+    def individuals(self) -> bool:
+        """Whether single people may be drawn: invented ones, or where the trial file asks."""
+        return self.synthetic or self.show_individuals
 
     @property
     def reference(self) -> str:

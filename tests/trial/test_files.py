@@ -194,23 +194,6 @@ def test_a_baseline_in_a_column_of_its_own():
     assert trial.scores("FIQ").equals(load("trial.yaml").scores("FIQ"))
 
 
-def test_ids_that_differ_by_a_slip_would_split_a_person():
-    lines = long_table()
-    for row, slip in ((3, "07"), (6, "8 ")):
-        put(lines, row, "id", slip)
-    lines = [[cell.replace("10", "p10") if i == 0 else cell for i, cell in enumerate(line)]
-             for line in lines]
-    put(lines, 12, "id", "P10")
-    write(long_spec(), lines)
-    with pytest.raises(TrialError) as refused:
-        load("trial.yaml")
-    assert refused.value.problems == [
-        "trial.csv: column id, participant 7 (rows 2 and 3): 7 and 07 differ in case, blanks or "
-        "leading zeros only, expected one spelling a participant",
-        "trial.csv: column id, participant p10 (rows 11 and 12): 'p10' and 'P10' differ in case, "
-        "blanks or leading zeros only, expected one spelling a participant"]
-
-
 # --- notices ----------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from trials.small import SPEC, drop, long_spec, long_table, merged, problems, put, table, write
+from trials.small import SPEC, check, long_spec, long_table, merged, problems, put, table, write
 
 from mair.trial import TrialError, load
 from mair.trial.errors import ROOT, sentences
@@ -18,6 +18,7 @@ from mair.trial.errors import ROOT, sentences
 WRONG, DIRTY, UNREADABLE = (
     yaml.safe_load(Path(__file__).with_name(f"{name}.yaml").read_text("utf-8"))
     for name in ("wrong", "dirty", "unreadable"))
+CASES = WRONG | DIRTY
 
 
 @pytest.fixture(autouse=True)
@@ -47,31 +48,11 @@ def refused(name, **by_hand):
     return error.value.problems
 
 
-@pytest.mark.parametrize(("group", "name"), [(k, name) for k, of in WRONG.items() for name in of])
-def test_wrong(group, name):
-    case = WRONG[group][name]
-    spec = long_spec() if group == "long" else SPEC
-    cells = long_table() if group.startswith("long") else table()
-    for row, column, value in case.get("cells", ()):
-        put(cells, row, column, value)
-    drop(cells, *case.get("drop", ()))
-    assert problems(merged(spec, case.get("change", {})), cells) == case["says"].splitlines()
-
-
-@pytest.mark.parametrize(("group", "name"), [(k, name) for k, of in DIRTY.items() for name in of])
-def test_what_is_dirty_is_read_noticed_or_refused(group, name):
-    """Each with its exact lines, the file's name aside; nothing passes in silence."""
-    case, cells = DIRTY[group][name], table()
-    for row, column, value in case.get("cells", ()):
-        put(cells, row, column, value)
-    spec = merged(SPEC, case.get("change", {}))
-    if "says" in case:
-        found = problems(spec, cells)
-    else:
-        write(spec, cells)
-        found = load("trial.yaml").told
-    assert [line.split(": ", 1)[1] for line in found] == (
-        case.get("says") or case.get("notes", "")).splitlines()
+@pytest.mark.parametrize(("group", "name"), [(k, name) for k, of in CASES.items() for name in of])
+def test_what_is_wrong_or_dirty_is_read_noticed_or_refused(group, name):
+    """Each with its exact lines; nothing passes in silence."""
+    check(CASES[group][name], long_spec() if group == "long" else SPEC,
+          long_table() if group.startswith("long") else table())
 
 
 def test_a_column_of_words_is_one_line():

@@ -66,6 +66,23 @@ def problems(spec, cells) -> list[str]:
     return refused.value.problems
 
 
+def check(case, spec, cells) -> None:
+    """A row of a table of tests: what is changed, and each line that says so.
+
+    ``says`` where it is refused, ``notes`` where it is read with notices; neither, without one.
+    """
+    for row, column, value in case.get("cells", ()):
+        put(cells, row, column, value)
+    drop(cells, *case.get("drop", ()))
+    spec = merged(spec, case.get("change", {}))
+    if "says" in case:
+        found = problems(spec, cells)[:case.get("first")]
+    else:
+        write(spec, cells)
+        found = load("trial.yaml").told
+    assert found == (case.get("says") or case.get("notes", "")).splitlines()
+
+
 def merged(spec: dict, changes: dict) -> dict:
     """Changes over a spec; None takes a key away."""
     out = copy.deepcopy(spec)
