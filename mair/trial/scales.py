@@ -40,23 +40,21 @@ def expanded(spec: TrialFile, source, shipped) -> TrialFile:
     problems = [source.line(("scales", name, what), *sentence)
                 for name, key in spec.scales.items() for what, *sentence in _wrong(key)]
     for where, measure in spec.measures().items():
-        key, n = known.get(measure.scale), 1
-        if key:
-            n, why = len(key.items), f"one an item of {measure.scale}"
-            scale = {"label": measure.label or key.label or measure.scale,
-                     "range": measure.range or bounds(key), "better": measure.better
-                     if "better" in measure.model_fields_set else key.better or "lower"}
-        elif measure.scale:
+        key, scale = known.get(measure.scale), {}
+        if measure.scale and not key:
             problems.append(source.line((*where, "scale"), "unknown scale", nearest(
                 measure.scale, [*known, *shipped])))
             continue
-        else:
-            why, scale = "for a score (with scale: one an item)", {}
+        if key:
+            scale = {"label": measure.label or key.label or measure.scale,
+                     "range": measure.range or bounds(key), "better": measure.better
+                     if "better" in measure.model_fields_set else key.better or "lower"}
+        n, sentence = (len(key.items), "columns of items") if key else (1, "columns of a score")
         stated = measure.columns or [measure.column] * len(spec.visits)
         held = [_columns(names, key) if names and key else names for names in stated]
         wrong = [names for names in held if names and len(names) != n]
         problems += [source.line((*where, "columns" if measure.columns else "column"),
-                                 "columns of items", names, n, why) for names in wrong[:1]]
+                                 sentence, names, n, measure.scale) for names in wrong[:1]]
         out.setdefault(where[0], {})[where[1]] = measure.model_copy(
             update={"columns": held if any(held) else None, **scale})
     if problems:
