@@ -200,11 +200,11 @@ def _mixed(trial: Trial, name: str, choice: Choice) -> Estimate:
         "left out, as others determine them: " + ", ".join(design.redundant):
             bool(design.redundant),
     }
-    variances = (result.var_participant, result.var_residual)
     return Estimate(
         choice.method(result.structure, result.by_arm), **read,
-        overall=overall(*design.size, *([NAN] * 2 if result.by_arm else map(float, variances)),
-                        float(result.criterion), 1, int(boundary), int(bool(result.fallback))),
+        overall=overall(*design.size, *((NAN, NAN) if result.by_arm else
+                                        map(float, result.variances)), float(result.criterion), 1,
+                        int(boundary), int(bool(result.fallback))),
         whole=_whole(result, choice.inference, design.contrasts),
         residuals=_residuals(design, result, choice.inference),
         state="; ".join(state for state, holds in states.items() if holds))

@@ -10,6 +10,7 @@ from mair.stats import covariance as structures
 from mair.stats import impute, operating, pooling, risk, shifts
 from mair.stats.ancova import ancova
 from mair.stats.columns import dependent_columns
+from mair.stats.smallsample import tested
 from mair.trial import Trial, remembered
 
 RULES = {"mi-mar": "mar", "mi-j2r": "j2r", "mi-cr": "cr"}
@@ -76,8 +77,8 @@ def impute_variable(trial: Trial, name: str, rule: str, measured: bool = False) 
 
 def contrast(pooled: pooling.Pooled, confidence: float) -> Contrast:
     """A pooled estimate as a contrast: t on Barnard and Rubin's df."""
-    return Contrast(*map(float, (pooled.estimate, pooled.se, pooled.df, NAN, pooled.t, pooled.p,
-                                 *pooled.interval(confidence))))
+    b, se, df, *rest = map(float, tested(*pooled[:3], confidence))
+    return Contrast(b, se, df, NAN, *rest)
 
 
 def _closed(values, arm, covariates, choice):
@@ -174,17 +175,18 @@ def analyse(trial: Trial, name: str, choice: Choice, observed: Estimate) -> Esti
 def _shifting(trial: Trial, name: str, visit: str):
     """The pooled contrast of a visit as a function of shifts of what was imputed there.
 
-    With what `shifts.tipping_point` takes beside it; None where nothing can be imputed. The
-    complete-data analysis is of a random intercept under Kenward-Roger.
+    A `shifts.Surface`; None where nothing can be imputed. The complete-data analysis is of a
+    random intercept under Kenward-Roger.
     """
     try:
         imputed, arm, covariates, _ = impute_variable(trial, name, "mi-mar")
     except ValueError:
         return None
     at = list(trial.variable(name).visits).index(visit)
-    pooled = shifts.surface(imputed, arm, at, pooling.group_by_time(arm, covariates, at))
-    found = pooled(0.0)
-    return (pooled, imputed, arm, at) if found.df > 0 and found.within > 0 else None
+    surface = shifts.Surface(imputed, arm, at, pooling.group_by_time(arm, covariates, at),
+                             trial.variable(name).better)
+    found = surface(0.0)
+    return surface if found.df > 0 and found.within > 0 else None
 
 
 def responders(trial: Trial, threshold: float, visit: str) -> pooling.Responders | None:
@@ -217,9 +219,7 @@ def shifted(trial: Trial, name: str, visit: str, treatment, control) -> pooling.
     treatment, control : float or array
         Shifts of either arm, outcome's units; they broadcast.
     """
-    sign = 1.0 if trial.variable(name).better == "lower" else -1.0
-    return _shifting(trial, name, visit)[0](sign * np.asarray(treatment),
-                                            sign * np.asarray(control))
+    return _shifting(trial, name, visit)(treatment, control)
 
 
 @remembered
@@ -231,10 +231,10 @@ def tipping(trial: Trial, name: str, visit: str, direction: tuple[int, int]):
     shifts.Tipping or None
         None where nothing can be imputed.
     """
-    found, variable = _shifting(trial, name, visit), trial.variable(name)
-    return found and shifts.tipping_point(
-        *found, scale=variable.range, direction=direction, better=variable.better,
-        confidence=trial.analysis.confidence, limit=reach(trial, name))
+    surface = _shifting(trial, name, visit)
+    return surface and surface.tipping_point(
+        reach(trial, name), scale=trial.variable(name).range, direction=direction,
+        confidence=trial.analysis.confidence)
 
 
 def reach(trial: Trial, name: str) -> float:

@@ -150,11 +150,11 @@ def _imputed(trial: Trial, name: str, visit: str, threshold: float, out: Rows) -
     for arm, share, n in ((trial.control, found.control, found.n_control),
                           (trial.treatment, found.treatment, found.n_treatment)):
         out.add(name, arm, visit, "mi-mar", n=n, responders=share * n, percent=100 * share)
-    difference, ratio = ((float(one.estimate), *map(float, one.interval(
-        trial.analysis.confidence))) if one else (np.nan,) * 3
-        for one in (found.difference, found.log_ratio))
+    difference, ratio = (tests.Interval(*(getattr(
+        one and imputed.contrast(one, trial.analysis.confidence), end, np.nan)
+        for end in ("b", "low", "high"))) for one in (found.difference, found.log_ratio))
     _add(out, name, visit, "mi-mar/wald", found.n_control + found.n_treatment,
-         risk.with_nnt(*difference), tests.Interval(*np.exp(ratio)))
+         risk.with_nnt(*difference[:3]), tests.Interval(*np.exp(ratio[:3])))
 
 
 def _add(out: Rows, name, visit, method, n, difference, ratio) -> None:

@@ -16,7 +16,8 @@ from mair.results import Rows
 from mair.sections import analysis as estimates
 from mair.sections import arms, imputed, measures
 from mair.sections import model as models
-from mair.stats import bootstrap, clusters, permute, pooling
+from mair.stats import bootstrap, clusters, mixed, permute, pooling
+from mair.stats.smallsample import tested
 from mair.trial import Trial, remembered
 from mair.trial.errors import ROOT
 
@@ -88,21 +89,25 @@ def _rerandomised(trial: Trial, name: str, out: Rows) -> None:
     most = max(200, int(INVERTED * min(1, COLUMNS / (common.shape[1] + by_arm.shape[1])) ** 2))
     few = np.random.default_rng([chosen.seed, 9]).permutation(len(drawn.arms))[:most]
     fewer = drawn if len(drawn.arms) <= most else drawn._replace(arms=drawn.arms[few], exact=False)
-    y, known = design.y[rows], {}
-    effects = np.array([one.b for one in base.values()])
-    for k, visit in enumerate(base, start=1):
-        fit = permute.random_intercept_fit(common, by_arm, groups, k, known=known)
-        found = permute.rerandomise(fit, y, arm, drawn)
-        shift = by_arm[:, 1:] * arm[groups][:, None]
-        held = shift @ np.where(np.arange(len(base)) == k - 1, 0, effects)
-        limits = permute.invert(fit, y, arm, fewer, shift[:, k - 1], held=held,
-                                confidence=chosen.confidence,
+    y, own = design.y[rows], slice(common.shape[1] + 1, None)  # the later visits' contrasts
+    whole = mixed.random_intercept_arms(y, common, by_arm, groups, np.vstack([arm, drawn.arms]))
+    refits = mixed.combinations_arms(np.c_[y, by_arm[:, 1:] * arm[groups][:, None]], common, by_arm,
+                                     groups, fewer.arms)
+    found = permute.rerandomise(whole.beta[:, own], whole.se[:, own], drawn.exact)
+
+    def refitted(weights):
+        one = refits(weights)
+        return one.beta[:, own], one.se[:, own]
+
+    b, se = whole.beta[0, own], whole.se[0, own]
+    for k, visit in enumerate(base):
+        limits = permute.invert(refitted, b, se, fewer.exact, k, confidence=chosen.confidence,
                                 tolerance=permute.TOLERANCE * INVERTED / most)
-        ends = (x if np.isfinite(x) else None for x in (limits.low, limits.high))
-        one = estimates.Contrast(found.estimate, found.se, None, None, found.t, found.p, *ends)
+        ends = (x if np.isfinite(x) else None for x in limits)
+        one = estimates.Contrast(b[k], se[k], None, None, found.t[k], found.p[k], *ends)
         out.add(name, "difference", visit, REFERENCE, n=len(arm), n_rows=len(groups),
-                **one.statistics(), mc_error=found.mc_error, allocations=found.allocations,
-                exact=int(found.exact))
+                **one.statistics(), mc_error=found.mc_error[k], allocations=len(drawn.arms),
+                exact=int(drawn.exact))
 
 
 def _bootstrapped(trial: Trial, name: str, out: Rows) -> None:
@@ -121,8 +126,7 @@ def _reference_based(trial: Trial, name: str, out: Rows) -> None:
     later = trial.primary.visits[1:]
     if not np.isnan(y).any():
         return
-    found = pooling.jackknife(y, arm, covariates, 1 + np.arange(len(later)),
-                              rule=[*imputed.RULES.values()])
+    found = pooling.jackknife(y, arm, covariates, range(1, y.shape[1]), [*imputed.RULES.values()])
     for i, (rule, (k, visit)) in enumerate(product(imputed.RULES, enumerate(later))):
         b, se = (x[i // len(later), k] for x in (found.estimate, found.se))
         one = estimates.normal(b, se if se > 0 else np.nan, trial.analysis.confidence)
@@ -272,5 +276,6 @@ def delta_grid(trial: Trial, visit: str, fine: int = 1) -> pd.DataFrame:
                   for x in (own, [*(-x for x in other[:0:-1]), *other]))
     shifts = np.meshgrid(own, other, indexing="ij")
     found = imputed.shifted(trial, name, visit, *shifts)
-    cells = (*shifts, found.estimate, *found.interval(trial.analysis.confidence))
+    found = tested(*found[:3], trial.analysis.confidence)
+    cells = (*shifts, found.estimate, found.low, found.high)
     return pd.DataFrame({key: x.ravel() for key, x in zip(columns, cells, strict=True)})

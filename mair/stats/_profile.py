@@ -15,8 +15,6 @@ complete data and nearly so otherwise, so that a secant needs few steps.
 Arrays have the problem on the last axis, matrices as packed upper triangles.
 """
 
-from __future__ import annotations
-
 from copy import copy
 
 import numpy as np
@@ -44,9 +42,8 @@ class Profile:
     """
 
     def __init__(self, within, between, sizes, counts, reml=True):
-        there = counts.any(1)
-        self.within, self.between, self.counts = within, between[there], counts[there]
-        self.sizes, self.reml, self.c = sizes[there], reml, sizes.max()
+        self.within, self.between, self.counts = within, between, counts
+        self.sizes, self.reml, self.c = sizes, reml, sizes.max()
         self.width = round(np.sqrt(2 * len(within) + 0.25) - 0.5)
         self.size = within.shape[-1]
         self.n_rows = sizes @ counts

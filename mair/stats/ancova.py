@@ -4,8 +4,6 @@ The other later visits and the people without this one are left out, so that it 
 about the covariance than a mixed model and more about who is missing.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,11 +1,9 @@
 """BCa bootstrap of a statistic of two independent samples of people."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from mair.stats.effects import Interval, d_ppc2, d_ppc2_of
+from mair.stats.effects import Interval, d_ppc2, d_ppc2_of, moments
 
 BATCH = 2_000_000  # people resampled at once, for the memory's sake
 
@@ -43,11 +41,10 @@ def bca_d_ppc2(treatment, control, *, draws=10_000, rng, confidence=0.95) -> Int
     if min(map(len, arms)) < 3 or np.isnan(estimate):
         return Interval(estimate, reason="not estimable" if np.isnan(estimate) else
                         "too few people in an arm")
-    batch, found = max(1, BATCH // max(map(len, arms))), []
-    for at in range(0, draws, batch):
-        found.append(_d(*(_moments(arm, rng.integers(0, len(arm), (min(batch, draws - at),
-                                                                   len(arm)))) for arm in arms)))
-    found, whole = np.concatenate(found), [_moments(arm, np.arange(len(arm))) for arm in arms]
+    batch, whole = max(1, BATCH // max(map(len, arms))), [moments(arm) for arm in arms]
+    found = np.concatenate([
+        _d(*(moments(arm[rng.integers(0, len(arm), (min(batch, draws - at), len(arm)))])
+             for arm in arms)) for at in range(0, draws, batch)])
     left = [_d(_without(arms[0], whole[0]), whole[1]), _d(whole[0], _without(arms[1], whole[1]))]
     z = ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -61,12 +58,6 @@ def bca_d_ppc2(treatment, control, *, draws=10_000, rng, confidence=0.95) -> Int
     return Interval(estimate, *map(float, limits))
 
 
-def _moments(arm, who):
-    """What `d_ppc2_of` takes of resamples ``who`` (..., n)."""
-    before = arm[:, 0][who]
-    return who.shape[-1], before.mean(-1), before.std(-1, ddof=1), arm[:, 1][who].mean(-1)
-
-
 def _without(arm, whole):
     """The same of an arm without each of its people."""
     n, mean, sd, after = whole
@@ -77,6 +68,6 @@ def _without(arm, whole):
         after - (arm[:, 1] - after) / (n - 1))
 
 
-def _d(*moments):
-    found = d_ppc2_of(*moments)
+def _d(treatment, control):
+    found = d_ppc2_of(treatment, control)
     return np.where(np.isnan(found.estimate), np.copysign(np.inf, found.change), found.estimate)

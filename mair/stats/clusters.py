@@ -1,7 +1,5 @@
 """What correlation within treatment groups would do to a contrast between arms."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -4,14 +4,31 @@ Columns are judged centred (where the design has a constant column) and scaled, 
 covariate in units of 1e-10, or of mean 1e8 and SD 1, counts like any other.
 """
 
-from __future__ import annotations
-
 import numpy as np
-
-__all__ = ["centred", "coordinates", "dependent_columns", "distinct", "orthonormal"]
 
 DEPENDENT = 1e-8  # share of a centred column's norm that the columns before it must leave
 CONSTANT = 1e-12  # share of a column's norm below which its deviations are rounding
+
+
+def checked(y, X, *labels):
+    """Responses y (..., N) and a design X (N, p) as floats; ``labels`` (N,) of their rows.
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit, values that are not finite, no more rows than columns.
+    """
+    y, X = np.asarray(y, float), np.asarray(X, float)
+    n = y.shape[-1] if y.ndim else 0
+    if n < 1 or X.ndim != 2 or any(len(one) != n for one in (X, *labels)):
+        shapes = ", ".join(str(np.shape(one)) for one in (y, X, *labels))
+        raise ValueError(f"expected y (..., N), X (N, p) and labels (N,); got {shapes}")
+    for name, values in (("y", y), ("X", X)):
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} holds a value that is not finite: pass observed rows only")
+    if n <= X.shape[1]:
+        raise ValueError(f"{n} rows cannot estimate {X.shape[1]} columns and a variance")
+    return y, X
 
 
 def centred(X):
@@ -96,9 +113,7 @@ def coordinates(column, X):
 
 
 def distinct(table):
-    """Distinct rows of a table (n, k), sorted, and which of them each row is, (n,)."""
-    order = np.lexsort(table.T[::-1])
-    first = np.r_[True, (table[order][1:] != table[order][:-1]).any(1)]
-    which = np.empty(len(table), int)
-    which[order] = np.cumsum(first) - 1
-    return table[order][first], which
+    """Distinct rows of a table (n, k) of 0 and 1, sorted, and which of them each row is, (n,)."""
+    code = table @ 2.0 ** np.arange(table.shape[1])[::-1]
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    return table[first], which

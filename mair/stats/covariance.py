@@ -12,20 +12,20 @@ With ``arms`` each arm has a matrix of its own (mmrm's grouped covariance, ``GRO
 Where a structure cannot be fitted the one before it is, and the result says so.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
 from . import mixed
-from .columns import dependent_columns, distinct
+from .columns import checked, dependent_columns, distinct
 from .likelihood import Point, Rows, by_group, exchangeable, newton, triangle
 
-__all__ = ["STRUCTURES", "Fit", "Residuals", "fit", "residuals", "unstructured"]
-
 STRUCTURES = ("random-intercept", "compound-symmetry", "unstructured")
+EXACT = "the design determines every score"
+NO_OPTIMUM = {"random-intercept": "the scores leave no variance within participants",
+              "compound-symmetry": "no correlation above -1/(n - 1) is an optimum"}
 
 
 @dataclass(frozen=True)
@@ -95,20 +95,13 @@ class Fit:
         return np.tensordot(self.theta, self.basis, 1)
 
     @property
-    def var_participant(self):
-        """Between-participant variance (compound symmetry: covariance), by arm (2,); nan if
-        unstructured.
+    def variances(self):
+        """Between participants (compound symmetry: covariance) and within, of each arm where
+        theirs differ; nan if unstructured.
         """
-        return np.nan if self.structure == "unstructured" else self._variances[..., 0]
-
-    @property
-    def var_residual(self):
-        """Within-participant variance, by arm (2,); nan if unstructured."""
-        return np.nan if self.structure == "unstructured" else self._variances[..., 1]
-
-    @property
-    def _variances(self):
-        return self.theta.reshape(2, 2) if self.by_arm else self.theta
+        if self.structure == "unstructured":
+            return np.nan, np.nan
+        return np.moveaxis(self.theta.reshape(2, 2) if self.by_arm else self.theta, -1, 0)
 
     @property
     def point(self):
@@ -119,8 +112,7 @@ class Fit:
         return self.cache["point"]
 
 
-@dataclass(frozen=True)
-class Residuals:
+class Residuals(NamedTuple):
     """Diagnostics of one fit, rows in the order given.
 
     ``fitted`` = X beta; ``marginal`` = y - fitted; ``standardised`` = the marginal residuals of a
@@ -174,85 +166,138 @@ def fit(y, X, participants, visits, structure, *, arms=None, reml=True, labels=N
     """
     if structure not in STRUCTURES:
         raise ValueError(f"structure: {structure!r} is none of {', '.join(STRUCTURES)}")
-    rows, seen = Rows.of(y, X, participants, visits)
-    requested, why, labels = structure, "", seen if labels is None else labels
-    if arms is not None:
+    y, X = checked(y, X, participants, visits)
+    _, first, who = np.unique(participants, return_index=True, return_inverse=True)
+    seen, when = np.unique(visits, return_inverse=True)
+    if len(np.unique(who * len(seen) + when)) < len(y):
+        raise ValueError("a participant has two rows at one visit")
+    labels, reasons = seen if labels is None else labels, []
+    for arm in [None] if arms is None else [np.asarray(arms)[first], None]:
         for simpler in STRUCTURES[STRUCTURES.index(structure)::-1]:
-            found, reason = _by_arm(y, X, participants, visits, simpler, arms, reml, labels)
-            if found is not None:
-                return replace(found, requested=requested, fallback=why)
-            why = why or reason
-        found = fit(y, X, participants, visits, structure, reml=reml, labels=labels)
-        return replace(found, fallback="; ".join(filter(None, (why, found.fallback))))
-    if structure == "unstructured":
-        found, why = _unstructured(rows.completed(), seen, labels, reml)
-        if not why:
-            return found
-        if len(seen) == 1:
-            raise ValueError(why)
-        structure = "compound-symmetry"
-    found = mixed.random_intercept(y, X, participants, reml=reml,
-                                   negative=structure == "compound-symmetry")
-    if structure == "compound-symmetry" and not found.converged:
-        found = mixed.random_intercept(y, X, participants, reml=reml)
-        if found.converged:
-            structure = "random-intercept"
-            why += ("; " if why else "") + "no correlation above -1/(n - 1) is an optimum"
-    theta = np.stack([found.var_participant, found.var_residual], -1)
-    if not found.converged:
-        structure = requested
-        theta = np.full(len(seen) * (len(seen) + 1) // 2 if structure == "unstructured" else 2,
-                        np.nan)
-        why = ("the design determines every score" if rows.scale[0] == 0 else
-               "the scores leave no variance within participants")
-    return Fit(structure, requested, why, found.beta, found.cov, seen, theta, found.criterion,
-               found.converged, found.boundary & (structure == "random-intercept"), reml, rows)
+            found, (why,) = batch(y[None], X, who, when, simpler, arm=arm, reml=reml, labels=labels,
+                                  both=True)
+            if not why:
+                return replace(found, requested=structure, visits=seen,
+                               fallback="; ".join(reasons), **_first(found))
+            reasons.append(why)
+            if len(seen) == 1 and arm is None:
+                raise ValueError(why)
+        reasons = reasons[:1]
+    size = len(triangle(len(seen))) if structure == "unstructured" else 2
+    return replace(found, structure=structure, requested=structure, visits=seen, cache={},
+                   fallback=why, **_first(found) | {"theta": np.full(size, np.nan)})
 
 
-def _by_arm(y, X, participants, visits, structure, arms, reml, labels):
-    """A fit with a Sigma for each arm, or None and the reason: from the arms fitted apart, which
-    is the answer where they share no column of X, on to the optimum of the whole.
+def _first(found):
+    """The arrays of a batch's first fit, without its axis."""
+    names = ("beta", "cov", "theta", "criterion", "converged", "boundary")
+    return {name: getattr(found, name)[0] for name in names}
+
+
+def batch(y, X, who, when, structure, *, arm=None, reml=True, labels=None, both=False):
+    """Fits of one structure to many responses, without another where that has no estimate.
+
+    Parameters
+    ----------
+    y : array (B, N)
+    X : array (N, p)
+    who, when : array (N,)
+        Participant and visit of each row, from 0.
+    structure : str
+        Of `STRUCTURES`.
+    arm : array (n,), optional
+        0 or 1, by participant: each has covariance parameters of its own, from the arms fitted
+        apart (the answer, where they share no column of X) on to the optimum of the whole.
+    reml, labels
+        As for `fit`.
+    both : bool
+        As for `unstructured`.
+
+    Returns
+    -------
+    Fit
+        nan where there is no estimate.
+    why : ndarray of str (B,)
+        The reason where there is none.
     """
-    y, X, arms = np.asarray(y, float), np.asarray(X, float), np.asarray(arms)
-    seen, theta = np.unique(visits), []
-    for arm, name in enumerate(("control", "treatment")):
-        own = arms == arm
+    y, X = checked(y, X, who, when)
+    k, free = when.max() + 1, structure == "unstructured"
+    labels = np.arange(k) if labels is None else np.asarray(labels)
+    rows = Rows.batch(y, X, who, when, arm, free)
+    if arm is not None:
+        theta, why = _by_arm(y, X, who, when, structure, arm, rows, reml, labels, both)
+        return fitted(rows, theta, structure, np.arange(k), reml, (theta == 0).any(1), True), why
+    if free:
+        why = _too_few(rows, labels)
+        if not why:
+            return unstructured(rows, np.arange(k), reml=reml, both=both)
+        theta = np.full((len(y), len(triangle(k))), np.nan)
+        return fitted(rows, theta, structure, np.arange(k), reml), np.full(len(y), why, object)
+    found = mixed.random_intercept(y, X, who, reml=reml, negative=structure == "compound-symmetry")
+    theta = np.stack([found.var_participant, found.var_residual], 1) / rows.scale[:, None] ** 2
+    why = np.where(rows.scale == 0, EXACT, NO_OPTIMUM[structure])
+    return (fitted(rows, theta, structure, np.arange(k), reml,
+                   found.boundary & (structure == "random-intercept")),
+            np.where(found.converged, "", why).astype(object))
+
+
+def _too_few(rows, labels):
+    """Why no unstructured matrix can be estimated from any of the responses, or nothing."""
+    contrasts, parameters = rows.n_rows[0] - rows.start.shape[1], len(triangle(len(labels)))
+    if not rows.scale.any():
+        return EXACT
+    if contrasts <= parameters:
+        return (f"{contrasts} error contrasts cannot tell {parameters} variances and covariances "
+                "apart")
+    together = rows.pairwise()[1][0]
+    for i, j in np.argwhere(np.triu(together < 2)):
+        return (f"visits {labels[i]} and {labels[j]} are seen together in {together[i, j]:.0f} "
+                "participants")
+    return ""
+
+
+def _by_arm(y, X, who, when, structure, arm, rows, reml, labels, both):
+    """theta (B, q) with a Sigma for each arm, in ``rows``' units; what says why there is none."""
+    basis = triangle(len(labels)) if structure == "unstructured" else exchangeable(len(labels))
+    basis, start, why = by_group(basis, rows), [], np.full(len(y), "", object)
+    theta = np.full((len(y), len(basis)), np.nan)
+    for one, name in enumerate(("control", "treatment")):
+        own = arm[who] == one
         if not own.any():
-            return None, f"the {name} arm has no rows"
-        here = np.isin(seen, np.asarray(visits)[own])
+            return theta, np.full(len(y), f"the {name} arm has no rows", object)
         columns = np.delete(X[own], dependent_columns(X[own]), axis=1)
+        here, at = np.unique(when[own], return_inverse=True)
         try:
-            one = fit(y[own], columns, np.asarray(participants)[own], np.asarray(visits)[own],
-                      structure, reml=reml, labels=np.asarray(labels)[here])
+            people = np.unique(who[own], return_inverse=True)[1]
+            apart, alone = batch(y[:, own], columns, people, at, structure, reml=reml,
+                                 labels=labels[here], both=both)
         except ValueError as error:
-            return None, f"the {name} arm alone: {error}"
-        if one.fallback:
-            return None, f"the {name} arm alone: {one.fallback}"
-        theta.append(one.theta)
-    rows = Rows.of(y, X, participants, visits, arms)[0]
-    start, basis = np.concatenate(theta)[None] / rows.scale**2, exchangeable(len(seen))
-    if structure == "unstructured":
-        rows, basis = rows.completed(), triangle(len(seen))
-    theta, why = _optimum(rows, start, by_group(basis, rows), reml,
-                          [0, 2] if structure == "random-intercept" else [])
-    return (None, why) if why else (
-        _single(fitted(rows, theta, structure, seen, reml, (theta == 0).any(1), by_arm=True)), "")
+            return theta, np.full(len(y), f"the {name} arm alone: {error}", object)
+        start.append(apart.theta / rows.scale[:, None] ** 2)
+        why = np.where((why == "") & (alone != ""), f"the {name} arm alone: " + alone, why)
+    start = np.concatenate(start, 1)
+    inner = np.where(start == 0, start.mean(1, keepdims=True) / 20, start)
+    fine = np.flatnonzero(why == "")
+    if len(fine):
+        theta[fine], _, why[fine] = newton(rows.taken(fine), inner[fine], basis, reml)
+    for i in fine if structure == "random-intercept" else ():
+        if not ((start[i] != 0).all() and (theta[i, ::2] >= 0).all()):
+            theta[i], why[i] = _held(rows.taken([i]), inner[[i]], start[i, ::2] == 0, basis, reml)
+    return theta, why
 
 
-def _optimum(rows, start, basis, reml, variances):
-    """Minimum from ``start`` (1, q) with theta at 0 or above at the indices ``variances``."""
+def _held(rows, start, zero, basis, reml):
+    """Minimum from ``start`` (1, 4) with the arms' variances of people at 0 or above."""
     why = ""
-    ways = product(*((at == 0, at != 0) for at in start[0, variances]))
-    for zero in ways:  # as the arms alone have it, first
-        free = np.ones(len(basis), bool)
-        free[variances] = ~np.array(zero, bool)
-        theta = np.where(start == 0, start.mean() / 20, start) * free
+    for held in product(*((one, not one) for one in zero)):  # as the arms alone have it, first
+        free = np.array([not held[0], True, not held[1], True])
+        theta = start * free
         theta[:, free], _, (reason,) = newton(rows, theta[:, free], basis[free], reml)
         why = why or reason
-        if not reason and (theta[:, variances] >= 0).all() and (
+        if not reason and (theta[0, ::2] >= 0).all() and (
                 Point.at(rows, theta, basis, reml).gradient[:, ~free] >= 0).all():
-            return theta, ""
-    return start, why or "no optimum with variances of 0 or more"
+            return theta[0], ""
+    return np.nan, why or "no optimum with variances of 0 or more"
 
 
 def residuals(fit, y, X, participants, visits, arms=None):
@@ -283,7 +328,7 @@ def residuals(fit, y, X, participants, visits, arms=None):
         rows, at = order[of[who[order]] == k].reshape(-1, sum(there)), np.flatnonzero(there)
         factor = np.linalg.cholesky(sigma[arm][np.ix_(at, at)])
         standardised[rows] = np.linalg.solve(factor, marginal[rows].T).T
-    ratio = np.broadcast_to(fit.var_participant / fit.var_residual, len(sigma))[arms]
+    ratio = np.broadcast_to(np.divide(*fit.variances), len(sigma))[arms]
     modes = ratio / (1 + np.bincount(who)[who] * ratio) * np.bincount(who, weights=marginal)[who]
     return Residuals(fitted, marginal, standardised, modes)
 
@@ -305,7 +350,7 @@ def unstructured(rows, visits, *, reml=True, both=False):
     Fit
         nan where neither converges.
     why : ndarray of str (B,)
-        Why from the first start.
+        Why from the first start, where there is none.
     """
     k = len(visits)
     basis, upper = triangle(k), np.triu_indices(k)
@@ -317,7 +362,9 @@ def unstructured(rows, visits, *, reml=True, both=False):
         other, height, _ = newton(rows.taken(again), start, basis, reml)
         lower = ~(value[again] <= height) & np.isfinite(height)
         theta[again[lower]], value[again[lower]] = other[lower], height[lower]
-    return fitted(rows, theta, "unstructured", visits, reml), why
+    found = fitted(rows, theta, "unstructured", visits, reml)
+    why[found.converged] = ""
+    return found, why
 
 
 def fitted(rows, theta, structure, visits, reml=True, boundary=False, by_arm=False):
@@ -331,30 +378,6 @@ def fitted(rows, theta, structure, visits, reml=True, boundary=False, by_arm=Fal
     return replace(found, beta=(rows.back @ gamma[..., None])[..., 0],
                    cov=scale[:, None] ** 2 * rows.back @ phi @ rows.back.swapaxes(1, 2),
                    criterion=point.value + rows.constants(reml))
-
-
-def _single(found):
-    """A batch of one without its axis."""
-    names = ("beta", "cov", "theta", "criterion", "converged", "boundary")
-    return replace(found, **{name: getattr(found, name)[0] for name in names})
-
-
-def _unstructured(rows, visits, labels, reml):
-    """One unstructured fit without a batch axis, and where there is none the reason."""
-    contrasts, parameters = rows.n_rows[0] - rows.start.shape[1], len(triangle(len(visits)))
-    if rows.scale[0] == 0 and len(visits) == 1:
-        return None, "the design determines every score"
-    if rows.scale[0] == 0 or contrasts <= parameters:
-        return None, (f"{contrasts} error contrasts cannot tell {parameters} variances and "
-                      "covariances apart")
-    together = rows.pairwise()[1][0]
-    never = np.argwhere(np.triu(together < 2))
-    if len(never):
-        i, j = never[0]
-        return None, (f"visits {labels[i]} and {labels[j]} are seen together in "
-                      f"{together[i, j]:.0f} participants")
-    found, why = unstructured(rows, visits, reml=reml, both=True)
-    return _single(found), "" if found.converged[0] else why[0]
 
 
 def _positive(sigma, least=0.05):

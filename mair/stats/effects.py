@@ -4,8 +4,6 @@ Arms come as (treatment, control); signs are treatment minus control. A constant
 standardised effect: nan, and ``reason`` says so.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 
@@ -190,14 +188,18 @@ def d_ppc2(treatment, control, *, corrected=True, confidence=0.95) -> DPPC2:
     arms = [np.asarray(arm, float) for arm in (treatment, control)]
     if min(arm.shape[-2] for arm in arms) < 2:
         return DPPC2(*[NAN] * 7)
-    moments = [(arm.shape[-2], arm[..., 0].mean(-1), arm[..., 0].std(-1, ddof=1),
-                arm[..., 1].mean(-1)) for arm in arms]
     centred = [arm - arm.mean(-2, keepdims=True) for arm in arms]
     pre, post, cross = (sum((c[..., i] * c[..., j]).sum(-1) for c in centred)
                         for i, j in ((0, 0), (1, 1), (0, 1)))
     with np.errstate(divide="ignore", invalid="ignore"):
         rho = np.clip(cross / np.sqrt(pre) / np.sqrt(post), -1, 1)
-    return d_ppc2_of(*moments, rho=rho, corrected=corrected, confidence=confidence)
+    return d_ppc2_of(*map(moments, arms), rho=rho, corrected=corrected, confidence=confidence)
+
+
+def moments(arm):
+    """What `d_ppc2_of` takes of an arm (..., n, 2)."""
+    before, after = arm[..., 0], arm[..., 1]
+    return arm.shape[-2], before.mean(-1), before.std(-1, ddof=1), after.mean(-1)
 
 
 def d_ppc2_of(treatment, control, *, rho=NAN, corrected=True, confidence=0.95) -> DPPC2:

@@ -18,8 +18,6 @@ left, or dependent columns) shares it with the other arm: one intercept an arm; 
 residual variance in common. The result's ``pooled`` names such visits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -27,6 +25,8 @@ from typing import NamedTuple
 import numpy as np
 
 RULES = ("mar", "j2r", "cr")
+DEPENDENT = "the visits and covariates are linearly dependent"
+SINGULAR = 1e-10  # share of a column that those before it must leave, or rounding decides
 MIN_DF = 3  # below it a prediction has no variance, and Rubin's rules no meaning
 
 
@@ -121,7 +121,7 @@ def impute(y, arm, covariates=None, *, rule="mar", m=200, rng, burn=50):
     """
     if m < 2:
         raise ValueError(f"m = {m}: pooling needs at least 2 imputations")
-    data = _prepared(y, arm, covariates, rule)
+    data = _prepared(y, arm, covariates, [rule])
     missing = np.isnan(np.asarray(y, float))
     if not missing.any():
         return Imputed(np.repeat(np.asarray(y, float)[None], m, 0), missing, (), True,
@@ -145,10 +145,10 @@ def _dependence_named():
     try:
         yield
     except np.linalg.LinAlgError:
-        raise NotEstimable("the visits and covariates are linearly dependent") from None
+        raise NotEstimable(DEPENDENT) from None
 
 
-def conditional_mean(y, arm, covariates=None, *, rule="mar", keep=None):
+def conditional_mean(y, arm, covariates=None, *, rules=("mar",), keep=None):
     """Missing values replaced by their expectation at the maximum-likelihood estimate.
 
     For an estimator that is linear in the outcome this gives what infinitely many imputations
@@ -160,33 +160,33 @@ def conditional_mean(y, arm, covariates=None, *, rule="mar", keep=None):
 
     Parameters
     ----------
-    y, arm, covariates, rule
-        As for `impute`; several rules share one estimate.
+    y, arm, covariates
+        As for `impute`.
+    rules : sequence of str
+        Of `RULES`; they share one estimate.
     keep : array of bool (B, n), optional
         Who the model is fitted to, one data set a row; leave-one-out for the jackknife.
 
     Returns
     -------
-    ndarray (n, T), or (B, n, T) with ``keep``; a list of these, of several rules
+    ndarray (rules, B, n, T)
+        B is 1 without ``keep``.
 
     References
     ----------
     Wolbers M, Noci A, Delmar P, et al. Pharm Stat 2022;21:1246-57.
     """
-    rules = [rule] if isinstance(rule, str) else rule
-    data = _prepared(y, arm, covariates, rules[0])
+    data = _prepared(y, arm, covariates, rules)
     weights = np.ones((1, len(data.Y))) if keep is None else keep[:, data.order].astype(float)
     with _dependence_named():
         _, model = _em(data, weights)
-        found = [data.restored(_completed(data, model, one, None)) for one in rules]
-    found = [values[0] for values in found] if keep is None else found
-    return found[0] if isinstance(rule, str) else found
+        return np.stack([data.restored(_completed(data, model, rule, None)) for rule in rules])
 
 
-def _prepared(y, arm, covariates, rule):
+def _prepared(y, arm, covariates, rules):
     y, arm = np.array(y, float), np.asarray(arm)
-    if rule not in RULES:
-        raise ValueError(f"rule is {rule!r}; expected one of {', '.join(RULES)}")
+    if not {*rules} <= {*RULES}:
+        raise ValueError(f"rules are {', '.join(rules)}; expected some of {', '.join(RULES)}")
     if y.ndim != 2 or y.shape[1] < 2 or arm.shape != y.shape[:1]:
         raise ValueError(f"expected y (n, T), T at least 2, and arm (n,); got {y.shape}, "
                          f"{arm.shape}")
@@ -293,9 +293,15 @@ def _parameters(products, shared, *, rng=None):
 
 
 def _regression(M, n, later, rng):
-    """Coefficients (B, p) and variance (B,) from cross-products whose last column is y's."""
+    """Coefficients (B, p) and variance (B,) from cross-products whose last column is y's, nan where
+    its columns are dependent; `LinAlgError` where all are.
+    """
     B, p = len(M), M.shape[-1] - 1
-    root = np.linalg.cholesky(M[:, :p, :p])
+    root = _roots(M[:, :p, :p])
+    left = np.diagonal(root, axis1=1, axis2=2) ** 2 / np.diagonal(M, axis1=1, axis2=2)[:, :p]
+    if (singular := ~(left > SINGULAR).all(1)).all():
+        raise np.linalg.LinAlgError
+    root[singular] = np.nan
     score = np.linalg.solve(root, M[:, :p, p:])[..., 0]
     rss = np.maximum(M[:, p, p] - (score**2).sum(1), 0.0)
     if rng is None:
@@ -305,6 +311,15 @@ def _regression(M, n, later, rng):
         score = score + np.sqrt(variance)[:, None] * rng.standard_normal((B, p))
     beta = np.linalg.solve(np.swapaxes(root, 1, 2), score[..., None])[..., 0]
     return beta, variance
+
+
+def _roots(M):
+    """Cholesky factors (B, p, p), nan where there is none."""
+    try:
+        return np.linalg.cholesky(M)
+    except np.linalg.LinAlgError:
+        return (np.concatenate([_roots(one[None]) for one in M]) if len(M) > 1
+                else np.full(M.shape, np.nan))
 
 
 def _patterns(model, todo, given):
@@ -401,6 +416,6 @@ def _em(data, weights, *, tolerance=1e-10, limit=5000):
                 w[:, rows].sum(1)[:, None, None] * cov)
         model, before = _parameters(products, data.shared), values[:, own.gaps]
         spread = _fill(own.X, values, model, patterns, None)
-        if np.abs(values[:, own.gaps] - before).max(initial=0.0) < tolerance:
+        if not (np.abs(values[:, own.gaps] - before) >= tolerance).any():  # nan: no such fit
             break
     return values, model

@@ -8,15 +8,11 @@ Every array has the batch of problems in front; fixed effects may fall apart int
 that share Sigma and nothing else), whose matrices are then kept apart.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
 from .columns import distinct, orthonormal
-
-__all__ = ["Point", "Rows", "by_group", "exchangeable", "inverse", "newton", "triangle"]
 
 SINGULAR = 1e-4  # share of a visit's variance that the visits before it must leave
 STEPS, HALVINGS = 100, 40
@@ -48,13 +44,7 @@ def by_group(basis, rows):
     return np.array(out)
 
 
-def _taken(batch, which):
-    """Some problems of a dataclass whose arrays have the problem on the first axis."""
-    return {f.name: getattr(batch, f.name)[which] for f in fields(batch)}
-
-
-@dataclass(frozen=True)
-class Rows:
+class Rows(NamedTuple):
     """B problems reduced to cross products by pattern, of one set of patterns.
 
     The columns are orthonormal and y is the OLS residual over ``scale``, so that neither units
@@ -76,47 +66,18 @@ class Rows:
     group: np.ndarray
 
     @classmethod
-    def of(cls, y, X, participants, visits, groups=None):
-        """One problem, and the labels of its visits.
+    def batch(cls, y, X, who, when, group=None, complete=False):
+        """Responses y (B, N) of one design X (N, p); participant and visit of each row, from 0.
 
         Parameters
         ----------
-        y, X : array (N,), (N, p)
-        participants, visits : array (N,)
-            Labels.
-        groups : array (N,), optional
-            0 or 1, one a participant: whose patterns are kept apart.
-
-        Raises
-        ------
-        ValueError
-            Shapes that do not fit, values that are not finite, too few rows, dependent columns
-            of X (by index), a participant with two rows at one visit.
+        group : array (n,), optional
+            0 or 1 of each participant: whose patterns are kept apart.
+        complete : bool
+            With a pattern of nobody seen at every visit of a group, so that each Sigma must be
+            positive definite.
         """
-        y, X = np.asarray(y, float), np.asarray(X, float)
-        n = y.size
-        if (y.ndim != 1 or X.ndim != 2 or len(X) != n or np.shape(participants) != (n,)
-                or np.shape(visits) != (n,)):
-            raise ValueError(
-                "expected y (N,), X (N, p), participants (N,), visits (N,); got "
-                f"{y.shape}, {X.shape}, {np.shape(participants)}, {np.shape(visits)}")
-        if not (np.isfinite(y).all() and np.isfinite(X).all()):
-            raise ValueError("y or X holds a value that is not finite: pass observed rows only")
-        if n <= X.shape[1]:
-            raise ValueError(f"{n} rows cannot estimate {X.shape[1]} columns and a variance")
-        people, who = np.unique(participants, return_inverse=True)
-        labels, when = np.unique(visits, return_inverse=True)
-        if len(np.unique(who * len(labels) + when)) < n:
-            raise ValueError("a participant has two rows at one visit")
-        group = np.zeros(len(people), int)
-        group[who] = 0 if groups is None else groups
-        return cls.batch(y[None], X, who, when, group), labels
-
-    @classmethod
-    def batch(cls, y, X, who, when, group):
-        """Responses y (B, N) of one design X (N, p); participant and visit of each row, from 0,
-        and 0 or 1 of each participant as in `of`.
-        """
+        group = np.zeros(who.max() + 1, int) if group is None else np.asarray(group)
         C, A, T = orthonormal(X)
         q, (b, n), p, k = C @ A, y.shape, X.shape[1], when.max() + 1
         start, rest = 0.0, y
@@ -131,8 +92,10 @@ class Rows:
                                          out=np.zeros_like(rest))
         mask = np.zeros((len(group), k + 1), np.int8)
         mask[who, when], mask[:, k] = 1, group
-        seen, which = distinct(mask)
-        counts = np.bincount(which)
+        whole = [mask[group == g].any(0) for g in np.unique(group) if complete]
+        seen, which = distinct(np.vstack([mask, *whole]))
+        which = which[:len(mask)]
+        counts = np.bincount(which, minlength=len(seen))
         cross = np.empty((b, len(seen), k, k, p + 1, p + 1))
         for pattern, out in enumerate(np.moveaxis(cross, 1, 0)):
             own = which == pattern
@@ -149,21 +112,9 @@ class Rows:
                    each(T @ A), start, scale, np.full(b, n), each(seen[:, :k] > 0),
                    each(seen[:, k].astype(int)))
 
-    def completed(self):
-        """With a pattern of nobody seen at every visit, so that each Sigma must be positive."""
-        (b, g, _), (k, a2) = self.counts.shape, (self.seen.shape[-1], self.cross.shape[-1])
-        group = np.unique(self.group)
-        own = (self.group == group[:, None, None])[..., None] & self.seen
-        m = len(group)
-        return Rows(np.concatenate([self.counts, np.zeros((b, g, m))], 2),
-                    np.concatenate([self.cross, np.zeros((b, g, m * k * k, a2))], 2), self.back,
-                    self.start, self.scale, self.n_rows,
-                    np.concatenate([self.seen, own.any(2).swapaxes(0, 1)], 1),
-                    np.concatenate([self.group, np.tile(group, (b, 1))], 1))
-
     def taken(self, which):
         """Some of the problems."""
-        return Rows(**_taken(self, which))
+        return Rows(*(one[which] for one in self))
 
     def total(self, w):
         """Sums over participants of Z' w Z, for w (B, m, P, k, k): (B, G, m, a, a)."""
@@ -188,7 +139,8 @@ class Rows:
     def constants(self, reml):
         """What `Point.value` leaves out of lme4's REMLcrit or ML deviance, (B,)."""
         df = self.n_rows - self.start.shape[1] * reml
-        value = df * (np.log(2 * np.pi) + 2 * np.log(self.scale))
+        with np.errstate(divide="ignore"):  # of scores that the design determines
+            value = df * (np.log(2 * np.pi) + 2 * np.log(self.scale))
         return value - 2 * np.linalg.slogdet(self.back)[1] if reml else value
 
     def pairwise(self):
@@ -200,8 +152,7 @@ class Rows:
         return self.moved(residual).sum(1) / np.maximum(together, 1), together
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """-2 log likelihood at one theta (B, q) a problem, in `Rows`' scaled units.
 
     nan where V of a pattern is not positive definite. ``hessian`` is the second derivative
@@ -342,7 +293,7 @@ def newton(rows, theta, basis, reml):
         if not go.any():
             break
         live, rows, before = live[go], rows.taken(go), decrement[go]
-        point = _descended(rows, basis, Point(**_taken(point, go)), move[go], before, reml)
+        point = _descended(rows, basis, Point(*(one[go] for one in point)), move[go], before, reml)
     return found, value, why
 
 
@@ -360,6 +311,6 @@ def _descended(rows, basis, point, move, decrement, reml):
             break
         shorter = point.theta[bad] + move[bad] / 2**halving
         again = Point.at(rows.taken(bad), shorter, basis, reml)
-        for f in fields(after):
-            getattr(after, f.name)[bad] = getattr(again, f.name)
+        for whole, part in zip(after, again, strict=True):
+            whole[bad] = part
     return after

@@ -9,16 +9,13 @@ Each participant's rows are split into their mean and the deviations from it, ex
 what does not vary within participants, so that no ratio is too large for the moment matrices.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from ._profile import GRID, NEGATIVE, Profile, eliminate
-from .columns import orthonormal
-
-__all__ = ["RandomIntercept", "random_intercept", "random_intercept_arms"]
+from .columns import checked, orthonormal
 
 CHUNK = 1024  # problems at once: about what stays in the processor's cache
 PEOPLE = 4_000_000  # in them, for the memory's sake
@@ -99,8 +96,9 @@ def random_intercept(y, X, groups, *, reml=True, negative=False):
     -----
     Profile of Bates et al., J Stat Softw 2015;67(1), eqs 34 and 41, at one grouping factor.
     """
-    y, X, people = _checked(y, X, groups)
-    C, A, T = orthonormal(X, ~(people.split(X)[1] != 0).any(0))
+    y, X = checked(y, X, groups)
+    people = _People(groups)
+    C, A, T = people.orthonormal(X)
     _require_variances(people, C @ A)
     means, apart = (x @ A for x in people.split(C))  # what does not vary stays exactly constant
     Y = y.reshape(-1, y.shape[-1])
@@ -142,10 +140,7 @@ def random_intercept_arms(y, common, by_arm, groups, arms):
         As `random_intercept`.
     """
     arms = np.asarray(arms)
-    people, back, moments, given = _under(np.asarray(y, float)[:, None], common, by_arm, groups,
-                                          arms.reshape(-1, arms.shape[-1]))
-    return _fits(people, lambda cut: (*moments(cut), *given([1.0])), arms.size // arms.shape[-1],
-                 back, arms.shape[:-1], True, GRID)
+    return _under(np.asarray(y, float)[:, None], common, by_arm, groups, arms)([1.0])
 
 
 def combinations_arms(responses, common, by_arm, groups, arms):
@@ -162,49 +157,26 @@ def combinations_arms(responses, common, by_arm, groups, arms):
     callable
         Of weights (c,), giving the fits to ``responses @ weights``.
     """
-    c, width = np.shape(responses)[1], np.shape(common)[1] + np.shape(by_arm)[1]
-    people, back, moments, given = _under(np.asarray(responses, float), common, by_arm, groups,
-                                          arms)
-    step = _step(people)
-    parts = [moments(slice(at, at + step)) for at in range(0, len(arms), step)]
-    place = np.zeros((width + c, width + c), int)  # of an entry in a packed triangle
-    i, j = np.triu_indices(width + c)
-    place[i, j] = place[j, i] = np.arange(len(i))
-    i, j = np.triu_indices(width + 1)
-
-    def combined(packed, weights):
-        out = packed[..., place[i, j], :]
-        out[..., (j == width) & (i < width), :] = np.einsum(
-            "c,...cpn->...pn", weights, packed[..., place[width:, :width], :])
-        out[..., -1, :] = np.einsum("c,d,...cdn->...n", weights, weights,
-                                    packed[..., place[width:, width:], :])
-        return out
-
-    def at(weights):
-        return _fits(people, lambda cut: (
-            *(combined(x, weights) for x in parts[cut.start // step]),
-            *given(weights)), len(arms), back, (len(arms),), True, GRID)
-
-    return at
+    return _under(np.asarray(responses, float), common, by_arm, groups, arms, keep=True)
 
 
-def _under(responses, common, by_arm, groups, arms):
-    """People, ``back``, the moments of a slice of allocations (B, q) with all responses (N, c)
-    behind the columns, and ``start`` and squared length of a combination of these."""
-    responses, common, people = _checked(responses.T, common, groups)
-    responses, by_arm, q = responses.T, np.asarray(by_arm, float), len(people.rows)
+def _under(responses, common, by_arm, groups, arms, keep=False):
+    """A function of weights (c,), see `combinations_arms`; ``keep``: moments of all allocations."""
+    responses, common = checked(responses.T, common, groups)
+    responses, by_arm, people = responses.T, np.asarray(by_arm, float), _People(groups)
+    shape, q, c = arms.shape[:-1], len(people.rows), responses.shape[1]
     if len(by_arm) != len(common) or arms.shape[-1] != q or arms.min() < 0 or arms.max() > 1:
-        raise ValueError(f"expected by_arm (N, m), arms (B, {q}) of 0 and 1; got {by_arm.shape}, "
+        raise ValueError(f"expected by_arm (N, m), arms (..., {q}) of 0 and 1; got {by_arm.shape}, "
                          f"{arms.shape}")
-    k, p = common.shape[1], common.shape[1] + by_arm.shape[1]
+    arms, k, p = arms.reshape(-1, q), common.shape[1], common.shape[1] + by_arm.shape[1]
     back, z = np.zeros((p, p)), [None, None]
     for i, (X, at) in enumerate(((common, slice(k)), (by_arm, slice(k, None)))):
-        C, A, T = orthonormal(X, ~(people.split(X)[1] != 0).any(0))
+        C, A, T = people.orthonormal(X)
         back[at, at], z[i] = T @ A, C @ A
-    start = np.c_[responses.T @ z[0], np.zeros((responses.shape[1], p - k))]
+    start = np.c_[responses.T @ z[0], np.zeros((c, p - k))]
     means, apart = people.split(np.c_[common @ back[:k, :k], by_arm @ back[k:, k:],
                                       responses - z[0] @ start[:, :k].T])
-    i, j = np.triu_indices(p + responses.shape[1])
+    i, j = np.triu_indices(p + c)
     theirs = sum((k <= e) & (e < p) for e in (i, j)) > 0  # entries that an arm multiplies
     pieces = [np.add.reduceat(apart[:, i] * apart[:, j], people.starts), means[:, i] * means[:, j]]
     squares = responses.T @ responses
@@ -215,39 +187,51 @@ def _under(responses, common, by_arm, groups, arms):
         out[theirs] = piece[:, theirs].T @ arm.T
         return out
 
-    def moments(cut):
-        arm = arms[cut][:, people.sorted].astype(float)
+    def moments(at, to):
+        arm = arms[at:to, people.sorted].astype(float)
         return added(pieces[0], arm), np.stack([added(pieces[1][b], arm[:, b])
                                                 for b in people.blocks])
 
-    def given(weights):
-        weights = np.asarray(weights, float)
-        return weights @ start, weights @ squares @ weights
+    moments = cache(moments) if keep else moments
 
-    return people, back, moments, given
+    def fits(weights):
+        columns = np.zeros((p + c, p + 1))  # of the matrix whose moments are wanted
+        columns[range(p), range(p)], columns[p:, p] = 1, weights
+        products = np.einsum("ax,by->abxy", columns, columns)
+        mixing = (products[i, j] + (i != j)[:, None, None] * products[j, i])[
+            :, *np.triu_indices(p + 1)]
+
+        def combined(cut):
+            found = moments(cut.start, cut.stop)
+            return (*(found if not keep else (mixing.T @ one for one in found)), weights @ start,
+                    weights @ squares @ weights)
+
+        return _fits(people, combined, len(arms), back, shape, True, GRID)
+
+    return lambda weights: fits(np.asarray(weights, float))
 
 
-@dataclass(frozen=True)
 class _People:
-    """Rows ordered by their number a participant, then by participant."""
+    """Rows ordered by their number a participant, then by participant.
 
-    order: np.ndarray  # (N,) rows, sorted
-    sorted: np.ndarray  # (q,) participants, sorted
-    starts: np.ndarray  # (q,) first sorted row of each participant
-    rows: np.ndarray  # (q,) rows of each participant, sorted
-    sizes: np.ndarray  # (K,) distinct numbers of rows
-    counts: np.ndarray  # (K,) participants of each
-    blocks: tuple  # K slices of the sorted participants
+    ``order`` (N,) rows, sorted; ``sorted`` (q,) participants, ``starts`` their first sorted row,
+    ``rows`` their number; ``sizes``, ``counts`` (K,) distinct numbers of rows and people of each,
+    ``blocks`` the K slices of sorted participants.
+    """
 
-    @classmethod
-    def of(cls, codes):
+    def __init__(self, groups):
+        codes = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
         n = np.bincount(codes)
-        people = np.argsort(n, kind="stable")
-        sizes, counts = np.unique(n, return_counts=True)
-        ends = np.cumsum(counts)
-        blocks = tuple(slice(e - c, e) for e, c in zip(ends, counts, strict=True))
-        return cls(np.lexsort((codes, n[codes])), people, np.cumsum(n[people]) - n[people],
-                   n[people], sizes.astype(float), counts.astype(float), blocks)
+        self.order, self.sorted = np.lexsort((codes, n[codes])), np.argsort(n, kind="stable")
+        self.rows, (self.sizes, self.counts) = n[self.sorted], np.unique(n, return_counts=True)
+        self.starts, ends = np.cumsum(self.rows) - self.rows, np.cumsum(self.counts)
+        self.blocks = [slice(e - c, e) for e, c in zip(ends, self.counts, strict=True)]
+        if self.sizes.max() < 2:
+            raise ValueError("no participant has two rows: the two variances cannot be told apart")
+
+    def orthonormal(self, X):
+        """`columns.orthonormal`, with columns that do not vary within participants first."""
+        return orthonormal(X, ~(self.split(X)[1] != 0).any(0))
 
     def split(self, values):
         """Means of values (N, a) times the root of the rows (q, a); deviations from them (N, a).
@@ -274,23 +258,6 @@ class _People:
         return cross(apart, y_apart), np.stack([cross(means[s], y_means[s]) for s in self.blocks])
 
 
-def _checked(y, X, groups):
-    y, X = np.asarray(y, float), np.asarray(X, float)
-    n = y.shape[-1] if y.ndim else 0
-    if n < 1 or X.ndim != 2 or len(X) != n or np.shape(groups) != (n,):
-        raise ValueError(f"expected y (..., N), X (N, p), groups (N,); got {y.shape}, {X.shape}, "
-                         f"{np.shape(groups)}")
-    for name, values in (("y", y), ("X", X)):
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name} holds a value that is not finite: pass observed rows only")
-    people = _People.of(np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1))
-    if n <= X.shape[1]:
-        raise ValueError(f"{n} rows cannot estimate {X.shape[1]} columns and a variance")
-    if people.sizes.max() < 2:
-        raise ValueError("no participant has two rows: the two variances cannot be told apart")
-    return y, X, people
-
-
 def _require_variances(people, Q):
     n, q, p = len(Q), len(people.rows), Q.shape[1]
     rank = np.linalg.matrix_rank(people.split(Q)[1], tol=1e-7)
@@ -306,16 +273,11 @@ def _fits(people, moments, size, back, shape, reml, grid):
     """Fits of ``size`` problems, chunk by chunk; ``moments(slice)`` gives a chunk's."""
     if not size:
         raise ValueError("the batch is empty")
-    step = _step(people)
+    step = min(CHUNK, max(1, PEOPLE // len(people.rows)))
     parts = [_chunk(people, *moments(slice(at, at + step)), back, reml, grid)
              for at in range(0, size, step)]
     arrays = [np.concatenate(x) for x in zip(*parts, strict=True)]
     return RandomIntercept(*(x.reshape((*shape, *x.shape[1:])) for x in arrays), reml)
-
-
-def _step(people):
-    """Problems at once."""
-    return min(CHUNK, max(1, PEOPLE // len(people.rows)))
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")  # of what does not converge
@@ -330,7 +292,8 @@ def _chunk(people, within, between, start, length, back, reml, grid):
     # in place of a bad problem one that disturbs nobody
     within = np.where(sound, within, (i == j).astype(float)[:, None])
     between = np.where(sound, between, 0.0)
-    profile = Profile(within, between, people.sizes, np.tile(people.counts[:, None], size), reml)
+    profile = Profile(within, between, people.sizes * 1.0,
+                      np.tile(people.counts[:, None] * 1.0, size), reml)
     t, converged = profile.minimise(grid)
     ratio, gamma, inverse, r2, logdet = profile.solution(t)
     s2 = r2 / profile.df

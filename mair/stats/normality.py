@@ -1,7 +1,5 @@
 """Tests of normality of one sample. nan is left out; too few or constant: not estimable."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

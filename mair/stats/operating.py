@@ -5,15 +5,9 @@ scores are drawn anew, without any Group x Time effect. An effect would move the
 leave their standard errors, so that the rate at which an interval holds it is the same.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from . import covariance, mixed, permute, smallsample
-from .columns import dependent_columns
-from .likelihood import Rows, by_group, exchangeable, newton, triangle
-
-__all__ = ["inferences", "rerandomised", "responses"]
 
 BY_ARM = ",by-arm"
 
@@ -62,7 +56,7 @@ def inferences(y, X, groups, visits, arm, L, structures, *, confidence=0.95):
     out = {}
     for structure in structures:
         own, by_arm = structure.removesuffix(BY_ARM), structure.endswith(BY_ARM)
-        found = _fits(y, X, groups, visits, arm, own, by_arm)
+        found, _ = covariance.batch(y, X, groups, visits, own, arm=arm if by_arm else None)
         failed = {i: covariance.fit(y[i], X, groups, visits, own,
                                     arms=arm[groups] if by_arm else None)
                   for i in np.flatnonzero(~found.converged)}
@@ -74,39 +68,6 @@ def inferences(y, X, groups, visits, arm, L, structures, *, confidence=0.95):
                 for whole, part in zip(batch, single, strict=True):
                     whole[i] = part
     return out
-
-
-def _fits(y, X, groups, visits, arm, structure, by_arm=False):
-    """A batch of `covariance.Fit`, not converged where another start or structure is needed."""
-    labels, free = np.arange(visits.max() + 1), structure == "unstructured"
-    rows = Rows.batch(y, X, groups, visits, arm if by_arm else 0 * arm)
-    rows = rows.completed() if free else rows
-    scale = rows.scale[:, None] ** 2
-    if free and not by_arm:
-        q = len(triangle(len(labels)))
-        few = len(X) - X.shape[1] <= q or rows.pairwise()[1][0].min() < 2
-        return (covariance.fitted(rows, np.full((len(y), q), np.nan), structure, labels) if few
-                else covariance.unstructured(rows, labels)[0])
-    if by_arm:
-        start = []
-        for one in (0, 1):
-            own = arm[groups] == one
-            columns = np.delete(X[own], dependent_columns(X[own]), axis=1)
-            people, who = np.unique(groups[own], return_inverse=True)
-            start.append(_fits(y[:, own], columns, who, visits[own], arm[people], structure).theta)
-        start = np.concatenate(start, 1) / scale
-        inner = np.isfinite(start).all(1) & (start != 0).all(1)
-        theta = np.full(start.shape, np.nan)
-        basis = by_group(triangle(len(labels)) if free else exchangeable(len(labels)), rows)
-        if inner.any():
-            theta[inner] = newton(rows.taken(inner), start[inner], basis, True)[0]
-        if structure == "random-intercept":
-            theta[(theta[:, ::2] < 0).any(1)] = np.nan
-        return covariance.fitted(rows, theta, structure, labels, by_arm=True)
-    one = mixed.random_intercept(y, X, groups, negative=structure == "compound-symmetry")
-    theta = np.stack([one.var_participant, one.var_residual], 1) / scale
-    return covariance.fitted(rows, theta, structure, labels,
-                             boundary=one.boundary & (structure == "random-intercept"))
 
 
 def rerandomised(y, common, by_arm, groups, arm, strata, *, draws, rng):
@@ -134,9 +95,5 @@ def rerandomised(y, common, by_arm, groups, arm, strata, *, draws, rng):
         drawn = permute.allocations(arm, strata=strata, draws=draws, rng=rng, limit=draws)
         found = mixed.random_intercept_arms(one, common, by_arm, groups,
                                             np.vstack([arm[None], drawn.arms]))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            t = np.abs(found.beta[:, first:] / found.se[:, first:])
-        extreme, known = (t[1:] >= t[0] * (1 - permute.TIE)).sum(0), (~np.isnan(t[1:])).sum(0)
-        p[:] = extreme / known if drawn.exact else (1 + extreme) / (1 + known)
-        p[np.isnan(t[0])] = np.nan
+        p[:] = permute.rerandomise(found.beta[:, first:], found.se[:, first:], drawn.exact).p
     return out

@@ -5,30 +5,24 @@ An *analysis* here is a function of completed outcomes (..., n, T) that returns 
 have if nothing had been missing (a number, ``inf`` for z); `group_by_time` makes one.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
-from mair.stats.impute import NotEstimable, conditional_mean
+from mair.stats.impute import DEPENDENT, NotEstimable, conditional_mean
 
 CHUNK = 2_000_000  # completed values at once, so that the jackknife's memory is linear in people
 BLOCKS = 400  # most groups of people that are left out in turn
 
 
-@dataclass(frozen=True)
-class Pooled:
+class Pooled(NamedTuple):
     """Estimates pooled over m imputations; arrays of the estimates' trailing shape.
 
     ``within`` and ``between`` are the variances of Rubin's rules, ``fmi`` the fraction of
     missing information, ``mc_error`` = sqrt(between / m) the Monte-Carlo standard error of the
-    estimate.
+    estimate. Limits and p are `smallsample.tested`'s, normal ones where df is infinite.
     """
 
-    m: int
     estimate: np.ndarray
     se: np.ndarray
     df: np.ndarray
@@ -36,22 +30,7 @@ class Pooled:
     between: np.ndarray
     fmi: np.ndarray
     mc_error: np.ndarray
-
-    def interval(self, confidence=0.95):
-        """Limits estimate -+ t se, (low, high); normal ones where df is infinite."""
-        half = stdtrit(self.df, (1 + confidence) / 2) * self.se
-        return self.estimate - half, self.estimate + half
-
-    @property
-    def t(self):
-        """Estimate over its standard error."""
-        return np.divide(self.estimate, self.se, out=np.full_like(self.se, np.nan),
-                         where=self.se > 0)
-
-    @property
-    def p(self):
-        """Two-sided p of t on df."""
-        return 2 * stdtr(self.df, -np.abs(self.t))
+    m: int
 
 
 def rubin(estimates, variances, df_complete=np.inf):
@@ -101,7 +80,7 @@ def rubin(estimates, variances, df_complete=np.inf):
     rate = lost**2 / (m - 1) + np.where(np.isfinite(complete), rate, 0.0)
     df = np.divide(1.0, rate, out=np.array(complete), where=lost > 0)
     fmi = np.where(lost > 0, lost + (1 - lost) * 2 / (df + 3), lost)
-    return Pooled(m, q.mean(0), np.sqrt(total), df, within, between, fmi, np.sqrt(between / m))
+    return Pooled(q.mean(0), np.sqrt(total), df, within, between, fmi, np.sqrt(between / m), m)
 
 
 def group_by_time(arm, covariates, visit, *, covariance="random-intercept", df_complete=None):
@@ -236,20 +215,20 @@ class Jackknife(NamedTuple):
     reason: str = ""
 
 
-def jackknife(y, arm, covariates, visit, *, rule="mar"):
-    """Conditional-mean imputation: Group x Time contrast of a visit, and the jackknife.
+def jackknife(y, arm, covariates, visits, rules):
+    """Conditional-mean imputation: Group x Time contrasts of visits, and the jackknife.
 
     Parameters
     ----------
-    y, arm, covariates, rule
+    y, arm, covariates, rules
         As for `impute.conditional_mean`.
-    visit : int or array of int
+    visits : sequence of int
         1 or later; several cost what one does.
 
     Returns
     -------
     Jackknife
-        Numbers, or arrays by rule and visit. The contrast is the difference of mean changes from
+        Arrays by rule and visit. The contrast is the difference of mean changes from
         visit 0 of the completed data, which is the random-intercept model's on complete data
         whatever its variances. The whole procedure is repeated with each person left out,
         se^2 = (n - 1)/n sum (estimate_-i - their mean)^2, to be used with the normal
@@ -264,11 +243,9 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
     arm, n = np.asarray(arm), len(arm)
 
     def contrast(keep):
-        values = np.array(conditional_mean(y, arm, covariates, rule=rule, keep=keep))
-        change = values[..., visit] - values[..., 0 * visit]
-        several, at = ("" if isinstance(rule, str) else "r"), "v" * np.ndim(visit)
-        one, zero = (np.einsum(f"{several}bn{at},bn->b{several}{at}", change,
-                               own / own.sum(1, keepdims=True))
+        values = conditional_mean(y, arm, covariates, rules=rules, keep=keep)
+        change = values[..., list(visits)] - values[..., :1]
+        one, zero = (np.einsum("rbnv,bn->brv", change, own / own.sum(1, keepdims=True))
                      for own in (keep & (arm == 1), keep & (arm == 0)))
         return one - zero
 
@@ -276,13 +253,12 @@ def jackknife(y, arm, covariates, visit, *, rule="mar"):
     if g < n:  # whatever the order of the rows
         group[np.lexsort([*np.nan_to_num(y).T, arm])] = np.random.default_rng(n).permutation(n) % g
     blocks = np.array_split(np.arange(g), min(g, 1 + g * np.size(y) // CHUNK))
+    estimate, reason = np.full((len(rules), len(visits)), np.nan), ""
     try:
-        estimate = contrast(np.ones((1, n), bool))[0]
-    except NotEstimable as error:
-        size = np.shape(rule) + np.shape(visit)
-        return Jackknife(*np.full((2, *size), np.nan), str(error))
-    try:
+        (estimate,) = contrast(np.ones((1, n), bool))
+        reason = "with somebody left out, "
         left = np.concatenate([contrast(group != some[:, None]) for some in blocks])
     except NotEstimable as error:
-        return Jackknife(estimate, np.nan * estimate, f"with somebody left out, {error}")
-    return Jackknife(estimate, np.sqrt((g - 1) / g * ((left - left.mean(0)) ** 2).sum(0)))
+        return Jackknife(estimate, np.nan * estimate, f"{reason}{error}")
+    se = np.sqrt((g - 1) / g * ((left - left.mean(0)) ** 2).sum(0))
+    return Jackknife(estimate, se, f"{reason}{DEPENDENT}" if np.isnan(se).any() else "")

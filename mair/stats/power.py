@@ -5,8 +5,6 @@ Two-sided tests. ``d`` is the difference in SDs, of either sign; ``n`` participa
 ``statsmodels.stats.power``, is nan where the lower tail vanishes; its square, F, is not.
 """
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_left
 from functools import partial
@@ -24,14 +22,7 @@ def achieved_power(d, n, *, alpha=0.05, method="t"):
     Both tails count, so that the power at d = 0 is alpha; for ``t`` this is R's
     ``power.t.test(strict = TRUE)``. ``d`` and ``n`` may be arrays.
 
-    Raises
-    ------
-    ValueError
-        d not finite, alpha outside (0, 1), n below 1 (``t``: 2), an unknown method.
     """
-    _check(d, alpha, method)
-    if np.min(n) < (2 if method == "t" else 1):
-        raise ValueError(f"too few an arm for a test: {n}")
     ncp = abs(d) * np.sqrt(np.divide(n, 2))
     if method == "normal":
         z = special.ndtri(1 - alpha / 2)
@@ -57,16 +48,12 @@ def sample_size(d, *, alpha=0.05, power=0.80, method="t") -> int:
     Raises
     ------
     ValueError
-        An argument outside its range, or a difference so small that an arm would need more
-        than a hundred million.
+        A difference so small that an arm would need more than a hundred million.
 
     References
     ----------
     Julious SA. Stat Med 2004;23:1921-86.
     """
-    _check(d, alpha, method)
-    if not alpha < power < 1:
-        raise ValueError(f"power lies between alpha and 1, not {power}")
     z = float(special.ndtri(1 - alpha / 2) + special.ndtri(power))
     if not abs(d) > z / 7000:
         raise ValueError(f"a difference of {d} SDs needs more than a hundred million an arm")
@@ -91,16 +78,7 @@ def inflate(n, dropout, *, rule="divided") -> float:
         ``divided``: twice n / (1 - dropout) rounded up. ``multiplied``: 2 n (1 + dropout),
         not rounded, as some papers print it (36 x 1.15 = 41.4); that leaves fewer than 2 n
         and is here to reproduce such numbers.
-
-    Raises
-    ------
-    ValueError
-        dropout outside [0, 1), or an unknown rule.
     """
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is a share in [0, 1), not {dropout}")
-    if rule not in ("divided", "multiplied"):
-        raise ValueError(f"rule is divided or multiplied, not {rule}")
     return (2 * math.ceil(n / (1 - dropout) - SLACK) if rule == "divided" else
             2 * n * (1 + dropout))
 
@@ -122,17 +100,10 @@ def upper_sd(sd, df, level) -> float:
     float
         ``sd sqrt(df / q)``, q the (1 - level) quantile of chi-square on df.
 
-    Raises
-    ------
-    ValueError
-        sd not above 0, df below 1, or a level outside (0, 1).
-
     References
     ----------
     Browne RH. Stat Med 1995;14:1933-40.
     """
-    if not (sd > 0 and df >= 1 and 0 < level < 1):
-        raise ValueError(f"sd above 0, df of 1 or more, level in (0, 1); not {sd}, {df}, {level}")
     return float(sd * math.sqrt(df / special.chdtri(df, level)))
 
 
@@ -172,11 +143,3 @@ def intraclass_limits(r, df, k, level=0.95):
             ratio * scipy.stats.f.isf((1 - level) / 2, within, df))
     return tuple(float((f - 1) / (f + k - 1)) for f in ends)
 
-
-def _check(d, alpha, method) -> None:
-    if not np.isfinite(d).all():
-        raise ValueError(f"a finite difference is needed, not {d}")
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha lies in (0, 1), not {alpha}")
-    if method not in ("normal", "t"):
-        raise ValueError(f"method is normal or t, not {method}")

@@ -1,7 +1,5 @@
 """Internal consistency of a score: how well the items of a scale agree."""
 
-from __future__ import annotations
-
 import numpy as np
 import scipy  # scipy.stats is loaded where it is first used
 

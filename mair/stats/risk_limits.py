@@ -33,8 +33,6 @@ from functools import partial
 import numpy as np
 from scipy.special import ndtri
 
-INTERVALS = ("wald", "newcombe", "miettinen-nurminen", "skewness-corrected")
-
 # A score function near a table with empty cells dips and rises within a small part of the range,
 # mostly close to its ends, so the first look is dense there; later looks refine one cell of it.
 _FIRST = np.sin(np.pi / 2 * np.arange(1, 100) / 100) ** 2
@@ -59,8 +57,8 @@ def difference_limits(x1, n1, x2, n2, interval="newcombe", confidence=0.95):
     low, high : ndarray
         Proportions. Wald limits are not cut at -1 and 1: overshooting is what the method does.
     """
-    upper, tables, shape = _prepared(_DIFFERENCE, x1, n1, x2, n2, interval, confidence)
-    return -upper(*tables[2:], *tables[:2]).reshape(shape), upper(*tables).reshape(shape)
+    upper, mirrored, *_ = _uppers(0, (x1, n1, x2, n2), interval, confidence)
+    return -mirrored, upper
 
 
 def ratio_limits(x1, n1, x2, n2, interval="newcombe", confidence=0.95):
@@ -74,22 +72,19 @@ def ratio_limits(x1, n1, x2, n2, interval="newcombe", confidence=0.95):
         both denominators (Pettigrew, Gart and Thomas, Biometrika 1986;73:425-35). With every
         participant of both arms responding its variance is 0 and the limits are 1 and 1.
     """
-    upper, tables, shape = _prepared(_RATIO, x1, n1, x2, n2, interval, confidence)
+    upper, mirrored, x1, x2 = _uppers(1, (x1, n1, x2, n2), interval, confidence)
     with np.errstate(divide="ignore"):
-        low = np.where(tables[0] == 0, 0.0, 1 / upper(*tables[2:], *tables[:2]))
-    high = np.where(tables[2] == 0, np.inf, upper(*tables))
-    return low.reshape(shape), high.reshape(shape)
+        return np.where(x1 == 0, 0.0, 1 / mirrored), np.where(x2 == 0, np.inf, upper)
 
 
-def _prepared(uppers, x1, n1, x2, n2, interval, confidence):
-    """The method's upper limit as a function of tables, flat tables, and their shape."""
+def _uppers(measure, tables, interval, confidence):
+    """Upper limits of a difference (0) or ratio (1), those with the arms swapped, and counts."""
     if interval not in INTERVALS:
         raise ValueError(f"interval is {interval!r}; expected one of {', '.join(INTERVALS)}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence!r}; expected a number between 0 and 1")
-    tables = np.broadcast_arrays(*(np.asarray(a, float) for a in (x1, n1, x2, n2)))
-    return (partial(uppers[interval], confidence=confidence), [a.reshape(-1) for a in tables],
-            tables[0].shape)
+    tables = np.broadcast_arrays(*(np.asarray(a, float) for a in tables))
+    flat, upper = [a.reshape(-1) for a in tables], INTERVALS[interval][measure]
+    return (*(upper(*order, confidence).reshape(tables[0].shape)
+              for order in (flat, flat[2:] + flat[:2])), tables[0], tables[2])
 
 
 def wilson(x, n, *, confidence=0.95):
@@ -230,7 +225,8 @@ def _restricted_ratio(theta, x1, n1, x2, n2):
     return np.clip(2 * (x1 + x2) / (b + root), 0, np.minimum(1, 1 / theta))
 
 
-_DIFFERENCE = dict(zip(INTERVALS, (_wald, _newcombe, _score, partial(_score, skew=True)),
-                       strict=True))
-_RATIO = dict(zip(INTERVALS, (_katz, _mover_ratio, partial(_score, ratio=True),
-                              partial(_score, ratio=True, skew=True)), strict=True))
+INTERVALS = {  # a difference's upper limit, and a ratio's
+    "wald": (_wald, _katz),
+    "newcombe": (_newcombe, _mover_ratio),
+    "miettinen-nurminen": (_score, partial(_score, ratio=True)),
+    "skewness-corrected": (partial(_score, skew=True), partial(_score, ratio=True, skew=True))}

@@ -12,17 +12,12 @@ does (where there is one other); Kenward-Roger evaluates its formulas there, as 
 Both theories expand around an interior point.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import chdtrc, fdtrc, stdtr, stdtrit
 
 from .likelihood import inverse
-
-__all__ = ["INFERENCES", "Contrast", "Joint", "contrast", "difference", "joint",
-           "kenward_roger_cov"]
 
 INFERENCES = ("z", "satterthwaite", "kenward-roger")
 
@@ -117,7 +112,7 @@ def contrast(fit, L, inference="z", *, confidence=0.95, information="expected"):
 
 
 def difference(control, treatment, L, inference="z", *, confidence=0.95):
-    """A contrast L (p,) of either arm, fitted apart: treatment's less control's, a `Contrast`.
+    """Contrasts L of either arm, fitted apart: treatment's less control's, a `Contrast`.
 
     As of one model in which the arms share neither columns nor variances, where both df formulas
     come to Welch and Satterthwaite's, (u + v)^2 / (u^2 / df_u + v^2 / df_v), u and v GLS variances.
@@ -129,7 +124,8 @@ def difference(control, treatment, L, inference="z", *, confidence=0.95):
     return tested(other.estimate - one.estimate, np.hypot(one.se, other.se), df, confidence)
 
 
-def tested(estimate, se, df, confidence) -> Contrast:
+@np.errstate(divide="ignore", invalid="ignore")
+def tested(estimate, se, df, confidence=0.95) -> Contrast:
     """Two-sided t test and limits of estimates, numbers or arrays; infinite ``df``: z."""
     t = estimate / se
     half = stdtrit(df, (1 + confidence) / 2) * se
@@ -155,14 +151,15 @@ def joint(fit, L, inference="z", *, information="expected"):
     L = np.atleast_2d(np.asarray(L, float))
     if np.linalg.matrix_rank(L) < len(L):
         raise ValueError("the rows of L are linearly dependent; leave out the redundant ones")
-    m, estimate, df2, scaling = len(L), L @ fit.beta, np.inf, 1.0
+    m, estimate, scaling = len(L), L @ fit.beta, 1.0
     if not fit.converged:
         return Joint(np.nan, m, np.nan, np.nan, np.nan)
-    cov = fit.cov if inference != "kenward-roger" else kenward_roger_cov(fit, information)
-    f = float(estimate @ np.linalg.solve(L @ cov @ L.T, estimate) / m)
     if inference == "z":
-        return Joint(f, m, df2, float(chdtrc(m, m * f)), scaling)
+        f = float(estimate @ np.linalg.solve(L @ fit.cov @ L.T, estimate) / m)
+        return Joint(f, m, np.inf, float(chdtrc(m, m * f)), scaling)
     info, scaled = _information(fit, inference, information), L @ fit.rows.back
+    cov = fit.rows.scale[0] ** 2 * scaled[0] @ info.adjusted[0] @ scaled[0].T
+    f = float(estimate @ np.linalg.solve(cov, estimate) / m)
     if inference == "satterthwaite":
         vectors = np.linalg.eigh(scaled[0] @ info.phi[0] @ scaled[0].T)[1]
         df = _degrees(vectors.T @ scaled, info)[0]
@@ -175,21 +172,10 @@ def joint(fit, L, inference="z", *, information="expected"):
     return Joint(f, m, float(df2), float(fdtrc(m, df2, f)), scaling)
 
 
-def kenward_roger_cov(fit, information="expected"):
-    """Kenward and Roger's adjusted covariance of beta (p, p), units of y squared."""
-    adjusted = _information(fit, "kenward-roger", information).adjusted
-    back = fit.rows.back
-    cov = fit.rows.scale[:, None, None] ** 2 * back @ adjusted @ back.swapaxes(1, 2)
-    return cov.reshape(fit.cov.shape)
-
-
 @np.errstate(divide="ignore", invalid="ignore")
 def _moments(scaled, info):
     """Denominator df and lambda of Kenward-Roger's F test."""
-    m = scaled.shape[1]
-    if m == 1:
-        return float(_degrees(scaled, info)[0, 0]), 1.0
-    L, phi, weights = scaled[0], info.phi[0], info.weights[0]
+    m, L, phi, weights = scaled.shape[1], scaled[0], info.phi[0], info.weights[0]
     u = L.T @ np.linalg.solve(L @ phi @ L.T, L) @ phi @ info.slopes[0]
     traces = np.einsum("ixx->i", u)
     a1 = traces @ weights @ traces

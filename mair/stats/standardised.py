@@ -1,7 +1,5 @@
 """Risks standardised over baseline: g-computation by logistic regression."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import expit, ndtri
 

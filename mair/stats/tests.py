@@ -6,8 +6,6 @@ statistic is nan and ``reason`` says why; ``reason`` is empty otherwise. SciPy h
 what stands here are SPSS's conventions and what cannot be estimated.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from typing import NamedTuple

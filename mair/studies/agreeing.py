@@ -13,7 +13,7 @@ import numpy as np
 
 from mair.published import numbers
 from mair.sections import model as models
-from mair.stats import covariance, effects, likelihood, operating, smallsample, tests
+from mair.stats import covariance, effects, likelihood, smallsample, tests
 from mair.trial import Trial
 
 LOW, HIGH = 0.2, 0.8  # start of the variances, in those of the OLS residuals
@@ -129,8 +129,8 @@ class Paper:
     def rows(self, x, clda=False):
         """`likelihood.Rows` of score tables (B, n, k)."""
         who, when = np.nonzero(self.seen)
-        return operating.Rows.batch(x[:, who, when] * self.step, self.designs[clda].X, who, when,
-                                 0 * self.arm).completed()
+        return likelihood.Rows.batch(x[:, who, when] * self.step, self.designs[clda].X, who, when,
+                                     complete=True)
 
     @np.errstate(invalid="ignore", divide="ignore")
     def fits(self, x, structure, clda=False, reml=True):

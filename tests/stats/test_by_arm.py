@@ -93,9 +93,9 @@ def test_a_variance_at_zero_in_one_arm_is_held_there():
     for covariates in ((), ("x",)):
         X = design(DRAWN["visit"], DRAWN["arm"], [DRAWN[c] for c in covariates])
         found = fit(y, X, DRAWN["id"], DRAWN["visit"], R, arms=DRAWN["arm"])
-        assert found.boundary and found.by_arm and found.var_participant[0] == 0
+        assert found.boundary and found.by_arm and found.variances[0][0] == 0
         lower = fit(y, X, DRAWN["id"], DRAWN["visit"], CS, arms=DRAWN["arm"])
-        assert lower.criterion < found.criterion and lower.var_participant[0] < 0
+        assert lower.criterion < found.criterion and lower.variances[0][0] < 0
         for inference in INFERENCES if not covariates else ():
             ours = contrast(found, [0, 0, 0, 0, 0, 1], inference)
             one, other = (contrast(part, [0, 0, 1], inference) for part in parts)

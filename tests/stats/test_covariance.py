@@ -18,8 +18,8 @@ def test_random_intercept_is_lme4s(name, method):
     found = fit(*data(name), R, reml=method == "reml")
     assert_allclose(found.beta, oracle["beta"], rtol=1e-6)
     assert_allclose(found.se, oracle["se"], rtol=1e-6)
-    assert_allclose(found.var_participant, oracle["var_participant"], rtol=1e-6, atol=1e-6)
-    assert_allclose(found.var_residual, oracle["var_residual"], rtol=1e-6)
+    assert_allclose(found.variances[0], oracle["var_participant"], rtol=1e-6, atol=1e-6)
+    assert_allclose(found.variances[1], oracle["var_residual"], rtol=1e-6)
     assert_allclose(found.criterion, oracle["criterion"], rtol=1e-9)
     assert found.converged and not found.fallback and found.rows.n_rows == oracle["n_rows"]
     assert found.boundary == (name in ("zero", "negative"))
@@ -32,7 +32,7 @@ def test_compound_symmetry_is_gls(name, method):
     found = fit(*data(name), CS, reml=method == "reml")
     assert_allclose(found.beta, oracle["beta"], rtol=1e-6)
     assert_allclose(found.se, oracle["se"], rtol=1e-6)
-    assert_allclose(found.var_participant / found.sigma[0, 0], oracle["rho"], rtol=1e-6)
+    assert_allclose(found.variances[0] / found.sigma[0, 0], oracle["rho"], rtol=1e-6)
     assert_allclose(found.sigma[0, 0], oracle["sd"] ** 2, rtol=1e-6)
     assert_allclose(-found.criterion / 2, oracle["loglik"], atol=1e-8)
     assert (found.structure, found.fallback, found.boundary) == (CS, "", False)
@@ -58,14 +58,14 @@ def test_random_intercept_is_the_engines():
     y, X, who, when = data("dropout")
     found, engine = fit(y, X, who, when, R), mixed.random_intercept(y, X, who)
     assert_allclose(found.cov, engine.cov, rtol=1e-9)
-    assert_allclose([found.criterion, found.var_participant],
+    assert_allclose([found.criterion, found.variances[0]],
                     [engine.criterion, engine.var_participant], rtol=1e-11)
 
 
 def test_negative_correlation_is_a_state_of_the_random_intercept():
     intercept, symmetric = (fit(*data("negative"), s) for s in (R, CS))
-    assert intercept.boundary and intercept.var_participant == 0
-    assert symmetric.var_participant < 0 and not symmetric.boundary
+    assert intercept.boundary and intercept.variances[0] == 0
+    assert symmetric.variances[0] < 0 and not symmetric.boundary
     assert symmetric.criterion < intercept.criterion - 5
     positive = [fit(*data("fiq"), s) for s in (R, CS)]
     assert_allclose(positive[0].theta, positive[1].theta)
@@ -107,8 +107,8 @@ def test_a_negative_correlation_can_beat_a_positive_optimum():
     y = rng.normal(size=(12, 2))[seen] + rng.standard_t(2, size=12)[who]
     X = np.column_stack([np.ones(len(y)), rng.normal(size=12)[who], rng.normal(size=len(y))])
     positive, either = (fit(y, X, who, when, s) for s in (R, CS))
-    assert positive.var_participant > 0 and not positive.boundary
-    assert either.var_participant < 0 and either.criterion < positive.criterion - 0.5
+    assert positive.variances[0] > 0 and not positive.boundary
+    assert either.variances[0] < 0 and either.criterion < positive.criterion - 0.5
     _, criterion, _ = dense(either, y, X, who, when)
     assert_allclose([criterion(f.theta) for f in (positive, either)],
                     [positive.criterion, either.criterion])

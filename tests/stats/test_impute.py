@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mair.stats import covariance, mixed, pooling, risk, shifts
+from mair.stats import covariance, mixed, pooling, risk, shifts, smallsample
 from mair.stats import impute as im
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +45,16 @@ def pooled(name, visit, rule="mar", **kwargs):
     _, arm, covariates = data(name)
     analyse = pooling.group_by_time(arm, covariates, visit)
     return pooling.rubin(*analyse(imputed(name, rule, **kwargs).values))
+
+
+def jackknife(y, arm, covariates, visit, rule="mar"):
+    found = pooling.jackknife(y, arm, covariates, [visit], [rule])
+    return pooling.Jackknife(float(found.estimate[0, 0]), float(found.se[0, 0]), found.reason)
+
+
+def limits(pooled):
+    found = smallsample.tested(*pooled[:3])
+    return found.low, found.high
 
 
 def agree(ours, theirs):
@@ -88,7 +98,7 @@ def test_reference_based_agrees_with_the_joint_formulas(name, rule, visit):
 @pytest.mark.parametrize(("name", "rule", "visit"), BASED)
 def test_conditional_mean_and_jackknife_agree_with_r(name, rule, visit):
     theirs = R["reference"][name][rule]
-    found = pooling.jackknife(*data(name), visit, rule=rule)
+    found = jackknife(*data(name), visit, rule=rule)
     assert found.estimate == pytest.approx(theirs["conditional_mean"][visit - 1], rel=1e-8)
     assert found.se == pytest.approx(theirs["jackknife_se"][visit - 1], rel=1e-8)
 
@@ -132,7 +142,7 @@ def test_nothing_missing_is_the_complete_analysis():
 def test_imputations_centre_on_the_conditional_mean(rule):
     y, arm, covariates = data("gaps")
     values = imputed("gaps", rule, m=500).values
-    expected = im.conditional_mean(y, arm, covariates, rule=rule)
+    expected = im.conditional_mean(y, arm, covariates, rules=[rule])[0, 0]
     gone = np.isnan(y)
     spread = values[:, gone].std(0)
     assert np.abs(values[:, gone].mean(0) - expected[gone]).max() < 0.25 * spread.min()
@@ -157,7 +167,7 @@ def test_jump_to_reference_forgets_the_treatment():
     y[30:35, 1] = 0.0  # five stay, far off: no matter
     y[:30, 1][::4] = np.nan
     arm = np.repeat([0, 1], 30)
-    completed = im.conditional_mean(y, arm, rule="j2r")
+    completed = im.conditional_mean(y, arm, rules=["j2r"])[0, 0]
     ols = np.polyfit(before[~np.isnan(y[:30, 1])], y[:30, 1][~np.isnan(y[:30, 1])], 1)
     assert completed[35:, 1] == pytest.approx(np.polyval(ols, before[5:]))
 
@@ -184,7 +194,7 @@ def test_units_do_not_matter():
 @pytest.mark.parametrize("name", ["fiq", "gaps"])
 def test_arm_swap_changes_the_sign(name):
     y, arm, covariates = data(name)
-    one, two = (pooling.jackknife(y, a, covariates, 2) for a in (arm, 1 - arm))
+    one, two = (jackknife(y, a, covariates, 2) for a in (arm, 1 - arm))
     assert (two.estimate, two.se) == pytest.approx((-one.estimate, one.se), rel=1e-7)
     swapped = im.impute(y, 1 - arm, covariates, m=2000, rng=np.random.default_rng(6), burn=10)
     ours = pooled(name, 2)
@@ -200,7 +210,7 @@ def test_a_small_arm_borrows_from_the_other_and_says_so():
     found = im.impute(y, arm, covariates, m=500, rng=np.random.default_rng(1))
     assert found.pooled == (2,) and np.isfinite(found.values).all()
     # its slopes are least squares with an intercept an arm
-    expected = im.conditional_mean(y, arm, covariates)
+    expected = im.conditional_mean(y, arm, covariates)[0, 0]
     seen = ~np.isnan(y[:, 2])
     X = np.c_[1 - arm, arm, covariates, expected[:, :2]]
     beta = np.linalg.lstsq(X[seen], y[seen, 2], rcond=None)[0]
@@ -253,36 +263,48 @@ def test_the_unstructured_analysis_is_the_t_test_of_changes():
     assert df == 39 and b / np.sqrt(variance) == pytest.approx(theirs.statistic)
 
 
-@pytest.mark.parametrize("rule", im.RULES)
-def test_a_jackknife_by_groups_comes_near_that_by_people(monkeypatch, rule):
-    rng = np.random.default_rng(3)
-    arm = np.repeat([0, 1], 300)
-    y = rng.normal(50, 8, (600, 1)) + rng.normal(0, 6, (600, 3))
-    y[:, 1:][rng.random((600, 2)) < 0.12] = np.nan
-    grouped, mixed_up = pooling.jackknife(y, arm, None, 2, rule=rule), rng.permutation(600)
-    assert pooling.jackknife(y[mixed_up], arm[mixed_up], None, 2, rule=rule) == pytest.approx(
-        grouped)
-    monkeypatch.setattr(pooling, "BLOCKS", 600)
-    alone = pooling.jackknife(y, arm, None, 2, rule=rule)
-    assert alone.estimate == grouped.estimate
-    assert alone.se == pytest.approx(grouped.se, rel=3 / np.sqrt(2 * 300))
+def test_a_jackknife_by_groups_comes_near_that_by_people(monkeypatch):
+    rng, half = np.random.default_rng(3), 210
+    arm = np.repeat([0, 1], half)
+    y = rng.normal(50, 8, (2 * half, 1)) + rng.normal(0, 6, (2 * half, 3))
+    y[:, 1:][rng.random((2 * half, 2)) < 0.12] = np.nan
+    mixed_up = rng.permutation(2 * half)
+    grouped, other = (pooling.jackknife(y[who], arm[who], None, [2], im.RULES)
+                      for who in (np.arange(2 * half), mixed_up))
+    assert other.se == pytest.approx(grouped.se)
+    monkeypatch.setattr(pooling, "BLOCKS", 2 * half)
+    alone = pooling.jackknife(y, arm, None, [2], im.RULES)
+    assert np.array_equal(alone.estimate, grouped.estimate)
+    assert alone.se == pytest.approx(grouped.se, rel=3 / np.sqrt(half))
 
 
 def test_the_jackknife_says_what_it_cannot_estimate(monkeypatch):
     y, arm, covariates = data("fiq")
-    whole = pooling.jackknife(y, arm, covariates, 1)
+    whole = jackknife(y, arm, covariates, 1)
     monkeypatch.setattr(pooling, "CHUNK", 3 * y.size)  # three people left out at a time
-    assert pooling.jackknife(y, arm, covariates, 1) == pytest.approx(whole)
+    assert jackknife(y, arm, covariates, 1) == pytest.approx(whole)
     few = np.r_[np.flatnonzero(arm == 0)[:6], np.flatnonzero(arm == 1)[:6]]
     y, arm, none = y[few][:, :2].copy(), arm[few], covariates[few]
     y[0, 1] = np.nan
     lost = np.c_[none, none]  # a covariate twice
-    found = pooling.jackknife(y, arm, lost, 1)
+    found = jackknife(y, arm, lost, 1)
     assert np.isnan([found.estimate, found.se]).all() and "determined" in found.reason
     level = np.zeros((12, 1))
     level[3] = 1.0  # a covariate level of one person
-    found = pooling.jackknife(y, arm, level, 1)
+    found = jackknife(y, arm, level, 1)
     assert np.isnan(found.se) and found.reason
+
+
+def test_a_left_out_fit_that_rounding_decides_has_no_standard_error():
+    rng = np.random.default_rng(4)
+    arm = np.repeat([0, 1], 9)
+    y = rng.normal(50, 9, (18, 1)) + rng.normal(0, 5, (18, 3))
+    x = 2 * y[:, 0] + 0.3  # in the control arm, but for one
+    x[8:] += rng.normal(0, 5, 10)
+    y[[3, 15], 2] = np.nan
+    found = pooling.jackknife(y, arm, x[:, None], [1, 2], ["mar", "cr"])
+    assert np.isfinite(found.estimate).all() and np.isnan(found.se).all()
+    assert found.reason == f"with somebody left out, {im.DEPENDENT}"
 
 
 def test_small_odd_trials_are_estimated_or_say_why():
@@ -297,7 +319,7 @@ def test_small_odd_trials_are_estimated_or_say_why():
         x = rng.normal(size=len(arm))
         covariates = (None, x, np.c_[x, x], np.nan_to_num(y[:, 0]), np.eye(len(arm))[0],
                       np.full(len(arm), 0.1))[rng.integers(0, 6)]
-        found = pooling.jackknife(y, arm, covariates, 1, rule=rng.choice(im.RULES))
+        found = jackknife(y, arm, covariates, 1, rule=rng.choice(im.RULES))
         assert found.reason or np.isfinite([found.estimate, found.se]).all()
         estimated += not found.reason
     assert 3 < estimated < 18
@@ -307,17 +329,16 @@ def test_rubin_refuses_and_survives():
     with pytest.raises(ValueError, match="at least 2"):
         pooling.rubin([1.0], [1.0])
     flat = pooling.rubin(np.zeros(5), np.zeros(5))
-    assert (flat.estimate, flat.se, flat.fmi) == (0, 0, 0) and np.isnan(flat.p)
-    low, high = flat.interval()
-    assert low == high == 0
+    assert (flat.estimate, flat.se, flat.fmi) == (0, 0, 0) and limits(flat) == (0, 0)
+    assert np.isnan(smallsample.tested(*flat[:3]).p)
     some = pooling.rubin([1.0, 2.0], [0.0, 0.0], 20.0)  # nothing within: all is missing
     assert some.fmi == pytest.approx(1) and some.se == pytest.approx(np.sqrt(0.75))
 
 
 def test_pooled_interval_and_p_agree():
     found = pooled("fiq", 1)
-    low, high = found.interval(1 - found.p)
-    assert high == pytest.approx(0, abs=1e-9) and low < found.estimate
+    again = smallsample.tested(*found[:3], 1 - smallsample.tested(*found[:3]).p)
+    assert again.high == pytest.approx(0, abs=1e-9) and again.low < found.estimate
 
 
 def test_zero_responders_do_not_fail():
@@ -334,38 +355,34 @@ def test_zero_responders_do_not_fail():
 
 
 @cache
-def tipping(visit=1, name="fiq", **kwargs):
+def surface(visit=1, name="fiq"):
     _, arm, covariates = data(name)
-    analyse = pooling.group_by_time(arm, covariates, visit)
-    imp = imputed(name, m=200)
-    kwargs = {"scale": (0, 100)} | kwargs
-    surface = shifts.surface(imp, arm, visit, analyse)
-    return imp, arm, analyse, surface, shifts.tipping_point(surface, imp, arm, visit, **kwargs)
+    analyse, imp = pooling.group_by_time(arm, covariates, visit), imputed(name, m=200)
+    return imp, arm, analyse, shifts.Surface(imp, arm, visit, analyse)
+
+
+def tips(visit=1, name="fiq", limit=100, scale=(0, 100), **kwargs):
+    return surface(visit, name)[3].tipping_point(limit, scale=scale, **kwargs)
 
 
 def test_delta_zero_is_mar_exactly():
     for name in ("fiq", "gaps", "blues"):
-        _, arm, _ = data(name)
         mar = imputed(name, m=500)
-        assert np.array_equal(shifts.shifted(mar, arm, 1, 0.0, 0.0), mar.values)
-    imp, _, analyse, surface, _ = tipping()
-    grid = shifts.delta_grid(surface, [0.0], [0.0])
+        assert np.array_equal(shifts.shifted(mar, data(name)[1], 1, 0.0, 0.0), mar.values)
+    imp, _, analyse, at = surface()
     mar = pooling.rubin(*analyse(imp.values))
-    assert (grid.estimate[0, 0], grid.low[0, 0], grid.high[0, 0]) == (
-        mar.estimate, *mar.interval())
+    assert [*map(float, at(0.0)[:3])] == pytest.approx([*map(float, mar[:3])], rel=1e-12)
 
 
 @pytest.mark.parametrize("visit", [1, 2])
 def test_tipping_point_is_where_the_interval_first_meets_zero(visit):
-    imp, arm, analyse, surface, found = tipping(visit)
-    at = pooling.rubin(*analyse(shifts.shifted(imp, arm, visit, found.delta))).interval()[1]
-    assert found.state == "tips" and 0 <= at == pytest.approx(0, abs=1e-6)
-    deltas = np.linspace(0, found.delta * (1 - 1e-6), 60)
-    before = shifts.delta_grid(surface, deltas, [0.0])
-    assert (before.high < 0).all()
-    gone = imp.missing[:, visit] & (arm == 1)
-    moved = imp.values[:, gone, visit] + found.delta
-    assert found.imputed == moved.size == 200 * gone.sum()
+    (imp, arm, analyse, at), found = surface(visit), tips(visit)
+    moved = shifts.shifted(imp, arm, visit, found.delta)
+    assert found.state == "tips"
+    assert 0 <= limits(pooling.rubin(*analyse(moved)))[1] == pytest.approx(0, abs=1e-6)
+    assert (limits(at(np.linspace(0, found.delta * (1 - 1e-6), 60)))[1] < 0).all()
+    moved = moved[:, imp.missing[:, visit] & (arm == 1), visit]
+    assert found.imputed == moved.size > 0
     assert found.beyond == (moved > 100).sum() + (moved < 0).sum() > 0
 
 
@@ -379,77 +396,76 @@ def test_the_surface_is_the_shifted_data_analysed(structure, spread):
         imp = im.Imputed(rest + 0.1 * np.random.default_rng(2).normal(size=rest.shape),
                          imp.missing, (), True)
     analyse = pooling.group_by_time(arm, covariates, 1, covariance=structure)
-    surface = shifts.surface(imp, arm, 1, analyse)
-    grid = surface([[0.0], [13.0], [-70.0]], [[-40.0, 0.0, 55.0, 3.0]])
+    grid = shifts.Surface(imp, arm, 1, analyse)([[0.0], [13.0], [-70.0]],
+                                                [[-40.0, 0.0, 55.0, 3.0]])
     for i, a in enumerate((0.0, 13.0, -70.0)):
         for j, b in enumerate((-40.0, 0.0, 55.0, 3.0)):
             one = pooling.rubin(*analyse(shifts.shifted(imp, arm, 1, a, b)))
-            assert [grid.estimate[i, j], grid.se[i, j], grid.df[i, j]] == pytest.approx(
-                [one.estimate, one.se, float(one.df)], rel=1e-9)
+            assert [x[i, j] for x in grid[:3]] == pytest.approx([*map(float, one[:3])], rel=1e-9)
 
 
 @pytest.mark.parametrize("direction", [(0, -1), (1, -1)])
 def test_the_control_arm_may_be_better_too(direction):
-    imp, arm, analyse, surface, worse = tipping()
-    found = shifts.tipping_point(surface, imp, arm, 1, scale=(0, 100), direction=direction)
+    imp, arm, analyse, _ = surface()
+    found = tips(direction=direction)
     moved = shifts.shifted(imp, arm, 1, *(found.delta * np.array(direction)))
-    assert pooling.rubin(*analyse(moved)).interval()[1] == pytest.approx(0, abs=1e-6)
+    assert limits(pooling.rubin(*analyse(moved)))[1] == pytest.approx(0, abs=1e-6)
     gone = imp.missing[:, 1] & ((arm == 0) | (direction[0] > 0))
     assert found.imputed == 200 * gone.sum()
     assert found.beyond == ((moved[:, gone, 1] < 0) | (moved[:, gone, 1] > 100)).sum()
-    assert direction == (0, -1) or found.delta < worse.delta
+    assert direction == (0, -1) or found.delta < tips().delta
 
 
 def test_the_estimate_is_linear_in_delta():
-    imp, arm, analyse, _, found = tipping()
+    imp, arm, _, at = surface()
     share = (imp.missing[:, 1] & (arm == 1)).sum() / (arm == 1).sum()
-    mar, moved = (pooling.rubin(*analyse(shifts.shifted(imp, arm, 1, delta)))
-                  for delta in (0.0, found.delta))
-    assert moved.estimate == pytest.approx(mar.estimate + share * found.delta, rel=1e-9)
+    mar, moved = at(0.0), at(9.0)
+    assert moved.estimate == pytest.approx(mar.estimate + share * 9, rel=1e-9)
     assert moved.between == pytest.approx(mar.between)
 
 
 def test_tipping_states():
-    imp, arm, analyse, surface, found = tipping()
-    short = shifts.tipping_point(surface, imp, arm, 1, scale=(0, 100), limit=found.delta / 2)
+    found = tips()
+    short = tips(limit=found.delta / 2)
     assert short.state == "none within the scale" and np.isnan(short.delta)
     assert short.beyond < found.beyond
-    blues, own, _, _, already = tipping(4, "blues", scale=(0, 63))
+    blues, own, *_ = surface(4, "blues")
     drawn = blues.values[:, blues.missing[:, 4] & (own == 1), 4]
-    assert already == ("contains 0 already", 0.0, drawn.size,
-                       ((drawn < 0) | (drawn > 63)).sum())
-    broken = shifts.tipping_point(lambda *_: pooling.rubin(*np.full((2, 9), np.nan)), imp, arm, 1,
-                                  scale=(0, 100))
-    assert broken.state == "not estimable" and np.isnan(broken.delta)
-    with pytest.raises(ValueError, match="needs a limit"):
-        shifts.tipping_point(surface, imp, arm, 1, scale=None)
+    assert tips(4, "blues", 63, (0, 63)) == (
+        "contains 0 already", 0.0, drawn.size, ((drawn < 0) | (drawn > 63)).sum())
+    _, arm, analyse, _ = surface()
     y = data("fiq")[0].copy()
     y[arm == 1] = np.nan_to_num(y[arm == 1], nan=35.0)
     whole = im.impute(y, arm, data("fiq")[2], m=20, rng=np.random.default_rng(1))
-    nobody = shifts.tipping_point(shifts.surface(whole, arm, 1, analyse), whole, arm, 1,
-                                  scale=(0, 100))
+    nobody = shifts.Surface(whole, arm, 1, analyse).tipping_point(100)
     assert nobody.state == "nobody imputed" and np.isnan(nobody.delta) and nobody.imputed == 0
 
 
 def test_tipping_point_mirrors_when_higher_is_better():
-    imp, arm, analyse, _, found = tipping()
+    imp, arm, analyse, _ = surface()
     turned = im.Imputed(100 - imp.values, imp.missing, (), True)
-    mirror = shifts.tipping_point(shifts.surface(turned, arm, 1, analyse), turned, arm, 1,
-                                  scale=(0, 100), better="higher")
-    assert mirror.delta == pytest.approx(found.delta, rel=1e-8)
-    assert mirror.beyond == found.beyond
+    mirror = shifts.Surface(turned, arm, 1, analyse, "higher").tipping_point(100, scale=(0, 100))
+    assert mirror[1:] == pytest.approx(tips()[1:], rel=1e-8)
     double = im.Imputed(2 * imp.values, imp.missing, (), True)
-    scaled = shifts.tipping_point(shifts.surface(double, arm, 1, analyse), double, arm, 1,
-                                  scale=(0, 200))
-    assert scaled.delta == pytest.approx(2 * found.delta, rel=1e-8)
+    scaled = shifts.Surface(double, arm, 1, analyse).tipping_point(200, scale=(0, 200))
+    assert scaled.delta == pytest.approx(2 * tips().delta, rel=1e-8)
+
+
+class Bent(shifts.Surface):
+    """0 is within for deltas from 10 to 20 and again from 40; no estimate below ``none``."""
+
+    none = -np.inf
+
+    def __call__(self, delta, control=0.0):
+        wide = (np.abs(delta - 15) <= 5) | (delta >= 40)
+        at = delta - 90.0 if delta >= self.none else np.nan
+        return pooling.rubin(np.full(9, at), np.full(9, 1e4 if wide else 1e-4))
 
 
 def test_the_first_crossing_counts_where_the_standard_error_bends():
-    imp, arm, *_ = tipping()
-
-    def pooled(delta, _):  # 0 is in for deltas from 10 to 20 and again from 40
-        wide = (np.abs(delta - 15) <= 5) | (delta >= 40)
-        return pooling.rubin(np.full(9, delta - 90.0), np.full(9, 1e4 if wide else 1e-4))
-
-    found = shifts.tipping_point(pooled, imp, arm, 1, scale=(0, 100))
-    assert found.delta == pytest.approx(10, abs=1e-6)
+    imp, arm, analyse, _ = surface()
+    bent = Bent(imp, arm, 1, analyse)
+    assert bent.tipping_point(100, scale=(0, 100)).delta == pytest.approx(10, abs=1e-6)
+    bent.none = 1.0
+    broken = bent.tipping_point(100)
+    assert broken.state == "not estimable" and np.isnan(broken.delta)

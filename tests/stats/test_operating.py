@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mair.stats import covariance, operating, permute, smallsample
+from mair.stats import covariance, mixed, operating, permute, smallsample
 
 RNG = np.random.default_rng
 
@@ -94,8 +94,10 @@ def test_rerandomisation_is_the_single_test():
         p = operating.rerandomised(y, by_arm, by_arm, groups, arm, strata, draws=most, rng=RNG(7))
         drawn = permute.allocations(arm, strata=strata, rng=RNG(7))
         assert drawn.exact and drawn.total <= most
-        for i, visit in product(range(6), (1, 2)):
-            fit = permute.random_intercept_fit(by_arm, by_arm, groups, visit)
-            assert p[i, visit - 1] == permute.rerandomise(fit, y[i], arm, drawn).p
+        for one, theirs in zip(y, p, strict=True):
+            fits = [mixed.random_intercept_arms(one, by_arm, by_arm, groups, a)
+                    for a in (arm, *drawn.arms)]
+            estimate, se = (np.array([getattr(fit, x)[4:] for fit in fits]) for x in ("beta", "se"))
+            assert theirs == pytest.approx(permute.rerandomise(estimate, se, True).p)
     drawn = operating.rerandomised(y, by_arm, by_arm, groups, arm, None, draws=19, rng=RNG(7))
     assert (drawn * 20 == np.round(drawn * 20)).all() and (drawn >= 0.05).all()

@@ -67,54 +67,66 @@ def test_allocations_refuse():
 # --- the test ------------------------------------------------------------------------------
 
 
+def by_allocation(data, every=None):
+    """The test of the later visits' contrasts, and what it is of: estimates, errors, its draws."""
+    y, common, by_arm, groups, arm = data
+    every = every or drawn(arm)
+    found = mixed.random_intercept_arms(y, common, by_arm, groups, np.vstack([arm, every.arms]))
+    own = slice(common.shape[1] + 1, None)
+    estimate, se = found.beta[:, own], found.se[:, own]
+    return pe.rerandomise(estimate, se, every.exact), estimate, se, every
+
+
+def by_hand(data, column, skip=()):
+    """t of a contrast under every allocation, each refitted on its own; nan for those skipped."""
+    y, common, by_arm, groups, arm = data
+    t = {}
+    for chosen in combinations(range(len(arm)), arm.sum()):
+        a = np.isin(np.arange(len(arm)), chosen)[groups]
+        one = None if chosen in skip else mixed.random_intercept(
+            y, np.c_[common, a[:, None] * by_arm], groups)
+        at = common.shape[1] + column
+        t[chosen] = one.beta[at] / one.se[at] if one else np.nan
+    return t
+
+
 @pytest.mark.parametrize("effect", [0.0, -6.0])
 def test_two_complete_visits_are_scipys_permutation_test_of_the_changes_t(effect):
     y, common, by_arm, groups, arm = trial(seed=5, visits=2, effect=effect)
     y = np.round(y)  # ties included
-    found = pe.rerandomise(pe.random_intercept_fit(common[:, :2], by_arm, groups, 1), y, arm,
-                           drawn(arm))
+    found, estimate, _, every = by_allocation((y, common[:, :2], by_arm, groups, arm))
     change = y.reshape(-1, 2) @ [-1, 1]
     arms = change[arm == 1], change[arm == 0]
     theirs = stats.permutation_test(
         arms, lambda a, b, axis: np.abs(stats.ttest_ind(a, b, axis=axis).statistic),
         vectorized=True, n_resamples=np.inf, alternative="greater")
-    assert found.exact and found.allocations == comb(13, 6)
-    assert found.estimate == pytest.approx(arms[0].mean() - arms[1].mean())
+    assert every.exact and len(every.arms) == comb(13, 6)
+    assert estimate[0] == pytest.approx(arms[0].mean() - arms[1].mean())
     assert abs(found.t) == pytest.approx(theirs.statistic)
     assert found.p == pytest.approx(theirs.pvalue, abs=1e-12)
 
 
 def test_two_sided_is_the_share_of_absolute_t():
-    y, common, by_arm, groups, arm = trial(sizes=(4, 6), effect=-6, gone=0.1)
-    fit = pe.random_intercept_fit(common, by_arm, groups, 2)
-    found = pe.rerandomise(fit, y, arm, drawn(arm))
-    t = {}
-    for chosen in combinations(range(10), 6):
-        a = np.isin(np.arange(10), chosen)[groups]
-        one = mixed.random_intercept(y, np.c_[common, a[:, None] * by_arm], groups)
-        t[chosen] = one.beta[6] / one.se[6]
-    assert found.t == pytest.approx(t[tuple(np.flatnonzero(arm))])
-    extreme = np.abs([*t.values()]) >= abs(found.t) * (1 - 1e-9)
-    assert (found.extreme, found.p) == (extreme.sum(), extreme.mean())
-    assert (found.undefined, found.mc_error) == (0, 0)
+    data = trial(sizes=(4, 6), effect=-6, gone=0.1)
+    found, *_ = by_allocation(data)
+    t = by_hand(data, 2)
+    assert found.t[1] == pytest.approx(t[tuple(np.flatnonzero(data[4]))])
+    assert found.p[1] == (np.abs([*t.values()]) >= abs(found.t[1]) * (1 - 1e-9)).mean()
+    assert found.mc_error[1] == 0
 
 
 def test_draws_agree_with_enumeration():
-    y, common, by_arm, groups, arm = trial(effect=-4)
-    fit = pe.random_intercept_fit(common, by_arm, groups, 1)
-    exact = pe.rerandomise(fit, y, arm, drawn(arm))
-    m = 4000
-    some = pe.rerandomise(fit, y, arm, drawn(arm, limit=100, draws=m))
-    assert not some.exact and some.p == (1 + some.extreme) / (1 + m)
-    assert abs(some.p - exact.p) < 4 * some.mc_error and some.p != exact.p
+    data, m = trial(effect=-4), 4000
+    exact, some = by_allocation(data)[0], by_allocation(data, drawn(data[4], limit=100, draws=m))[0]
+    assert (some.p * (1 + m) == pytest.approx(np.round(some.p * (1 + m)))) and (some.p > 0).all()
+    assert (np.abs(some.p - exact.p) < 4 * some.mc_error).all() and (some.p != exact.p).all()
 
 
 def test_the_level_is_kept_whatever_the_distribution():
     # every allocation in turn taken as the actual one: P(p <= alpha) <= alpha, exactly
-    y, common, by_arm, groups, arm = trial(sizes=(3, 4), gone=0.1)
-    y = np.exp(y / 5)
-    fit, every = pe.random_intercept_fit(common, by_arm, groups, 1), drawn(arm)
-    p = np.array([pe.rerandomise(fit, y, a, every).p for a in every.arms])
+    y, *rest, arm = trial(sizes=(3, 4), gone=0.1)
+    every = drawn(arm)
+    p = np.array([by_allocation((np.exp(y / 5), *rest, a), every)[0].p[0] for a in every.arms])
     for alpha in (0.03, 0.05, 0.1, 0.5):
         assert (p <= alpha).mean() <= alpha
     assert p.min() == pytest.approx(1 / 35)
@@ -123,20 +135,12 @@ def test_the_level_is_kept_whatever_the_distribution():
 def test_an_allocation_that_a_covariate_determines_is_left_out_of_both_counts():
     y, common, by_arm, groups, arm = trial(sizes=(4, 4), effect=-4)
     common = np.c_[common[:, :3], (groups < 4).astype(float)]
-    found = pe.rerandomise(pe.random_intercept_fit(common, by_arm, groups, 1), y, arm, drawn(arm))
-    t = []
-    for chosen in combinations(range(8), 4):
-        if chosen in ((0, 1, 2, 3), (4, 5, 6, 7)):
-            continue  # the covariate, and its complement
-        a = np.isin(np.arange(8), chosen)[groups]
-        one = mixed.random_intercept(y, np.c_[common, a[:, None] * by_arm], groups)
-        t.append(abs(one.beta[5] / one.se[5]))
-    extreme = (np.array(t) >= abs(found.t) * (1 - 1e-9)).sum()
-    assert (found.allocations, found.undefined, found.extreme) == (70, 2, extreme)
-    assert found.p == extreme / 68
-    own = pe.rerandomise(pe.random_intercept_fit(common, by_arm, groups, 1), y,
-                         (np.arange(8) < 4).astype(int), drawn(arm))
-    assert np.isnan([own.p, own.t]).all() and own.undefined == 2
+    found, estimate, *_ = by_allocation((y, common, by_arm, groups, arm))
+    t = by_hand((y, common, by_arm, groups, arm), 1, skip=((0, 1, 2, 3), (4, 5, 6, 7)))
+    assert len(estimate) == 71 and np.isnan(estimate[:, 0]).sum() == 2
+    assert found.p[0] == (np.abs([*t.values()]) >= abs(found.t[0]) * (1 - 1e-9)).sum() / 68
+    own, *_ = by_allocation((y, common, by_arm, groups, (np.arange(8) < 4).astype(int)), drawn(arm))
+    assert np.isnan([own.p, own.t]).all()
 
 
 # --- properties ----------------------------------------------------------------------------
@@ -144,17 +148,14 @@ def test_an_allocation_that_a_covariate_determines_is_left_out_of_both_counts():
 
 def test_arm_swap_units_and_row_order():
     y, common, by_arm, groups, arm = trial(effect=-5, gone=0.2)
-    found = pe.rerandomise(pe.random_intercept_fit(common, by_arm, groups, 2), y, arm, drawn(arm))
-    swapped = pe.rerandomise(pe.random_intercept_fit(common, by_arm, groups, 2), y, 1 - arm,
-                             drawn(1 - arm))
-    assert (swapped.estimate, swapped.p) == pytest.approx((-found.estimate, found.p))
-    scaled = pe.rerandomise(pe.random_intercept_fit(common, by_arm, groups, 2), 3 - 7 * y, arm,
-                            drawn(arm))
-    assert (scaled.estimate, scaled.p) == pytest.approx((-7 * found.estimate, found.p))
+    found, estimate, *_ = by_allocation((y, common, by_arm, groups, arm))
     mix = np.random.default_rng(1).permutation(len(y))
-    mixed_up = pe.rerandomise(pe.random_intercept_fit(common[mix], by_arm[mix], groups[mix], 2),
-                              y[mix], arm, drawn(arm))
-    assert (mixed_up.estimate, mixed_up.p) == pytest.approx((found.estimate, found.p))
+    for factor, other in ((-1, (y, common, by_arm, groups, 1 - arm)),
+                          (-7, (3 - 7 * y, common, by_arm, groups, arm)),
+                          (1, (y[mix], common[mix], by_arm[mix], groups[mix], arm))):
+        again, moved, *_ = by_allocation(other)
+        assert moved[0] == pytest.approx(factor * estimate[0])
+        assert again.p == pytest.approx(found.p)
 
 
 def test_ten_thousand_draws_of_the_cohort_are_one_batch():
@@ -163,53 +164,51 @@ def test_ten_thousand_draws_of_the_cohort_are_one_batch():
     seen = ~np.isnan(y.ravel())
     times = np.tile([[1.0, 0, 0], [1, 1, 0], [1, 0, 1]], (41, 1))[seen]
     groups, arm = np.repeat(np.arange(41), 3)[seen], d["arm"].to_numpy()
-    fit = pe.random_intercept_fit(np.c_[times, d["x"].to_numpy()[groups]], times,
-                                  groups, 1)
-    found = pe.rerandomise(fit, y.ravel()[seen], arm, drawn(arm))
-    assert not found.exact and found.allocations == 10_000 and found.undefined == 0
-    assert found.p < 0.01 and found.p >= 1 / 10_001
+    common = np.c_[times, d["x"].to_numpy()[groups]]
+    found, estimate, _, every = by_allocation((y.ravel()[seen], common, times, groups, arm))
+    assert not every.exact and len(every.arms) == 10_000 and np.isfinite(estimate).all()
+    assert 1 / 10_001 <= found.p[0] < 0.01
 
 
 # --- the interval --------------------------------------------------------------------------
 
 
-def inversion(data, column=1, swap=False, **kwargs):
+def inversion(data, contrast=0, swap=False, **kwargs):
+    """Limits, and a function of a shift: the test's p once so much is taken off."""
     y, common, by_arm, groups, arm = data
     arm = 1 - arm if swap else arm
-    fits = [pe.random_intercept_fit(common, by_arm, groups, c) for c in (1, 2)]
-    exposed = arm[groups][:, None] * by_arm[:, 1:]
-    other = 2 - column
-    held = fits[other](y, arm[None])[0][0] * exposed[:, other]
-    return fits[column - 1], exposed[:, column - 1], held, pe.invert(
-        fits[column - 1], y, arm, drawn(arm), exposed[:, column - 1], held=held, **kwargs)
+    _, estimate, se, every = by_allocation((*data[:4], arm))
+    responses = np.column_stack([y, arm[groups][:, None] * by_arm[:, 1:]])
+    refits = mixed.combinations_arms(responses, common, by_arm, groups, every.arms)
+    own = slice(common.shape[1] + 1, None)
+    limits = pe.invert(lambda w: (refits(w).beta[:, own], refits(w).se[:, own]), estimate[0],
+                       se[0], every.exact, contrast, **kwargs)
+
+    def p(theta):
+        off = estimate[0].copy()
+        off[contrast] = theta
+        return by_allocation((y - responses[:, 1:] @ off, *data[1:4], arm))[0].p[contrast]
+
+    return limits, p, estimate[0, contrast], se[0, contrast]
 
 
-@pytest.mark.parametrize("column", [1, 2])
-def test_the_interval_holds_what_the_test_does_not_reject(column):
-    data = trial(sizes=(5, 6), effect=-5, gone=0.1)
-    y, arm = data[0], data[4]
-    fit, shift, held, found = inversion(data, column, tolerance=1e-6)
-    estimate, se = (v[0] for v in fit(y, arm[None]))
-    assert found.low < estimate < found.high
-    for limit, outward in ((found.low, -1), (found.high, 1)):
-        inside, outside = (
-            pe.rerandomise(fit, y - held - theta * shift, arm, drawn(arm)).p
-            for theta in (limit - outward * 1e-4 * se, limit + outward * 1e-4 * se))
+@pytest.mark.parametrize("contrast", [0, 1])
+def test_the_interval_holds_what_the_test_does_not_reject(contrast):
+    limits, p, estimate, se = inversion(trial(sizes=(5, 6), effect=-5, gone=0.1), contrast,
+                                        tolerance=1e-6)
+    assert limits[0] < estimate < limits[1]
+    for limit, outward in zip(limits, (-1, 1), strict=True):
+        inside, outside = (p(limit + step * outward * 1e-4 * se) for step in (-1, 1))
         assert outside <= 0.05 + 1e-12 < inside
 
 
 def test_the_interval_mirrors_and_scales():
     data = trial(sizes=(5, 6), effect=-5)
-    found = inversion(data)[3]
-    swapped = inversion(data, swap=True)[3]
-    se = (found.high - found.low) / 4
-    assert (-swapped.high, -swapped.low) == pytest.approx((found.low, found.high), abs=0.02 * se)
-    doubled = inversion((2 * data[0] + 9, *data[1:]))[3]
-    assert (doubled.low, doubled.high) == pytest.approx((2 * found.low, 2 * found.high),
-                                                        abs=0.02 * se)
+    (low, high), _, _, se = inversion(data)
+    swapped, doubled = inversion(data, swap=True)[0], inversion((2 * data[0] + 9, *data[1:]))[0]
+    assert (-swapped[1], -swapped[0]) == pytest.approx((low, high), abs=0.02 * se)
+    assert doubled == pytest.approx((2 * low, 2 * high), abs=0.02 * se)
 
 
 def test_too_few_allocations_give_no_limits():
-    data = trial(sizes=(2, 2))
-    found = inversion(data)[3]
-    assert (found.low, found.high) == (-np.inf, np.inf)
+    assert inversion(trial(sizes=(2, 2)))[0] == (-np.inf, np.inf)

@@ -200,7 +200,7 @@ def test_coverage_by_enumeration():
         coverage[interval] = 1 - over - under
         assert abs(over - under) < 0.003  # p grid is symmetric: so must the errors be
     assert coverage["wald"] < 0.93
-    for interval in INTERVALS[1:]:
+    for interval in {*INTERVALS} - {"wald"}:
         assert 0.945 < coverage[interval] < 0.965
 
 
@@ -282,8 +282,6 @@ def test_improvement():
     np.testing.assert_allclose(got, [0.2, NAN, -0.25, NAN, NAN])
     np.testing.assert_allclose(improvement([10, 40], [12, 30], "higher"), [0.2, -0.25])
     assert not meets(NAN, -5)
-    with pytest.raises(ValueError, match="lower or higher"):
-        improvement([1], [1], "up")
 
 
 def test_rules_for_missing():
@@ -292,13 +290,6 @@ def test_rules_for_missing():
                    ("nonresponder", "treatment"): (5, 20), ("nonresponder", "control"): (5, 20),
                    ("worst-case", "treatment"): (5, 20), ("worst-case", "control"): (8, 20),
                    ("best-case", "treatment"): (8, 20), ("best-case", "control"): (5, 20)}
-    for wrong in ((18, 3, 20), (-1, 3, 20), (5, -1, 20)):
-        with pytest.raises(ValueError, match="of 20 participants"):
-            counts(*wrong, "completers", "control")
-    with pytest.raises(ValueError, match="rule is 'worst'"):
-        counts(5, 3, 20, "worst", "control")
-    with pytest.raises(ValueError, match="arm is 'MAIR'"):
-        counts(5, 3, 20, "completers", "MAIR")
 
 
 def test_responder_curve():
@@ -351,6 +342,3 @@ def test_refused_counts(call, words):
 def test_refused_methods():
     with pytest.raises(ValueError, match="expected one of wald, newcombe"):
         risk_difference((1, 2), (3, 4), interval="agresti")
-    for confidence in (0, 1, 95):
-        with pytest.raises(ValueError, match="between 0 and 1"):
-            risk_ratio((1, 2), (3, 4), confidence=confidence)
