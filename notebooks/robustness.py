@@ -117,6 +117,10 @@ for visit, frame in grid.items():
 empty = [one for one in robustness.grid(t, name) if not one.contrasts]
 bullets(*(f"**{'; '.join(method(one.method) for one in empty if one.state == state)}**: {state}."
           for state in dict.fromkeys(one.state for one in empty)))
+bullets(*(f"**{method(one.method)}, {seen_at[one.time]}**: no standard error, since the "
+          "imputation model is not estimable without one of the people."
+          for one in results.records(rows, arm="difference", variable=name)
+          if "jackknife" in one.method and one.b == one.b and not one.se > 0))
 
 # %% [markdown]
 # Does the answer hang on one person? The declared analysis is repeated without each in turn.

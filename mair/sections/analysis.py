@@ -328,7 +328,7 @@ def _once(trial: Trial, name: str) -> Estimate:
     X = np.column_stack([np.ones(len(x)), wide["arm"], x])
     fitted = X @ np.linalg.lstsq(X, wide[visit].to_numpy(float), rcond=None)[0]
     return _of_one(trial, "linear/t", visit, wide[visit], fitted,
-                   found and _contrast(found, "t"), reason, beside)
+                   found and _contrast(found.contrast, "t"), reason, beside)
 
 
 def _of_one(trial, method, visit, y, fitted, contrast, reason, beside) -> Estimate:
@@ -358,7 +358,7 @@ def _ancova(trial: Trial, name: str, choice: Choice, model: Estimate) -> Estimat
         except ValueError as error:
             states[f"{label} is not estimable: {error}"] = None
             continue
-        contrasts[visit] = _contrast(found, choice.inference)
+        contrasts[visit] = _contrast(found.contrast, choice.inference)
         extra[visit] = dict.fromkeys(("n", "n_rows"), found.n)
         for column in (["arm", "baseline", *names][i - 1] for i in found.dropped):
             states[f"{label}: {column.removeprefix('covariate ')} is left out, as others "

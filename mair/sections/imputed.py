@@ -92,14 +92,13 @@ def _closed(values, arm, covariates, choice):
     """
     def run(visit, covariance):
         return pooling.group_by_time(
-            arm, covariates, visit, covariance=covariance,
-            df_complete=np.inf if choice.inference == "z" else None)(values)
+            arm, covariates, visit, covariance=covariance)(values)
 
     b, variance, df = (np.stack(x, -1) for x in zip(*(
         run(visit, choice.covariance) for visit in range(1, values.shape[2])), strict=True))
     pooled = choice.covariance == "random-intercept" and (  # with the variance between people
         variance[:, 0] < run(1, "compound-symmetry")[1]).any()
-    return (b, variance, df, choice.covariance,
+    return (b, variance, df * np.inf if choice.inference == "z" else df, choice.covariance,
             "participant variance at zero in some completed data sets" * bool(pooled))
 
 
@@ -124,7 +123,7 @@ def _refitted(values, arm, covariates, choice):
 def _ancova(values, arm, covariates, choice):
     """As `_closed`, of ANCOVA at each later visit."""
     found = np.array([[ancova(one[:, k], one[:, 0], arm, covariates, inference=choice.inference,
-                              by_arm=choice.by_arm)[:3] for k in range(1, values.shape[2])]
+                              by_arm=choice.by_arm).contrast[:3] for k in range(1, values.shape[2])]
                       for one in values])
     return (found[..., 0], found[..., 1]**2, found[..., 2].mean(0),
             "ancova" + BY_ARM * choice.by_arm, "")

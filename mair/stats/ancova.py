@@ -15,22 +15,14 @@ from .columns import dependent_columns
 class Ancova(NamedTuple):
     """Treatment minus control at equal baseline.
 
-    ``estimate``, ``se``, ``low``, ``high`` in units of y; ``df`` = n - columns, unless by arm;
-    ``t``; two-sided ``p``; ``n`` people with every value; ``sd`` residual, by arm the control's
-    and the treatment's. ``dropped`` are columns that those
-    before them determine: 2 the baseline, then the covariates.
+    ``contrast`` in units of y, on n - columns degrees of freedom, unless by arm; ``n`` people with
+    every value; ``dropped`` columns that those before them determine: 2 the baseline, then the
+    covariates.
     """
 
-    estimate: float
-    se: float
-    df: float
-    t: float
-    p: float
-    low: float
-    high: float
+    contrast: smallsample.Contrast
     n: int
-    sd: float | tuple[float, float]
-    dropped: tuple[int, ...]
+    dropped: list[int]
 
 
 def ancova(y, baseline, arm, covariates=None, *, inference="kenward-roger", by_arm=False,
@@ -80,6 +72,4 @@ def ancova(y, baseline, arm, covariates=None, *, inference="kenward-roger", by_a
     if found.by_arm != by_arm or not found.se[1] > 1e-14 * np.abs(y).max():
         raise ValueError(found.fallback or "arm, baseline and covariates determine the score")
     one = smallsample.contrast(found, np.eye(p)[1], inference, confidence=confidence)
-    one = one._replace(df=one.df.round(9))  # n - p but for rounding, of one variance
-    sd = np.sqrt(found.theta)
-    return Ancova(*map(float, one), n, tuple(sd) if by_arm else float(sd[0]), tuple(dropped))
+    return Ancova(one._replace(df=one.df.round(9)), n, dropped)  # n - p but for rounding

@@ -77,15 +77,8 @@ def smd_binary(treatment, control, *, confidence=0.95) -> Interval:
     ----------
     treatment, control : tuple of int
         (count, n) of each arm. Interval and source as for `smd_continuous`.
-
-    Raises
-    ------
-    ValueError
-        A count below 0 or above its n.
     """
     (x1, n1), (x2, n2) = treatment, control
-    if not (0 <= x1 <= n1 and 0 <= x2 <= n2):
-        raise ValueError(f"{x1} of {n1} and {x2} of {n2} are not proportions")
     if min(n1, n2) < 1:
         return Interval(reason="an empty arm")
     p1, p2 = x1 / n1, x2 / n2

@@ -45,8 +45,6 @@ class Imputed(NamedTuple):
         What was imputed.
     pooled : tuple of int
         Visits (columns) whose regression the arms share, for want of people; usually empty.
-    monotone : bool
-        No gap before anyone's last visit: drawn directly, without a chain.
     under : callable
         The same parameters and noise under another rule, `Imputed`.
     """
@@ -54,7 +52,6 @@ class Imputed(NamedTuple):
     values: np.ndarray
     missing: np.ndarray
     pooled: tuple[int, ...]
-    monotone: bool
     under: Callable | None = None
 
 
@@ -119,12 +116,10 @@ def impute(y, arm, covariates=None, *, rule="mar", m=200, rng, burn=50):
     Schafer JL. Analysis of Incomplete Multivariate Data. 1997, section 6.5.
     Carpenter JR, Roger JH, Kenward MG. J Biopharm Stat 2013;23:1352-71.
     """
-    if m < 2:
-        raise ValueError(f"m = {m}: pooling needs at least 2 imputations")
     data = _prepared(y, arm, covariates, [rule])
     missing = np.isnan(np.asarray(y, float))
     if not missing.any():
-        return Imputed(np.repeat(np.asarray(y, float)[None], m, 0), missing, (), True,
+        return Imputed(np.repeat(np.asarray(y, float)[None], m, 0), missing, (),
                        lambda rule: impute(y, arm, covariates, rule=rule, m=m, rng=rng))
     with _dependence_named():
         model = _chains(data, m, rng, burn)
@@ -135,7 +130,7 @@ def impute(y, arm, covariates=None, *, rule="mar", m=200, rng, burn=50):
         rng.bit_generator.state = state
         with _dependence_named():
             values = _completed(data, model, rule, rng.standard_normal((m, *missing.shape)))
-        return Imputed(data.restored(values), missing, pooled, not data.gaps.any(), under)
+        return Imputed(data.restored(values), missing, pooled, under)
 
     return under(rule)
 
@@ -187,11 +182,9 @@ def _prepared(y, arm, covariates, rules):
     y, arm = np.array(y, float), np.asarray(arm)
     if not {*rules} <= {*RULES}:
         raise ValueError(f"rules are {', '.join(rules)}; expected some of {', '.join(RULES)}")
-    if y.ndim != 2 or y.shape[1] < 2 or arm.shape != y.shape[:1]:
-        raise ValueError(f"expected y (n, T), T at least 2, and arm (n,); got {y.shape}, "
-                         f"{arm.shape}")
-    if not np.isin(arm, (0, 1)).all():
-        raise ValueError("arm holds something other than 0 and 1")
+    if y.ndim != 2 or y.shape[1] < 2 or arm.shape != y.shape[:1] or not {*arm} <= {0, 1}:
+        raise ValueError("expected y (n, T), T at least 2, and arm (n,) of 0 and 1; got "
+                         f"{y.shape}, {arm.shape}")
     n, T = y.shape
     C = np.zeros((n, 0)) if covariates is None else np.asarray(covariates, float).reshape(n, -1)
     if not np.isfinite(C).all() or np.isinf(y).any():

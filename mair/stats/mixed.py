@@ -9,8 +9,8 @@ Each participant's rows are split into their mean and the deviations from it, ex
 what does not vary within participants, so that no ratio is too large for the moment matrices.
 """
 
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ SINGULAR = 1e-11  # share of a column's sum of squares that is rounding, in a ba
 EXACT = 1e-26  # residual share of y's sum of squares that is rounding
 
 
-@dataclass(frozen=True)
-class RandomIntercept:
+class RandomIntercept(NamedTuple):
     """Fits of a random-intercept model; every array has the batch's shape in front.
 
     Attributes
@@ -44,7 +43,6 @@ class RandomIntercept:
         every participant, or (in a batch of designs) X is rank-deficient.
     boundary : ndarray of bool (...)
         True where the ratio is exactly 0.
-    reml : bool
     """
 
     beta: np.ndarray
@@ -55,7 +53,6 @@ class RandomIntercept:
     criterion: np.ndarray
     converged: np.ndarray
     boundary: np.ndarray
-    reml: bool
 
     @property
     def se(self):
@@ -162,12 +159,9 @@ def combinations_arms(responses, common, by_arm, groups, arms):
 
 def _under(responses, common, by_arm, groups, arms, keep=False):
     """A function of weights (c,), see `combinations_arms`; ``keep``: moments of all allocations."""
-    responses, common = checked(responses.T, common, groups)
+    responses, common = checked(responses.T, common, groups, by_arm)
     responses, by_arm, people = responses.T, np.asarray(by_arm, float), _People(groups)
     shape, q, c = arms.shape[:-1], len(people.rows), responses.shape[1]
-    if len(by_arm) != len(common) or arms.shape[-1] != q or arms.min() < 0 or arms.max() > 1:
-        raise ValueError(f"expected by_arm (N, m), arms (..., {q}) of 0 and 1; got {by_arm.shape}, "
-                         f"{arms.shape}")
     arms, k, p = arms.reshape(-1, q), common.shape[1], common.shape[1] + by_arm.shape[1]
     back, z = np.zeros((p, p)), [None, None]
     for i, (X, at) in enumerate(((common, slice(k)), (by_arm, slice(k, None)))):
@@ -277,7 +271,7 @@ def _fits(people, moments, size, back, shape, reml, grid):
     parts = [_chunk(people, *moments(slice(at, at + step)), back, reml, grid)
              for at in range(0, size, step)]
     arrays = [np.concatenate(x) for x in zip(*parts, strict=True)]
-    return RandomIntercept(*(x.reshape((*shape, *x.shape[1:])) for x in arrays), reml)
+    return RandomIntercept(*(x.reshape((*shape, *x.shape[1:])) for x in arrays))
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")  # of what does not converge

@@ -64,16 +64,9 @@ def allocations(arm, *, strata=None, draws=10_000, rng, limit=1_000_000):
     Returns
     -------
     Allocations
-
-    Raises
-    ------
-    ValueError
-        An arm other than 0 and 1, strata of another length, or fewer than 1 draw.
     """
     arm = np.asarray(arm)
     strata = np.unique(np.zeros(len(arm)) if strata is None else strata, return_inverse=True)[1]
-    if not np.isin(arm, (0, 1)).all() or strata.shape != arm.shape or draws < 1:
-        raise ValueError("arm must be 0 or 1, strata as long as arm, draws at least 1")
     members = [np.flatnonzero(strata == s) for s in np.unique(strata)]
     counts = [comb(len(who), int(arm[who].sum())) for who in members]
     total = prod(counts)

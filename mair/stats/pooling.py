@@ -49,11 +49,6 @@ def rubin(estimates, variances, df_complete=np.inf):
     Pooled
         Where all estimates are equal, nothing was missing and df is ``df_complete``; fmi is 0.
 
-    Raises
-    ------
-    ValueError
-        Fewer than 2 imputations, or shapes that differ.
-
     Notes
     -----
     fmi = (r + 2/(df + 3)) / (r + 1), r = (1 + 1/m) between / within, as mice has it.
@@ -64,9 +59,6 @@ def rubin(estimates, variances, df_complete=np.inf):
     Barnard J, Rubin DB. Biometrika 1999;86:948-55.
     """
     q, u = np.asarray(estimates, float), np.asarray(variances, float)
-    if q.shape != u.shape or q.ndim < 1 or len(q) < 2:
-        raise ValueError(f"expected estimates and variances (m, ...), m at least 2; got "
-                         f"{q.shape}, {u.shape}")
     m, within = len(q), u.mean(0)
     same = np.ptp(q, axis=0) <= 1e-13 * np.sqrt(within)  # but for rounding
     between = np.where(same, 0.0, q.var(0, ddof=1))
@@ -83,7 +75,7 @@ def rubin(estimates, variances, df_complete=np.inf):
     return Pooled(q.mean(0), np.sqrt(total), df, within, between, fmi, np.sqrt(between / m), m)
 
 
-def group_by_time(arm, covariates, visit, *, covariance="random-intercept", df_complete=None):
+def group_by_time(arm, covariates, visit, *, covariance="random-intercept"):
     """The analysis "Group x Time contrast of a visit against visit 0", of complete data.
 
     There every model's contrast is the difference of mean changes, and its REML standard error
@@ -101,15 +93,13 @@ def group_by_time(arm, covariates, visit, *, covariance="random-intercept", df_c
     visit : int
         Column of the outcome, 1 or later.
     covariance : {"random-intercept", "compound-symmetry", "unstructured"}
-    df_complete : float, optional
-        Default: the degrees of freedom above, which are Kenward-Roger's.
 
     Returns
     -------
     callable
-        Completed outcomes (..., n, T) to estimate, variance, df_complete: ``joined(*parts(y))``
-        of its attributes, of which ``parts`` gives df, the estimate, which is linear in the
-        outcomes, and mean squares, which are quadratic forms of them.
+        Completed outcomes (..., n, T) to estimate, variance and df, which is Kenward-Roger's:
+        ``joined(*parts(y))`` of its attributes, of which ``parts`` gives df, the estimate, which
+        is linear in the outcomes, and mean squares, which are quadratic forms of them.
     """
     arm = np.asarray(arm)
     n = len(arm)
@@ -132,7 +122,7 @@ def group_by_time(arm, covariates, visit, *, covariance="random-intercept", df_c
             rest = n - np.linalg.matrix_rank(between)
             variance = np.where(own < variance, (variance * df + own * rest) / (df + rest),
                                 variance)
-        return estimate, variance * scale, float(df) if df_complete is None else df_complete
+        return estimate, variance * scale, float(df)
 
     def analyse(values):
         return joined(*parts(values))
@@ -182,11 +172,6 @@ def responders(met, arm):
         (1 - p) / (n p); the complete-data df is infinite, as a Wald interval's. Without a
         responder anywhere the difference is 0 with se 0.
 
-    Raises
-    ------
-    ValueError
-        An empty arm.
-
     References
     ----------
     Rubin DB, Schenker N. J Am Stat Assoc 1986;81:366-74 (difference).
@@ -194,9 +179,6 @@ def responders(met, arm):
     """
     met, arm = np.asarray(met, float), np.asarray(arm)
     n1, n0 = (int((arm == a).sum()) for a in (1, 0))
-    if min(n1, n0) == 0:
-        raise ValueError(f"{n1} people in the treatment arm and {n0} in the control arm; "
-                         "a difference needs both")
     p1, p0 = (met[:, arm == a].mean(1) for a in (1, 0))
     difference = rubin(p1 - p0, p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0)
     ratio = rubin(np.log(p1 / p0), (1 - p1) / (n1 * p1) + (1 - p0) / (n0 * p0)) if (

@@ -101,18 +101,11 @@ def wilson(x, n, *, confidence=0.95):
     low, high : ndarray
         Exactly 0 at x = 0 and 1 at x = n; nan at n = 0.
 
-    Raises
-    ------
-    ValueError
-        Not 0 <= x <= n.
-
     References
     ----------
     Wilson EB. J Am Stat Assoc 1927;22:209-12.
     """
     x, n = np.asarray(x, float), np.asarray(n, float)
-    if not ((x >= 0) & (x <= n)).all():
-        raise ValueError(f"{x} of {n} is not a proportion")
     n, z2 = np.where(n == 0, np.nan, n), _z(confidence) ** 2
     half = np.sqrt(z2 * (x * (n - x) / n + z2 / 4))
     low = np.where(x == 0, 0.0 * n, (x + z2 / 2 - half) / (n + z2))

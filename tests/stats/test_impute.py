@@ -123,14 +123,14 @@ def test_observed_values_stay(name, rule):
     assert np.array_equal(found.missing, np.isnan(y)) and np.isfinite(found.values).all()
     assert (found.values == y)[:, ~found.missing].all()
     assert found.values[:, found.missing].std(0).min() > 0
-    assert found.pooled == () and found.monotone == (name == "fiq")
+    assert found.pooled == ()
 
 
 def test_nothing_missing_is_the_complete_analysis():
     y, arm, covariates = data("fiq")
     y = np.nan_to_num(y, nan=40.0)
     found = im.impute(y, arm, covariates, m=3, rng=np.random.default_rng(1))
-    fit = pooling.group_by_time(arm, covariates, 2, df_complete=78.0)
+    fit = pooling.group_by_time(arm, covariates, 2)
     b, variance, _ = fit(y)
     over = pooling.rubin(*fit(found.values))
     assert float(over.estimate) == pytest.approx(float(b), rel=1e-12)
@@ -220,7 +220,7 @@ def test_a_small_arm_borrows_from_the_other_and_says_so():
 def test_what_cannot_be_imputed_is_refused():
     y, arm, covariates = (v.copy() for v in data("fiq"))
     rng = np.random.default_rng(1)
-    for wrong in ({"rule": "locf"}, {"m": 1}, {"arm": arm + 1}, {"arm": arm[:-1]},
+    for wrong in ({"rule": "locf"}, {"arm": arm + 1}, {"arm": arm[:-1]},
                   {"covariates": np.full((len(y), 1), np.nan)}):
         with pytest.raises(ValueError):
             im.impute(**{"y": y, "arm": arm, "covariates": covariates, "rng": rng, **wrong})
@@ -251,7 +251,6 @@ def test_the_analysis_is_the_model_of_the_trial(rho):
         b, variance, df = pooling.group_by_time(arm, covariates, 2, covariance=structure)(y)
         assert (b, variance) == pytest.approx((fit.beta[5], fit.cov[5, 5]), rel=1e-6)
         assert df == (39 if structure == "unstructured" else 78)
-    assert pooling.group_by_time(arm, covariates, 2, df_complete=np.inf)(y)[2] == np.inf
 
 
 def test_the_unstructured_analysis_is_the_t_test_of_changes():
@@ -325,9 +324,7 @@ def test_small_odd_trials_are_estimated_or_say_why():
     assert 3 < estimated < 18
 
 
-def test_rubin_refuses_and_survives():
-    with pytest.raises(ValueError, match="at least 2"):
-        pooling.rubin([1.0], [1.0])
+def test_rubin_survives():
     flat = pooling.rubin(np.zeros(5), np.zeros(5))
     assert (flat.estimate, flat.se, flat.fmi) == (0, 0, 0) and limits(flat) == (0, 0)
     assert np.isnan(smallsample.tested(*flat[:3]).p)
@@ -347,8 +344,6 @@ def test_zero_responders_do_not_fail():
     assert found.difference.estimate == found.difference.se == 0 and found.log_ratio is None
     all_of = pooling.responders(np.ones((4, 12), bool), arm)
     assert all_of.log_ratio.estimate == 0
-    with pytest.raises(ValueError, match="needs both"):
-        pooling.responders(np.zeros((4, 5), bool), np.zeros(5))
 
 
 # --- delta ---------------------------------------------------------------------------------
@@ -394,7 +389,7 @@ def test_the_surface_is_the_shifted_data_analysed(structure, spread):
     if spread < 0:
         rest = imp.values - imp.values.mean(2, keepdims=True)
         imp = im.Imputed(rest + 0.1 * np.random.default_rng(2).normal(size=rest.shape),
-                         imp.missing, (), True)
+                         imp.missing, ())
     analyse = pooling.group_by_time(arm, covariates, 1, covariance=structure)
     grid = shifts.Surface(imp, arm, 1, analyse)([[0.0], [13.0], [-70.0]],
                                                 [[-40.0, 0.0, 55.0, 3.0]])
@@ -443,10 +438,10 @@ def test_tipping_states():
 
 def test_tipping_point_mirrors_when_higher_is_better():
     imp, arm, analyse, _ = surface()
-    turned = im.Imputed(100 - imp.values, imp.missing, (), True)
+    turned = im.Imputed(100 - imp.values, imp.missing, ())
     mirror = shifts.Surface(turned, arm, 1, analyse, "higher").tipping_point(100, scale=(0, 100))
     assert mirror[1:] == pytest.approx(tips()[1:], rel=1e-8)
-    double = im.Imputed(2 * imp.values, imp.missing, (), True)
+    double = im.Imputed(2 * imp.values, imp.missing, ())
     scaled = shifts.Surface(double, arm, 1, analyse).tipping_point(200, scale=(0, 200))
     assert scaled.delta == pytest.approx(2 * tips().delta, rel=1e-8)
 

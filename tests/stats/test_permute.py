@@ -58,12 +58,6 @@ def test_strata_keep_their_own_counts():
     assert stats.chisquare(counts).pvalue > 1e-4  # of the draws: all equally likely
 
 
-def test_allocations_refuse():
-    for wrong in ({"arm": [0, 2, 1]}, {"arm": [0, 1], "strata": [1]}, {"arm": [0, 1], "draws": 0}):
-        with pytest.raises(ValueError, match="arm must be"):
-            pe.allocations(**{"arm": [0, 1], "rng": None, **wrong})
-
-
 # --- the test ------------------------------------------------------------------------------
 
 

@@ -53,7 +53,7 @@ def test_hodges_lehmann_says_nothing_where_too_few_could_reject():
 
 def test_least_squares_without_a_baseline_is_lm():
     case = ORACLE["linear"]
-    found = ancova(case["y"], None, case["arm"], np.array(case["covariates"]))
+    found = ancova(case["y"], None, case["arm"], np.array(case["covariates"])).contrast
     assert [found.estimate, found.se, found.t, found.p] == pytest.approx(case["row"], rel=1e-8)
     assert [found.low, found.high] == pytest.approx(case["ci"], rel=1e-8)
     assert found.df == case["df"]
