@@ -156,7 +156,7 @@ def test_the_likelihood_is_the_mixed_models(invented):
         assert fit.se[k] == pytest.approx(wanted[visit][1], rel=1e-8)
     assert fit.slope == pytest.approx(wanted["drugs"][0], rel=1e-8)
     assert fit.slope_se == pytest.approx(wanted["drugs"][1], rel=1e-8)
-    back = likelihood.implied(likelihood.Sums(arms, 3), fit.ratio, fit.slope)
+    back = likelihood.At(likelihood.Sums(arms, 3), fit.ratio).implied(fit.slope)
     assert (back.totals2, back.mt) == pytest.approx((q, c), rel=1e-7)
 
 

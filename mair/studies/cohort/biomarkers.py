@@ -28,6 +28,7 @@ STRAINED = 4  # leans from here on: the largest standard error that still prints
 ATTEMPTS = 12  # at each lean
 VALUES = 30  # draws of the described, for one whose effect size prints
 SWAPS = 6000
+MISSED = 0.02  # of the standard error: not worth going on
 APART = 0.5  # of the not described before treatment, in SDs
 FAR = 2.95  # SDs of change
 SKEWED = 1.45
@@ -144,38 +145,53 @@ def _estimate(changes) -> tuple[float, float, list[float]]:
     return means[1] - means[0], math.sqrt(variance * (1 / n[0] + 1 / n[1])), far
 
 
-def _changes(marker: Marker, arms) -> list[np.ndarray]:
-    return [np.diff(marker.scaled(arm))[:, 0] for arm in arms]
+def _changes(marker: Marker, *parts) -> list[np.ndarray]:
+    return [np.diff(marker.scaled(np.concatenate(arm)))[:, 0]
+            for arm in zip(*parts, strict=True)]
 
 
 def _swapped(rng, marker: Marker, described, others, target: float) -> float:
     """Swap values after treatment until the standard error is the printed one; the distance."""
-    scaled = [marker.scaled(arm) for arm in described]
-    rest = _changes(marker, others)
+    draws = rng.random((SWAPS, 3)).tolist()
+    nearest = [np.sort(arm, axis=0) for arm in described]  # no pairing has a smaller error
+    if _estimate(_changes(marker, nearest, others))[1] > (1 + MISSED) * target:
+        return math.inf
+    scaled = [marker.scaled(arm).T.tolist() for arm in described]
+    order, changes = [list(range(len(arm))) for arm in described], _changes(
+        marker, described, others)
+    n, means = [len(own) for own in changes], [own.mean() for own in changes]
+    far = [np.abs(own - mean).tolist() for own, mean in zip(changes, means, strict=True)]
+    squares, weight = [sum(v * v for v in own) for own in far], (1 / n[0] + 1 / n[1]) / (sum(n) - 2)
 
     def loss():
-        _, se, far = _estimate([np.concatenate([y[:, 1] - y[:, 0], more])
-                                for y, more in zip(scaled, rest, strict=True)])
-        return round(abs(se - target) / target + 0.02 * sum(max(0.0, f - FAR) for f in far), 9)
+        odd = sum(max(0.0, max(own) / math.sqrt(q / (len(own) - 1)) - FAR)
+                  for own, q in zip(far, squares, strict=True))
+        return round(abs(math.sqrt(sum(squares) * weight) - target) / target + 0.02 * odd, 9)
 
-    def swap(arm, both, back):
-        for values in (described[arm], scaled[arm]):
-            values[both, 1] = values[back, 1]
+    def swap(arm, i, j):
+        (before, after), own, places = scaled[arm], far[arm], order[arm]
+        for row in (after, places):
+            row[i], row[j] = row[j], row[i]
+        for k in (i, j):
+            squares[arm] -= own[k] * own[k]
+            own[k] = abs(after[k] - before[k] - means[arm])
+            squares[arm] += own[k] * own[k]
 
     now = loss()
-    for k, (u, v, w) in enumerate(rng.random((SWAPS, 3)).tolist()):
+    for k, (u, v, w) in enumerate(draws):
         arm = int(2 * u)
-        both, back = ([int(v * len(described[arm])), int(w * len(described[arm]))][::s]
-                      for s in (1, -1))
-        if both == back:
+        i, j = int(v * len(order[arm])), int(w * len(order[arm]))
+        if i == j:
             continue
-        swap(arm, both, back)
+        swap(arm, i, j)
         if (new := loss()) <= now + (0.004 if k % 40 == 0 else 0.0):
             now = new
         else:
-            swap(arm, both, back)
+            swap(arm, i, j)
         if now <= 3e-4 or (k == SWAPS // 4 and now > 0.1):
             break
+    for arm, places in zip(described, order, strict=True):
+        arm[:, 1] = arm[places, 1]
     return now
 
 
@@ -243,7 +259,7 @@ def _attempt(rng, marker: Marker, lean, aim, r: float):
             break
     described = [_paired(rng, *arm, r) for arm in values]
     others = _others(rng, marker, described, aim[0])
-    if _swapped(rng, marker, described, others, aim[1]) > 0.02:
+    if _swapped(rng, marker, described, others, aim[1]) > MISSED:
         return None
     arms = _assigned(rng, marker, described, others)
     b, se, _ = _estimate(_changes(marker, arms))

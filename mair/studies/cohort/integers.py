@@ -52,9 +52,10 @@ def _squared(rng, x, squares, low, high):
     gap = squares - sum(v * v for v in x)
     n, widest = len(x), max(1, (max(x) - min(x)) // 4)
     for _ in range(WALK // 500):
-        pairs = rng.integers(n, size=(500, 2)).tolist()
-        steps = rng.integers(1, widest + 1, size=500).tolist()
-        for (i, j), step in zip(pairs, steps, strict=True):
+        pairs, steps = rng.integers(n, size=(500, 2)), rng.integers(1, widest + 1, size=500)
+        if _nothing(np.array(x), gap, pairs, steps if abs(gap) >= 4 * widest else 1, low, high):
+            continue
+        for (i, j), step in zip(pairs.tolist(), steps.tolist(), strict=True):
             if gap == 0:
                 return sorted(x)
             step = 1 if abs(gap) < 4 * widest else step
@@ -65,6 +66,14 @@ def _squared(rng, x, squares, low, high):
                 x[j] -= step
                 gap -= change
     return sorted(x) if gap == 0 else _finished(x, gap, low, high)
+
+
+def _nothing(x, gap, pairs, steps, low, high) -> bool:
+    """Whether none of these moves brings a gap nearer to 0."""
+    up, down = x[pairs.T]
+    change = 2 * steps * (up - down + steps)
+    return gap != 0 and not ((pairs[:, 0] != pairs[:, 1]) & (abs(gap - change) < abs(gap))
+                             & (up + steps <= high) & (down - steps >= low)).any()
 
 
 def _finished(x, gap, low, high):

@@ -9,7 +9,7 @@ which `implied` solves for. `mair.stats.mixed` fits the same model from rows; a 
 from __future__ import annotations
 
 from functools import reduce
-from operator import iadd
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -60,11 +60,11 @@ class Sums:
 
     Attributes
     ----------
-    rows : array (..., 2, V + 2, V + 2)
-        Of each arm, cross products summed over rows of the V indicators of visits, the score
-        and the covariate.
-    people : array (V, ..., 2, V + 2, V + 2)
-        Cross products of people's totals of these, by their number of visits from 1 to V.
+    design : array (1 + V, 2, V + 1, V + 1)
+        Of each arm, cross products of the V indicators of visits and the covariate: first summed
+        over rows; then those of people's totals, by their number of visits from 1 to V.
+    scores : array (1 + V, ..., 2, V + 2)
+        In the same way, products of the score with these and with itself.
     n : array (V,)
         People, by their number of visits.
     """
@@ -72,33 +72,31 @@ class Sums:
     def __init__(self, arms, visits: int):
         shape, v = np.shape(arms[0][0].sums[0]), visits
         self.visits, self.n = v, np.zeros(v)
-        self.rows = np.zeros((*shape, 2, v + 2, v + 2))
-        self.people = np.zeros((v, *self.rows.shape))
+        self.design = np.zeros((1 + v, 2, v + 1, v + 1))
+        self.scores = np.zeros((1 + v, *shape, 2, v + 2))
         for a, groups in enumerate(arms):
             for g in groups:
                 seen, k = list(g.visits), len(g.visits)
-                rows, people = self.rows[..., a, :, :], self.people[k - 1][..., a, :, :]
+                rows, people = self.design[0, a], self.design[k, a]
                 self.n[k - 1] += g.n
-                rows[..., seen, seen] += g.n
-                rows[..., seen, v] += np.stack(g.sums, -1)
-                rows[..., seen, v + 1] += g.m
-                people[..., np.array(seen)[:, None], seen] += g.n
-                people[..., seen, v] += np.expand_dims(sum(g.sums), -1)
-                people[..., seen, v + 1] += k * g.m
-                rows[..., v, v] += g.squares
-                rows[..., v, v + 1] += g.mt
-                rows[..., v + 1, v + 1] += k * g.m2
-                people[..., v, v] += g.totals2
-                people[..., v, v + 1] += k * g.mt
-                people[..., v + 1, v + 1] += k * k * g.m2
+                rows[seen, seen] += g.n
+                people[np.array(seen)[:, None], seen] += g.n
+                self.scores[0, ..., a, seen] += np.stack(g.sums)
+                self.scores[k, ..., a, seen] += sum(g.sums)
+                for at, times, square in ((0, 1, g.squares), (k, k, g.totals2)):
+                    self.design[at, a, seen, v] += times * g.m
+                    self.design[at, a, v, v] += times * k * g.m2
+                    self.scores[at, ..., a, v] += times * g.mt
+                    self.scores[at, ..., a, v + 1] += square
         self.df = self.n @ np.arange(1, v + 1) - 2 * v - 1
 
 
 class At:
     """The likelihood at some ratios of variances, with derivatives by the ratio.
 
-    With the means by arm and visit eliminated, ``cross`` (..., 2, 2) holds the products of score
-    and covariate left; the best ``slope`` and the residual sum of squares at any follow from them.
+    With the means by arm and visit eliminated, ``cross`` and its derivative ``change`` hold the
+    products left: of the score with itself, with the covariate, and of that with itself. The
+    best ``slope`` and the residual sum of squares at any follow from them.
     """
 
     def __init__(self, sums: Sums, ratio):
@@ -106,24 +104,27 @@ class At:
         self.sums, self.ratio = sums, np.asarray(ratio, float)
         free = 1 / (1 + np.multiply.outer(k, self.ratio))
         self.free, self.w, self.dw = free[-1], self.ratio * free[-1], free[-1] ** 2
-        whole = sums.rows - _added(self.ratio * free, sums.people)
-        change = -_added(free * free, sums.people)
-        self.inverse = np.linalg.inv(whole[..., :v, :v])
-        self.means = means = self.inverse @ whole[..., :v, v:]
-        across = np.swapaxes(means, -1, -2)
-        moved = across @ change[..., :v, v:]
-        self.cross = (whole[..., v:, v:] - across @ whole[..., :v, v:]).sum(-3)
-        self.slope = self.cross[..., 0, 1] / self.cross[..., 1, 1]
-        self.change = (change[..., v:, v:] - moved - np.swapaxes(moved, -1, -2)
-                       + across @ change[..., :v, :v] @ means).sum(-3)
-        self.fixed = (np.einsum("...aij,...aji->...", self.inverse, change[..., :v, :v])
-                      + self.change[..., 1, 1] / self.cross[..., 1, 1]
-                      + _added(free, k * sums.n, 0))
+        weights, slopes = [np.array(1.0), *(-self.ratio * free)], [np.array(0.0), *(-free * free)]
+        x, y = _added(weights, sums.design, 3), _added(weights, sums.scores, 2)
+        dx, dy = _added(slopes, sums.design, 3), _added(slopes, sums.scores, 2)
+        self.inverse = np.linalg.inv(x[..., :v, :v])
+        own, bent = (y[..., :v], x[..., :v, v]), (dy[..., :v], dx[..., :v, v])
+        self.means = [_times(self.inverse, one) for one in own]
+        rest = [d - _times(dx[..., :v, :v], mean) for d, mean in zip(bent, self.means, strict=True)]
+        self.cross, self.change = zip(*(
+            ((whole - (self.means[i] * own[j]).sum(-1)).sum(-1),
+             (d - (self.means[i] * bent[j] + self.means[j] * rest[i]).sum(-1)).sum(-1))
+            for i, j, whole, d in ((0, 0, y[..., v + 1], dy[..., v + 1]),
+                                   (0, 1, y[..., v], dy[..., v]),
+                                   (1, 1, x[..., v, v], dx[..., v, v]))), strict=True)
+        self.slope = self.cross[1] / self.cross[2]
+        self.fixed = (np.einsum("...aij,...aji->...", self.inverse, dx[..., :v, :v])
+                      + self.change[2] / self.cross[2] + _added(free, k * sums.n, 0))
 
     def residual(self, slope):
         """Residual sum of squares at a slope, and its derivative."""
-        return tuple(x[..., 0, 0] - 2 * slope * x[..., 0, 1] + slope * slope * x[..., 1, 1]
-                     for x in (self.cross, self.change))
+        return tuple(yy - 2 * slope * ym + slope * slope * mm
+                     for yy, ym, mm in (self.cross, self.change))
 
     @property
     def score(self):
@@ -131,11 +132,28 @@ class At:
         rest, change = self.residual(self.slope)
         return self.fixed + self.sums.df * change / rest
 
+    def implied(self, slope) -> Fit:
+        """The fit with a wanted slope at these ratios, and the sums that give it.
+
+        The score equation is linear in the completers' sum of squared totals, and the slope in
+        their sum of covariate x total, so both are solved for; the sums at hand are without them.
+
+        Parameters
+        ----------
+        slope : float or array
+        """
+        mt = (slope * self.cross[2] - self.cross[1]) / self.free
+        rest, change = (x - 2 * slope * d for x, d in zip(
+            self.residual(slope), (mt * self.free, -mt * self.sums.visits * self.dw), strict=True))
+        df = self.sums.df
+        totals2 = (self.fixed * rest + df * change) / (self.fixed * self.w + df * self.dw)
+        return self.fit(slope, rest - self.w * totals2, totals2, mt)
+
     def fit(self, slope, rest, totals2, mt) -> Fit:
         """The fit at a slope with its residual sum of squares; nan where that is negative."""
-        variance, mm = np.where(rest > 0, rest, np.nan) / self.sums.df, self.cross[..., 1, 1]
-        raw, shift = np.moveaxis(np.diff(self.means[..., 1:, :] - self.means[..., :1, :], axis=-3)[
-            ..., 0, :, :], (-1, -2), (0, 1))
+        variance, mm = np.where(rest > 0, rest, np.nan) / self.sums.df, self.cross[2]
+        raw, shift = (np.moveaxis(np.diff(x[..., 1:] - x[..., :1], axis=-2)[..., 0, :], -1, 0)
+                      for x in self.means)
         diagonal = np.diagonal(self.inverse, axis1=-2, axis2=-1)
         var = diagonal[..., 1:] + diagonal[..., :1] - 2 * self.inverse[..., 0, 1:]
         var = np.moveaxis(var.sum(-2), -1, 0) + shift * shift / mm
@@ -143,30 +161,15 @@ class At:
                    self.ratio, totals2, mt)
 
 
-def _added(weights, parts, axes=3):
+def _added(weights, parts, axes):
     """Sum over the numbers of visits of weight x part, whose last ``axes`` are no draws."""
-    return reduce(iadd, (w[(..., *(None,) * axes)] * part
-                         for w, part in zip(weights, parts, strict=True)))
+    return reduce(add, (w[(..., *(None,) * axes)] * part
+                        for w, part in zip(weights, parts, strict=True)))
 
 
-def implied(sums: Sums, ratio, slope) -> Fit:
-    """The fit with a wanted variance ratio and slope, and the sums that give it.
-
-    The score equation is linear in the completers' sum of squared totals, and the slope in
-    their sum of covariate x total, so both are solved for.
-
-    Parameters
-    ----------
-    sums : Sums
-        Without the completers' ``totals2`` and ``mt``.
-    ratio, slope : float or array
-    """
-    at = At(sums, ratio)
-    mt = (slope * at.cross[..., 1, 1] - at.cross[..., 0, 1]) / at.free
-    rest, change = (x - 2 * slope * d for x, d in zip(
-        at.residual(slope), (mt * at.free, -mt * sums.visits * at.dw), strict=True))
-    totals2 = (at.fixed * rest + sums.df * change) / (at.fixed * at.w + sums.df * at.dw)
-    return at.fit(slope, rest - at.w * totals2, totals2, mt)
+def _times(matrices, vectors):
+    """Products of matrices (..., V, V) and vectors (..., V)."""
+    return (matrices * vectors[..., None, :]).sum(-1)
 
 
 def fitted(arms, visits: int, totals2: float, mt: float) -> Fit:

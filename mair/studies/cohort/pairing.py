@@ -15,7 +15,7 @@ import numpy as np
 from mair.studies.cohort.integers import normal
 from mair.studies.cohort.undescribed import MARGIN, Outcome, Plan
 
-SWAPS = 40_000  # of one attempt
+SWAPS = 12_000  # of one attempt
 TOLERANCE = 0.10  # of a correlation around its target, free of charge
 SHARE = 0.55  # of a person's level that all outcomes have in common
 
@@ -81,6 +81,8 @@ class State:
     def __init__(self, outcome: Outcome, plan: Plan, rows, responders, targets):
         self.outcome, self.plan, self.rows, self.responders = outcome, plan, rows, responders
         self.pairs, self.targets = list(combinations(range(outcome.visits), 2)), targets
+        self.reach = plan.reach(outcome)
+        self.wanted = list(zip(*responders.counts, strict=True)) if responders else [(), ()]
         arms = [np.array(arm) for arm in rows]
         self.totals = [arm.sum(0).tolist() for arm in arms]
         self.q = sum(v * v for arm in self.totals for v in arm)
@@ -92,15 +94,19 @@ class State:
             ss = np.sqrt(n * (arm * arm).sum(1) - s * s).tolist()
             self.scale.append({(t, u): (n, int(s[t] * s[u]), ss[t] * ss[u])
                                for t, u in self.pairs})
-        self.hits = [self._hits(a) for a in range(2)]
+        self.hits = [[0] * len(responders.shares if responders else ()) for _ in arms]
+        for a, m in enumerate(outcome.m):
+            self._count(a, range(len(m)), 1)
         self.size = max(1, round(math.sqrt(sum(s[2] / s[0] for s in self.scale[0].values()))))
 
-    def _hits(self, arm):
+    def _count(self, arm, people, sign):
+        """Add or take away these people among the responders."""
         if self.responders is None:
-            return ()
-        found = [self.responders.improved(x, y) for x, y in zip(
-            self.rows[arm][0], self.rows[arm][self.responders.visit], strict=True)]
-        return tuple(map(sum, zip(*found, strict=True)))
+            return
+        before, after = (self.rows[arm][t] for t in (0, self.responders.visit))
+        for i in people:
+            for k, met in enumerate(self.responders.improved(before[i], after[i])):
+                self.hits[arm][k] += sign * met
 
     def off(self) -> tuple[int, int]:
         """Distances of the two sums from the plan's."""
@@ -114,8 +120,8 @@ class State:
                 n, product, scale = self.scale[a][p]
                 off = abs((n * cross[p] - product) / scale - self.targets[a][p]) - TOLERANCE
                 total += 2.0 * off if off > 0 else 0.0
-            for by_arm, count in zip(self.responders.counts, hits, strict=True) if hits else ():
-                total += 0.3 * abs(count - by_arm[a])
+            for count, wanted in zip(hits, self.wanted[a], strict=True):
+                total += 0.3 * abs(count - wanted)
         return total
 
     def swap(self, arm: int, t: int, i: int, j: int) -> None:
@@ -128,15 +134,15 @@ class State:
             if t in p:
                 other = rows[p[0] if p[1] == t else p[1]]
                 self.cross[arm][p] += d * (other[i] - other[j])
+        self._count(arm, (i, j), -1)
         for own in (rows[t], totals):
             own[i] += d
             own[j] -= d
-        if self.responders is not None and t in (0, self.responders.visit):
-            self.hits[arm] = self._hits(arm)
+        self._count(arm, (i, j), 1)
 
     def close(self) -> bool:
         """Whether both sums are within twice their reach, and all else is as it should be."""
-        (dq, dc), reach = self.off(), self.plan.reach
+        (dq, dc), reach = self.off(), self.reach
         return dc <= 2 * reach[1] + 2 and dq <= 2 * reach[0] + 4 and self.loss(0, 0) < 0.02
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from mair.studies.cohort.undescribed import Outcome, Plan, plans
 
 DRAWS = 4000
 VALUES = 100  # draws of a visit's values, of which the most plausible is taken
+PLANS = 3  # of one set of draws
 ATTEMPTS = 8  # pairings a plan
 ROUNDS = 9  # of plans
 LENIENT = 3  # of them, the last, without the printed p of Table 2
@@ -132,7 +134,7 @@ def scores(rng, look: Lookup, spec: dict, name: str, people: Allocation, level):
     for k in range(ROUNDS):
         own = outcome(look, spec, name, people, away(people, spec, name, rng))
         levels = [[mine[i] for i in seen] for mine, seen in zip(level, own.seen, strict=True)]
-        for plan in plans(rng, own, DRAWS):
+        for plan in islice(plans(rng, own, DRAWS), PLANS):
             found = _paired(rng, own, plan, levels, spec["outcomes"][name].get("pre_post"),
                             responders(look, spec, name, own, plan), p, k < ROUNDS - LENIENT)
             if found is not None:

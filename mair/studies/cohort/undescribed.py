@@ -8,23 +8,26 @@ best are solved for, and with them the two sums that the completers have to meet
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
 from mair.published.numbers import Number
 from mair.stats.effects import d_ppc2_of
 from mair.studies.cohort.integers import nearly, sample, tuples
-from mair.studies.cohort.likelihood import Fit, Group, Sums, fitted, implied
+from mair.studies.cohort.likelihood import At, Fit, Group, Sums, fitted
 from mair.studies.cohort.targets import Allowed, Window, sd_of
 
 FEW = 200  # points of a scale on which squares are met exactly
 POOL = 60  # tuples of dropouts' baselines to draw from
-RATIOS = (0.01, 16.0)
-HALVINGS = 9
-SECANTS = 2
+RATIOS = np.geomspace(0.01, 16.0, 16)  # of variances
+SECANTS = 4
 LARGEST_Z = 6.0  # of a slope that is only known to be significant
 FINE = 40  # points between two nodes of the slope
+NEAR = 4.0  # half widths of B: interpolated no further off, a draw may print it
+SOLVED = 400  # draws that are solved exactly
 POLISHED = 2.0  # violation of a draw that is worth polishing
 TRIES = 24
 MARGIN = 0.97  # of half a last digit: clear of a rounding boundary
@@ -129,10 +132,10 @@ class Draws:
     scores: list[np.ndarray]
     odd: np.ndarray
 
-    def first(self, n: int) -> Draws:
-        """The first draw, ``n`` times."""
-        return Draws(*(np.repeat(x[..., :1], n, -1) for x in (self.sums, self.squares)),
-                     [np.repeat(x[..., :1], n, -1) for x in self.scores], self.odd[:1])
+    def at(self, rows) -> Draws:
+        """Some draws."""
+        return Draws(self.sums[..., rows], self.squares[..., rows],
+                     [x[..., rows] for x in self.scores], self.odd[rows])
 
 
 def pool(rng, own: Allowed, whole: Allowed, k: int, low: int, high: int) -> list[tuple]:
@@ -209,31 +212,46 @@ def _slope_violation(outcome: Outcome, z):
     return np.where(over > 0, 1 + over / 0.002, 0.0)
 
 
+def _gap(outcome: Outcome, fit: Fit):
+    """How far the standard errors lie above the middle of what was printed, in half widths."""
+    gap = sum((se / outcome.per - middle) / half for se, (middle, half) in
+              zip(fit.se, (window.error for window in outcome.windows), strict=True))
+    return np.where(np.isnan(gap), -1e6, gap)
+
+
+def _at_nodes(outcome: Outcome, sums: Sums, slope):
+    """Fits at `RATIOS` (first axis), how far their errors are off, and, of any such array, the
+    values at the two nodes between which they are not."""
+    slope = np.atleast_1d(slope)
+    fit = At(sums, RATIOS.reshape(-1, *(1,) * slope.ndim)).implied(slope)
+    gap = _gap(outcome, fit)
+    after = np.clip((gap > 0).sum(0), 1, len(RATIOS) - 1)  # the errors fall as the ratio grows
+
+    def around(x):
+        return [np.take_along_axis(x, after[None] + k, 0)[0] for k in (-1, 0)]
+
+    return fit, around(gap), around
+
+
+def _secant(a, b):
+    """Where, from a first place 0 to a second 1, a line from ``a`` to ``b`` meets 0."""
+    return a / np.where(np.abs(a - b) > 1e-12, a - b, 1e-12)
+
+
 def at_slope(outcome: Outcome, sums: Sums, slope) -> Fit:
     """The fit with this slope and the standard errors in the middle of what was printed."""
-    def gap(ratio):
-        fit = implied(sums, ratio, slope)
-        total = sum((se / outcome.per - middle) / half for se, (middle, half) in
-                    zip(fit.se, (window.error for window in outcome.windows), strict=True))
-        return np.where(np.isnan(total), -1e6, total)
-
-    shape = np.broadcast_shapes(sums.rows.shape[:-3], np.shape(slope))
-    low, high = np.full(shape, RATIOS[0]), np.full(shape, RATIOS[1])
-    for _ in range(HALVINGS):
-        middle = np.sqrt(low * high)
-        up = gap(middle) > 0  # the errors fall as the ratio grows
-        low, high = np.where(up, middle, low), np.where(up, high, middle)
-    for _ in range(SECANTS):  # nearly linear by now
-        a, b = gap(low), gap(high)
-        low = np.where(a - b > 1e-9, low + (high - low) * a / np.maximum(a - b, 1e-9), low)
-        low = np.clip(low, *RATIOS)
-        high = low * (1 + 1e-4)
-    return implied(sums, low, slope)
+    fit, (a, b), around = _at_nodes(outcome, sums, slope)
+    low, high = (np.sqrt(x) for x in around(np.broadcast_to(fit.ratio, fit.slope_se.shape)))
+    for _ in range(SECANTS):  # the errors are nearly linear in the root of the ratio
+        low, high = high, np.clip(low + (high - low) * _secant(a, b), *np.sqrt(RATIOS[[0, -1]]))
+        fit = At(sums, high * high).implied(slope)
+        a, b = b, _gap(outcome, fit)
+    return fit
 
 
 def _just_significant(outcome: Outcome, draws: Draws) -> tuple[Fit, float]:
     """The fit of a first draw with such a slope; its standard error towards worse health."""
-    one, slope = sums_of(outcome, draws.first(1)), np.zeros(1)
+    one, slope = sums_of(outcome, draws.at([0])), np.zeros(1)
     for _ in range(4):  # the error depends on the slope, a little
         fit = at_slope(outcome, one, slope)
         slope = outcome.worse * outcome.slope[0] * fit.slope_se
@@ -241,7 +259,7 @@ def _just_significant(outcome: Outcome, draws: Draws) -> tuple[Fit, float]:
 
 
 def solve(outcome: Outcome, draws: Draws):
-    """For each draw the slope and ratio that print the rows best, and the violation left.
+    """The least odd of the draws, the slope and ratio that print the rows best, what is left.
 
     Parameters
     ----------
@@ -250,32 +268,57 @@ def solve(outcome: Outcome, draws: Draws):
 
     Returns
     -------
+    draws : Draws
+        At most `SOLVED`.
     slope, ratio, violation : arrays (n,)
+        Of these.
     """
-    (low, high), sums = outcome.slope, sums_of(outcome, draws)
+    low, high = outcome.slope
     nodes = np.linspace(*((0.9 * low, 1.1 * high, 5) if high < LARGEST_Z else (low, LARGEST_Z, 7)))
     _, unit = _just_significant(outcome, draws)
-    slope = unit * _best(outcome, at_slope(outcome, sums, unit * nodes[:, None]), nodes)
+    slope = unit * nodes[:, None]
+    off = _off(outcome, sums_of(outcome, draws), slope)
+    draws = draws.at(np.sort(np.argsort(draws.odd + 10 * np.maximum(off - NEAR, 0),
+                                        kind="stable")[:SOLVED]))
+    sums = sums_of(outcome, draws)
+    slope = unit * _best(outcome, at_slope(outcome, sums, slope), nodes)
     step, offsets = (nodes[1] - nodes[0]) / FINE, np.array([-2.0, 0.0, 2.0])
     for _ in range(2):
         fit = at_slope(outcome, sums, slope + unit * step * offsets[:, None])
         slope, step = slope + unit * step * _best(outcome, fit, offsets), step / 10
     fit = at_slope(outcome, sums, slope)
-    return slope, fit.ratio, np.where(np.isnan(fit.se[0]), np.inf, violation(outcome, fit))
+    left = np.where(np.isnan(fit.se[0]), np.inf, violation(outcome, fit))
+    return draws, slope, fit.ratio, left
+
+
+def _off(outcome: Outcome, sums: Sums, slopes):
+    """How far B stays from the printed one at the best of some slopes, by draw, in half widths;
+    the ratio is interpolated between `RATIOS`."""
+    fit, gaps, around = _at_nodes(outcome, sums, slopes)
+    share = np.clip(_secant(*gaps), 0, 1)
+    fit = fit._replace(b=[low + share * (high - low) for low, high in map(around, fit.b)])
+    return _worst_b(outcome, fit).min(0)
+
+
+def _between(x):
+    """Values at nodes (first axis) and linear between them."""
+    share = np.arange(FINE + 1)[:, None] / FINE
+    return (x[:-1, None] + share * (x[1:, None] - x[:-1, None])).reshape(-1, x.shape[-1])
+
+
+def _worst_b(outcome: Outcome, fit: Fit):
+    """How far B is off along the nodes, in half widths."""
+    return reduce(np.maximum, (
+        np.abs(_between((b / outcome.per - window.middle[0]) / window.middle[1]))
+        for b, window in zip(fit.b, outcome.windows, strict=True)))
 
 
 def _best(outcome: Outcome, fit: Fit, nodes):
     """Where along the nodes, linear between them, B and slope violate least, by draw."""
-    share = np.arange(FINE + 1)[:, None] / FINE
-
-    def between(x):
-        return (x[:-1, None] + share * (x[1:, None] - x[:-1, None])).reshape(-1, x.shape[-1])
-
-    worst = _slope_violation(outcome, between(np.abs(fit.slope / fit.slope_se)))
-    for b, window in zip(fit.b, outcome.windows, strict=True):
-        line = between((b / outcome.per - window.middle[0]) / window.middle[1])
-        worst = np.maximum(worst, np.abs(line))
-    return between(nodes[:, None])[np.argmin(np.where(np.isnan(worst), np.inf, worst), axis=0), 0]
+    worst = np.maximum(_slope_violation(outcome, _between(np.abs(fit.slope / fit.slope_se))),
+                       _worst_b(outcome, fit))
+    worst = np.where(np.isnan(worst), np.inf, worst)
+    return _between(nodes[:, None])[np.argmin(worst, axis=0), 0]
 
 
 def steered(rng, outcome: Outcome, draws: Draws) -> Draws:
@@ -291,10 +334,10 @@ def steered(rng, outcome: Outcome, draws: Draws) -> Draws:
     gaps = np.array([w.middle[0] * outcome.per - b
                      for w, b in zip(outcome.windows, fit.b, strict=True)])
     free = [(i, k) for i, other in enumerate(outcome.others) for k in range(1, len(other.visits))]
-    moved = draws.first(len(free))
+    moved = draws.at(np.zeros(len(free), int))
     for row, (i, k) in enumerate(free):
         moved.scores[i][k, row] += 1
-    weights = (implied(sums_of(outcome, moved), first.ratio, first.slope).b - first.b).T
+    weights = (At(sums_of(outcome, moved), first.ratio).implied(first.slope).b - first.b).T
     square = weights.T @ weights
     damp = 1e-3 * np.diag(square).max() + 1e-12
     left = np.linalg.solve(square + damp * np.eye(len(gaps)), gaps)
@@ -321,8 +364,6 @@ class Plan:
         Of the others, by visit seen.
     totals2, mt : int
         The completers' squared totals and products of covariate and total, summed.
-    reach : tuple of int
-        How far each of the two may be off, alone.
     """
 
     arms: list
@@ -331,12 +372,25 @@ class Plan:
     scores: list
     totals2: int
     mt: int
-    reach: tuple[int, int] = (0, 0)
 
     def check(self, outcome: Outcome, totals2: int, mt: int) -> float:
         """The violation of the fit with these sums, rounded to 1e-6."""
         fit = fitted(self.arms, outcome.visits, float(totals2), float(mt))
         return round(float(violation(outcome, fit)), 6)
+
+    def reach(self, outcome: Outcome) -> tuple[int, ...]:
+        """How many steps each of the two sums may move, alone and either way, with the rows
+        still printed."""
+        found = []
+        for dq, dc in ((1, 0), (0, 1)):
+            far = 1
+            while far < 2**24 and all(
+                self.check(outcome, self.totals2 + s * far * dq, self.mt + s * far * dc) <= MARGIN
+                for s in (-1, 1)
+            ):
+                far *= 2
+            found.append(far // 2)
+        return tuple(found)
 
 
 def polished(outcome: Outcome, draws: Draws, row: int, slope: float, ratio: float) -> Plan:
@@ -344,46 +398,33 @@ def polished(outcome: Outcome, draws: Draws, row: int, slope: float, ratio: floa
     arms, grid = groups(outcome, draws, row), np.linspace(-1, 1, 21)
     sums, wide = Sums(arms, outcome.visits), np.array([0.02 * ratio, 0.02 * abs(slope)])
     for _ in range(4):
-        ratios, slopes = np.meshgrid(ratio + wide[0] * grid, slope + wide[1] * grid, indexing="ij")
-        found = np.round(violation(outcome, implied(sums, ratios, slopes)), 6)
-        best = np.unravel_index(np.nanargmin(found), found.shape)
-        ratio, slope, wide = ratios[best], slopes[best], wide / 4
-    fit = implied(sums, ratio, slope)
-    plan = Plan(arms, *(x[..., row].astype(int).tolist() for x in (draws.sums, draws.squares)),
+        ratios, slopes = ratio + wide[0] * grid, slope + wide[1] * grid
+        found = np.round(violation(outcome, At(sums, ratios[:, None]).implied(slopes)), 6)
+        i, j = np.unravel_index(np.nanargmin(found), found.shape)
+        ratio, slope, wide = ratios[i], slopes[j], wide / 4
+    fit = At(sums, ratio).implied(slope)
+    return Plan(arms, *(x[..., row].astype(int).tolist() for x in (draws.sums, draws.squares)),
                 [own[:, row].astype(int).tolist() for own in draws.scores],
                 round(float(fit.totals2)), round(float(fit.mt)))
-    return replace(plan, reach=tuple(_reach(outcome, plan, *unit) for unit in ((1, 0), (0, 1))))
 
 
-def _reach(outcome: Outcome, plan: Plan, dq: int, dc: int) -> int:
-    """How many steps one sum may move, either way, with the rows still printed."""
-    far = 1
-    while far < 2**24 and all(
-        plan.check(outcome, plan.totals2 + s * far * dq, plan.mt + s * far * dc) <= MARGIN
-        for s in (-1, 1)
-    ):
-        far *= 2
-    return far // 2
-
-
-def plans(rng, outcome: Outcome, n: int, most: int = 3, margin: float = MARGIN) -> list[Plan]:
-    """Plans that print every row, the least odd first; [] when none was drawn.
+def plans(rng, outcome: Outcome, n: int, margin: float = MARGIN) -> Iterator[Plan]:
+    """Plans that print every row, the least odd first, of at most `TRIES` draws.
 
     Parameters
     ----------
     rng : numpy Generator
     outcome : Outcome
-    n, most : int
-        Draws, and plans at most.
+    n : int
+        Draws.
     margin : float
         Violation allowed, in halves of a last digit.
     """
-    draws = steered(rng, outcome, draw(rng, outcome, n))
-    slope, ratio, left = solve(outcome, draws)
+    draws, slope, ratio, left = solve(outcome, steered(rng, outcome, draw(rng, outcome, n)))
     close = np.flatnonzero(np.round(left, 6) < max(POLISHED, 2 * margin))
     # a margin of a tenth of half a digit is worth one squared SD of an odd score
     rank = np.round(draws.odd[close] + 10 * np.maximum(left[close] - 0.8, 0), 6)
-    found, seen = [], set()
+    seen = set()
     for i in close[np.lexsort((close, rank))].tolist():
         scores = [own[:, i] for own in draws.scores]
         key = tuple(v for own in scores for v in own.tolist())
@@ -392,8 +433,7 @@ def plans(rng, outcome: Outcome, n: int, most: int = 3, margin: float = MARGIN) 
             continue
         seen.add(key)
         plan = polished(outcome, draws, i, float(slope[i]), float(ratio[i]))
-        if plan.check(outcome, plan.totals2, plan.mt) <= margin:
-            found.append(plan)
-        if len(found) == most:
-            break
-    return found
+        # people's squared totals have the parity of their totals
+        odd = (plan.totals2 - sum(map(sum, plan.sums))) % 2
+        if any(plan.check(outcome, plan.totals2 + s * odd, plan.mt) <= margin for s in (1, -1)):
+            yield plan
