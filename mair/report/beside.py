@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mair.report import figure, fmt, forest, words
+from mair.report import figure, fmt, forest, words, written
 from mair.report.show import Show
 from mair.report.table import MARK, Table
 from mair.results import records
@@ -43,12 +43,13 @@ def contrasts(rows: pd.DataFrame, analysis: dict) -> pd.DataFrame:
         own = rows[rows["analysis"] == section]
         fitted = own[(own["statistic"] == "converged") | (  # what was seen once has no such state
             own["method"].isin(ONCE) & (own["statistic"] == "b"))]
+        drawn = {(one.variable, one.time): (one.d, one.ci_low, one.ci_high)
+                 for one in records(own, method="b_over_sd")}
         for name, method in dict(zip(fitted["variable"], fitted["method"], strict=True)).items():
-            drawn = {one.time: (one.d, one.ci_low, one.ci_high) for one in records(
-                own, variable=name, method="b_over_sd")}
             found += [(section, name, one.time, method, one.n, one.b, one.ci_low, one.ci_high,
-                       one.p, *drawn.get(one.time, [math.nan] * 3)) for one in records(
-                own, variable=name, arm="difference", method=method) if one.time]
+                       one.p, *drawn.get((name, one.time), [math.nan] * 3))
+                      for one in records(own, variable=name, arm="difference", method=method)
+                      if one.time]
     rule = analysis["responder_missing"]
     limits = "wald" if rule == "mi-mar" else analysis["risk_interval"]  # Rubin's rules pool Wald's
     for one in records(rows, analysis="nnt", arm="difference", method=f"{rule}/{limits}"):
@@ -75,14 +76,15 @@ def table(named: dict[str, pd.DataFrame], visits: dict[str, str]) -> Table:
     Table
         Of the contrasts that all have.
     """
-    by = [frame.set_index(KEYS, drop=False) for frame in named.values()]
-    lines = [[frame.loc[key] for frame in by] for key in by[0].index
-             if all(key in frame.index for frame in by)]
-    columns = ["Contrast", *named, *["Change"] * (len(by) == 2)]
-    display = [[label(line[0], visits), *map(_shown, line),
-                *([_change(*line)] if len(by) == 2 else [])] for line in lines]
-    return Table("compared", "Contrasts beside each other", pd.DataFrame(display, columns=columns),
-                 pd.concat(named, names=["analysis of"]).reset_index(0), notes=tuple(
+    whole = pd.concat(named, names=["analysis of"]).reset_index(0)
+    display = []
+    for _, own in whole.groupby(KEYS, sort=False):
+        if len(own) == len(named):
+            line = [*own.itertuples()]
+            display.append([label(line[0], visits), *map(_shown, line),
+                            *([_change(*line)] if len(line) == 2 else [])])
+    return Table("compared", "Contrasts beside each other", pd.DataFrame(display, columns=[
+        "Contrast", *named, *["Change"] * (len(named) == 2)]), whole, notes=tuple(
         f"{head}: {'; '.join(map(words.method, frame['method'].unique()))}."
         for head, frame in named.items() if len(frame)))
 
@@ -126,8 +128,7 @@ def drawn(named: dict[str, pd.DataFrame], visits: dict[str, str]):
     rows = rows.dropna(subset="estimate").assign(text=lambda of: list(map(
         fmt.estimate, of["estimate"], of["low"], of["high"])))
     rows["label"] = [label(one, visits).replace(">=", "≥") for one in rows.itertuples()]
-    order = list(dict.fromkeys(rows["label"]))
-    rows = rows.sort_values("label", key=lambda of: of.map(order.index), kind="stable")
+    rows = rows.iloc[pd.factorize(rows["label"])[0].argsort(kind="stable")]
     for analysis, own in rows.groupby("analysis", sort=False):
         scale = SCALES.get(analysis, SCALE)
         alt = "; ".join(f"{one.label}, {one.visit}: {one.text}" for one in own.itertuples())
@@ -183,10 +184,6 @@ def write(path: Path, title: str, parts) -> None:
         ``title``, ``links`` (address to text), ``said`` (paragraphs), ``head`` and ``rows`` of a
         table, ``fold`` (whether it is folded away), ``figures`` (HTML).
     """
-    import jinja2
-
-    source = Path(__file__).with_suffix(".html.j2").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    html = environment.from_string(source).render(title=title, parts=list(parts))
+    html = written.filled("beside.html.j2", title=title, parts=list(parts))
     if not path.is_file() or path.read_text(encoding="utf-8") != html:
         path.write_text(html, encoding="utf-8")

@@ -44,15 +44,15 @@ def published(compared: pd.DataFrame) -> Table:
         For reading those that are not reproduced, grouped by place in the publication; its data
         are ``compared`` as it stands.
     """
-    rows = _together(compared[~compared["verdict"].isin(["reproduced", "not checkable"])], "source")
+    rows = compared[~compared["verdict"].isin(["reproduced", "not checkable"])]
+    rows = rows.iloc[pd.factorize(rows["source"])[0].argsort(kind="stable")]  # places together
     display = pd.DataFrame([
-        {"Number": _joined(r.variable, r.arm, r.time), "Statistic": _joined(r.statistic, r.method),
-         "Printed": r.printed, "Computed": shown(r.computed, r.printed),
-         "Judgement": _joined(r.word, r.why, by=": ")} for r in rows.itertuples()],
+        (_joined(r.variable, r.arm, r.time), _joined(r.statistic, r.method), r.printed,
+         shown(r.computed, r.printed), _joined(r.word, r.why, by=": ")) for r in rows.itertuples()],
         columns=["Number", "Statistic", "Printed", "Computed", "Judgement"])
     counts = compared["verdict"].value_counts()
     return Table("published_vs_recomputed", "Printed numbers that are not reproduced", display,
-                 compared, groups=rows["source"], notes=(
+                 compared, groups=rows["source"].reset_index(drop=True), notes=(
                      f"{counts.get('reproduced', 0)} of {len(compared)} printed numbers are "
                      f"reproduced and {counts.get('not checkable', 0)} have nothing to compare: "
                      f"these stand in the {WORKBOOK}.",))
@@ -71,18 +71,18 @@ def estimands(frame: pd.DataFrame, trial) -> Table:
     -------
     Table
     """
+    sections = ["outcomes", "biomarkers"] if trial.primary else ["nnt"]
     name = trial.primary.name if trial.primary else frame["variable"].iloc[0]
-    first = frame["analysis"].isin(["outcomes", "biomarkers"] if trial.primary else ["nnt"])
-    own = frame[first & (frame["variable"] == name)]
+    own = frame[frame["analysis"].isin(sections) & (frame["variable"] == name)]
     if own.empty:  # the notebook of the primary outcome is not in this run
         name = frame["variable"].iloc[0]
         own = frame[frame["variable"] == name]
-    display = pd.DataFrame([
-        {"Visit": r["time"], "Method": r["method"], "Population": r["population"],
-         "Strategy": r["strategy"], "Summary": r["summary"],
-         **{f"{arm}, with data of randomised":
-            f"{r[f'n_with_data_{arm}']} of {r[f'n_randomised_{arm}']}" for arm in trial.arms}}
-        for r in own.to_dict("records")])
+    display = own[["time", "method", "population", "strategy", "summary"]].rename(
+        columns={"time": "Visit"}).rename(columns=str.capitalize).reset_index(drop=True)
+    for arm in trial.arms:
+        display[f"{arm}, with data of randomised"] = [
+            f"{seen} of {n}" for seen, n in zip(own[f"n_with_data_{arm}"],
+                                                own[f"n_randomised_{arm}"], strict=True)]
     return Table("estimands", f"Estimands of {name}", display, frame,
                  notes=(f"The estimands of all {len(frame)} estimates stand in the {WORKBOOK}.",))
 
@@ -106,12 +106,6 @@ def workbook(sheets: dict[str, pd.DataFrame], synthetic: bool) -> bytes:
         sheet.oddHeader.center.text = MARK if synthetic else ""
     book.properties.description, book.properties.created = MARK if synthetic else "", EPOCH
     return packed(book)
-
-
-def _together(frame, key) -> pd.DataFrame:
-    """The rows with those of one key together, keys as they first appear."""
-    order = pd.factorize(frame[key])[0].argsort(kind="stable")
-    return frame.iloc[order].reset_index(drop=True)
 
 
 def _joined(*parts: str, by: str = ", ") -> str:

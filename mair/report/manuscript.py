@@ -8,21 +8,18 @@ from pathlib import Path
 
 import jinja2
 import pandas as pd
-import yaml
 from docx.shared import Inches
 
-from mair.report import fmt, tables_appendix, tables_result, word, words
+from mair.report import fmt, tables_appendix, tables_result, word, words, written
 from mair.report.table import Table
 from mair.results import records
 from mair.sections import measures
 
-DATA = Path(__file__).parents[1] / "data"
 PACKAGES = ("numpy", "scipy", "pandas", "statsmodels")
 TABLES = {"baseline": tables_result.baseline, "outcomes": tables_result.outcomes,
           "biomarkers": lambda trial, rows: tables_result.outcomes(trial, rows, "biomarkers"),
           "one_visit": tables_result.once,
           "nnt": lambda trial, rows: tables_appendix.nnt(trial, rows[rows["analysis"] == "nnt"])}
-TEXT = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
 
 
 def manuscript(trial, whole: Path, rows, first, manifest) -> bytes:
@@ -78,17 +75,17 @@ def _made(trial, rows, table: str) -> bool:
 
 def _text(trial, rows, first, manifest) -> str:
     """The text of the manuscript, its references numbered as they are cited."""
-    references, cited = yaml.safe_load((DATA / "references.yaml").read_text("utf-8")), []
+    cited: list[str] = []
 
     def cite(key: str) -> str:
-        if key not in cited:
-            cited.append(key)
+        cited.extend({key}.difference(cited))
         return f"[{cited.index(key) + 1}]"
 
-    return TEXT.from_string((DATA / "manuscript.j2").read_text("utf-8")).render(
-        trial=trial, chosen=trial.analysis, variable=trial.primary, first=first, words=words,
-        fmt=fmt, cite=cite, cited=cited, references=references, limits=tables_appendix.LIMITS,
-        found=lambda **where: records(rows, **where), manifest=manifest, packages=PACKAGES)
+    return written.filled(
+        "manuscript.j2", trial=trial, chosen=trial.analysis, variable=trial.primary, first=first,
+        words=words, fmt=fmt, cite=cite, cited=cited, references=written.data("references"),
+        limits=tables_appendix.LIMITS, found=lambda **where: records(rows, **where),
+        manifest=manifest, packages=PACKAGES)
 
 
 def checklist(trial, whole: Path, first) -> Table:
@@ -106,27 +103,21 @@ def checklist(trial, whole: Path, first) -> Table:
     -------
     Table
     """
-    reported, scheme = trial.about.get("reported") or {}, trial.sections.get("allocation") or {}
+    reported = trial.about.get("reported") or {}
     source = "The publication says" if trial.published else "The trial file says"
-    content = {"about": trial.about, "first": first,
-               "primary": trial.primary.label if trial.primary else "",
-               "confidence": f"{trial.analysis.confidence:.0%}",
-               "arms": words.listed(words.arm(trial, arm) for arm in trial.arms),
-               "allocation": {"complete": "complete randomisation", "blocks": "blocks"}.get(
-                   scheme.get("scheme"), "")}
-    lines, groups = [], []
-    items = yaml.safe_load((DATA / "checklist.yaml").read_text("utf-8"))
-    for group, number, one in ((group, number, one) for group, own in items.items()
-                               for number, one in own.items()):
-        place = jinja2.Template(one.get("place", "")).render(content)
-        there = place and (whole / one.get("needs", "")).exists()
-        said = [f"Here: {place.rstrip('.')}."] * bool(there) + (
-            [f"{source}: {reported[number]}."] if number in reported else [])
-        lines.append({"Item": number, "What is asked for": words.begin(one["asks"]),
-                      "What answers it": " ".join(said) or "Authors must write."})
-        groups.append(group)
-    display = pd.DataFrame(lines)
-    return Table("checklist", "Reporting checklist", display, display, groups=pd.Series(groups),
-                 cohort=False, notes=(
+    lines = []
+    for group, items in written.data("checklist").items():
+        for number, one in items.items():
+            place = jinja2.Template(one.get("place", "")).render(
+                trial=trial, first=first, words=words)
+            there = place and (whole / one.get("needs", "")).exists()
+            said = [f"Here: {place.rstrip('.')}."] * bool(there) + (
+                [f"{source}: {reported[number]}."] if number in reported else [])
+            lines.append((group, number, words.begin(one["asks"]),
+                          " ".join(said) or "Authors must write."))
+    display = pd.DataFrame(lines, columns=["", "Item", "What is asked for",
+                                           "What answers it"])
+    return Table("checklist", "Reporting checklist", display.iloc[:, 1:], display.iloc[:, 1:],
+                 groups=display[""], cohort=False, notes=(
                      "CONSORT 2025, with what its extension for pilot trials adds (P), and TIDieR "
                      "(T), in short words: the guidelines' own text binds.",))

@@ -13,13 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 from mair.published.consistency import WORDS
-from mair.report import cells, comparison, words
+from mair.report import cells, comparison, words, written
 from mair.report.cells import PageError
 from mair.report.summary import summary
 
 __all__ = ["PageError", "printed", "render"]
 
-HERE = Path(__file__).resolve().parent
 SHOWN_PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn",
                   "great-tables", "papermill", "jupytext", "pydantic")
 COUNTED = re.compile(r"(Table|Figure) №([\w·-]+)")
@@ -58,25 +57,24 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
     PageError
         A picture without a text alternative.
     """
-    import jinja2
     import nbformat
 
     said, plain = set(), words.plain(trial)
     sections = [cells.render(name, nbformat.read(whole / "notebooks" / f"{name}.ipynb", 4), names,
                              said, plain) for name in names]
-    lead = _lead(sections)
-    moved = [chapter for one in sections for chapter in one.moved]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters["unbroken"] = cells.unbroken
-    html = environment.get_template("page.html.j2").render(
-        trial=trial, first=summary(trial, rows, compared), about=_about(trial.about), lead=lead,
-        style=(style := _style(sections)), script=(script := _read("page.js")),
+    lead, moved = _lead(sections), [chapter for one in sections for chapter in one.moved]
+    bodies = "".join(one.body for one in sections)
+    boxes = sorted(set(BOX.findall("".join([bodies, *(one.body for one in moved)]))))
+    style = _read("page.css") + "".join(  # a rule a size of formula: no style but this is allowed
+        f'[data-box="{box}"]{{{box}}}\n' for box in boxes)
+    script = _read("page.js")
+    written.templates().filters["unbroken"] = cells.unbroken
+    html = written.filled(
+        "page.html.j2", trial=trial, first=summary(trial, rows, compared),
+        about=_about(trial.about), lead=lead, style=style, script=script,
         policy=f"default-src 'none'; img-src data:; script-src {_hash(script)}; "
                f"style-src {_hash(style)}; base-uri 'none'; form-action 'none'",
-        names=names, sections=[one for one in sections if not one.appendix],
-        bodies="".join(one.body for one in sections),
+        names=names, sections=[one for one in sections if not one.appendix], bodies=bodies,
         appendices=[*moved, *(one for one in sections if one.appendix)],
         left_out={name: plain(why) for name, why in left_out.items()},
         follows=WORDS, met=words.MET, table=printed(trial, compared),
@@ -100,14 +98,7 @@ def _numbered(html: str) -> str:
 
 
 def _read(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
-
-
-def _style(sections) -> str:
-    """The style sheet, with a rule a size of formula: the page allows no style but this."""
-    html = "".join(part.body for one in sections for part in (one, *one.moved))
-    return _read("page.css") + "".join(f'[data-box="{box}"]{{{box}}}\n'
-                                       for box in sorted(set(BOX.findall(html))))
+    return (written.HERE / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

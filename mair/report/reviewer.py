@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from mair.published import compare
 from mair.published.consistency.findings import in_words
 from mair.published.consistency.sheet import GROUPS
-from mair.report import fmt, words
+from mair.report import fmt, words, written
 from mair.report.table import Table
 from mair.sections import audit
 
-DATA = Path(__file__).resolve().parent.parent / "data"
 SHOWN = 6  # numbers of an item that are named
-
-
-@cache
-def data() -> dict:
-    """``mair/data/worksheet.yaml``."""
-    return yaml.safe_load((DATA / "worksheet.yaml").read_text(encoding="utf-8"))
+SAID = written.data("worksheet")
 
 
 def sentence(trial) -> str:
     """The classes of printed numbers, each with its count."""
     sizes = audit.judged(trial)["holds"].value_counts()
     return f"Of {sizes.sum()} printed numbers " + words.listed(
-        f"{sizes[name]} {verbs[int(sizes[name] > 1)]}" for name, verbs in data()["classes"].items()
+        f"{sizes[name]} {verbs[int(sizes[name] > 1)]}" for name, verbs in SAID["classes"].items()
         if name in sizes)
 
 
@@ -43,10 +34,10 @@ def queries(trial) -> Table | None:
     display = pd.DataFrame([
         {"Number": where(trial, row), "Printed": row["printed"],
          "By the others": row["computation"], "What would explain it": _explained(row),
-         "At random": row["by_chance"].replace(" -", f" {fmt.MINUS}")}
+         "At random": row["by_chance"]}
         for row in own.to_dict("records")])
     return Table("queries", "Numbers to ask about", display, own, cohort=False,
-                 notes=(data()["at_random"],),
+                 notes=(SAID["at_random"],),
                  groups=own["holds"].map(words.begin).reset_index(drop=True))
 
 
@@ -67,23 +58,20 @@ def _explained(row: dict) -> str:
 
 def worksheet(trial) -> Table:
     """The questions of two checklists, with what the numbers say to those they can answer."""
-    items = [(part["part"], item["asks"], item.get("checks", ()))
-             for part in data()["parts"] for item in part["items"]]
-    named = {name for *_, checks in items if checks != "rest" for name in checks}
+    items = [(part["part"], item["asks"], item.get("checks", []))
+             for part in SAID["parts"] for item in part["items"]]
     checked = audit.checks(trial)
     checked = checked.assign(cell=checked["rows"].str.partition(" ")[0].astype(int).map(
         audit.cells(trial)).fillna(""))
-    rest = set(checked["check"]) - named - {"input", "none"}
+    rest = set(checked["check"]).difference({"input", "none"}, *(
+        checks for *_, checks in items if checks != "rest"))
     frame = pd.DataFrame([
         (part, asks, *_answer(trial, checked[checked["check"].isin(
-            rest if checks == "rest" else list(checks))], bool(checks)), "to be judged")
+            rest if checks == "rest" else checks)], bool(checks)), "to be judged")
         for part, asks, checks in items], columns=[
         "part", "Question", "What the numbers say", "Where in the paper", "Judgement"])
     return Table("worksheet", f"Worksheet: {trial.title}", frame.iloc[:, 1:], frame,
-                 groups=frame["part"], cohort=False, notes=(
-        "Questions in our words, after INSPECT-SR (doi:10.1101/2025.09.03.25334905) and TRACT "
-        "(doi:10.1186/s41073-023-00130-8). The numbers answer in part at most; a judgement is the "
-        "reviewer's. None says why a number is as it is.",))
+                 groups=frame["part"], cohort=False, notes=(SAID["source"],))
 
 
 def _answer(trial, rows: pd.DataFrame, asked: bool) -> tuple[str, str]:
@@ -109,17 +97,15 @@ def _spots(trial, rows: pd.DataFrame) -> list[str]:
 
 def letter(trial) -> bytes:
     """The queries to the authors as a Word file, numbered, with the numbers and computations."""
-    from mair.report import manuscript, word
+    from mair.report import word
 
     holds, checked, plain = audit.judged(trial)["holds"], audit.checks(trial), words.plain(trial)
-    asked = []
-    for one in audit.found(trial):
-        rows = checked.loc[list(one.rows)]
-        if spots := _spots(trial, rows):
-            asked.append({"text": f"{plain(one.headline)}. {plain(one.text)}", "printed": spots,
-                          "impossible": "impossible" in set(rows["verdict"])})
-    text = manuscript.TEXT.from_string((DATA / "letter.j2").read_text("utf-8")).render(
-        citation=trial.about.get("citation") or trial.title, queries=asked,
+    asked = [{"text": f"{plain(one.headline)}. {plain(one.text)}", "printed": spots,
+              "impossible": "impossible" in set(rows["verdict"])}
+             for one in audit.found(trial) for rows in [checked.loc[list(one.rows)]]
+             if (spots := _spots(trial, rows))]
+    text = written.filled(
+        "letter.j2", citation=trial.about.get("citation") or trial.title, queries=asked,
         printed=len(holds), follow=int((holds == audit.CLASSES["exact"]).sum()))
     document = word.blank()
     for paragraph in filter(str.strip, text.split("\n\n")):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
-import yaml
 
-from mair.report import words
+from mair.report import words, written
 from mair.results import records
 from mair.sections import analysis, model, nnt
 from mair.stats import gee, risk
@@ -15,8 +12,7 @@ from mair.trial import Trial, file, readers, scales
 from mair.trial.errors import NUMBER
 from mair.trial.tables import YES_NO, text_of
 
-TEMPLATES = Path(__file__).resolve().parents[1] / "data" / "check"
-CONSTANT = yaml.safe_load((TEMPLATES / "yes_no.yaml").read_text("utf-8"))  # of a yes/no result
+CONSTANT = written.data("check/yes_no")  # of a yes/no result
 
 
 def declared(trial: Trial) -> dict:
@@ -158,14 +154,10 @@ def _codes(column, value: str) -> str:
 
 def scripts(trial: Trial) -> dict[str, bytes]:
     """``check.R`` and ``check.sps`` of the primary outcome, else the first yes/no result."""
-    import jinja2
-
-    environment = jinja2.Environment(  # comments and strings, no markup: names are quoted there
-        loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    environment.filters["quoted"] = lambda text: str(text).replace("\\", "\\\\").replace('"', '\\"')
-    environment.filters["doubled"] = lambda text: str(text).replace("'", "''")
+    filters = written.templates().filters  # comments and strings, no markup: names are quoted there
+    filters["quoted"] = lambda text: str(text).replace("\\", "\\\\").replace('"', '\\"')
+    filters["doubled"] = lambda text: str(text).replace("'", "''")
     content = declared(trial)
     content |= _spss(content, readers.read(trial.data_path, content["read"]))
-    return {name: environment.get_template(f"{name}.j2").render(content).encode()
+    return {name: f"{written.filled(f'{name}.j2', **content).rstrip()}\n".encode()
             for name in ("check.R", "check.sps")}

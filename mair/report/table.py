@@ -1,23 +1,17 @@
 """Tables: one `Table`, shown as HTML and written as data (csv) and for Word (docx).
 
 The reader's table is text, the csv the same table as numbers at full precision. All three are
-made from one object, so they cannot disagree. Most tables are pivots of rows: `pivot` takes
-what stands in each line and each column, and looks the statistics up.
+made from one object, so they cannot disagree.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby
-from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from mair import results
 from mair.report import fmt
@@ -93,9 +87,10 @@ class Table:
         found.pop("", None)
         return found
 
-    def cells(self) -> list[list[str]]:
-        """The display as lists of strings; missing cells are empty."""
-        return [["" if absent(cell) else str(cell).replace(">=", "≥") for cell in row]
+    def cells(self, whole=False) -> list[list[str]]:
+        """The display as lists of strings, missing ones empty; `whole`: short ones unbroken."""
+        return [["" if absent(cell) else (unbroken if whole else str)(
+            str(cell).replace(">=", "≥")) for cell in row]
                 for row in self.display.itertuples(index=False, name=None)]
 
     def put(self, plain) -> Table:
@@ -136,214 +131,6 @@ def stem(name) -> str:
     return name
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of a pivot.
-
-    Parameters
-    ----------
-    stub : str, or dict of str -> str
-        Text of the first column, or of the leading columns by their heads.
-    keys : dict of str -> str
-        Key fields of ``results.csv`` that the line's statistics share. Further fields may be
-        named for columns whose keys follow the line; they stand in the data, too.
-    group : str
-        The heading that the line stands under; lines of one group stand together.
-    digits : int
-        Decimals of the line's means: one on a scale of whole numbers.
-    more : dict of str -> str
-        Fields for columns whose keys follow the line that do not stand in the data.
-    """
-
-    stub: str | dict[str, str]
-    keys: dict[str, str]
-    group: str = ""
-    digits: int = 2
-    more: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a pivot.
-
-    Parameters
-    ----------
-    head : str
-        Its header, unique; what precedes the last ``::`` is shown over it and its neighbours.
-    statistics : tuple of str
-        Looked up under the line's keys and the column's together.
-    show : callable
-        Takes the statistics by position, nan where empty or absent, and gives the text; where
-        a mean is among them, the line's `digits` too.
-    keys : dict
-        Key fields of ``results.csv``; ``{braces}`` are filled from `said` and the line's fields.
-    data : str
-        Prefix of the data columns, ``<data>_<statistic>``.
-    said : dict
-    """
-
-    head: str
-    statistics: tuple[str, ...]
-    show: Callable[..., str]
-    keys: dict[str, str] = field(default_factory=dict)
-    data: str = ""
-    said: dict = field(default_factory=dict)
-
-    def wanted(self, line: Line) -> dict[str, tuple[str, ...]]:
-        """The whole keys of the column's statistics in one line, by their names in the data."""
-        fields = self.said | line.keys | line.more
-        keys = line.keys | {key: text.format(**fields) for key, text in self.keys.items()}
-        first = [keys.get(name, "") for name in results.KEYS[:-1]]
-        return {f"{self.data}_{one}".lstrip("_"): (*first, one) for one in self.statistics}
-
-
-@cache
-def wordings() -> dict[str, dict]:
-    """``tables.yaml``."""
-    return yaml.safe_load(Path(__file__).with_name("tables.yaml").read_text("utf-8"))
-
-
-def worded(key: str, name: str = "", **values) -> dict:
-    """A table's name, title, head and notes (``tables.yaml``), with `values` filled in.
-
-    A note that comes out empty is left out.
-
-    Examples
-    --------
-    >>> worded("ratios", "biomarkers_ratios", section="Biomarkers", treatment="A", control="B")[
-    ...     "title"]
-    'Biomarkers on the ln scale, as ratios'
-    """
-    said = wordings()[key]
-    notes = tuple(filter(None, (note.format(**values) for note in said.get("notes", ()))))
-    return {"name": name or key, "title": said["title"].format(**values), "notes": notes,
-            **({"head": said["head"]} if "head" in said else {})}
-
-
-def columns(key: str, **values) -> list[Column]:
-    """The columns of a table (``tables.yaml``), with `values` filled in.
-
-    Raises
-    ------
-    KeyError
-        A list, number or text that a declaration names and `values` has not.
-    """
-    found = []
-    for block in wordings()[key]["columns"]:
-        for own in values[block["each"]] if "each" in block else [{}]:
-            said = values | own
-            found += [Column(head.format(**said), tuple(of.format(**said).split()),
-                             _format(show, values), block.get("keys", {}) | dict(*keys),
-                             block.get("data", "").format(**said), said)
-                      for head, of, show, *keys in block["are"]]
-    return found
-
-
-def _format(show, values) -> Callable[..., str]:
-    """A format of `mair.report.fmt` or of `values` by name, with what it is given; a template."""
-    if "{" in show:
-        return partial(fmt.TEMPLATE.format, show)
-    (name, given), = show.items() if isinstance(show, dict) else [(show, {})]
-    return partial(getattr(fmt, name, values.get(name)), **given)
-
-
-def sides(trial) -> dict:
-    """What declarations may name of every trial: its arms, the confidence, the primary outcome."""
-    label = {arm: trial.labels[arm] if arm.isdecimal() else arm for arm in trial.arms}
-    arms = [{"arm": arm, "label": said, "heading": f"{said} (n = {trial.n(arm)})"}
-            for arm, said in label.items()]
-    percent = 100 * trial.analysis.confidence
-    return {"arms": arms, "everybody": [*arms, {"arm": "overall",
-                                                "heading": f"Overall (n = {trial.n()})"}],
-            "treatment": label[trial.treatment], "control": label[trial.control],
-            "percent": percent, "ci": f"{percent:g}% CI",
-            "primary": trial.primary.name if trial.primary else ""}
-
-
-def declared(trial, rows, lines, key: str, name: str = "", **values) -> Table | None:
-    """A table that ``tables.yaml`` declares; None without lines.
-
-    Parameters
-    ----------
-    trial : Trial
-    rows : DataFrame
-        Columns of ``results.csv``.
-    lines : iterable of Line
-    key : str
-        Of the declaration.
-    name : str
-        Of the table, where it is not the declaration's.
-    **values
-        What the declaration names besides `sides`.
-    """
-    values, lines = sides(trial) | values, list(lines)
-    return pivot(rows, lines, columns(key, **values),
-                 **worded(key, name, **values)) if lines else None
-
-
-def pivot(rows, lines, columns, *, head="", **worded) -> Table:
-    """A table of statistics: what stands in each line, and in each column.
-
-    A cell is blank where none of its statistics has a row. The data hold one line each: its key
-    fields but for ``analysis``, then every statistic at full precision.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Columns of ``results.csv``.
-    lines : list of Line
-    columns : list of Column
-    head : str
-        Header of the first column where the lines' stubs are plain text.
-    **worded
-        ``name``, ``title`` and ``notes`` of `Table`.
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    ValueError
-        Two columns that would give different statistics under one name of the data.
-
-    Examples
-    --------
-    >>> rows = results.Rows("outcomes")
-    >>> rows.add("FIQ", "RT", "post", "described", mean=61.2233, sd=25.897)
-    >>> table = pivot(
-    ...     rows.frame(),
-    ...     [Line("post", {"analysis": "outcomes", "variable": "FIQ", "time": "post"})],
-    ...     [Column("RT", ("mean", "sd"), fmt.mean_sd, {"arm": "RT", "method": "described"}, "RT")],
-    ...     name="example", title="Means (SD)", head="Visit")
-    >>> table.cells(), list(table.data)
-    ([['post', '61.22 (25.90)']], ['variable', 'time', 'RT_mean', 'RT_sd'])
-    """
-    values = dict(zip(rows[results.KEYS].itertuples(index=False, name=None),
-                      pd.to_numeric(rows["value"]), strict=True))
-    display, data, shown = [], [], []
-    for line in lines:
-        texts = dict(line.stub) if isinstance(line.stub, dict) else {head: line.stub}
-        wanted, keys = {}, [()] * len(texts)
-        for column in columns:
-            own = column.wanted(line)
-            if twice := [one for one in own if wanted.get(one, own[one]) != own[one]]:
-                raise ValueError(f"{worded['name']}: {twice[0]} of the data would be both "
-                                 f"{wanted[twice[0]]} and {own[twice[0]]}")
-            wanted |= own
-            keys.append(tuple(key for key in own.values() if key in values))
-            found = [values.get(key, math.nan) for key in own.values()]
-            means = {"digits": line.digits} if "mean" in column.statistics else {}
-            texts[column.head] = column.show(*found, **means) if keys[-1] else ""
-        display.append(texts)
-        data.append({key: text for key, text in line.keys.items() if key != "analysis"}
-                    | {name: values.get(key, math.nan) for name, key in wanted.items()})
-        shown.append(tuple(keys))
-    groups = [line.group for line in lines]
-    return Table(display=pd.DataFrame(display), data=pd.DataFrame(data), keys=tuple(shown),
-                 groups=pd.Series(groups) if any(groups) else None, rows=rows, **worded)
-
-
 def csv(table: Table) -> bytes:
     """The table's data: UTF-8, full precision, missing values empty."""
     data = table.data.map(_cell)
@@ -370,7 +157,7 @@ def html(table: Table, synthetic=False, origins=None) -> str:
     def text(label):  # in which braces would be units
         return raw(escape(label).replace("{", "&#123;"))
 
-    cells = [[unbroken(cell) for cell in row] for row in table.cells()]
+    cells = table.cells(whole=True)
     for row, keys in zip(cells, table.keys if origins else (), strict=False):
         row[:] = [_invented(cell, [origins[key] for key in own]) for cell, own in
                   zip(row, keys, strict=True)]

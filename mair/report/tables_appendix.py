@@ -9,8 +9,9 @@ import pandas as pd
 
 from mair.published import provenance
 from mair.published.consistency import SEVERITY, WORDS
-from mair.report import fmt, words
-from mair.report.table import Line, Table, declared, worded, wordings
+from mair.report import fmt, words, written
+from mair.report.pivot import Line, declared, worded
+from mair.report.table import Table
 from mair.results import COLUMNS, Rows, records
 from mair.sections import nnt as responders
 from mair.sections import planning, power, study
@@ -19,7 +20,7 @@ from mair.sections import size as sizes
 from mair.stats.risk import RULES
 from mair.stats.simulated import binomial_limits
 
-MISSING, LIMITS, METHODS, MECHANISMS, DROPOUTS, TRUTHS, STUDIED, TAKEN = wordings()[
+MISSING, LIMITS, METHODS, MECHANISMS, DROPOUTS, TRUTHS, STUDIED, TAKEN = written.data("tables")[
     "labels"].values()
 
 

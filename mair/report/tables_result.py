@@ -12,7 +12,8 @@ import pandas as pd
 
 from mair import results
 from mair.report import fmt, words
-from mair.report.table import Line, Table, declared
+from mair.report.pivot import Line, declared
+from mair.report.table import Table
 from mair.sections import baseline as characteristics
 from mair.sections import flow, measures
 from mair.trial import Trial

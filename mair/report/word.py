@@ -5,13 +5,10 @@ from __future__ import annotations
 import io
 import re
 from datetime import datetime
-from functools import cache
-from pathlib import Path
-from xml.sax.saxutils import escape, quoteattr
+from itertools import groupby
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
-import yaml
 from docx import Document
 from docx.enum.section import WD_ORIENT
 from docx.enum.style import WD_STYLE_TYPE
@@ -19,17 +16,15 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
 from docx.shared import Inches, Pt, RGBColor
 
-from mair.report.table import MARK, unbroken
+from mair.report import written
+from mair.report.table import MARK
 
 PORTRAIT, LANDSCAPE = (8.27, 11.69), (11.69, 8.27)  # A4, inches
 MARGIN = 0.9
-STYLE = "Trial table"
 CHARACTER = 0.072  # inches a character of 9 point text takes, on average
 BREAK = re.compile(r"[ \u2003]|(?<=[-/])")  # where a line may end
-ABBREVIATIONS = Path(__file__).parents[1] / "data" / "abbreviations.yaml"
 LINES, PROSE = 4, 80  # of a cell on a page upright; characters beyond which it may take more
 EPOCH = datetime(2020, 1, 1)  # files are dated alike, so that equal tables are equal bytes
-RULE = '<w:{0} w:val="single" w:sz="{1}" w:space="0" w:color="000000"/>'
 
 
 def docx(table, synthetic=False, known=None) -> bytes:
@@ -65,16 +60,11 @@ def saved(document, title: str) -> bytes:
 def abbreviations(trial, table) -> dict[str, str]:
     """What abbreviations stand for: those of statistics, the arms, the variables of a table."""
     own = {arm: trial.labels[arm] for arm in trial.arms}
-    for name in dict.fromkeys(key[1] for row in table.keys for cell in row for key in cell):
-        for variables in (trial.outcomes, trial.biomarkers):
-            if name in variables:
-                own[name] = variables[name].label
-    return _shipped() | {short: label for short, label in own.items() if label != short}
-
-
-@cache
-def _shipped() -> dict[str, str]:
-    return yaml.safe_load(ABBREVIATIONS.read_text("utf-8"))
+    named = dict.fromkeys(key[1] for row in table.keys for cell in row for key in cell)
+    own |= {name: variables[name].label for name in named
+            for variables in (trial.outcomes, trial.biomarkers) if name in variables}
+    return written.data("abbreviations") | {
+        short: label for short, label in own.items() if label != short}
 
 
 def blank(synthetic=False):
@@ -159,32 +149,25 @@ def _page(section, across: bool):
 
 
 def _styles(document):
-    """Fonts, and a table style of three rules that the reader can change in one place."""
-    normal = document.styles["Normal"]
-    normal.font.name, normal.font.size = "Arial", Pt(9)
-    normal.element.rPr.rFonts.set(qn("w:eastAsia"), "Arial")
-    normal.paragraph_format.space_after = Pt(0)
-    caption = document.styles["Caption"]
-    caption.font.size, caption.font.bold = Pt(10), True
-    caption.font.color.rgb = RGBColor(0, 0, 0)
-    caption.paragraph_format.space_after = Pt(4)
-    body = document.styles.add_style("Body", WD_STYLE_TYPE.PARAGRAPH)
-    body.base_style, body.font.size = normal, Pt(10.5)
-    body.paragraph_format.space_after, body.paragraph_format.line_spacing = Pt(6), 1.25
-    for level in (1, 2, 3):
-        heading = document.styles[f"Heading {level}"]
-        heading.font.name, heading.font.color.rgb = "Arial", RGBColor(0, 0, 0)
-        heading.element.rPr.rFonts.set(qn("w:asciiTheme"), "")
-    note = document.styles.add_style("Table note", WD_STYLE_TYPE.PARAGRAPH)
-    note.base_style, note.font.size = normal, Pt(8)
-    note.paragraph_format.space_before = Pt(3)
-    style = document.styles.add_style(STYLE, WD_STYLE_TYPE.TABLE)
-    style.base_style = document.styles["Normal Table"]
-    margins = "".join(f'<w:{side} w:w="{width}" w:type="dxa"/>' for side, width in
-                      (("top", 28), ("left", 70), ("bottom", 28), ("right", 70)))
-    style.element.append(parse_xml(
-        f"<w:tblPr {nsdecls('w')}><w:tblBorders>{RULE.format('top', 8)}{RULE.format('bottom', 8)}"
-        f"</w:tblBorders><w:tblCellMar>{margins}</w:tblCellMar></w:tblPr>"))
+    """Fonts and spaces (``data/styles.yaml``), and the style of tables."""
+    styles = document.styles
+    for name, look in written.data("styles").items():
+        if name not in styles:
+            styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH).base_style = styles["Normal"]
+        style = styles[name]
+        for place, value in look.items():
+            part, _, key = place.partition(".")
+            if key == "color":
+                style.font.color.rgb = RGBColor.from_string(value)
+            else:
+                setattr(getattr(style, part), key,
+                        value if key in ("name", "bold", "line_spacing") else Pt(value))
+        if name.startswith("Heading"):
+            style.element.rPr.rFonts.set(qn("w:asciiTheme"), "")
+    styles["Normal"].element.rPr.rFonts.set(qn("w:eastAsia"), "Arial")
+    table = styles.add_style("Trial table", WD_STYLE_TYPE.TABLE)
+    table.base_style = styles["Normal Table"]
+    table.element.append(parse_xml(_xml("look")))
 
 
 def _widths(table) -> tuple[list[int], bool]:
@@ -195,7 +178,7 @@ def _widths(table) -> tuple[list[int], bool]:
     where upright no column could, or a cell short of prose would take more than `LINES` lines. All
     become wider by up to a quarter where there is room: the reader's font may be wider than Arial.
     """
-    columns = list(zip(table.headers, *map(_whole, table.cells()), strict=True))
+    columns = list(zip(table.headers, *table.cells(whole=True), strict=True))
     whole = np.array([0.16 + CHARACTER * min(PROSE, max(7, *map(len, column)))
                       for column in columns])
     least = np.array([0.16 + CHARACTER * max(len(word) for cell in column for word in
@@ -212,60 +195,20 @@ def _widths(table) -> tuple[list[int], bool]:
     return [int(1440 * inches) for inches in widths], page == LANDSCAPE
 
 
-def _whole(row: list[str]) -> list[str]:
-    """Cells whose intervals are kept on one line."""
-    return [unbroken(cell) for cell in row]
-
-
 def _grid(table, widths) -> str:
     """The table's own XML: header rows, then groups and their rows."""
-    sides = ["right" if right else "left" for right in table.numeric()]
-
-    def row(texts, bold=False, header=False):
-        cells = [_cell(text, width, side, bold, rule=header)
-                 for text, width, side in zip(texts, widths, sides, strict=True)]
-        return _row(cells, header)
-
-    rows = [_spanners(table, widths)] if table.spanners else []
-    rows.append(row(table.headers, bold=True, header=True))
-    cells = list(map(_whole, table.cells()))
-    for group, positions in table.blocks():
-        if group:
-            rows.append(_row([_cell(group, sum(widths), "left", True, span=len(widths))]))
-        rows += [row(cells[position]) for position in positions]
-    columns = "".join(f'<w:gridCol w:w="{width}"/>' for width in widths)
-    return (f'<w:tbl {nsdecls("w")}><w:tblPr><w:tblStyle w:val="{STYLE.replace(" ", "")}"/>'
-            f'<w:tblW w:w="{sum(widths)}" w:type="dxa"/><w:tblLayout w:type="fixed"/>'
-            f'<w:tblCaption w:val={quoteattr(table.title)}/></w:tblPr>'
-            f'<w:tblGrid>{columns}</w:tblGrid>{"".join(rows)}</w:tbl>')
+    over = {name: label for label, names in table.spanners.items() for name in names}
+    labels = [over.get(name) or i for i, name in enumerate(table.display)]  # each alone, or none
+    return _xml("grid", table, table.cells(whole=True), widths,
+                ["right" if right else "left" for right in table.numeric()],
+                [("" if isinstance(label, int) else label, [width for _, width in run])
+                 for label, run in groupby(zip(labels, widths, strict=True), lambda of: of[0])])
 
 
-def _spanners(table, widths) -> str:
-    """The row of spanners over the headers."""
-    names, cells, at = list(table.display.columns), [], 0
-    starts = {names.index(over[0]): (label, len(over)) for label, over in table.spanners.items()}
-    while at < len(names):
-        label, span = starts.get(at, ("", 1))
-        cells.append(_cell(label, sum(widths[at : at + span]), "center", True, span, bool(label)))
-        at += span
-    return _row(cells, header=True)
-
-
-def _row(cells, header=False) -> str:
-    """A row that does not break across pages; a header is repeated on each."""
-    repeated = "<w:tblHeader/>" if header else ""
-    return f"<w:tr><w:trPr><w:cantSplit/>{repeated}</w:trPr>{''.join(cells)}</w:tr>"
-
-
-def _cell(text, width, side, bold, span=1, rule=False) -> str:
-    """A cell; with `span` over several columns, with `rule` a thin line under it."""
-    over = f'<w:gridSpan w:val="{span}"/>' if span > 1 else ""
-    under = f"<w:tcBorders>{RULE.format('bottom', 4)}</w:tcBorders>" if rule else ""
-    kept = "<w:keepNext/>" if bold else ""  # with the row below
-    weight = "<w:rPr><w:b/></w:rPr>" if bold else ""
-    return (f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{over}{under}</w:tcPr>'
-            f'<w:p><w:pPr>{kept}<w:jc w:val="{side}"/></w:pPr>'
-            f'<w:r>{weight}<w:t xml:space="preserve">{escape(text)}</w:t></w:r></w:p></w:tc>')
+def _xml(macro: str, *content) -> str:
+    """A part of ``word.xml.j2``."""
+    template = written.templates().get_template("word.xml.j2")
+    return getattr(template.make_module({"names": nsdecls("w")}), macro)(*content)
 
 
 def _mark(run):

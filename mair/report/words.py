@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-
-import yaml
 
 from mair import results
 from mair.published import provenance
-from mair.report import fmt, markup
+from mair.report import fmt, markup, written
 from mair.report.markup import Markup
 
-METHODS, STATISTICS, MET, COVARIANCES, INFERENCES, MISSING, DRAWN = yaml.safe_load(
-    (Path(__file__).parents[1] / "data" / "words.yaml").read_text("utf-8")).values()
+METHODS, STATISTICS, MET, COVARIANCES, INFERENCES, MISSING, DRAWN = written.data("words").values()
 
 
 def say(*sentences: str, page="") -> None:
@@ -28,6 +24,12 @@ def say(*sentences: str, page="") -> None:
         On the report's page: as it stands; in its head already; once, however often it is said.
     """
     _display(" ".join(markup.sentence(one) for one in sentences if one), page)
+
+
+def _said(name: str, *content) -> str:
+    """A paragraph of ``sentences.j2``."""
+    macro = getattr(written.templates().get_template("sentences.j2").module, name)
+    return macro(*content).strip().replace("\n", " ")
 
 
 def _display(text: str, page: str) -> None:
@@ -65,8 +67,7 @@ def known(origins: dict, one, statistic: str, show=fmt.number) -> str:
 def own_numbers(trial) -> None:
     """Say, of a cohort made from a paper, that what follows is not the paper's."""
     if provenance.has(trial):
-        say("These numbers are the cohort's own: the paper prints none of them, and other cohorts "
-            "that agree with it give others.")
+        say(_said("own_numbers"))
 
 
 def opening(trial, section="") -> None:
@@ -81,12 +82,8 @@ def opening(trial, section="") -> None:
     markup.names(trial)
     sizes = " and ".join(f"{trial.n(arm)} to {label}" + (f" ({arm})" if label != arm else "")
                          for arm, label in trial.labels.items())
-    say(f"**{trial.title}**: {trial.n()} participants, {sizes}." if trial.has_data else
-        f"**{trial.title}**: published numbers, no data.", page="head")
-    if trial.synthetic:
-        say("**SYNTHETIC.** The data are generated so that they agree with published summaries. "
-            "They are one of many data sets that would; nothing here is about real patients.",
-            page="head")
+    say(_said("opening", trial, sizes), page="head")
+    say(_said("synthetic") if trial.synthetic else "", page="head")
     bullets(*(trial.notices if section == "flow" else []), page="head")
     bullets(*trial.overrides)
     own = (trial.sections.get("remarks") or {}).get(section)
@@ -224,17 +221,7 @@ def listed(parts) -> str:
 
 def assumptions(trial) -> str:
     """What the declared analysis takes for granted, in a few sentences."""
-    chosen = trial.analysis
-    one, alike = {"common": ("one residual variance", ", alike in both arms"), "by-arm": (
-        "a residual variance in each arm", ", each arm by itself")}[chosen.variance]
-    model = (
-        "Each visit's scores are regressed on arm, baseline and covariates by least squares, with "
-        f"{one}, in those seen at both." if chosen.estimator == "ancova" else
-        f"The model takes residuals as normal and {COVARIANCES[chosen.covariance]}{alike}.")
-    shared = ("Both arms share one mean at baseline, as randomisation makes them in expectation."
-              if chosen.estimator == "clda" else "")
-    return " ".join(part for part in (model, shared, MISSING[chosen.missing],
-                                      INFERENCES[chosen.inference]) if part)
+    return _said("assumptions", trial.analysis, COVARIANCES, MISSING, INFERENCES)
 
 
 def level_kept(trial) -> str:
@@ -243,12 +230,4 @@ def level_kept(trial) -> str:
 
     found = [one for one in results.records(size.of(trial, False))
              if one.method.endswith(f"/{trial.analysis.inference}")]
-    if not found:
-        return ""
-    rates = ", ".join(f"{100 * one.type1:.1f}% ({100 * one.type1_low:.1f} to "
-                      f"{100 * one.type1_high:.1f}%) {trial.visit_labels[one.time]}"
-                      for one in found)
-    promised = f"{100 * (1 - trial.analysis.confidence):.3g}%"
-    return (f"In {found[0].simulations} simulated trials of this size, drawn from the declared "
-            f"model without a difference between the arms, {method(found[0].method)} finds one in "
-            f"{rates}, where {promised} is promised.")
+    return _said("level_kept", trial, found, method(found[0].method if found else ""))

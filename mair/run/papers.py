@@ -50,7 +50,7 @@ def overview(trials: dict) -> Table:
     frame = pd.DataFrame([
         {"Paper": name, "Printed": len(audit.judged(trial)),
          **{kind.capitalize(): (audit.judged(trial)["holds"] == kind).sum()
-            for kind in reviewer.data()["classes"]}, "Findings": len(audit.found(trial))}
+            for kind in reviewer.SAID["classes"]}, "Findings": len(audit.found(trial))}
         for name, trial in trials.items()])
     return Table("papers", "The printed numbers of several papers", frame.astype(str), frame)
 

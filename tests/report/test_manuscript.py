@@ -9,11 +9,10 @@ import docx
 import openpyxl
 import pandas as pd
 import pytest
-import yaml
 from docx.enum.section import WD_ORIENT
 
 from mair import results
-from mair.report import fmt, manuscript, summary
+from mair.report import fmt, manuscript, summary, written
 from mair.trial import load
 
 
@@ -87,7 +86,7 @@ def test_word_tables_are_numbered_as_on_the_page_and_hold_no_key(which, request)
 
 
 def test_the_checklist_names_every_item_and_what_answers_it(built, built_real):
-    items = yaml.safe_load((manuscript.DATA / "checklist.yaml").read_text("utf-8"))
+    items = written.data("checklist")
     numbers = [number for own in items.values() for number in own]
     assert len(numbers) == len({*numbers}) and {f"T{i}" for i in range(1, 13)} < {*numbers}
     assert {re.match(r"\d+", one)[0] for one in numbers if one[0].isdigit()} == {

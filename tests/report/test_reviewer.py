@@ -33,7 +33,7 @@ def test_three_classes_are_counted_and_the_first_screen_says_them(alone):
     said = summary(alone, None).result
     assert said == reviewer.sentence(alone)
     assert [int(n) for n in re.findall(r"\d+", said)] == [
-        holds.sum(), *(holds[name] for name in reviewer.data()["classes"])]
+        holds.sum(), *(holds[name] for name in reviewer.SAID["classes"])]
     assert f"{holds['cannot hold as printed']} cannot hold as printed" in said
 
 
@@ -53,7 +53,7 @@ def test_queries_are_those_that_cannot_hold_or_need_an_explanation(alone):
 
 def test_the_worksheet_has_every_question_and_every_finding(alone):
     sheet = reviewer.worksheet(alone)
-    items = [item for part in reviewer.data()["parts"] for item in part["items"]]
+    items = [item for part in reviewer.SAID["parts"] for item in part["items"]]
     assert list(sheet.display["Question"]) == [item["asks"] for item in items]
     said = dict(zip(sheet.display["Question"], sheet.display.to_dict("records"), strict=True))
     for item in items:

@@ -14,8 +14,9 @@ from docx.enum.section import WD_ORIENT
 
 from mair.published import provenance
 from mair.report import fmt
+from mair.report.pivot import Column, Line, pivot
 from mair.report.show import Show
-from mair.report.table import Column, Line, Table, csv, html, pivot
+from mair.report.table import Table, csv, html
 from mair.report.word import docx
 from mair.results import Rows
 

@@ -1,0 +1,32 @@
+"""What the report has in writing beside its code: lists in YAML and templates of Jinja."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import yaml
+
+HERE = Path(__file__).resolve().parent
+DATA = HERE.parent / "data"
+
+
+@cache
+def data(name: str):
+    """A list of ``mair/data``, by its file's stem; not to be changed."""
+    return yaml.safe_load((DATA / f"{name}.yaml").read_text("utf-8"))
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """The templates by their files' names; in HTML and XML what is filled in is text."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader([HERE, DATA, DATA / "check"]), trim_blocks=True,
+        autoescape=lambda name: name.endswith((".html.j2", ".xml.j2")), lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined)
+
+
+def filled(template: str, **content) -> str:
+    """A template with its content."""
+    return templates().get_template(template).render(content)
