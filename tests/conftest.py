@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mair.run import kernels
 from mair.run import plan as run
 
 REQUIRED = "MAIR_REQUIRE_BROWSER"
@@ -44,6 +46,23 @@ def _finished(params: str, name: str, tmp_path_factory) -> Finished:
             run.run(params, folder / "run", echo=lines.append)
             said.write_text(json.dumps(lines))
     return Finished(folder / "run", json.loads(said.read_text()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def server():
+    """One process that forks the kernels of all runs of the suite, where each starts its own."""
+    own = kernels.Server
+
+    class Kept(own):
+        def close(self):
+            """Left for the next run."""
+
+    kept = functools.cache(Kept)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "Server", kept)
+        yield own
+    if kept.cache_info().currsize:
+        own.close(kept())
 
 
 @pytest.fixture(scope="session")

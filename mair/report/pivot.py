@@ -123,7 +123,7 @@ def _format(show, values) -> Callable[..., str]:
 
 
 def sides(trial) -> dict:
-    """What declarations may name of every trial: its arms, the confidence, the primary outcome."""
+    """What declarations may name of every trial: its arms and the confidence."""
     label = {arm: trial.labels[arm] if arm.isdecimal() else arm for arm in trial.arms}
     arms = [{"arm": arm, "label": said, "heading": f"{said} (n = {trial.n(arm)})"}
             for arm, said in label.items()]
@@ -131,8 +131,7 @@ def sides(trial) -> dict:
     return {"arms": arms, "everybody": [*arms, {"arm": "overall",
                                                 "heading": f"Overall (n = {trial.n()})"}],
             "treatment": label[trial.treatment], "control": label[trial.control],
-            "percent": percent, "ci": f"{percent:g}% CI",
-            "primary": trial.primary.name if trial.primary else ""}
+            "percent": percent, "ci": f"{percent:g}% CI"}
 
 
 def declared(trial, rows, lines, key: str, name: str = "", **values) -> Table | None:

@@ -68,7 +68,7 @@ def robustness(trial, rows) -> Table:
              for method in own.loc[own["time"] == visit, "method"].unique()
              if "delta=" not in method]
     return declared(trial, pd.concat([rows, _ranges(found)]), lines, "robustness",
-                    over=[{}] * bool(found))
+                    primary=trial.primary.name, over=[{}] * bool(found))
 
 
 def _ranges(found: dict[tuple, tuple]) -> pd.DataFrame:
@@ -184,7 +184,8 @@ def size(trial, rows) -> Table | None:
               if hasattr(one, "type1_low")}
     again = (f" ({trials[True]} for re-randomisation, {sizes.ALLOCATIONS} allocations each)"
              if True in trials else "")
-    return declared(trial, rows, lines, "size", rates=rates, level=sizes.LEVEL, again=again,
+    return declared(trial, rows, lines, "size", primary=trial.primary.name, rates=rates,
+                    level=sizes.LEVEL, again=again,
                     simulations=trials.get(False), seed=trial.analysis.seed,
                     alpha=100 * (1 - trial.analysis.confidence))
 

@@ -72,6 +72,14 @@ def _put(content: dict, path: tuple, value) -> dict:
     return content
 
 
+def _at(content: dict, path: tuple):
+    """The value at a path; None where there is none."""
+    *above, last = path
+    for key in above:
+        content = content[key]
+    return content.get(last) if isinstance(content, dict) else content[last]
+
+
 class Case:
     """The finished run's notebooks against trial files that differ from it."""
 
@@ -100,6 +108,21 @@ class Case:
                 continue
         return None
 
+    def together(self, content: dict, changes: list, name: str) -> dict:
+        """A file with all of some changes that can be made at once and do not rerun a notebook."""
+        both = content
+        try:
+            for path, other in changes:
+                both = _put(both, path, _at(other, path))
+            if name not in self.rerun(both):
+                return both
+        except (TrialError, KeyError, IndexError):
+            pass
+        if len(changes) < 2:
+            return content
+        half = len(changes) // 2
+        return self.together(self.together(content, changes[:half], name), changes[half:], name)
+
 
 @pytest.fixture(scope="module")
 def case(built, tmp_path_factory):
@@ -112,7 +135,7 @@ def changes(case):
     found = {}
     for path, value in _leaves(case.raw):
         if path[0] not in ("data", "published", "participant"):
-            found["/".join(map(str, path))] = case.alone(path, value)
+            found[path] = case.alone(path, value)
     return found
 
 
@@ -122,7 +145,8 @@ def test_nothing_reruns_without_a_change(case):
 
 def test_each_key_reruns_the_notebooks_that_use_it(changes):
     wrong = {}
-    for key, change in changes.items():
+    for path, change in changes.items():
+        key = "/".join(map(str, path))
         expected = next(_named(named) for pattern, named in GIVEN["keys"].items()
                         if re.match(pattern, key))
         if change is not None and change[1] != expected:
@@ -172,21 +196,9 @@ def _told(path) -> bytes:
 @pytest.mark.parametrize("name", ["flow", "baseline", "nnt", "biomarkers"])
 def test_what_is_left_alone_would_have_come_out_the_same(case, changes, built, tmp_path, name):
     """With every change at once that does not concern a notebook, it is equal to the byte."""
-    content = case.raw
-    for key, change in changes.items():
-        if change is None or name in change[1]:
-            continue
-        path = tuple(int(part) if part.isdecimal() else part for part in key.split("/"))
-        here = change[0]
-        for part in path[:-1]:
-            here = here[part]
-        value = here.get(path[-1]) if isinstance(here, dict) else here[path[-1]]
-        try:
-            both = _put(content, path, value)
-            if name not in case.rerun(both):
-                content = both
-        except (TrialError, KeyError, IndexError):
-            continue
+    others = [(path, change[0]) for path, change in changes.items()
+              if change is not None and name not in change[1]]
+    content = case.together(case.raw, others, name)
     assert content != case.raw and name not in case.rerun(content)
     run.run(case.file, tmp_path / "out", table={name: run.NOTEBOOKS[name]}, echo=lambda _: None)
     own = [f for f in files(tmp_path / "out") if f in case.made[name]["files"]]

@@ -97,7 +97,7 @@ def _executed(capsys) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, server):
     """One run in a folder with a space, braces and letters that are not ASCII."""
     folder = tmp_path_factory.mktemp("räum {e} x")
     _write(folder)
@@ -106,7 +106,9 @@ def made(tmp_path_factory):
     before = os.environ.get("HOME")
     os.environ["HOME"] = str(home)
     try:
-        lines = _run(folder, folder / "build" / "tiny")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(execute, "Server", server)  # with that home from its start
+            lines = _run(folder, folder / "build" / "tiny")
     finally:
         os.environ["HOME"] = before or ""
     return folder, lines
