@@ -44,11 +44,10 @@ def adverse(trial: Trial, rows: pd.DataFrame) -> Table | None:
                    "Withdrawals, by the first visit missed")
               for analysis, variable, visit in found.itertuples(index=False)
               if analysis == "flow" and variable.startswith("lost: ")]
-    if not lines:
-        return None  # and no interval is asked for
+    if trial.events is None:
+        return declared(trial, rows, lines, "withdrawals", "harms")
     limits = trial.analysis.risk_interval
-    return declared(trial, rows, lines, "withdrawals" if trial.events is None else "harms", "harms",
-                    limits=limits, interval=words.METHODS[limits])
+    return declared(trial, rows, lines, "harms", limits=limits, interval=words.METHODS[limits])
 
 
 def progression(trial: Trial, rows: pd.DataFrame) -> Table | None:
