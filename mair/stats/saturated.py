@@ -13,8 +13,7 @@ import numpy as np
 
 from ._profile import logit_difference, single
 from .covariance import fitted
-from .covariance import unstructured as _unstructured
-from .likelihood import Rows
+from .likelihood import SINGULAR, Rows, inverse
 
 __all__ = ["apart", "change", "random_intercept", "reduced", "rerandomise", "unstructured"]
 
@@ -70,9 +69,8 @@ def random_intercept(rows):
 
     The profile is taken to have one minimum, as it has where most are seen at every visit.
     """
-    b, g, k = rows.counts.shape
-    cross, theta = rows.cross.reshape(b, g, k, k, k, k + 1, k + 1), np.full((b, 2), np.nan)
-    by_visit, squares = np.einsum("bgpsss->bgps", cross[..., :k, k]), cross[:, 0, ..., k, k]
+    b, _, k = rows.counts.shape
+    (by_visit, squares), theta = _sums(rows), np.full((b, 2), np.nan)
     features = np.concatenate([rows.counts, by_visit.sum(3), by_visit.sum(2)], 2)
     there = np.flatnonzero((rows.counts[..., -1] > 0).all(1))  # an arm may have nobody left
     for at in range(0, len(there), CHUNK):
@@ -87,10 +85,36 @@ def random_intercept(rows):
 
 
 def unstructured(rows):
-    """REML fits with a free covariance matrix, nan where there is none (`covariance.fit` then
-    falls back): a batch of `covariance.Fit`.
+    """REML fits with a free covariance matrix to `reduced` trials: a batch of `covariance.Fit`.
+
+    Of monotone dropout and means of their own for every arm and visit it has a closed form: each
+    visit's regression on those before among who was seen then, the arms' means apart (Anderson,
+    J Am Stat Assoc 1957;52:200-3). nan where a visit has nobody of an arm, or the visits before
+    leave it less than `likelihood.SINGULAR` of its variance.
     """
-    return _unstructured(rows, np.arange(rows.counts.shape[2]))[0]
+    b, g, k = rows.counts.shape
+    by_visit, squares = _sums(rows)
+    n, by_visit = (np.cumsum(x[:, :, ::-1], 2)[:, :, ::-1] for x in (rows.counts, by_visit))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = np.cumsum(squares[:, ::-1], 1)[:, ::-1] - np.einsum(
+            "bgps,bgpt->bpst", by_visit, by_visit / n[..., None])
+        sigma = np.zeros((b, k, k))
+        for v in range(k):
+            past, own = within[:, v, :v, :v], within[:, v, :v, v]
+            slope = (inverse(past) @ own[..., None])[..., 0]
+            left = (within[:, v, v, v] - (slope * own).sum(1)) / (n[:, :, v].sum(1) - g)
+            covariance = (sigma[:, :v, :v] @ slope[..., None])[..., 0]
+            sigma[:, :v, v] = sigma[:, v, :v] = covariance
+            sigma[:, v, v] = left + (covariance * slope).sum(1)
+            sigma[~(left >= SINGULAR * sigma[:, v, v])] = np.nan
+    return fitted(rows, sigma[:, *np.triu_indices(k)], "unstructured", np.arange(k))
+
+
+def _sums(rows):
+    """Sums by arm, pattern and visit (B, g, k, k); of both arms cross products (B, k, k, k)."""
+    b, g, k = rows.counts.shape
+    cross = rows.cross.reshape(b, g, k, k, k, k + 1, k + 1)
+    return np.einsum("bgpsss->bgps", cross[..., :k, k]), cross[:, 0, ..., k, k]
 
 
 def apart(y, seen, treated, fit):
