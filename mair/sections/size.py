@@ -114,10 +114,7 @@ def block(held: Setting, truth: str, number: int, count: int, drawn: int = 0) ->
     found = operating.inferences(y, held.X, held.groups, held.visits, held.arm, L, held.offered,
                                  confidence=1 - held.alpha)
     out = np.zeros((len(held.methods), len(L), 3), int)
-    for row, one in zip(out, found.values(), strict=False):
-        holds = (one.low <= 0) & (one.high >= 0)
-        none = np.isnan(one.low)
-        row[:] = np.transpose([part.sum(0) for part in (~holds & ~none, holds, none)])
+    out[:-1] = [operating.tallied(one) for one in found.values()]
     p = operating.rerandomised(y[:drawn], held.common, held.by_arm, held.groups, held.arm,
                                held.strata, draws=ALLOCATIONS, rng=rng)
     reject, none = p <= held.alpha + 1e-12, np.isnan(p)

@@ -70,6 +70,15 @@ def inferences(y, X, groups, visits, arm, L, structures, *, confidence=0.95):
     return out
 
 
+def tallied(found, truth=0.0):
+    """Intervals of a `smallsample.Contrast` (B, m) that reject 0, that hold the truth (m,), and
+    those there are not: counts (m, 3).
+    """
+    low, high = found.low, found.high
+    return np.stack([part.sum(0) for part in (
+        (low > 0) | (high < 0), (low <= truth) & (truth <= high), np.isnan(low))], -1)
+
+
 def rerandomised(y, common, by_arm, groups, arm, strata, *, draws, rng):
     """Re-randomisation p values of each later visit's contrast, random intercept, studentised.
 

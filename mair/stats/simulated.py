@@ -1,16 +1,19 @@
 """Simulated two-arm trials: correlated scores of several visits, and dropout that depends on them.
 
-Scores are centred at 0 and higher is worse. What a trial's power is simulated from, and the
+Scores are centred at 0 and higher is worse. A `Design` is drawn, fitted under several methods and
+counted: what a trial's power is simulated from, the grid of `mair.studies.grid` and the
 simulation study of `mair.studies.simulate`.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import bdtrik, expit
 
-from mair.stats import saturated, smallsample
+from mair.stats import operating, saturated, smallsample
 
 CORRELATION = 0.5  # of two visits; a change then has the same SD as a score
 ADJACENT = 0.6  # of neighbouring visits where it falls with lag, as its powers
@@ -89,6 +92,56 @@ COVARIANCES = ("random-intercept", "unstructured", "unstructured,by-arm")
 METHOD = "random-intercept/kenward-roger"
 
 
+class Design(NamedTuple):
+    """Two-arm trials to be drawn.
+
+    ``sizes`` (control, treatment); ``sds`` (2, k) of scores; ``matrix`` (k, k) their correlation;
+    ``shift`` (k,) what treatment adds; ``share``, ``mechanism``, ``sd`` as for `visits_seen`;
+    ``skewed`` as for `scores`.
+    """
+
+    sizes: tuple[int, int]
+    sds: np.ndarray
+    matrix: np.ndarray
+    shift: np.ndarray
+    share: float = 0.0
+    mechanism: str = "last score"
+    sd: float = 1.0
+    skewed: bool = False
+
+    @property
+    def treated(self):
+        """Arm of each participant, control first."""
+        return np.repeat([0, 1], self.sizes)
+
+    def draw(self, rng, count):
+        """Scores (count, n, k) and visits seen (count, n)."""
+        y = scores(rng, count, self.sds[self.treated], self.matrix, self.skewed)
+        y += self.treated[:, None] * self.shift
+        return y, visits_seen(rng, y, self.sd, self.share, self.mechanism, self.treated)
+
+
+def inferences(y, seen, treated, methods, confidence):
+    """Contrasts of every later visit under each method: `smallsample.Contrast` of (B, k - 1).
+
+    ``methods`` are ``<covariance>/<inference>``, of `COVARIANCES` and `smallsample.INFERENCES`;
+    the rest is as for `saturated.reduced`.
+    """
+    k, fits, found = y.shape[2], {}, []
+    changes = np.array([saturated.change(k, visit) for visit in range(1, k)])
+    for covariance, inference in (method.split("/") for method in methods):
+        structure, _, by_arm = covariance.partition(",")
+        if covariance not in fits:
+            fit = getattr(saturated, structure.replace("-", "_"))
+            fits[covariance] = (saturated.apart(y, seen, treated, fit) if by_arm else
+                                fit(saturated.reduced(y, seen, treated)))
+        found.append(smallsample.difference(*fits[covariance], changes[:, k:], inference,
+                                            confidence=confidence) if by_arm else
+                     smallsample.contrast(fits[covariance], changes, inference,
+                                          confidence=confidence))
+    return found
+
+
 def simulated_power(n, k, *, d, share=0.0, rho=CORRELATION, ratio=1.0, mechanism="last score",
                     methods=(METHOD,), alpha=0.05, draws=10_000, rng):
     """Power of mixed models' contrasts by simulation, n an arm at k visits.
@@ -108,7 +161,7 @@ def simulated_power(n, k, *, d, share=0.0, rho=CORRELATION, ratio=1.0, mechanism
         Who leaves: anyone; more often after a worse score; so in control, of which a third more
         leaves, and after a better one in treatment, of which a third less leaves.
     methods : sequence of str
-        ``<covariance>/<inference>``, of `COVARIANCES` and `smallsample.INFERENCES`.
+        As for `inferences`.
     draws : int
         Trials simulated.
     rng : numpy.random.Generator
@@ -118,34 +171,14 @@ def simulated_power(n, k, *, d, share=0.0, rho=CORRELATION, ratio=1.0, mechanism
     ndarray (methods, k - 1)
         Share of trials whose test of a later visit's contrast rejects.
     """
-    treated = np.repeat([0, 1], n)
-    sds = np.where(treated[:, None], ratio, 1.0) * np.ones(k)
-    matrix, found = correlation(k, rho), np.zeros((len(methods), k - 1))
-    changes = [saturated.change(k, visit) for visit in range(1, k)]
-    step = max(1, BATCH // (2 * n * k))
+    design = Design((n, n), np.outer([1.0, ratio], np.ones(k)), correlation(k, rho),
+                    np.where(np.arange(k) > 0, -abs(d), 0.0), share, mechanism)
+    step, rejected = max(1, BATCH // (2 * n * k)), 0
     for at in range(0, draws, step):
-        y = scores(rng, min(step, draws - at), sds, matrix)
-        y[:, n:, 1:] -= abs(d)
-        seen = visits_seen(rng, y, 1.0, share, mechanism, treated)
-        for row, method in zip(found, methods, strict=True):
-            low, high = _limits(y, seen, treated, changes, method, 1 - alpha)
-            row += ((low > 0) | (high < 0)).sum(0)
-    return found / draws
-
-
-def _limits(y, seen, treated, changes, method, confidence):
-    """Interval of each contrast under one method, (B, k - 1) each."""
-    covariance, _, inference = method.partition("/")
-    structure, _, by_arm = covariance.partition(",")
-    fit = getattr(saturated, structure.replace("-", "_"))
-    if not by_arm:
-        test = smallsample.contrast(fit(saturated.reduced(y, seen, treated)), changes, inference,
-                                    confidence=confidence)
-        return test.low, test.high
-    apart, k = saturated.apart(y, seen, treated, fit), y.shape[2]
-    tests = [smallsample.difference(*apart, change[k:], inference, confidence=confidence)
-             for change in changes]
-    return (np.stack([getattr(test, end) for test in tests], 1) for end in ("low", "high"))
+        drawn = design.draw(rng, min(step, draws - at))
+        rejected += np.array([operating.tallied(found)[:, 0] for found in inferences(
+            *drawn, design.treated, methods, 1 - alpha)])
+    return rejected / draws
 
 
 def binomial_limits(n, rate, level=0.99):

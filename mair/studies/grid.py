@@ -22,7 +22,8 @@ from mair.trial.errors import TrialError, display, nearest
 from mair.trial.file import read_yaml
 
 BLOCK = 2500  # trials to a random stream
-DESIGN = ("n", "difference", "correlation", "sd_ratio", "dropout", "mechanism")
+DESIGN = {"n": "n", "difference": "d", "correlation": "rho", "sd_ratio": "ratio",
+          "dropout": "share", "mechanism": "mechanism"}  # keys, and what `simulated_power` says
 METHOD = ("covariance", "inference")
 KINDS = {  # what a value may be: one of some words, or a number between two
     "n": (int, 2, 10_000), "difference": (float, 0, 1e9), "correlation": (float, -0.3, 0.99),
@@ -76,12 +77,9 @@ def _value(kind: tuple, text: str):
     return number if kind[1] <= number <= kind[2] else None
 
 
-def block(design: dict, methods: list[str], k: int, alpha: float, draws: int, place: tuple):
-    """Rejections (methods, k - 1) in the trials of one random stream."""
-    return draws * simulated_power(
-        design["n"], k, d=design["d"], share=design["dropout"], rho=design["correlation"],
-        ratio=design["sd_ratio"], mechanism=design["mechanism"], methods=methods, alpha=alpha,
-        draws=draws, rng=pool.stream(*place))
+def block(design: dict, seed: int, at: int, number: int, draws: int):
+    """Rejections (methods, k - 1) in the trials of one random stream of a design."""
+    return draws * simulated_power(**design, draws=draws, rng=pool.stream(seed, at, number))
 
 
 def run(trial: Trial, grid: dict[str, list], processes: int = -1) -> pd.DataFrame:
@@ -92,18 +90,19 @@ def run(trial: Trial, grid: dict[str, list], processes: int = -1) -> pd.DataFram
     (trials,) = grid["trials"]
     designs = [dict(zip(DESIGN, one, strict=True)) for one in product(*(grid[k] for k in DESIGN))]
     methods = [*product(*(grid[key] for key in METHOD))]
-    sizes = [min(BLOCK, trials - at) for at in range(0, trials, BLOCK)]
-    done = pool.each(block, [
-        (one | {"d": one["difference"] / declared["sd"]}, ["/".join(m) for m in methods],
-         len(visits), declared["alpha"], size, (trial.analysis.seed, at, number))
-        for at, one in enumerate(designs) for number, size in enumerate(sizes)], processes)
+    held = {"k": len(visits), "alpha": declared["alpha"], "methods": ["/".join(m) for m in methods]}
+    sums = pool.summed(block, [
+        (held | {DESIGN[key]: value for key, value in one.items()}
+         | {"d": one["difference"] / declared["sd"]}, trial.analysis.seed, at)
+        for at, one in enumerate(designs)],
+        [(number, min(BLOCK, trials - at)) for number, at in enumerate(range(0, trials, BLOCK))],
+        processes)
     found = []
-    for one in designs:
-        rates = sum(next(done) for _ in sizes) / trials
+    for one, (total, _) in zip(designs, sums, strict=True):
         found += [one | dict(zip(METHOD, method, strict=True)) | dict(
             zip(visits[1:], rate, strict=True)) | {
             "mc_se": np.sqrt(rate * (1 - rate) / trials).max(), "trials": trials}
-            for method, rate in zip(methods, rates, strict=True)]
+            for method, rate in zip(methods, total / trials, strict=True)]
     return pd.DataFrame(found)
 
 
@@ -134,7 +133,7 @@ def table(trial: Trial, found: pd.DataFrame) -> Table:
 def drawn(trial: Trial, found: pd.DataFrame):
     """The figure and its text: power at the last visit over n, a line each for what else varies."""
     last = trial.primary.visits[-1]
-    keys = [key for key in (*DESIGN[1:], *METHOD) if found[key].nunique() > 1]
+    keys = [key for key in [*DESIGN, *METHOD][1:] if found[key].nunique() > 1]
     lines = [", ".join(words.method(value) if key in METHOD else f"{key} {value}"
                        for key, value in zip(keys, values, strict=True)) or "Power"
              for values in found[keys].itertuples(index=False)]

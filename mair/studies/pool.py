@@ -88,6 +88,19 @@ def _placed(function, place, task):
     return place, function(*task)
 
 
+def summed(function: Callable, cells: Iterable[tuple], blocks: Iterable[tuple],
+           processes: int = -1) -> Iterator[tuple]:
+    """For each cell, the sum of ``function(*cell, *block)`` over the blocks, and its first term.
+
+    As `each`, of which every cell and block is a task.
+    """
+    cells, blocks = list(cells), list(blocks)
+    done = each(function, [(*cell, *block) for cell in cells for block in blocks], processes)
+    for _ in cells:
+        parts = [next(done) for _ in blocks]
+        yield sum(parts), parts[0]
+
+
 def stream(seed: int, *place: int) -> np.random.Generator:
     """The random stream of one task, by its place among the tasks."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=place))

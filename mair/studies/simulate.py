@@ -25,7 +25,7 @@ import pandas as pd
 from mair.published import numbers
 from mair.sections import planning, study
 from mair.sections.study import KEYS, METHODS
-from mair.stats import saturated, simulated, smallsample
+from mair.stats import operating, saturated, simulated
 from mair.studies import pool
 from mair.trial import Trial, load
 
@@ -35,7 +35,8 @@ from mair.trial import Trial, load
 SEED = 2027
 BLOCK, BLOCKS = 500, 80
 ALLOCATIONS = 199  # redrawn a trial: (1 + 199) x 5% is whole, so the test is exact at 5%
-SUMS = ("rejected", "covered", "failed", "error", "squared", "variance")  # over trials
+SUMS = ("rejected", "covered", "failed", "error", "squared", "variance",  # over trials
+        "lost_control", "lost_treatment")
 LEAVING = {"none": "last score", "mar": "last score", "differential": "by arm"}
 
 
@@ -47,7 +48,7 @@ class Cell(NamedTuple):
     effect: str
 
 
-class Design(NamedTuple):
+class Plan(NamedTuple):
     """What the study takes from a trial file and its published numbers.
 
     ``sizes`` (control, treatment); ``visits`` labels; ``sd`` and ``difference`` of the planning,
@@ -63,14 +64,20 @@ class Design(NamedTuple):
     alpha: float
     sds: dict[str, np.ndarray]
 
-    @property
-    def treated(self):
-        """Arm of each participant, control first."""
-        return np.repeat([0, 1], self.sizes)
+    def design(self, cell: Cell) -> simulated.Design:
+        """What is drawn in a cell."""
+        k, falling = len(self.visits), cell.mechanism == "falling"
+        return simulated.Design(
+            self.sizes, self.sds.get(cell.mechanism, np.full((2, k), self.sd)),
+            simulated.correlation(
+                k, simulated.ADJACENT if falling else simulated.CORRELATION, falling),
+            np.where(np.arange(k) > 0, -self.difference * (cell.effect == "planned"), 0.0),
+            (cell.dropout != "none") * self.dropout, LEAVING[cell.dropout], self.sd,
+            cell.mechanism == "skewed")
 
 
-def design(trial: Trial) -> Design:
-    """The study's design, from ``sample_size`` and the published sizes and SDs."""
+def plan(trial: Trial) -> Plan:
+    """The study's plan, from ``sample_size`` and the published sizes and SDs."""
     declared, look = trial.sections["sample_size"], numbers.Lookup(numbers.read(trial.published))
     sizes = tuple(int(look("flow", "randomised", arm, statistic="n").value) for arm in trial.arms)
     sds = {}
@@ -78,8 +85,8 @@ def design(trial: Trial) -> Design:
         found = np.array([[look("outcomes", name, arm, visit, "described", statistic="sd").value
                            for visit in trial.visits] for arm in trial.arms])
         sds[name] = found * declared["sd"] / np.sqrt((found[:, 0] ** 2).mean())
-    return Design(sizes, trial.visits, declared["sd"], planning.difference(declared),
-                  declared["dropout"], declared["alpha"], sds)
+    return Plan(sizes, trial.visits, declared["sd"], planning.difference(declared),
+                declared["dropout"], declared["alpha"], sds)
 
 
 def cells() -> list[Cell]:
@@ -87,61 +94,37 @@ def cells() -> list[Cell]:
     return [Cell(*key) for key in product(study.MECHANISMS, study.DROPOUTS, study.EFFECTS)]
 
 
-def generate(rng, plan: Design, cell: Cell, count: int):
-    """Scores (count, n, k), visits seen (count, n) and the true shift (n, k)."""
-    treated, k = plan.treated, len(plan.visits)
-    sds = plan.sds.get(cell.mechanism, np.full((2, k), plan.sd))
-    falling = cell.mechanism == "falling"
-    rho = simulated.ADJACENT if falling else simulated.CORRELATION
-    y = simulated.scores(rng, count, sds[treated], simulated.correlation(k, rho, falling),
-                         cell.mechanism == "skewed")
-    shift = np.zeros((len(treated), k))
-    shift[treated == 1, 1:] = -plan.difference if cell.effect == "planned" else 0.0
-    y, share = y + shift, (cell.dropout != "none") * plan.dropout
-    return y, simulated.visits_seen(rng, y, plan.sd, share, LEAVING[cell.dropout], treated), shift
+def block(held: Plan, at: int, number: int):
+    """Sums over the trials of one block of cell ``at``: (methods, visits - 1, `SUMS`).
 
-
-def block(plan: Design, at: int, number: int):
-    """Sums over the trials of one block of cell ``at``.
-
-    Returns
-    -------
-    ndarray (methods, visits - 1, 6)
-        `SUMS`; the last three 0 for re-randomisation, which only tests.
-    ndarray (2,)
-        Participants lost by the last visit, by arm.
+    Of re-randomisation, which only tests, errors and variances are 0; participants lost by the
+    last visit stand with every method.
     """
-    cell, k = cells()[at], len(plan.visits)
-    rng = pool.stream(SEED, at, number)
-    y, seen, shift = generate(rng, plan, cell, BLOCK)
-    trials = saturated.reduced(y, seen, plan.treated)
-    fits = {"random-intercept": saturated.random_intercept(trials),
-            "unstructured": saturated.unstructured(trials)}
-    changes, truth = [saturated.change(k, visit) for visit in range(1, k)], shift[-1, 1:]
+    rng, design = pool.stream(SEED, at, number), held.design(cells()[at])
+    y, seen = design.draw(rng, BLOCK)
+    treated, truth, k = design.treated, design.shift[1:], y.shape[2]
     out = np.zeros((len(METHODS), k - 1, len(SUMS)))
-    for row, method in zip(out[:-1], METHODS[:-1], strict=True):
-        covariance, inference = method.split("/")
-        found = smallsample.contrast(fits[covariance], changes, inference,
-                                     confidence=1 - plan.alpha)
-        fine = np.isfinite(found.se)
-        error = np.where(fine, found.estimate - truth, 0.0)
-        row[:] = np.transpose([part.sum(0) for part in (
-            (found.low > 0) | (found.high < 0), (found.low <= truth) & (truth <= found.high),
-            ~fine, error, error**2, np.where(fine, found.se, 0.0) ** 2)])
-    arms = np.tile(plan.treated.astype(float), (BLOCK, 1 + ALLOCATIONS, 1))
+    out[..., 6:] = np.bincount(treated, (seen < k).sum(0))
+    for row, found in zip(out, simulated.inferences(y, seen, treated, METHODS[:-1],
+                                                    1 - held.alpha), strict=False):
+        row[:, :3] = operating.tallied(found, truth)
+        error, variance = found.estimate - truth, found.se**2
+        row[:, 3:6] = np.transpose([np.nansum(x, 0) for x in (error, error**2, variance)])
+    arms = np.tile(treated.astype(float), (BLOCK, 1 + ALLOCATIONS, 1))
     rng.permuted(arms[:, 1:], axis=2, out=arms[:, 1:])
     p = saturated.rerandomise(y, seen, arms)
-    true = p if cell.effect == "null" else saturated.rerandomise(y - shift, seen, arms)
-    out[-1, :, :2] = np.c_[(p <= plan.alpha + 1e-12).sum(0), (true > plan.alpha + 1e-12).sum(0)]
-    return out, np.bincount(plan.treated, (seen < k).sum(0))
+    true = p if not truth.any() else saturated.rerandomise(
+        y - treated[:, None] * design.shift, seen, arms)
+    out[-1, :, :2] = np.c_[(p <= held.alpha + 1e-12).sum(0), (true > held.alpha + 1e-12).sum(0)]
+    return out
 
 
-def run(plan: Design, *, blocks=BLOCKS, processes=-1, which=None) -> pd.DataFrame:
+def run(held: Plan, *, blocks=BLOCKS, processes=-1, which=None) -> pd.DataFrame:
     """The study, one row a cell, visit and method.
 
     Parameters
     ----------
-    plan : Design
+    held : Plan
     blocks : int
         Of `BLOCK` trials a cell.
     processes : int
@@ -158,42 +141,38 @@ def run(plan: Design, *, blocks=BLOCKS, processes=-1, which=None) -> pd.DataFram
         the last visit; ``simulations``, ``allocations``, ``seed``, the design; and
         ``block_rejected``, ``block_covered``: counts of the first block, for a test to repeat.
     """
-    which = range(len(cells())) if which is None else which
-    done = pool.each(block, [(plan, at, number) for at in which for number in range(blocks)],
-                     processes)
-    found, n = [], blocks * BLOCK
-    for at in which:
-        parts, losses = zip(*(next(done) for _ in range(blocks)), strict=True)
-        total, lost = sum(parts), sum(losses) / (n * np.array(plan.sizes))
-        found += [(*cells()[at], visit, method, *total[i, v], *lost, *parts[0][i, v, :2])
-                  for (i, method), (v, visit) in product(enumerate(METHODS),
-                                                         enumerate(plan.visits[1:]))]
-    frame = pd.DataFrame(found, columns=[*KEYS, *SUMS, "lost_control", "lost_treatment",
-                                         "block_rejected", "block_covered"])
+    which, n = range(len(cells())) if which is None else which, blocks * BLOCK
+    sums = pool.summed(block, [(held, at) for at in which], [(i,) for i in range(blocks)],
+                       processes)
+    found = [(*cells()[at], visit, method, *total[i, v], *first[i, v, :2])
+             for at, (total, first) in zip(which, sums, strict=True)
+             for (i, method), (v, visit) in product(enumerate(METHODS),
+                                                    enumerate(held.visits[1:]))]
+    frame = pd.DataFrame(found, columns=[*KEYS, *SUMS, "block_rejected", "block_covered"])
     share = frame[["rejected", "covered"]] / n
     error = np.sqrt(share * (1 - share) / n)
     mean = frame[["error", "squared", "variance"]].div(n - frame["failed"], axis=0)
     mean = mean.where(mean["variance"] > 0)  # re-randomisation estimates none
     sd = np.sqrt((mean["squared"] - mean["error"] ** 2).clip(lower=0))
-    null = frame["effect"] == "null"
+    null, (control, treatment) = frame["effect"] == "null", held.sizes
     counts = {name: frame[name].astype(int) for name in ("block_rejected", "block_covered")}
     return frame[KEYS].assign(
         type1=share["rejected"].where(null), power=share["rejected"].where(~null),
         mc_se=error["rejected"], coverage=share["covered"], coverage_mc_se=error["covered"],
         bias=mean["error"], se_ratio=np.sqrt(mean["variance"]) / sd,
-        failed=frame["failed"].astype(int), lost_control=frame["lost_control"],
-        lost_treatment=frame["lost_treatment"], simulations=n, seed=SEED,
-        n_control=plan.sizes[0], n_treatment=plan.sizes[1], sd=plan.sd,
-        difference=plan.difference, alpha=plan.alpha, dropout_planned=plan.dropout,
+        failed=frame["failed"].astype(int), lost_control=frame["lost_control"] / n / control,
+        lost_treatment=frame["lost_treatment"] / n / treatment, simulations=n, seed=SEED,
+        n_control=control, n_treatment=treatment, sd=held.sd,
+        difference=held.difference, alpha=held.alpha, dropout_planned=held.dropout,
         allocations=np.where(frame["method"] == METHODS[-1], ALLOCATIONS, np.nan), **counts)
 
 
 def main() -> Path:
     """Run the study of the default trial, write it, and print each rate that did not pass."""
-    plan = design(load("params/mair.yaml"))
-    frame = run(plan)
+    held = plan(load("params/mair.yaml"))
+    frame = run(held)
     frame.to_csv(study.PATH, index=False, lineterminator="\n", float_format="%.8g")
-    judged = study.criteria(frame, plan.alpha)
+    judged = study.criteria(frame, held.alpha)
     print(f"{judged['passed'].sum()} of {len(judged)} rates within the exact binomial 99% limits")
     for row in judged[~judged["passed"]].itertuples():
         print(f"outside: {', '.join(getattr(row, key) for key in KEYS)}: {row.type1:.5f}, not "

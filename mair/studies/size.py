@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 
 from mair.report import curves, figure, frames_appendix, show, table, tables_appendix
@@ -26,11 +25,9 @@ def rows(trial: Trial, trials: int = TRIALS, drawn: int = DRAWN, processes: int 
         Nothing of the primary outcome can be tested.
     """
     held = size.setting(trial)
-    tasks = [(held, truth, *one) for truth, one in
-             product(held.sigma, size.blocks(trials, drawn))]
-    counts = dict.fromkeys(held.sigma, 0)
-    for (_, truth, *_), found in zip(tasks, pool.each(size.block, tasks, processes), strict=True):
-        counts[truth] = counts[truth] + found
+    sums = pool.summed(size.block, [(held, truth) for truth in held.sigma],
+                       size.blocks(trials, drawn), processes)
+    counts = {truth: total for truth, (total, _) in zip(held.sigma, sums, strict=True)}
     return size.rates(held, counts, trials, drawn)
 
 
