@@ -9,6 +9,7 @@ import tempfile
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mair.report import scripts
@@ -17,6 +18,7 @@ from mair.trial import Trial, load
 TRIALS = ("params/mair.yaml", "params/beat_the_blues.yaml")
 PACKAGES = ("lme4", "lmerTest", "pbkrtest", "nlme")
 TOLERANCE = 1e-6  # relative; of an estimate that is smaller, of its standard error
+LEAST = 1e-6  # what is smaller, a difference of 0 too, is not told from it; but for a p value
 
 
 def missing() -> str:
@@ -29,16 +31,7 @@ def missing() -> str:
 
 
 def compare(trial: Trial) -> tuple[pd.DataFrame, str]:
-    """Our numbers beside those of ``check.R``.
-
-    Returns
-    -------
-    DataFrame
-        ``time`` (number of the visit), ``statistic``, ``value`` (R's), ``ours``, ``off``
-        (relative difference), ``agrees``.
-    str
-        Versions of R and its packages.
-    """
+    """Our numbers beside those of ``check.R``, as `judged`; versions of R and its packages."""
     with tempfile.TemporaryDirectory() as folder:
         script, out = Path(folder, "check.R"), Path(folder, "numbers.csv")
         script.write_bytes(scripts.scripts(trial)[script.name])
@@ -47,14 +40,34 @@ def compare(trial: Trial) -> tuple[pd.DataFrame, str]:
         if done.returncode:
             raise RuntimeError(f"{script.name} of {trial.path.name} failed:\n{done.stderr}")
         found = pd.read_csv(out)
-    keys = pd.MultiIndex.from_frame(found[["time", "statistic"]])
-    ours = pd.DataFrame(scripts.declared(trial)["numbers"]).set_index(["time", "statistic"])
-    ours = ours["value"].astype(float)
-    found["ours"] = ours.loc[keys].to_numpy()
-    least = ours.reindex([(time, "se") for time in found["time"]]).to_numpy()
-    scale = found["value"].abs().where(found["statistic"] != "b", lambda b: b.clip(lower=least))
-    found["off"] = (found["ours"] - found["value"]).abs() / scale
-    return found.assign(agrees=found["off"] <= TOLERANCE), done.stdout.splitlines()[-1].strip()
+    return judged(found, scripts.declared(trial)["numbers"]), done.stdout.splitlines()[-1].strip()
+
+
+def judged(found: pd.DataFrame, numbers: list[dict]) -> pd.DataFrame:
+    """R's numbers beside ours.
+
+    Parameters
+    ----------
+    found : DataFrame
+        ``time`` (number of the visit), ``statistic``, ``value``, of R.
+    numbers : list of dict
+        The same of ours, but for what is not estimable.
+
+    Returns
+    -------
+    DataFrame
+        With ``ours``, ``off`` (relative difference) and ``agrees``, as where neither has a number.
+    """
+    ours = pd.DataFrame(numbers, columns=["time", "statistic", "value"])
+    ours = ours.set_index(["time", "statistic"])["value"].astype(float)
+    own, se = (ours.reindex(pd.MultiIndex.from_arrays([found["time"], names])).to_numpy()
+               for names in (found["statistic"], ["se"] * len(found)))
+    r, statistic = found["value"], found["statistic"]
+    scale = r.abs().clip(lower=LEAST).where(statistic != "p", r.abs())
+    scale = scale.where(statistic != "b", r.abs().clip(lower=se))
+    alike = (r == own) | (~np.isfinite(r) & np.isnan(own))
+    off = ((own - r).abs() / scale).where(~alike, 0.0)
+    return found.assign(ours=own, off=off, agrees=off <= TOLERANCE)
 
 
 def main() -> int:

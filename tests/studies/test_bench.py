@@ -1,5 +1,7 @@
 """The benchmark's rows, and the comparison with R where R is."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from mair.studies import bench, verify_r
@@ -35,6 +37,18 @@ def test_verify_r_without_r(monkeypatch, capsys):
     monkeypatch.setattr(verify_r.shutil, "which", lambda name: None)
     assert verify_r.main() == 0
     assert "not compared: Rscript is not installed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("r", "ours", "agrees"), [
+    (("arr", 0.0), "0", True), (("arr", 3e-15), "0", True), (("arr", 0.1), "0", False),
+    (("p", 1e-9), "2e-9", False), (("b", 1e-9), "0", True), (("or", np.nan), None, True),
+    (("or", np.inf), None, True), (("or", 2.0), None, False), (("ci_high", np.inf), "inf", True)])
+def test_a_difference_of_zero_and_what_is_not_estimable_are_compared(r, ours, agrees):
+    numbers = [{"time": 1, "statistic": "se", "value": "2"},
+               *([{"time": 1, "statistic": r[0], "value": ours}] if ours else [])]
+    found = verify_r.judged(pd.DataFrame([(1, *r)], columns=["time", "statistic", "value"]),
+                            numbers)
+    assert found["agrees"].tolist() == [agrees]
 
 
 @pytest.mark.skipif(bool(verify_r.missing()), reason="R with lme4, lmerTest, pbkrtest, nlme")
