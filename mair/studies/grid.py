@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from mair.report import curves, words
 from mair.report.table import Table
@@ -22,9 +23,11 @@ from mair.trial.errors import TrialError, display, nearest
 from mair.trial.file import read_yaml
 
 BLOCK = 2500  # trials to a random stream
+REDRAWN = 500  # of all rates, for the Monte-Carlo error of an n
 DESIGN = {"n": "n", "difference": "d", "correlation": "rho", "sd_ratio": "ratio",
           "dropout": "share", "mechanism": "mechanism"}  # keys, and what `simulated_power` says
 METHOD = ("covariance", "inference")
+KEYS = [*DESIGN, *METHOD]
 KINDS = {  # what a value may be: one of some words, or a number between two
     "n": (int, 2, 10_000), "difference": (float, 0, 1e9), "correlation": (float, -0.3, 0.99),
     "sd_ratio": (float, 0.01, 100), "dropout": (float, 0, 0.9), "trials": (int, 1, 10_000_000),
@@ -106,6 +109,69 @@ def run(trial: Trial, grid: dict[str, list], processes: int = -1) -> pd.DataFram
     return pd.DataFrame(found)
 
 
+def needed(trial: Trial, found: pd.DataFrame) -> pd.DataFrame:
+    """The n an arm at which a design has the power declared at every later visit.
+
+    Read off a line through all n of the design (`power.smoothed`), and in proportion to the
+    variance of a change.
+
+    Returns
+    -------
+    DataFrame
+        A row a design of two n or more: keys; ``n``, with 95 % limits ``low high`` from
+        Monte-Carlo error, ``low_correlation high_correlation`` also from what is open about the
+        correlation that the trial at hand gave (its logarithm of 1 - r normal between the exact
+        limits); ``n_sd low_sd high_sd`` with the SD of a change in that trial's own data,
+        chi-square on its degrees of freedom. nan where the trial has none.
+    """
+    declared, visits, keys = trial.sections["sample_size"], trial.primary.visits[1:], KEYS[1:]
+    taken, pilot = planning.correlation(trial), None if trial.synthetic else power.pilot(trial)
+    rng, wanted, out = pool.stream(trial.analysis.seed, len(found)), ndtri(declared["power"]), []
+    spread = np.log((1 - taken.low) / (1 - taken.high)) / (2 * ndtri(0.975))
+    for values, part in found.groupby(keys, sort=False):
+        n, rates, trials = part["n"].to_numpy(float), part[[*visits]].to_numpy(), part["trials"]
+        if len(n) < 2:
+            continue
+
+        def reached(rates, n=n, trials=trials.iloc[0]):
+            lines = [power.smoothed(n, rate, trials) for rate in rates.T]
+            return max((wanted - a) / b for a, b in lines) ** 2
+
+        line = dict(zip(keys, values, strict=True))
+        sizes = np.array([reached(rng.binomial(trials.iloc[0], rates) / trials.iloc[0])
+                          for _ in range(REDRAWN)])
+        own = np.exp(spread * rng.standard_normal(REDRAWN))
+        line |= {"n": reached(rates)} | _limits("", sizes) | _limits(
+            "_correlation", sizes * (own if line["correlation"] == taken.value else np.nan))
+        sd, df = pilot or (np.nan, 1)
+        change = (sd / declared["sd"]) ** 2 / (2 * (1 - line["correlation"]))
+        out.append(line | {"n_sd": line["n"] * change} | _limits(
+            "_sd", sizes * change * df / rng.chisquare(df, REDRAWN)))
+    return pd.DataFrame(out)
+
+
+def _limits(ending, sizes):
+    return dict(zip((f"low{ending}", f"high{ending}"), np.quantile(sizes, (0.025, 0.975)),
+                    strict=True))
+
+
+def sizes_table(trial: Trial, sizes: pd.DataFrame) -> Table:
+    """`needed` as a table: what does not vary stands with the table of power."""
+    shown = sizes[[key for key in KEYS[1:] if sizes[key].nunique() > 1]].astype(str)
+    if shown.empty:
+        shown = pd.DataFrame({"": ["each arm"] * len(sizes)})
+    for header, n, ending in (("n, Monte-Carlo error", "n", ""),
+                              ("n, and correlation's error", "n", "_correlation"),
+                              ("n, with this trial's SD", "n_sd", "_sd")):
+        found = np.ceil(sizes[[n, f"low{ending}", f"high{ending}"]])
+        shown[header] = ["" if np.isnan(low) else f"{size:.0f} ({low:.0f} to {high:.0f})"
+                         for size, low, high in found.itertuples(index=False)]
+    return Table("power_sizes", "People in each arm of the next trial", shown, sizes, (
+        f"For a power of {100 * trial.sections['sample_size']['power']:g}% at every later visit, "
+        "with 95% limits: of chance in the simulation; of this trial's correlation too; with this "
+        "trial's SD of a change in place of the planned one, and its chance.",))
+
+
 def main(params: str, grid: str, out: str | None = None) -> None:
     """Simulate, print the table, and write it and the figure into a directory."""
     path = plan.find(params)
@@ -114,17 +180,19 @@ def main(params: str, grid: str, out: str | None = None) -> None:
         raise TrialError([f"{display(path)}: expected sample_size and a primary outcome of two "
                           "visits or more"])
     found = run(trial, read(Path(grid), trial))
-    written(build, trial, path, table(trial, found), *drawn(trial, found), synthetic=False)
+    tables = [table(trial, found)]
+    if len(sizes := needed(trial, found)):
+        tables.append(sizes_table(trial, sizes))
+    written(build, trial, path, tables, *drawn(trial, found), synthetic=False)
 
 
 def table(trial: Trial, found: pd.DataFrame) -> Table:
     """The grid as a table: what does not vary stands in a note."""
     visits = {visit: f"Power, {trial.visit_labels[visit]}" for visit in trial.primary.visits[1:]}
-    varied = [key for key in (*DESIGN, *METHOD) if found[key].nunique() > 1] or ["n"]
+    varied = [key for key in KEYS if found[key].nunique() > 1] or ["n"]
     shown = found[varied].astype(str).assign(**{
         label: [f"{100 * p:.1f}" for p in found[visit]] for visit, label in visits.items()})
-    fixed = "; ".join(f"{key} {found[key].iloc[0]}" for key in (*DESIGN, *METHOD)
-                      if key not in varied)
+    fixed = "; ".join(f"{key} {found[key].iloc[0]}" for key in KEYS if key not in varied)
     return Table("power_grid", "Simulated power, %", shown, found, (
         f"{fixed}; {found['trials'].iloc[0]} trials a line, Monte-Carlo error at most "
         f"{100 * found['mc_se'].max():.1f} points, seed {trial.analysis.seed}.",))
@@ -133,7 +201,7 @@ def table(trial: Trial, found: pd.DataFrame) -> Table:
 def drawn(trial: Trial, found: pd.DataFrame):
     """The figure and its text: power at the last visit over n, a line each for what else varies."""
     last = trial.primary.visits[-1]
-    keys = [key for key in [*DESIGN, *METHOD][1:] if found[key].nunique() > 1]
+    keys = [key for key in KEYS[1:] if found[key].nunique() > 1]
     lines = [", ".join(words.method(value) if key in METHOD else f"{key} {value}"
                        for key, value in zip(keys, values, strict=True)) or "Power"
              for values in found[keys].itertuples(index=False)]

@@ -43,7 +43,7 @@ def main(params: str, out: str | None = None) -> None:
     except ValueError as error:
         raise TrialError([f"{display(path)}: {trial.primary.name} cannot be simulated: "
                           f"{error}"]) from None
-    written(build, trial, path, tables_appendix.size(trial, found), *drawn(trial, found),
+    written(build, trial, path, [tables_appendix.size(trial, found)], *drawn(trial, found),
             synthetic=trial.synthetic)
 
 
@@ -57,15 +57,16 @@ def drawn(trial, found):
     return axes, f"Type I error in percent, smallest to largest: {said}."
 
 
-def written(build: Build, trial: Trial, path: Path, found, axes, alt, *, synthetic: bool) -> None:
-    """Print a table; write it and its figure, whole, in place of an earlier output."""
-    print(table.plain(found, synthetic))
+def written(build: Build, trial: Trial, path: Path, tables, axes, alt, *, synthetic: bool) -> None:
+    """Print tables; write them and the first one's figure, whole, for an earlier output."""
+    print(*(table.plain(one, synthetic) for one in tables), sep="\n\n")
     with build.alone(print), build.staging() as folder:
         whole = folder / "whole"
         (whole / "figures").mkdir(parents=True)
-        show.write(found, whole, synthetic, trial)
-        for suffix, content in figure.render(axes, found.name, alt, synthetic).items():
-            (whole / "figures" / f"{found.name}.{suffix}").write_bytes(content)
+        for one in tables:
+            show.write(one, whole, synthetic, trial)
+        for suffix, content in figure.render(axes, name := tables[0].name, alt, synthetic).items():
+            (whole / "figures" / f"{name}.{suffix}").write_bytes(content)
         build.write_manifest(whole, {"parameters": {"trial": display(path)},
                                      "seed": trial.analysis.seed})
         build.swap(whole)

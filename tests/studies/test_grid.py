@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
+from mair.sections import planning
 from mair.stats import simulated
 from mair.studies import grid
 from mair.trial import load
@@ -54,6 +57,29 @@ def test_rates_do_not_depend_on_processes_and_are_shown(tmp_path, trial):
     assert [*grid.table(trial, alone).headers[:2]] == ["difference", "covariance"]
     _, said = grid.drawn(trial, alone)
     assert "difference 14.2, unstructured covariance, a variance in each arm" in said
+
+
+def test_the_next_trials_n_and_what_is_open_about_it(trial, monkeypatch):
+    """From exact rates: Phi(a + b sqrt n) is 80 % at n; limits by the laws that they come from."""
+    n, (a, b) = np.array([15, 25, 35]), (-1.0, 0.35)
+    key = {"difference": 14.2, "correlation": 0.365, "sd_ratio": 1.0, "dropout": 0.0,
+           "mechanism": "last score", "covariance": "unstructured", "inference": "z"}
+    rate = stats.norm.cdf(a + b * np.sqrt(n))
+    found = pd.DataFrame({"n": n, **key, "post": rate, "followup": rate, "trials": 10**9})
+    held = planning.correlation(trial)
+    (one,) = grid.needed(trial, found).to_dict("records")
+    exact = ((stats.norm.ppf(0.8) - a) / b) ** 2
+    assert [one["n"], one["low"], one["high"]] == pytest.approx([exact] * 3, rel=1e-3)
+    assert one["high_correlation"] / one["low_correlation"] == pytest.approx(
+        (1 - held.low) / (1 - held.high), rel=0.2)  # its 95 % limits, redrawn 500 times
+    assert np.isnan(one["n_sd"])  # the SD of a cohort is its generator's
+    monkeypatch.setattr(grid.power, "pilot", lambda trial: (20.0, 30))
+    (one,) = grid.needed(replace(trial, synthetic=False), found).to_dict("records")
+    assert one["n_sd"] / one["n"] == pytest.approx(20**2 / (15.2**2 * 2 * (1 - 0.365)))
+    limits = [30 / stats.chi2.ppf(p, 30) for p in (0.975, 0.025)]
+    assert [one["low_sd"] / one["n_sd"], one["high_sd"] / one["n_sd"]] == pytest.approx(
+        limits, rel=0.1)
+    assert not len(grid.needed(trial, found[:1]))
 
 
 def test_by_arm_with_two_visits_is_welchs_test_of_the_change():
