@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from matplotlib.ticker import MaxNLocator
-
 from mair.report import style
 
 LINES = ("-", "--", "-.", ":")
@@ -37,23 +35,19 @@ def curves(frame, *, xlabel, ylabel, vertical=None, horizontal=None, markers=Fal
                     color=style.COLORS[k], elinewidth=1,
                     linestyle=LINES[(i + i // len(style.COLORS)) % len(LINES)],
                     marker=MARKERS[i % len(MARKERS)] if markers else "", label=style.wrap(name, 60))
+    line = {"color": style.INK, "linewidth": 0.9, "linestyle": ":", "zorder": 1}
     if vertical is not None:
-        ax.axvline(vertical[0], color=style.INK, linewidth=0.9, linestyle=":", zorder=1)
-        _note(ax, vertical[1], (vertical[0], 1), ax.get_xaxis_transform())
+        ax.axvline(vertical[0], **line)
+        style.note(ax, vertical[1], (vertical[0], 1), (2, 2), xycoords=ax.get_xaxis_transform())
     if horizontal is not None:
-        ax.axhline(horizontal[0], color=style.INK, linewidth=0.9, linestyle=":", zorder=1)
-        _note(ax, horizontal[1], (1, horizontal[0]), ax.get_yaxis_transform(), "right")
+        ax.axhline(horizontal[0], **line)
+        style.note(ax, horizontal[1], (1, horizontal[0]), (2, 2), ha="right",
+                   xycoords=ax.get_yaxis_transform())
     ax.grid(axis="y")
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.legend(loc="best", handles=[line[0] for line in ax.containers], labels=[
         line.get_label() for line in ax.containers])
     return ax
-
-
-def _note(ax, text, place, transform, ha="left"):
-    """What a reference line marks."""
-    ax.annotate(text, place, (2, 2), xycoords=transform, textcoords="offset points", size=8,
-                ha=ha, color=style.MUTED, annotation_clip=False)
 
 
 @style.styled
@@ -76,12 +70,10 @@ def rates(frame, *, xlabel, band, value):
     Figure
     """
     places = {name: i for i, name in enumerate(dict.fromkeys(frame["scenario"]))}
-    methods, panels = (list(dict.fromkeys(frame[key])) for key in ("method", "panel"))
-    across = min(2, len(panels))
-    down = -(-len(panels) // across)
-    fig, axes = style.subplots(down, across, height=down * (0.28 * len(places) + 0.75) + 0.6,
-                               sharex=True, sharey=True, squeeze=False)
-    for ax, name in zip(axes.flat, panels, strict=False):
+    methods, names = (list(dict.fromkeys(frame[key])) for key in ("method", "panel"))
+    fig, axes = style.panels(names, 2, row=0.28 * len(places) + 0.75, rest=0.6, sharex=True,
+                             sharey=True)
+    for name, ax in axes.items():
         ax.axvspan(*band, color=BAND, linewidth=0, zorder=0)
         ax.axvline(value, color=style.INK, linewidth=0.9, zorder=1)
         for at in range(0, len(places), 2):
@@ -93,17 +85,14 @@ def rates(frame, *, xlabel, band, value):
             ax.plot(part["rate"], part["scenario"].map(places) + beside, linestyle="", color=color,
                     marker=MARKERS[i % len(MARKERS)], label=method, markersize=5,
                     markerfacecolor="white" if i % 2 else color)
-        ax.set_title(style.wrap(name, 80 // across), fontsize=style.SIZE, loc="left")
+        ax.set_title(style.wrap(name, 80 // min(2, len(names))), fontsize=style.SIZE, loc="left")
         ax.set_xlabel(xlabel)
         ax.set_yticks(range(len(places)), list(places))
         ax.tick_params(axis="both", length=0, labelbottom=True)
         ax.spines["left"].set_color(style.RULE)
-        ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-        ax.xaxis.set_major_formatter("{x:g}")
-    for ax in list(axes.flat)[len(panels):]:
-        ax.remove()
-    axes[0, 0].set_ylim(len(places) - 0.5, -0.5)
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center",
+        style.numbered(ax.xaxis, 6, (1, 2, 5, 10))
+    ax.set_ylim(len(places) - 0.5, -0.5)
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center",
                ncols=3 if max(map(len, methods)) < 30 else 2)
     return fig
 
@@ -137,11 +126,10 @@ def responder_curve(curve, *, difference, thresholds, arms, spans=None):
         part = curve[curve["arm"] == arm].sort_values("threshold")
         ax.step(part["threshold"], part["percent"], color=look.color, linestyle=look.line,
                 linewidth=1.8, **light)
-        for value in thresholds if spans is not None else ():
-            percent = part["percent"][part["threshold"] >= value].iloc[:1]
-            ax.plot([value] * len(percent), percent, color=look.color, linestyle="none",
-                    **look.markers())
         if spans is not None:
+            for value in thresholds:
+                percent = part["percent"][part["threshold"] >= value].iloc[:1]
+                ax.plot([value] * len(percent), percent, **look.points())
             own = spans[spans["arm"] == arm]
             ax.vlines(own["threshold"], own["low"], own["high"], color=look.color, linewidth=5,
                       alpha=0.35)
@@ -151,19 +139,18 @@ def responder_curve(curve, *, difference, thresholds, arms, spans=None):
                        linewidth=0, zorder=0)
     lower.step(part["threshold"], part["arr"], color=style.INK, linewidth=1.4, **light)
     lower.axhline(0, color=style.INK, linewidth=0.9)
-    lower.set(xlabel="Improvement from baseline, at least (%)",
+    told = "" if spans is None else (
+        "\n\npoints: printed; bars: extremes found in cohorts that agree; lines: this cohort's own")
+    lower.set(xlabel=f"Improvement from baseline, at least (%){told}",
               ylabel="Difference,\npercentage points")
     for panel in (ax, lower):
-        panel.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-        panel.yaxis.set_major_formatter("{x:g}")
+        style.numbered(panel.yaxis, 5)
         panel.grid(axis="y")
         for value in thresholds:
             panel.axvline(value, color=style.INK, linewidth=0.9, linestyle=":", zorder=1)
     for value in thresholds:
-        _note(ax, f"{value:g}%", (value, 1), ax.get_xaxis_transform(), "center")
-    if spans is not None:
-        lower.set_xlabel(f"{lower.get_xlabel()}\n\npoints: printed; bars: extremes found in "
-                         "cohorts that agree; lines: this cohort's own")
+        style.note(ax, f"{value:g}%", (value, 1), (2, 2), xycoords=ax.get_xaxis_transform(),
+                   ha="center")
     style.arm_legend(fig, arms, **({"marker": ""} if spans is None else {}))
     return fig
 
@@ -190,10 +177,9 @@ def residual_plots(frame, *, arms, line):
     fig, axes = style.subplots(1, 2, height=3.3)
     for ax, x, label in zip(axes, ("fitted", "quantile"), ("Fitted value", "Normal quantile"),
                             strict=True):
-        for arm, look in style.arm_styles(arms).items():
-            face = look.markers()["markerfacecolor"]
-            sns.scatterplot(frame[frame["arm"] == arm], x=x, y="residual", ax=ax, s=16, alpha=0.75,
-                            marker=look.marker, color=face, edgecolor=look.color, linewidth=1)
+        for own, look in style.by_arm(frame, arms):
+            sns.scatterplot(own, x=x, y="residual", ax=ax, s=16, alpha=0.75, marker=look.marker,
+                            color=look.face, edgecolor=look.color, linewidth=1)
         ax.set(xlabel=label, ylabel="Residual")
         ax.grid(axis="y")
     axes[0].axhline(0, color=style.INK, linewidth=0.9, zorder=1)
@@ -217,21 +203,14 @@ def normal_plots(frame, *, arms):
     Figure
     """
     names = list(dict.fromkeys(frame["outcome"]))
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
-    fig, axes = style.subplots(rows, columns, height=1.75 * rows + 0.9, squeeze=False, sharex=True,
-                               sharey=True)
-    for ax, name in zip(axes.flat, names, strict=False):
-        for arm, look in style.arm_styles(arms).items():
-            part = frame[(frame["outcome"] == name) & (frame["arm"] == arm)]
-            ax.plot(part["quantile"], part["residual"], linestyle="none", markersize=3.2,
-                    color=look.color, **look.markers())
+    fig, axes = style.panels(names, 3, row=1.75, rest=0.9, sharex=True, sharey=True)
+    for name, ax in axes.items():
+        for own, look in style.by_arm(frame[frame["outcome"] == name], arms):
+            ax.plot(own["quantile"], own["residual"], markersize=3.2, **look.points())
         ax.axline((0, 0), slope=1, color=style.INK, linewidth=0.9, zorder=1)
         ax.set(title=style.wrap(name, 26))
         ax.grid(axis="y")
-    for spare in axes.flat[len(names):]:
-        spare.remove()
-    for ax in axes.flat[len(names) - columns:len(names)]:
+    for ax in list(axes.values())[-3:]:
         ax.set_xlabel("Normal quantile")
         ax.tick_params(labelbottom=True)
     fig.supylabel("Residual, in standard deviations", size=style.SIZE)

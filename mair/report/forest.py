@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 
 from mair.report import style
 from mair.results import records
@@ -58,8 +57,8 @@ def forest(rows, *, xlabel, text, favours=()):
             _label(ax, shown, (1, y), (offset, 0), ha="right")
     ax.set_xlabel(xlabel, labelpad=3)
     for x, ha, word in zip((0, 1), ("left", "right"), words, strict=False):
-        ax.annotate(word, (x, 0), (0, -33), xycoords="axes fraction", textcoords="offset points",
-                    ha=ha, va="top", size=style.SIZE, color=style.MUTED)
+        style.note(ax, word, (x, 0), (0, -33), xycoords="axes fraction", ha=ha, va="top",
+                   size=style.SIZE)
     return ax
 
 
@@ -90,32 +89,29 @@ def _points(ax, lines, rows):
                    zorder=0)
     ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1)
     for part, primary, look in style.parts(rows):
-        look |= ({"fmt": "D", "color": "black", "markersize": 6} if primary else
-                 {"fmt": "s", "color": "black", "markersize": 4})
-        middle, low, high = (part[c].astype(float) for c in ("estimate", "low", "high"))
-        ax.errorbar(middle, part["y"], xerr=[middle - low, high - middle], elinewidth=1.5, **look)
+        look |= {"fmt": "D", "markersize": 6} if primary else {"fmt": "s", "markersize": 4}
+        middle, ends = style.limits(part)
+        ax.errorbar(middle, part["y"], xerr=ends, elinewidth=1.5, color="black", **look)
     if "printed" in rows:
         ax.plot(rows["printed"], rows["y"], "o", color=style.COLORS[2], markersize=10,
                 markerfacecolor="none", markeredgewidth=1.3, zorder=4)
     style.hollow_legend(ax.figure, rows.get("invented", []))
-    _bare(ax)
-    ax.set_ylim(lines["high"].sum() - 0.4, -0.6)
-    ax.set_yticks([])
-    ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    _lined(ax, lines["high"].sum() - 0.4, -0.6)
+    style.numbered(ax.xaxis, 7, (1, 2, 5, 10))
 
 
-def _bare(ax):
-    """No spine and no tick marks at the left; plain numbers below."""
+def _lined(ax, bottom, top, names=()):
+    """Lines from the top, named at the left without spine and tick marks."""
+    ax.set_ylim(bottom, top)
+    ax.set_yticks(range(len(names)), names)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    ax.xaxis.set_major_formatter("{x:g}")
 
 
 def _label(ax, text, place, offset, *, bold=False, ha="left"):
     """A text beside the axes on a line of it."""
-    ax.annotate(text, place, offset, xycoords=ax.get_yaxis_transform(), ha=ha, va="center",
-                textcoords="offset points", size=style.SIZE, weight="bold" if bold else "normal",
-                annotation_clip=False)
+    style.note(ax, text, place, offset, xycoords=ax.get_yaxis_transform(), ha=ha, va="center",
+               size=style.SIZE, weight="bold" if bold else "normal", color=style.INK)
 
 
 @style.styled
@@ -135,16 +131,15 @@ def smd_plot(rows):
     _, ax = style.subplots(height=ROW * len(rows) + 0.95)
     ax.barh(range(len(rows)), 2 * rows["chance"], 1, -rows["chance"], color=style.SHADE,
             linewidth=0, zorder=0)
-    ax.annotate("shaded: where chance alone puts 19 of 20 differences", (1, 1), (0, 4), size=8,
-                xycoords="axes fraction", textcoords="offset points", ha="right", color=style.MUTED)
+    style.note(ax, "shaded: where chance alone puts 19 of 20 differences", (1, 1), (0, 4),
+               xycoords="axes fraction", ha="right")
     ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1)
-    smd, low, high = (rows[column].astype(float) for column in ("smd", "low", "high"))
-    ax.errorbar(smd, range(len(rows)), xerr=[smd - low, high - smd], fmt="o", color="black",
-                ecolor=style.RULE, elinewidth=1.2)
-    ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_yticks(range(len(rows)), [style.wrap(label, 56) for label in rows["label"]])
+    smd, ends = style.limits(rows, "smd")
+    ax.errorbar(smd, range(len(rows)), xerr=ends, fmt="o", color="black", ecolor=style.RULE,
+                elinewidth=1.2)
     ax.grid(axis="y", linestyle=":")
-    _bare(ax)
+    _lined(ax, len(rows) - 0.5, -0.5, [style.wrap(label, 56) for label in rows["label"]])
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("Standardised mean difference at baseline")
     return ax
 
@@ -175,7 +170,7 @@ def correlations(rows, *, arms):
     for beside, (arm, look) in zip((0.15, -0.15), style.arm_styles(arms).items(), strict=True):
         part = [one for one in made if one.arm == arm]
         ax.plot([one.r for one in part], [names.index(one.variable) + beside for one in part],
-                linestyle="none", markersize=4.5, zorder=4, color=look.color, **look.markers())
+                markersize=4.5, zorder=4, **look.points())
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_yticks(range(len(names)), names)
     ax.set(xlabel="correlation between two visits, within an arm",

@@ -6,12 +6,11 @@ Everything drawn is passed in; what is thin is a person, what is thick is a summ
 from __future__ import annotations
 
 import itertools
-import math
 
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from mair.report import fmt, style
 
@@ -45,14 +44,14 @@ def trajectories(people, means, outcomes, *, arms, visits, log=(), apart=False):
     -------
     Figure
     """
-    columns, rows, slanted, names = _grid(outcomes, visits, arms if apart else {"": ""})
+    columns, slanted, names = _grid(outcomes, visits, arms if apart else {"": ""})
     under = (max(map(style.inches, names)) * 0.7 + 0.2 if slanted
              else 0.13 * max(name.count("\n") + 2 for name in names))
     above = 0.15 * max(style.wrap(title, TITLE).count("\n") + 1 for title in outcomes)
     legend = 0.2 * (1 if style.side_by_side(arms) else len(arms)) + 0.15
-    panel = (1.8 if columns > 1 else 2.8) + under + above
-    fig, axes = style.subplots(rows, columns, height=rows * panel + legend, squeeze=False)
-    for ax, (name, label) in zip(axes.flat, outcomes.items(), strict=False):
+    fig, axes = style.panels(outcomes, columns, rest=legend,
+                             row=(1.8 if columns > 1 else 2.8) + under + above)
+    for name, ax in axes.items():
         places, seen = _panel(ax, people[people["outcome"] == name],
                               means[means["outcome"] == name], arms, visits, apart, name in log)
         between = ", " if slanted else "\n"
@@ -61,9 +60,7 @@ def trajectories(people, means, outcomes, *, arms, visits, log=(), apart=False):
         if slanted:
             for tick in ax.get_xticklabels():
                 tick.set(rotation=40, ha="right", rotation_mode="anchor", va="center")
-        ax.set(ylabel=style.wrap(label, TITLE), title=style.wrap(name, TITLE))
-    for spare in axes.flat[len(outcomes):]:
-        spare.remove()
+        ax.set(ylabel=style.wrap(outcomes[name], TITLE), title=style.wrap(name, TITLE))
     style.arm_legend(fig, arms)
     return fig
 
@@ -89,16 +86,15 @@ def primary(people, means, label, *, arms, visits):
                                squeeze=False)
     for ax, (arm, look) in zip(axes[0], style.arm_styles(arms).items(), strict=True):
         own = people[people["arm"] == arm]
-        seen = own.get("people", own["value"].notna()).groupby(own["visit"]).sum()
-        own = own.dropna(subset=["value"])
+        seen = _seen(own, own["visit"])
         _courses(ax, own, {visit: i for i, visit in enumerate(visits)}, style.RULE)
         middle = means[means["arm"] == arm].dropna(subset=["mean"])
         at = middle["visit"].map(list(visits).index)
         _summary(ax, at, middle, look)
         for x, mean in zip(at, middle["mean"], strict=True):
-            ax.annotate(fmt.number(mean, 1), (x, mean), (7, 5), textcoords="offset points",
-                        color=look.color, weight="bold", zorder=6,
-                        path_effects=[withStroke(linewidth=2.5, foreground="white")])
+            style.note(ax, fmt.number(mean, 1), (x, mean), (7, 5), color=look.color, size=None,
+                       weight="bold", zorder=6, annotation_clip=None,
+                       path_effects=[withStroke(linewidth=2.5, foreground="white")])
         ax.set_xticks(range(len(visits)), [
             style.wrap(f"{name}\nn = {seen.get(visit, 0)}", 12 if len(visits) < 4 else 8)
             for visit, name in visits.items()])
@@ -109,8 +105,13 @@ def primary(people, means, label, *, arms, visits):
     return fig
 
 
+def _seen(people, *by):
+    """How many people were seen, by arm or visit."""
+    return people.get("people", people["value"].notna()).groupby([*by]).sum()
+
+
 def _grid(labels, visits, groups):
-    """Columns and rows of panels, whether the names of visits stand aslant, and the names."""
+    """Columns of panels, whether the names of visits stand aslant, and the names."""
     names = [style.wrap(name, 12) for name in visits.values()] * len(groups)
     wide = list(map(style.inches, names))
     pair = max(((a + b) / 2 for a, b in itertools.pairwise(wide)), default=0)
@@ -119,29 +120,25 @@ def _grid(labels, visits, groups):
         return pair + 0.1 > (style.WIDTH / columns - 0.65) / len(names)
 
     columns = min(2 if crowded(3) else 3, len(labels))
-    return columns, math.ceil(len(labels) / columns), crowded(columns), names
+    return columns, crowded(columns), names
 
 
 def _panel(ax, people, means, arms, visits, apart, log):
     """Draw one panel; the places of its visits, and how many people were seen at each."""
     _value_axis(ax, log)
-    seen = people.get("people", people["value"].notna())
-    seen = seen.groupby([people["arm"].map(lambda arm: arm * apart), people["visit"]]).sum()
-    people, means = people.dropna(subset=["value"]), means.dropna(subset=["mean"])
-    ticks, counts = [], []
+    seen = _seen(people, people["arm"].map(lambda arm: arm * apart), people["visit"])
+    means, ticks, counts = means.dropna(subset=["mean"]), [], []
     for i, (arm, look) in enumerate(style.arm_styles(arms).items()):
         start = i * (len(visits) + 0.6) if apart else 0.0
         at = {visit: start + j for j, visit in enumerate(visits)}
         if apart or not i:
             ticks += at.values()
             counts += [seen.get((arm * apart, visit), 0) for visit in visits]
-        own = people[people["arm"] == arm]
-        own = _courses(ax, own, at, look.color)
+        own = _courses(ax, people[people["arm"] == arm], at, look.color)
         middle, beside = means[means["arm"] == arm], 0.1 * (i - (len(arms) - 1) / 2)
         x = middle["visit"].map(at).astype(float)  # where no mean was estimated too
         if apart:  # the summary stands beside the participants' points, not over them
-            ax.plot(own["x"], own["value"], linestyle="none", markersize=3.2, alpha=0.6, zorder=2,
-                    color=look.color, **look.markers())
+            ax.plot(own["x"], own["value"], markersize=3.2, alpha=0.6, zorder=2, **look.points())
             beside = 0.4 * ((x - start) / max(len(visits) - 1, 1) - 0.5)
             if i:
                 ax.axvline(start - 0.8, color=style.RULE, linewidth=0.6, linestyle=":")
@@ -152,6 +149,7 @@ def _panel(ax, people, means, arms, visits, apart, log):
 
 def _courses(ax, people, at, color):
     """Each person's scores as a thin line over the places of visits; the people with their x."""
+    people = people.dropna(subset=["value"])
     people = people.assign(x=people["visit"].map(at).astype(float)).sort_values("x")
     if "low" in people:
         ax.fill_between(people["x"], people["low"], people["high"], color=color, alpha=0.2,
@@ -177,10 +175,10 @@ def _summary(ax, x, means, look):
 
 def _value_axis(ax, log):
     """Plain numbers; on a log axis 1, 2, 5 and their tens."""
+    style.numbered(ax.yaxis, 5)
     if log:
         ax.set_yscale("log")
         ax.yaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)) if log
-                               else MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
     ax.grid(axis="y")

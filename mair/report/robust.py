@@ -43,19 +43,17 @@ def specification(panels, groups, *, ylabel, planned=None):
             ax.axhline(planned[0], color=style.MUTED, linewidth=0.9, linestyle="--", zorder=1)
         frame = frame.reset_index(drop=True)
         for own, primary, look in style.parts(frame):
-            look |= {"fmt": "D", "markersize": 6} if primary else {"fmt": "o", "markersize": 3}
-            ends = [own["estimate"] - own["low"], own["high"] - own["estimate"]]
-            ax.errorbar(own.index, own["estimate"], yerr=ends, color="black", zorder=3,
-                        elinewidth=0.8 if look["fmt"] == "o" else 2.0, **look)
+            middle, ends = style.limits(own)
+            look |= ({"fmt": "D", "markersize": 6, "elinewidth": 2.0} if primary else
+                     {"fmt": "o", "markersize": 3, "elinewidth": 0.8})
+            ax.errorbar(own.index, middle, yerr=ends, color="black", zorder=3, **look)
         _matrix(below, frame, groups, labels)
         ax.set(title=title, xlim=(-1, len(frame)))
         ax.grid(axis="y")
         ax.tick_params(axis="x", length=0)
     if planned:
-        axes[0, -1].annotate(
-            planned[1].replace(" ", "\n", 1), (1, planned[0]), (4, 0), size=7.5, va="center",
-            xycoords=axes[0, -1].get_yaxis_transform(), textcoords="offset points",
-            color=style.MUTED, annotation_clip=False)
+        style.note(axes[0, -1], planned[1].replace(" ", "\n", 1), (1, planned[0]), (4, 0), size=7.5,
+                   va="center", xycoords=axes[0, -1].get_yaxis_transform())
     axes[0, 0].set_ylabel(ylabel)
     axes[0, 0].yaxis.set_major_formatter("{x:g}")
     style.hollow_legend(fig, [one for frame in panels.values()
@@ -65,12 +63,9 @@ def specification(panels, groups, *, ylabel, planned=None):
 
 def _matrix(ax, frame, groups, labels):
     """A dot for each choice made, groups of choices shaded in turn."""
-    start = 0
-    for i, group in enumerate(groups):
-        if i % 2 == 0:
-            ax.axhspan(start - 0.5, start + len(group) - 0.5, color=style.SHADE, linewidth=0,
-                       zorder=0)
-        start += len(group)
+    for group in groups[::2]:
+        start = labels.index(group[0]) - 0.5
+        ax.axhspan(start, start + len(group), color=style.SHADE, linewidth=0, zorder=0)
     for x in frame.index[frame["primary"]]:
         ax.axvline(x, color=style.RULE, linewidth=0.9, zorder=1)
     for x, made in frame["made"].items():
@@ -98,11 +93,9 @@ def tipping(panels, *, xlabel, ylabel):
     -------
     Figure
     """
-    columns = min(2, len(panels))
-    rows = -(-len(panels) // columns)
-    fig, axes = style.subplots(rows, columns, height=3.2 * rows + 0.4, squeeze=False)
-    for ax, (title, frame) in zip(axes.flat, panels.items(), strict=False):
-        wide = frame.pivot(index="control", columns="treatment")
+    fig, axes = style.panels(panels, 2, row=3.2, rest=0.4)
+    for title, ax in axes.items():
+        wide = panels[title].pivot(index="control", columns="treatment")
         x, y = wide["b"].columns, wide["b"].index
         b, low, high = (wide[key].to_numpy(float) for key in ("b", "ci_low", "ci_high"))
         margin = np.minimum(high, -low)  # at least 0: the interval contains 0
@@ -121,6 +114,4 @@ def tipping(panels, *, xlabel, ylabel):
         ax.set(title=title, xlabel=style.wrap(xlabel, 44), ylabel=style.wrap(ylabel, 44))
         ax.xaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_major_formatter("{x:g}")
-    for spare in axes.flat[len(panels):]:
-        spare.remove()
     return fig

@@ -18,6 +18,7 @@ from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 WIDTH = 7.2  # inches, the text width of the report and of a page
 FONT = "DejaVu Sans"  # comes with matplotlib: the same glyphs everywhere
@@ -42,6 +43,10 @@ class ArmStyle:
     def markers(self) -> dict:
         """Keywords of a matplotlib line for the arm's markers."""
         return {"marker": self.marker, "markerfacecolor": self.face, "markeredgecolor": self.color}
+
+    def points(self) -> dict:
+        """Keywords of markers that no line joins."""
+        return {"color": self.color, "linestyle": "none", **self.markers()}
 
 
 # Of what is no arm: models, methods, scenarios.
@@ -73,6 +78,55 @@ def subplots(rows=1, columns=1, *, width=WIDTH, height=4.2, **kwargs):
     fig = Figure(figsize=(width, height), layout="constrained")
     fig.get_layout_engine().set(w_pad=0.06, h_pad=0.06)
     return fig, fig.subplots(rows, columns, **kwargs)
+
+
+def panels(names, columns, *, row, rest, **kwargs):
+    """A figure of equal panels, and its axes by name.
+
+    Parameters
+    ----------
+    names : sequence of str
+    columns : int
+        Most that stand beside each other.
+    row, rest : float
+        Inches of a row of panels, and of what stands around all of them.
+    **kwargs
+        As of `subplots`.
+
+    Returns
+    -------
+    (Figure, dict of str to Axes)
+    """
+    across = min(columns, len(names))
+    down = -(-len(names) // across)
+    fig, axes = subplots(down, across, height=down * row + rest, squeeze=False, **kwargs)
+    for spare in axes.flat[len(names):]:
+        spare.remove()
+    return fig, dict(zip(names, axes.flat, strict=False))
+
+
+def numbered(axis, most, steps=(1, 2, 2.5, 5, 10)):
+    """At most so many intervals between round numbers, written plainly."""
+    axis.set_major_locator(MaxNLocator(most, steps=steps))
+    axis.set_major_formatter("{x:g}")
+
+
+def note(ax, text, place, offset, **look):
+    """A small text `offset` points from a place; keywords of `matplotlib.axes.Axes.annotate`."""
+    ax.annotate(text, place, offset, textcoords="offset points", **{
+        "size": 8, "color": MUTED, "annotation_clip": False, **look})
+
+
+def limits(frame, name="estimate"):
+    """Estimates, and how far their limits ``low`` and ``high`` lie below and above them."""
+    middle, low, high = (frame[key].astype(float) for key in (name, "low", "high"))
+    return middle, [middle - low, high - middle]
+
+
+def by_arm(frame, arms):
+    """Rows of a frame by ``arm`` and the arm's look, the control arm first."""
+    for arm, look in arm_styles(arms).items():
+        yield frame[frame["arm"] == arm], look
 
 
 def arm_styles(arms) -> dict[str, ArmStyle]:
