@@ -10,19 +10,9 @@ from mair.published import provenance
 from mair.report import fmt, words
 from mair.report.tables_appendix import DROPOUTS, MECHANISMS, METHODS, TRUTHS, sd_taken
 from mair.results import records
-from mair.sections import power, size
+from mair.sections import power, robustness, size
 
-CHOICES = {  # a row of the specification curve: what a part of a method chooses, by group
-    "estimator": {"difference": "Change from baseline", "clda": "Common mean at baseline",
-                  "ancova": "Analysis of covariance", "conditional-mean": "Completed means"},
-    "covariance": {"random-intercept": "Random intercept", "ml": "… by maximum likelihood",
-                   "compound-symmetry": "Compound symmetry", "unstructured": "Unstructured",
-                   "by-arm": "… apart in each arm"},
-    "reference": {"z": "Normal (z)", "satterthwaite": "Satterthwaite", "jackknife": "Jackknife",
-                  "kenward-roger": "Kenward-Roger", "rerandomisation": "Re-randomisation"},
-    "not seen": {"observed": "Observed scores only", "mi-mar": "Imputed at random",
-                 "mi-j2r": "Jump to reference", "mi-cr": "Copy of reference"}}
-GROUPS = [list(group.values()) for group in CHOICES.values()]
+GROUPS = [list(group.values()) for group in robustness.LABELS.values()]
 DEFAULTS = {"estimator": "difference", "not seen": "observed"}  # where a method names none
 
 
@@ -40,10 +30,10 @@ def choices(trial, rows, visit, declared="") -> pd.DataFrame:
     found, origins = [], provenance.kinds(trial, rows)
     for one in records(rows, variable=trial.primary.name, arm="difference", time=visit):
         if hasattr(one, "p") and "delta=" not in one.method:
-            parts = set(re.split("[:/,]", one.method))
-            parts |= {default for key, default in DEFAULTS.items() if not parts & {*CHOICES[key]}}
-            made = [label for group in CHOICES.values() for part, label in group.items()
-                    if part in parts]
+            parts, made = {*re.split("[:/,]", one.method)}, []
+            for group, labels in robustness.LABELS.items():
+                chosen = parts & {*labels} or {DEFAULTS.get(group)}
+                made += [label for part, label in labels.items() if part in chosen]
             found.append((one.method, one.b, one.se, one.ci_low, one.ci_high, made,
                           one.method == declared, provenance.invented(origins, one, "b")))
     columns = ["method", "estimate", "se", "low", "high", "made", "primary", "invented"]
@@ -58,24 +48,24 @@ def curve_spans(trial) -> pd.DataFrame | None:
     DataFrame or None
         ``arm, threshold, low, high``, percent; None of a real trial.
     """
+    if not provenance.has(trial):
+        return None
     found = [(key[2], float(key[1].partition(">=")[2].rstrip("%")), *own[:2])
              for key, own in provenance.stored(trial).items()
              if key[0] == "nnt" and key[4:] == ("completers", "percent") and own[2]]
-    return pd.DataFrame(found, columns=["arm", "threshold", "low", "high"]) if provenance.has(
-        trial) else None
+    return pd.DataFrame(found, columns=["arm", "threshold", "low", "high"])
 
 
 def power_curve(trial, rows) -> pd.DataFrame:
     """Power in percent over n an arm at the last visit, for `curves.curves`."""
     _, _, sizes, shares = power.sizes(trial)
-    found = {one.variable: one for one in records(
-        rows, analysis="power", method=power.METHOD, time=trial.primary.visits[-1])}
-    t = {one.variable: one for one in records(power.formula(trial))}
-    lines = [("t formula, no dropout", n, t[f"{n} an arm"].power, 0.0) for n in sizes]
+    lines = [("t formula, no dropout", n, one.power, 0.0) for n, one in
+             zip(sizes, records(power.formula(trial)), strict=True)]
     for share in shares:
         label = f"Mixed model, {f'dropout {share:.0%}' if share else 'no dropout'}"
-        cells = ((n, found[power.scenario(n, dropout=share)]) for n in sizes)
-        lines += [(label, n, one.power, one.mc_se) for n, one in cells]
+        lines += [(label, n, one.power, one.mc_se) for n in sizes for one in records(
+            rows, analysis="power", variable=power.scenario(n, dropout=share), method=power.METHOD,
+            time=trial.primary.visits[-1])]
     frame = pd.DataFrame(lines, columns=["line", "x", "y", "se"])
     return frame.assign(y=100 * frame["y"], se=100 * frame["se"])
 
@@ -83,9 +73,9 @@ def power_curve(trial, rows) -> pd.DataFrame:
 def next_trial(trial) -> pd.DataFrame:
     """n an arm over the difference to detect, one line an SD, for `curves.curves`."""
     found = power.next_sizes(trial)
-    lines = [f"{words[0].lower()}{words[1:]}, {fmt.number(sd, 1)}" for words, sd in
-             zip(map(sd_taken, found["method"]), found["sd"], strict=True)]
-    return found.assign(line=lines)
+    said = {method: sd_taken(method) for method in found["method"].unique()}
+    return found.assign(line=[f"{said[one.method][0].lower()}{said[one.method][1:]}, "
+                              f"{fmt.number(one.sd, 1)}" for one in found.itertuples()])
 
 
 def type1_errors(trial, cells) -> pd.DataFrame:
