@@ -8,8 +8,8 @@ import pandas as pd
 import yaml
 
 from mair.results import KEYS
+from mair.sections import arms, nnt
 from mair.sections import model as models
-from mair.sections import nnt
 from mair.trial import Trial, remembered
 from mair.trial.errors import ROOT
 
@@ -84,9 +84,8 @@ def _counts(trial: Trial, variable: str, stand: str, visit: str, response: str |
     if stand != "all seen":
         used = used.mul(complete, axis=0)
     counts, known = {}, (used & seen).any(axis=1)
-    for arm in trial.arms:
-        of_arm = trial.arm == arm
+    for arm, of_arm in arms.split(trial, used).items():
         counts |= {f"n_randomised_{arm}": trial.n(arm),
-                   f"n_with_data_{arm}": int(known[of_arm].sum()),
-                   f"rows_{arm}": int(used[of_arm].to_numpy().sum())}
+                   f"n_with_data_{arm}": int(known[of_arm.index].sum()),
+                   f"rows_{arm}": int(of_arm.to_numpy().sum())}
     return counts

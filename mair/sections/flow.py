@@ -137,9 +137,9 @@ def _attendance(trial: Trial, out: Rows) -> None:
                 p=tests.mann_whitney(*reversed(samples.values())).p)
     if (preferred := trial.series("preference")) is not None:
         counts = pd.crosstab(preferred.astype(object).dropna().astype(str), trial.arm)
-        for arm, of_arm in counts.reindex(columns=trial.arms, fill_value=0).items():
-            for level, n in of_arm.items():
-                out.add(f"preference: {level}", arm, n=n, percent=_percent(n, of_arm.sum()))
+        counts = counts.reindex(columns=trial.arms, fill_value=0)
+        for (level, arm), n in counts.stack().items():
+            out.add(f"preference: {level}", arm, n=n, percent=_percent(n, counts[arm].sum()))
 
 
 def _progression(trial: Trial, out: Rows) -> None:

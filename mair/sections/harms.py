@@ -38,8 +38,9 @@ def rows(trial: Trial) -> pd.DataFrame:
                                "events": times.reindex(known.index, fill_value=0)})[known]
         found = {arm: part.sum() for arm, part in arms.split(trial, people).items()}
         for arm, one in found.items():
-            out.add(name, arm, n=one["had"], events=one["events"],
-                    percent=100 * one["had"] / one["known"] if one["known"] else None)
+            out.add(name, arm, n=one["had"],
+                    percent=100 * one["had"] / one["known"] if one["known"] else None,
+                    events=one["events"])
         counts, sizes = ([found[arm][key] for arm in reversed(trial.arms)]
                          for key in ("had", "known"))
         if min(sizes):

@@ -89,9 +89,10 @@ def rows(trial: Trial, section: str) -> pd.DataFrame:
 
 def _described(trial: Trial, name: str, out: Rows) -> None:
     """Means and SDs by arm and visit, of those described and of all observed."""
-    scores, first = trial.scores(name), trial.reference
-    for method, whom in (("described", trial.described(name)), ("observed", slice(None))):
-        for arm, people in arms.split(trial, scores[whom]).items():
+    described, first = trial.described(name), trial.reference
+    for arm, everyone in arms.split(trial, trial.scores(name)).items():
+        for method, people in (("described", everyone[described[everyone.index]]),
+                               ("observed", everyone)):
             for visit in people.columns:
                 sample, extra = people[visit].dropna(), {}
                 if len(people.columns) == 1:
@@ -181,12 +182,12 @@ def _marginal_means(name: str, fitted: Estimate, out: Rows) -> None:
 
 def _normality(trial: Trial, name: str, fitted: Estimate, out: Rows) -> None:
     """Lilliefors and Shapiro-Wilk on scores by visit, and on the model's residuals."""
-    scores = trial.scores(name)
-    samples = {(name, arm, visit): people[visit].to_numpy(float)
-               for arm, people in (arms.split(trial, scores) | {"overall": scores}).items()
-               for visit in scores.columns}
-    if trial.variable(name).transform == "log":
-        samples |= {(f"{name}: ln", *key[1:]): np.log(own) for key, own in samples.items()}
+    scores, samples = trial.scores(name), {}
+    for visit in scores.columns:
+        for arm, own in (arms.split(trial, scores[visit]) | {"overall": scores[visit]}).items():
+            samples[name, arm, visit] = own.to_numpy(float)
+            if trial.variable(name).transform == "log":
+                samples[f"{name}: ln", arm, visit] = np.log(samples[name, arm, visit])
     samples[f"{name}: residuals", "overall", ""] = fitted.residuals["residual"].to_numpy(float)
     for key, sample in samples.items():
         seen = sample[~np.isnan(sample)]
