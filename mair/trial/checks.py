@@ -34,43 +34,43 @@ def at(content, location: tuple):
         return None
 
 
-def problems(raw: dict) -> list[tuple]:
-    """Every disagreement between keys.
+def sound(raw: dict) -> tuple[Stated, list[dict]]:
+    """The keys that pydantic accepts, and its errors, whose ``loc`` is a place in the file.
 
     Parameters
     ----------
     raw : dict
         The keys of the trial file as stated.
-
-    Returns
-    -------
-    list of tuple
-        Location, sentence and what it names, in the order of the file's keys.
     """
-    spec = _sound(deepcopy(raw))
-    rules = (_arms, _visits, _measures, _columns, _features, _responders, _harms, _progression,
-             _choices)
-    return [(single(raw, where), *sentence) for part in rules
-            for broken, where, *sentence in part(spec) if broken]
-
-
-def _sound(raw: dict) -> Stated:
-    """The keys that pydantic accepts; those it refuses are taken out of ``raw``."""
     try:
-        return Stated.model_validate(raw)
+        return Stated.model_validate(raw), []
     except ValidationError as refused:
-        for error in refused.errors(include_url=False):
-            *above, key = single(raw, error["loc"])
-            while above and not (isinstance(key, str) and key in (at(raw, above) or ())):
-                *above, key = above
-            at(raw, above).pop(key, None)
-    return _sound(raw)
+        errors = [error | {"loc": single(raw, error["loc"])}
+                  for error in refused.errors(include_url=False)]
+    kept = deepcopy(raw)
+    for *above, key in {_stated(raw, error["loc"]) for error in errors}:
+        (at(kept, above) or {}).pop(key, None)
+    return sound(kept)[0], errors
 
 
 def single(raw: dict, location: tuple) -> tuple:
     """A location without the place in a list of which a single entry stands by itself."""
     return tuple(part for i, part in enumerate(location)
                  if not (isinstance(part, int) and isinstance(at(raw, location[:i]), dict)))
+
+
+def _stated(raw: dict, location: tuple) -> tuple:
+    """The nearest key at a location or above it that stands in the file."""
+    above = at(raw, location[:-1])
+    there = isinstance(above, dict) and location[-1] in above
+    return location if there else _stated(raw, location[:-1])
+
+
+def problems(spec: Stated) -> Iterator[tuple]:
+    """Every disagreement between keys: location, sentence and what it names."""
+    for part in (_arms, _visits, _measures, _columns, _features, _responders, _harms,
+                 _progression, _choices):
+        yield from (rule for broken, *rule in part(spec) if broken)
 
 
 def _keys(stated: Section) -> list[str]:
@@ -90,6 +90,7 @@ def _labels(where: tuple, each: str, labels: dict, names: list[str]) -> Iterator
 
 
 def _arms(spec: Stated) -> Iterator[Rule]:
+    yield not spec.arm, ("arm",), "missing"
     yield not (spec.data or spec.published), ("data",), "no data"
     yield spec.data and not spec.participant, ("participant",), "no participant"
     for key, inside, kind in (("interventions", dict, " of keys with values"),

@@ -9,7 +9,6 @@ from functools import cache, cached_property, reduce
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
 
 from mair.trial import checks, errors, scales
 from mair.trial.checks import at, single
@@ -126,7 +125,7 @@ class Source:
 
     def key(self, location: tuple) -> str:
         """A key as a person names it: ``baseline.sex.kind``, ``visits, entry 2``."""
-        words = ""
+        words, location = "", single(self.raw, location)
         for i, part in enumerate(location):
             if isinstance(part, int):
                 here = at(self.raw, location[: i + 1])
@@ -237,24 +236,22 @@ def read(path: Path, by_hand: dict | None = None) -> tuple[TrialFile, Source, li
 
 
 def _validated(source: Source, problems: list[str]) -> TrialFile:
-    spec, wrong, refused = None, problems, []
-    try:
-        spec = TrialFile.model_validate(source.raw)
-    except ValidationError as found:
-        for error in found.errors(include_url=False):
-            refused.append(single(source.raw, error["loc"]))
-            wrong.append(_refused(source, refused[-1], error))
-    # a rule on a key is left out where pydantic refuses that key, one above or one below it
-    wrong += [source.line(where, *sentence) for where, *sentence in checks.problems(source.raw)
-              if not any(all(a == b for a, b in zip(where, one, strict=False)) for one in refused)]
+    stated, refusals = checks.sound(source.raw)
+    wrong = [*problems, *(_refused(source, error) for error in refusals)]
+    for where, *sentence in checks.problems(stated):
+        # a rule is left out where pydantic refuses its key, one above or one below it
+        where = single(source.raw, where)
+        if not any(all(a == b for a, b in zip(where, error["loc"], strict=False))
+                   for error in refusals):
+            wrong.append(source.line(where, *sentence))
     if wrong:
         raise TrialError(wrong)
-    return spec
+    return TrialFile.model_validate(source.raw)
 
 
-def _refused(source: Source, where: tuple, error: dict) -> str:
+def _refused(source: Source, error: dict) -> str:
     """What is wrong at a key, from pydantic's error."""
-    kind = error["type"]
+    kind, where = error["type"], error["loc"]
     if kind == "extra_forbidden":
         return source.line(where, *_unknown(where))
     limits = {key: shown(limit) if isinstance(limit, (int, float)) else str(limit).replace("'", "")
