@@ -204,6 +204,9 @@ def _criterion(spec: Stated, where: tuple, one: Responders) -> Iterator[Rule]:
     else:
         for key in ("column",) if by_column else ("outcome", "visit", "reductions"):
             yield key not in held, (*where, key), "missing"
+    cuts = one.reductions
+    yield (cuts is not None and len({*cuts}) < max(len(cuts), 1), (*where, "reductions"),
+           "reductions")
     if one.outcome and one.outcome not in measures:
         yield True, (*where, "outcome"), "unknown outcome", nearest(one.outcome, measures)
         return
@@ -215,9 +218,6 @@ def _criterion(spec: Stated, where: tuple, one: Responders) -> Iterator[Rule]:
            "seen once")
     yield (one.visit and visits and one.visit not in (later or visits), (*where, "visit"),
            "no later visit", f" of {one.outcome}" if one.outcome else "", later)
-    cuts = one.reductions
-    yield (cuts is not None and len({*cuts}) < max(len(cuts), 1), (*where, "reductions"),
-           "reductions")
 
 
 def _harms(spec: Stated) -> Iterator[Rule]:

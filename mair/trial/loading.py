@@ -17,7 +17,7 @@ from mair.trial.columns import Feature
 from mair.trial.errors import ROOT, TrialError, regular
 from mair.trial.people import People
 from mair.trial.schema import SECTIONS, BaselineEntry, Scale, TrialFile, Variable
-from mair.trial.trial import _LEFT_OUT, FLOW_NUMBERS, FLOW_TEXTS, Trial, handed
+from mair.trial.trial import _LEFT_OUT, Trial, handed
 
 
 def load(path: Path | str, **analysis) -> Trial:
@@ -169,9 +169,9 @@ def _columns(people: People) -> dict[str, pd.Series]:
         if one.column:
             found[f"responder.{one.column}"] = people.good(
                 one.column, ("responders", i), one.better)
-    for role in (*FLOW_TEXTS, *FLOW_NUMBERS):
+    for role, reader in (("lost", people.texts), ("preference", people.texts),
+                         ("sessions", people.numbers), ("credibility", people.numbers)):
         if name := getattr(spec.flow, role, None):
-            reader = people.numbers if role in FLOW_NUMBERS else people.texts
             found[role] = reader(name, ("flow", role))
     if name := getattr(spec.allocation, "strata", None):
         found["strata"] = people.values(name, ("allocation", "strata"), columns.given, "a stratum")

@@ -58,9 +58,8 @@ def _letters(people: People) -> None:
 
 
 def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.DataFrame) -> None:
-    held, y = measure.at(people.spec.visits), scores.to_numpy()  # the first item stands for all
-    held = {visit: names[0] for visit, names in held.items() if names}
-    column = next(iter(held.values()))
+    held = {visit: names[0] for visit, names in measure.at(people.spec.visits).items() if names}
+    y, column = scores.to_numpy(), next(iter(held.values()))  # the first item stands for all
     if scores.shape[1] == 1 and len(people.spec.visits) > 1:
         people.note(column, "seen at one visit", name, scores.columns[0])
     arms = [people.spec.arm.control, people.spec.arm.treatment]
@@ -79,12 +78,7 @@ def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.Dat
         people.note(column, "two values", name, *values)
     reduced = any(one.outcome == name for one in people.spec.responders or [])
     if reduced and (low := y[:, 0] <= 0).any():
-        people.note(column, "baselines of zero", low.sum(), len(low), rows=_rows(people, low))
-
-
-def _rows(people: People, which: np.ndarray) -> list[int]:
-    """The first row of each participant of whom it is true."""
-    return [rows[0] for rows, is_so in zip(people.rows.values(), which, strict=True) if is_so]
+        people.note(column, "baselines of zero", low.sum(), len(low), who=people.index[low])
 
 
 def _codes(people: People, column: str, of: np.ndarray) -> None:
@@ -93,8 +87,8 @@ def _codes(people: People, column: str, of: np.ndarray) -> None:
         rest = of[(of != code) & ~np.isnan(of)]
         low, high = np.quantile(rest, [0.25, 0.75]) if len(rest) > 3 else (0, 0)
         if high > low and max(low - code, code - high) > FAR * (high - low):
-            rows = _rows(people, of == code)
-            people.note(column, "far outside", code, len(rows), rows=rows)
+            who = people.index[of == code]
+            people.note(column, "far outside", code, len(who), who=who)
 
 
 def _feature(people: People, feature: Feature) -> None:

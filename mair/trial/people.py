@@ -120,10 +120,10 @@ class People:
             if self.spec.visit and len({*visits}) == len(visits):
                 wrong.append((pair, said("spelled twice", first, other)))
             else:
-                apart += pair
+                apart += [first, other]
         self.tell_cells(self.spec.participant, "one spelling a participant", wrong)
         if apart:
-            self.note(self.spec.participant, "spelled alike", len(apart) // 2, rows=apart)
+            self.note(self.spec.participant, "spelled alike", len(apart) // 2, who=apart)
 
     @property
     def index(self) -> pd.Index:
@@ -172,16 +172,16 @@ class People:
                 for row in marks.values()))
             self._ambiguous.add(name)
         elif not stated and marks.keys() == {","}:
-            rows = [row for row, cell in enumerate(column.cells) if "," in str(cell)]
-            self.note(name, "decimal comma", len(rows), rows=rows * (len(rows) <= MOST_LINES))
+            who = [self.who[row] for row, cell in enumerate(column.cells) if "," in str(cell)]
+            self.note(name, "decimal comma", len(who), who=who * (len(who) <= MOST_LINES))
             stated = ","
         return column.read_with(stated) if stated else column
 
-    def note(self, name: str, sentence: str, *values, rows=()) -> None:
+    def note(self, name: str, sentence: str, *values, who=()) -> None:
         """Note what may be meant otherwise; participants are named where nothing is kept."""
         line = f"{self.table.path.name}: column {name}: {said(sentence, *values)}"
-        few = [str(self.who[row]) for row in rows][:MOST_LINES]
-        more = [f"and {len(rows) - len(few)} more"] * (len(rows) > len(few))
+        few = [str(one) for one in who][:MOST_LINES]
+        more = [f"and {len(who) - len(few)} more"] * (len(who) > len(few))
         named = f" (participants {', '.join([*few, *more])})" if few else ""
         self.notices.append((line, line + named))
 

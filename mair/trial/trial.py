@@ -16,8 +16,6 @@ from mair.trial.errors import HANDED
 from mair.trial.noted import noted
 from mair.trial.schema import Analysis, Variable
 
-FLOW_NUMBERS = ("sessions", "credibility")
-FLOW_TEXTS = ("lost", "preference")
 _LEFT_OUT = {"extends", "data", "published", "analysis", "read", "ignore", "scales"}
 _NOT_NOTED = {"path", "told", "_memo", "_parts"}
 

@@ -4,7 +4,6 @@ import csv
 from pathlib import Path
 
 import pytest
-from trials.shapes import make
 from trials.small import HERE, long_table, table
 
 from mair.__main__ import main
@@ -41,20 +40,12 @@ def test_a_draft_line_by_line_and_never_over_another(capsys):
     (ROOT / "mair" / "data" / "beat_the_blues.csv", 100, ("pre", "2m", "3m", "5m", "8m"), 1),
     (ROOT / "mair" / "data" / "mair_synthetic.csv", 41, ("baseline", "post", "followup"), 14),
     (HERE / "invented_a.csv", 30, ("w0", "w4", "w8", "w16"), 2),
-    (HERE / "invented_b.sav", 36, ("before", "day 1", "day 7"), 2)])
+    (HERE / "invented_b.sav", 36, ("before", "day 1", "day 7"), 2),
+    ("long.csv", 6, ("baseline", "post", "followup"), 2)])
 def test_drafts_of_other_files_run_as_they_stand(data, n, visits, outcomes):
+    written(long_table(), "long.csv")
     trial = load(draft.main(data, "draft.yaml"))
     assert (trial.n(), trial.visits, len(trial.outcomes)) == (n, visits, outcomes)
-
-
-@pytest.mark.parametrize("kind", ["csv", "title.xlsx", "sav", "parquet"])
-def test_drafts_of_one_trial_agree_whatever_its_format(tmp_path, kind):
-    make(tmp_path, "wide", kind)
-    written(long_table(), "long.csv")
-    if "title" not in kind:  # its data stand on the second sheet
-        trial = load(draft.main(f"wide.{kind}", "wide.yaml"))
-        assert (trial.arms, list(trial.outcomes)) == (("RT", "MAIR"), ["fiq", "pcs", "bdnf", "crp"])
-    assert load(draft.main("long.csv", "long.yaml")).visits == ("baseline", "post", "followup")
 
 
 @pytest.mark.parametrize("cells", [[["a"], ["x"]], [["a", "b"], ["1", "2"], ["1", "2"]],
