@@ -164,15 +164,17 @@ class Reader:
                 self._add(line["printed"], [*keys[:2], keys[2] or "overall", *keys[3:]],
                           self._said(line["layout"], "layout"), line["where"] or grid.name)
         frame = pd.DataFrame(self.rows, columns=COLUMNS)
-        twice = frame.duplicated([*COLUMNS[:6], "source"])
-        for place in frame.index[twice | (frame["variable"] == "")]:
-            self._slip(self.cells[place], "a variable to it, and each number of a place once")
+        keys = frame[[*COLUMNS[:6], "source"]]
+        for place in frame.index[keys.duplicated() | (frame["variable"] == "")]:
+            first = (keys == keys.loc[place]).all(axis=1).idxmax()
+            self._slip(self.cells[place], f"each number of a place once: {self.cells[first].at} "
+                       f"has {frame.at[first, 'printed']}" if frame.at[place, "variable"] else
+                       "a variable to it")
+        claims = pd.DataFrame(self._claims(frame), columns=declared()["heads"]["claim"])
         if frame.empty:
             self.slips.append(f"{self.file}: no printed number, expected sheets of tables or text")
         if self.slips:
             raise TrialError(self.slips)
-        claims = pd.DataFrame(self._of("claim"), columns=declared()["heads"]["claim"])
-        keys = frame[[*COLUMNS[:6], "source"]]
         return Entered(frame, trial, claims, keys.assign(cell=[c.at for c in self.cells]))
 
     def _of(self, kind: str, only: Grid | None = None) -> list[dict[str, Cell]]:
@@ -181,6 +183,20 @@ class Reader:
         return [{head: grid.get(row, k) for k, head in enumerate(heads)}
                 for grid in self.grids if grid.get(0, 0) == kind and only in (None, grid)
                 for row in grid.lines()]
+
+    def _claims(self, printed: pd.DataFrame) -> list[dict[str, Cell]]:
+        """The claims; a slip for each word no check takes, each name that is not printed."""
+        lines = self._of("claim")
+        for line in lines:
+            known = {"claim": declared()["claims"], "analysis": [*printed["analysis"].unique()],
+                     "variable": ["*", *printed["variable"].unique()],
+                     "time": ["*", "", *self.visits]}
+            words = known["claim"].get(line["claim"])
+            known["word"] = words or {"larger": self.visits}.get(line["claim"], [line["word"]])
+            for head, allowed in known.items():
+                if not set(line[head].split(";")) <= {*allowed}:
+                    self._slip(line[head], f"{head}: {', '.join(filter(None, allowed))}")
+        return lines
 
     def _slip(self, cell: Cell, expected: str) -> None:
         text = shown(str(cell) or None)
@@ -214,6 +230,9 @@ class Reader:
     def _scale(self, line: dict[str, Cell]) -> None:
         said = {head: self._said(cell, head) for head, cell in line.items()}
         low, high = said.pop("lowest"), said.pop("highest")
+        first = next((name for name, own in self.scales.items() if own["primary"]), "")
+        if said["primary"] and first:
+            self._slip(line["primary"], f"one primary outcome, which {first} is already")
         self.kinds[said["scale"]] = said["kind"] or "outcomes"
         self.scales[said["scale"]] = {**said, "range": [low, high] * bool(high)}
 
@@ -255,19 +274,29 @@ class Reader:
                    for k in range(4, max(map(len, grid.cells)))
                    if (arm := self._known(grid.get(lines["arm"], k), known))]
         usual = next((layout for _, arm, layout in columns if arm in self.arms), "")
-        for nth, row in enumerate(grid.lines(lines["variable"])):
-            variable, own = grid.get(row, 0) or variable, self._said(grid.get(row, 2), "layout")
+        named = []  # each line and its variable, which the next may leave out
+        for row in grid.lines(lines["variable"]):
+            variable = grid.get(row, 0) or variable
+            named.append((row, variable))
+        for k, arm, _ in columns:
+            visit, method = (grid.get(lines[word], k) for word in ("visit", "method"))
+            self._add(grid.get(lines["n"], k), ["flow", "randomised", arm, "", ""] if people else [
+                about, named[0][1] if named else "", arm, visit or (*self.visits, "")[0], method],
+                ["n"], source)
+        for row, variable in named:
             name, time = variable, "" if people else self._known(grid.get(row, 1), self.visits)
+            own = self._said(grid.get(row, 2), "layout")
             if people and grid.get(row, 1):
                 name = f"{variable}: {grid.get(row, 1)}"
-            for k, arm, _ in columns if nth == 0 else ():
-                self._add(grid.get(lines["n"], k), ["flow", "randomised", arm, "", ""] if people
-                          else [about, name, arm, *(self.visits or [""])[:1], ""], ["n"], source)
             self._add(grid.get(row, 3), [self.kinds.get(name, ""), name, "overall",
                                          "", ""], ["range_low", "range_high"], source)
             for k, arm, layout in columns:
                 visit, method = (grid.get(lines[word], k) for word in ("visit", "method"))
-                self._add(grid.get(row, k), [about, name, arm, visit or time, method],
+                same = [r for r, of in named if of == variable]
+                whole = (people and arm == "difference" and row in (same[0], same[-1])
+                         and [r for r in same if grid.get(r, k)] == [row] != same)
+                self._add(grid.get(row, k), [about, variable if whole else name, arm,
+                                             visit or time, method],
                           own if own and arm != "difference" else layout, source,
                           (own or usual or [""])[0])
 
@@ -288,7 +317,9 @@ class Reader:
             rule = next(rule for rule in declared()["methods"] if all(
                 value in rule.get(key, [value]) for key, value in own.items()))
             usual = "/".join(self.facts.get(fact, "") for fact in rule.get("facts", ()))
-            self.rows.append([*map(str, (about, variable, arm, time)), str(
-                method or rule.get("method", usual)), statistic, printed, str(source), note])
-            self.cells.append(cell)
+            row = [*map(str, (about, variable, arm, time)), str(
+                method or rule.get("method", usual)), statistic, printed, str(source), note]
+            if statistic != "n" or row not in self.rows:  # a head and a line may both say it
+                self.rows.append(row)
+                self.cells.append(cell)
         return None

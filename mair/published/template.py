@@ -17,10 +17,12 @@ CHOICES = "choices"  # the protected sheet that the lists are read from
 
 
 def grids() -> list[Grid]:
-    """The empty sheets, in the order of a paper; the instructions first."""
-    facts = {"facts": [[name, "", "", fact["asks"]] for name, fact in declared()["facts"].items()]}
-    return [Grid(name, [*own["rows"], *facts.get(name, ())])
-            for name, own in declared()["template"].items()]
+    """The empty sheets, in the order of a paper; the instructions first, with every list."""
+    of = declared()
+    more = {"facts": [[name, "", "", fact["asks"]] for name, fact in of["facts"].items()],
+            "README": [[], ["Words that are known:"], *(
+                [name, *words] for name, words in of["choices"].items())]}
+    return [Grid(name, [*own["rows"], *more.get(name, ())]) for name, own in of["template"].items()]
 
 
 def write(path: Path | str, sheets: list[Grid] | None = None) -> Path:

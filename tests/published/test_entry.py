@@ -1,6 +1,7 @@
 """A paper entered as printed: its cells, its slips, and the paper behind this repository."""
 
 import re
+import shutil
 from pathlib import Path
 
 import openpyxl
@@ -9,6 +10,7 @@ import pytest
 
 from mair.published import entry, numbers, template
 from mair.published.consistency import consistency
+from mair.published.consistency.sheet import Sheet
 from mair.run import paper, papers
 from mair.sections import audit
 from mair.trial import load
@@ -101,6 +103,52 @@ def test_every_slip_is_one_line_with_sheet_and_cell(tmp_path):
     assert all("\n" not in line for line in refused.value.problems)
 
 
+TINY = Path(__file__).with_name("tiny_paper")
+
+
+def changed(folder: Path, kind: str, old: str, new: str) -> Path:
+    """The tiny paper with a text replaced in one of its sheets."""
+    shutil.copytree(TINY, folder)
+    file, = folder.glob(f"*-{kind}.csv")
+    text = file.read_text("utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), "utf-8")
+    return folder
+
+
+def test_people_at_the_head_of_a_column_are_those_of_its_arm_and_visit():
+    """Whatever the line; a line that says it again is the same number; and a p beside the last
+    class, alone, is of the variable."""
+    found = entry.Reader(TINY).read()
+    n = found.published[found.published["statistic"] == "n"].query("variable == 'Pain'")
+    assert n[["arm", "time", "printed"]].to_numpy().tolist() == [
+        ["C", "pre", "20"], ["C", "post", "18"], ["T", "pre", "22"], ["T", "post", "19"]]
+    sheet = Sheet(found.published, found.trial)
+    for time, people in (("pre", "22"), ("post", "19")):
+        mean = sheet.get("outcomes", "Sleep", "T", time, "mean")
+        assert sheet.size(mean).printed == people
+    p = found.published[found.published["statistic"] == "p"]
+    assert p["variable"].tolist() == ["Pain", "Sleep", "Work", "sex: women", "sex: men"]
+    limits = found.published.query("statistic == 'change_low'")["printed"].tolist()
+    assert limits == ["-3.1", "-5.1"]
+
+
+@pytest.mark.parametrize(("kind", "old", "new", "said"), [
+    ("table", ",,n,,,18", ",,n,,,17",
+     "F9: 17, expected each number of a place once: sheet 3-table, F6 has 18"),
+    ("scale", "100", "100,,lower,yes",
+     "H3: 'yes', expected one primary outcome, which Pain is already"),
+    ("claim", ",no,", ",not significant,", "E2: 'not significant', expected word: yes, no"),
+    ("claim", "Pain", "pain", "C2: 'pain', expected variable: *, "),
+    ("claim", "significant,outcomes,Pain,post,no", "larger,outcomes,Pain,post,later",
+     "E2: 'later', expected word: pre, post")])
+def test_a_second_number_primary_or_an_unknown_word_is_named(tmp_path, kind, old, new, said):
+    with pytest.raises(TrialError) as refused:
+        entry.Reader(changed(tmp_path / "paper", kind, old, new)).read()
+    line, = refused.value.problems
+    assert said in line
+
+
 def test_the_template_offers_lists_from_a_protected_sheet(tmp_path):
     book = openpyxl.load_workbook(template.write(tmp_path / "new.xlsx"))
     assert book.sheetnames == ["README", "facts", "scales", "text", "table 1", "table 2", "claims",
@@ -115,6 +163,8 @@ def test_the_template_offers_lists_from_a_protected_sheet(tmp_path):
         with pytest.raises(TrialError, match="exists, expected a new file"):
             template.write(path)
     assert [one.cells for one in entry.sheets(path)] == [one.cells for one in template.grids()]
+    assert all(word in (path / "0-README.csv").read_text() for words in entry.declared()[
+        "choices"].values() for word in words)
 
 
 def test_an_entered_paper_runs_alone_and_again_writes_nothing(tmp_path, capsys):

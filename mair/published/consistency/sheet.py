@@ -136,11 +136,13 @@ class Sheet:
         return found if found and found.value >= 1 else None
 
     def size(self, p: Printed) -> Printed | None:
-        """The n behind a mean or an SD: the variable's, its table's, or the randomised."""
+        """The n behind a mean or an SD: the variable's, its table's (at the visit, where its head
+        says so), or the randomised."""
         if p.analysis == "baseline":
             return self.get(*p.key[:4], "n_known") or self.randomised(p.arm)
         same = self.where(statistic="n", analysis=p.analysis, arm=p.arm, method=p.method)
-        best = ([q for q in same if q.variable == p.variable]
+        best = ([q for q in same if (q.source, q.time) == (p.source, p.time)]
+                or [q for q in same if q.variable == p.variable]
                 or [q for q in same if q.source == p.source] or same)
         return self.get(*p.key[:4], "n") or (best[0] if best else None)
 
