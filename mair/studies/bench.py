@@ -23,6 +23,7 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
+from mair.report import figure, style
 from mair.sections import measures
 from mair.stats import covariance, mixed, risk_limits, simulated, smallsample, tests
 from mair.trial import load
@@ -77,67 +78,71 @@ def seconds(work, units=1, runs=5):
     return [taken / units for taken in timeit.repeat(work, number=1, repeat=runs)]
 
 
-def refits(runs=5, batch=BATCH):
-    """REML fits of ``batch`` responses, and under as many allocations, against MixedLM.fit."""
-    from statsmodels.regression.mixed_linear_model import MixedLM
+def compared(runs=5, batch=BATCH, tables=2000):
+    """Pieces of work beside other packages, and beside R's where R is.
 
-    y, X, people = example(batch)
-    with warnings.catch_warnings(record=True):  # its convergence warnings are not measured
-        theirs = seconds(lambda: MixedLM(y[0], X, people).fit(reml=True), 1, runs)
-    arms = np.random.default_rng(7).permuted(np.tile(np.arange(41) % 2, (batch, 1)), axis=1)
-    works = {"reml_refit": partial(mixed.random_intercept, y, X, people),
-             "reml_refit_designs": partial(mixed.random_intercept_arms, y[0], X[:, [0, 2, 3, 6]],
-                                           X[:, [0, 2, 3]], people, arms.astype(float))}
-    return [row(work, "statsmodels.MixedLM.fit", seconds(ours, batch, runs), theirs, runs)
-            for work, ours in works.items()]
-
-
-def counts(runs=5, batch=2000):
-    """Newcombe's interval, ``batch`` tables at once, and an exact test of a 3 x 2 table."""
+    ``batch`` responses are refitted, and as many allocations of one; ``tables`` get Newcombe's
+    interval at once. R fits one model with its inference a run, but for ``lme4::refit``.
+    """
     from scipy.stats import fisher_exact
+    from statsmodels.regression.mixed_linear_model import MixedLM
     from statsmodels.stats.proportion import confint_proportions_2indep
 
-    rng = np.random.default_rng(11)
-    x1, x2 = rng.integers(0, 23, batch), rng.integers(0, 20, batch)
-    pairs = np.c_[x1, x2][:200].tolist()
-    limits = partial(risk_limits.difference_limits, x1, 22, x2, 19, "newcombe", 0.95)
-    theirs = partial(confint_proportions_2indep, nobs1=22, nobs2=19, method="newcomb",
-                     compare="diff")
-    tables = rng.integers(1, 9, (20, 3, 2))
-    return [
-        row("newcombe", "statsmodels.confint_proportions_2indep", seconds(limits, batch, runs),
-            seconds(lambda: [theirs(count1=a, count2=b) for a, b in pairs], 200, runs), runs),
-        row("fisher_3x2", "scipy.stats.fisher_exact (drawn)",
-            seconds(lambda: [tests.fisher(table) for table in tables], 20, runs),
-            seconds(lambda: [fisher_exact(table) for table in tables[:2]], 2, runs), runs)]
-
-
-def against_r(runs=5, batch=BATCH):
-    """Refits, and single fits with their inference, against R's packages where they are."""
     y, X, people = example(batch)
-    visits = np.tile(np.arange(3), 41)
+    arms = np.random.default_rng(7).permuted(np.tile(np.arange(41) % 2, (batch, 1)), axis=1)
+    rng = np.random.default_rng(11)
+    x1, x2, levels = rng.integers(0, 23, tables), rng.integers(0, 20, tables), rng.integers(
+        1, 9, (20, 3, 2))
+    newcomb = partial(confint_proportions_2indep, nobs1=22, nobs2=19, method="newcomb",
+                      compare="diff")
+    refit = partial(mixed.random_intercept, y, X, people), batch
+    by_r = _of_r(y, X, people, runs)
 
     def inferred(structure, inference):
-        found = covariance.fit(y[0], X, people, visits, structure)
+        found = covariance.fit(y[0], X, people, np.tile(np.arange(3), 41), structure)
         return smallsample.contrast(found, np.eye(7)[4:6], inference)
 
-    works = {
-        ("reml_refit", "lme4::refit"): (partial(mixed.random_intercept, y, X, people), batch),
-        ("satterthwaite", "lmerTest"): (partial(inferred, "random-intercept", "satterthwaite"), 1),
-        ("kenward_roger", "pbkrtest"): (partial(inferred, "random-intercept", "kenward-roger"), 1),
-        ("unstructured", "nlme::gls"): (partial(inferred, "unstructured", "z"), 1)}
-    theirs = {}
-    if shutil.which("Rscript"):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "data.csv")
-            pd.DataFrame({"id": people, "visit": visits, "arm": X[:, 1], "x": X[:, 6],
-                          **{f"y{k}": y[k] for k in range(20)}}).to_csv(path, index=False)
-            done = subprocess.run(["Rscript", str(SCRIPT), str(path), str(runs)], text=True,
-                                  capture_output=True, check=False)
-        lines = map(str.split, done.stdout.splitlines())  # package, then seconds, one a run
-        theirs = {against: list(map(float, found)) for against, *found in lines}
-    return [row(work, against, seconds(ours, units, runs), theirs.get(against), runs)
-            for (work, against), (ours, units) in works.items()]
+    def mixed_lm():
+        with warnings.catch_warnings(record=True):  # of convergence, which is not measured
+            MixedLM(y[0], X, people).fit(reml=True)
+
+    found = []
+    for work, against, ours, units, theirs, their_units in (
+            ("reml_refit", "statsmodels.MixedLM.fit", *refit, mixed_lm, 1),
+            ("reml_refit_designs", "statsmodels.MixedLM.fit",
+             partial(mixed.random_intercept_arms, y[0], X[:, [0, 2, 3, 6]], X[:, [0, 2, 3]],
+                     people, arms.astype(float)), batch, mixed_lm, 1),
+            ("newcombe", "statsmodels.confint_proportions_2indep",
+             partial(risk_limits.difference_limits, x1, 22, x2, 19, "newcombe", 0.95), tables,
+             lambda: [newcomb(count1=a, count2=b) for a, b in zip(x1[:200], x2, strict=False)],
+             200),
+            ("fisher_3x2", "scipy.stats.fisher_exact (drawn)",
+             lambda: [tests.fisher(table) for table in levels], 20,
+             lambda: [fisher_exact(table) for table in levels[:2]], 2),
+            ("reml_refit", "lme4::refit", *refit, None, 1),
+            *((work, against, partial(inferred, structure, inference), 1, None, 1)
+              for work, against, structure, inference in (
+                ("satterthwaite", "lmerTest", "random-intercept", "satterthwaite"),
+                ("kenward_roger", "pbkrtest", "random-intercept", "kenward-roger"),
+                ("unstructured", "nlme::gls", "unstructured", "z")))):
+        other = seconds(theirs, their_units, runs) if theirs else by_r.get(against)
+        found.append(row(work, against, seconds(ours, units, runs), other, runs))
+    return found
+
+
+def _of_r(y, X, people, runs):
+    """Seconds of R's packages, one a run; empty where R is not."""
+    if not shutil.which("Rscript"):
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "data.csv")
+        pd.DataFrame({"id": people, "visit": np.tile(np.arange(3), 41), "arm": X[:, 1],
+                      "x": X[:, 6], **{f"y{k}": y[k] for k in range(20)}}).to_csv(
+            path, index=False)
+        done = subprocess.run(["Rscript", str(SCRIPT), str(path), str(runs)], text=True,
+                              capture_output=True, check=False)
+    return {against: list(map(float, found))
+            for against, *found in map(str.split, done.stdout.splitlines())}
 
 
 def make(runs=3):
@@ -177,7 +182,10 @@ def invented(folder, people, visits, outcomes, seed=1) -> Path:
 
 
 def growth(sizes=GROWTH, runs=3):
-    """Seconds and peak megabytes of one analysis over its size, one size varied at a time."""
+    """Seconds and peak megabytes of one analysis over its size, one size varied at a time.
+
+    ``a_second`` counts model fits, of draws simulated trials, of outcomes their sections' rows.
+    """
     def fit(people, visits):
         rng, each = np.random.default_rng(3), np.repeat(np.arange(people), visits)
         when = np.tile(np.arange(visits), people)
@@ -199,25 +207,44 @@ def growth(sizes=GROWTH, runs=3):
     works = {"participants": lambda n: fit(n, 3), "visits": lambda k: fit(200, k),
              "draws": power, "outcomes": outcomes}
     found = []
-    for what, some in sizes.items():
-        for size in some:
-            work = works[what](size)
-            tracemalloc.start()
-            work()
-            peak = tracemalloc.get_traced_memory()[1] / 2**20
-            tracemalloc.stop()
-            taken = timeit.repeat(work, number=1, repeat=runs)
-            found.append(row(f"{size} {what}", "", taken, [], runs) | {"peak_mb": round(peak, 1)})
+    for what, size in ((what, size) for what, some in sizes.items() for size in some):
+        work, count = works[what](size), size if what in ("draws", "outcomes") else 1
+        tracemalloc.start()
+        work()
+        peak = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+        one = row(f"{size} {what}", "", timeit.repeat(work, number=1, repeat=runs), [], runs)
+        found.append(one | {"a_second": count / one["ours_s"], "peak_mb": round(peak, 1)})
     return found
+
+
+@style.styled
+def drawn(rows):
+    """The figure of `growth`: how many a second, and memory, over each size; both axes log."""
+    _, axes = style.subplots(1, 2, height=3.4)
+    for ax, column, label in zip(axes, ("a_second", "peak_mb"), (
+            "Fits, trials, outcomes a second", "Peak memory (MB)"), strict=True):
+        for what, look in zip(GROWTH, style.STYLES, strict=True):
+            points = [(int(one["work"].split()[0]), one[column]) for one in rows
+                      if one["work"].split()[-1] == what]
+            ax.plot(*zip(*points, strict=True), color=look.color, linestyle=look.line, label=what,
+                    **look.markers())
+        ax.set(xscale="log", yscale="log", xlabel="How many", ylabel=label)
+        ax.grid(True)
+    axes[0].legend()
+    return axes[0]
 
 
 def main() -> Path:
     """Measure every row side by side in this run; print them and write them to `PATH`."""
-    rows = [found for work in (refits, counts, against_r, growth, make) for found in work()]
+    grown = growth()
+    rows = [*compared(), *grown, *make()]
     print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3g}".format))
     found = {"machine": {"processor": platform.machine(), "cores": os.cpu_count(),
                          "system": platform.system(), "python": platform.python_version()},
              "date": datetime.date.today().isoformat(), "rows": rows}
     PATH.parent.mkdir(exist_ok=True)
     PATH.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    PATH.with_name("growth.svg").write_bytes(figure.render(
+        drawn(grown), "growth", "Time and memory over the sizes in bench.json")["svg"])
     return PATH

@@ -8,21 +8,22 @@ from mair.studies import bench, verify_r
 from mair.trial import load
 
 
-def test_rows():
-    one, two = bench.refits(runs=1, batch=200)
-    assert list(one) == ["work", "against", "ours_s", "theirs_s", "ratio", "runs"]
-    assert (one["work"], one["against"]) == ("reml_refit", "statsmodels.MixedLM.fit")
+def test_rows(monkeypatch):
+    monkeypatch.setattr(bench.shutil, "which", lambda name: None)
+    found = bench.compared(runs=1, batch=200, tables=200)
+    assert all([*one] == ["work", "against", "ours_s", "theirs_s", "ratio", "runs"]
+               for one in found)
+    assert [(one["work"], one["against"].split(".")[0]) for one in found] == [
+        ("reml_refit", "statsmodels"), ("reml_refit_designs", "statsmodels"),
+        ("newcombe", "statsmodels"), ("fisher_3x2", "scipy"), ("reml_refit", "lme4::refit"),
+        ("satterthwaite", "lmerTest"), ("kenward_roger", "pbkrtest"),
+        ("unstructured", "nlme::gls")]
+    one, two = found[:2]
     assert one["ratio"] == one["theirs_s"] / one["ours_s"] > 20 < two["ratio"]
+    # R is not there
+    assert all(one["theirs_s"] is None and one["ours_s"] > 0 for one in found[4:])
     assert bench.row("w", "a", [1.0, 3.0, 2.0], [], 3) == {
         "work": "w", "against": "a", "ours_s": 2.0, "theirs_s": None, "ratio": None, "runs": 3}
-
-
-def test_work_against_r_has_no_time_where_r_is_not(monkeypatch):
-    monkeypatch.setattr(bench.shutil, "which", lambda name: None)
-    found = bench.against_r(runs=1, batch=50)
-    assert [one["work"] for one in found] == ["reml_refit", "satterthwaite", "kenward_roger",
-                                              "unstructured"]
-    assert all(one["theirs_s"] is None and one["ours_s"] > 0 for one in found)
 
 
 def test_growth_has_a_row_for_each_size():
@@ -31,6 +32,10 @@ def test_growth_has_a_row_for_each_size():
     assert [one["work"] for one in found] == ["20 participants", "40 participants", "2 visits",
                                               "50 draws", "1 outcomes", "2 outcomes"]
     assert all(one["ours_s"] > 0 and one["peak_mb"] > 0 for one in found)
+    assert found[-1]["a_second"] == 2 / found[-1]["ours_s"]
+    lines = bench.drawn(found).figure.axes[1].get_lines()
+    assert [line.get_label() for line in lines] == [*bench.GROWTH]
+    assert [*lines[0].get_xdata()] == [20, 40]
 
 
 def test_verify_r_without_r(monkeypatch, capsys):
