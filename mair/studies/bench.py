@@ -214,7 +214,7 @@ def growth(sizes=GROWTH, runs=3):
         peak = tracemalloc.get_traced_memory()[1] / 2**20
         tracemalloc.stop()
         one = row(f"{size} {what}", "", timeit.repeat(work, number=1, repeat=runs), [], runs)
-        found.append(one | {"a_second": count / one["ours_s"], "peak_mb": round(peak, 1)})
+        found.append(one | {"a_second": count / one["ours_s"], "peak_mb": peak})
     return found
 
 

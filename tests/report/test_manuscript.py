@@ -3,6 +3,7 @@
 import io
 import re
 from itertools import pairwise
+from types import SimpleNamespace
 from zipfile import ZipFile
 
 import docx
@@ -83,6 +84,13 @@ def test_word_tables_are_numbered_as_on_the_page_and_hold_no_key(which, request)
     assert "SMD: standardised mean difference" in notes and "SD: standard deviation" in notes
     assert docx.Document(folder / "tables" / "baseline_tests.docx").sections[0].orientation == (
         WD_ORIENT.PORTRAIT)
+
+
+@pytest.mark.parametrize("name", ["tiny", "once", "yes_no"])
+def test_a_trial_that_declares_little_has_a_checklist(name, tmp_path):
+    found = manuscript.checklist(load(f"tests/trials/{name}.yaml"), tmp_path,
+                                 SimpleNamespace(design=""))
+    assert found.data.set_index("Item").loc["17b"].iloc[-1] == "Authors must write."
 
 
 def test_the_checklist_names_every_item_and_what_answers_it(built, built_real):
