@@ -141,30 +141,28 @@ def test_levels_stand_in_the_order_of_the_labels_where_that_is_asked_for():
 # --- long files -------------------------------------------------------------------------
 
 
-def redcap() -> list[list[str]]:
-    """An export: arm and baseline in the first event, one more event, one repeated instrument."""
-    lines = long_table()
-    lines[0] += ["instrument"]
-    for i, line in enumerate(lines[1:]):
-        line += [""]
-        if i % 3:
-            line[1:10] = [""] * 9
-    start = [lines[0].index(name) for name in ("visit", "instrument")]
-    for visit, instrument in (("unscheduled", ""), ("post", "ae"), ("post", "ae")):
-        extra = ["7", *[""] * (len(lines[0]) - 1)]
-        for place, value in zip(start, (visit, instrument), strict=True):
-            extra[place] = value
-        lines.append(extra)
-    return lines
+def long_frame() -> pd.DataFrame:
+    head, *rows = long_table()
+    return pd.DataFrame(rows, columns=head)
+
+
+def scores_of(spec, frame: pd.DataFrame) -> pd.DataFrame:
+    """The primary scores of the small trial in a long file."""
+    write(spec, [[*frame], *frame.values.tolist()])
+    return load("trial.yaml").scores("FIQ")
 
 
 def test_an_export_of_redcap():
+    """Arm and baseline in the first event, one more event, one repeated instrument."""
     spec = merged(long_spec(), {"ignore": {"visits": ["unscheduled"],
                                            "where": {"instrument": "ae"}}})
-    write(spec, redcap())
+    frame = long_frame().assign(instrument="")
+    frame.loc[frame["visit"] != "baseline", [*frame][1:10]] = ""
+    more = pd.DataFrame([["7", "unscheduled", ""], ["7", "post", "ae"], ["7", "post", "ae"]],
+                        columns=["id", "visit", "instrument"])
+    found = scores_of(spec, pd.concat([frame, more]).fillna(""))
     trial = load("trial.yaml")
-    write(long_spec(), long_table())
-    assert trial.scores("FIQ").equals(load("trial.yaml").scores("FIQ"))
+    assert found.equals(scores_of(long_spec(), long_frame()))
     assert trial.ignored == {"ignored: visit unscheduled": 1, "ignored: instrument ae": 2}
     assert trial.told == [
         "trial.csv: column visit: 1 row with 'unscheduled' left out (ignore.visits)",
@@ -172,17 +170,12 @@ def test_an_export_of_redcap():
 
 
 def test_a_baseline_in_a_column_of_its_own():
-    lines = long_table()
-    at = lines[0].index("fiq")
-    first = {line[0]: line[at] for line in lines[1:] if line[-3] == "baseline"}
-    kept = [[*lines[0], "fiq_before"], *([*line, first[line[0]]] for line in lines[1:]
-                                         if line[-3] != "baseline")]
+    frame = long_frame()
+    first = frame["visit"] == "baseline"
+    apart = frame[~first].assign(fiq_before=frame["id"].map(frame[first].set_index("id")["fiq"]))
     spec = merged(long_spec(), {"outcomes": {"FIQ": {"baseline_column": "fiq_before"}},
                                 "biomarkers": None, "describe": None})
-    write(spec, kept)
-    trial = load("trial.yaml")
-    write(long_spec(), lines)
-    assert trial.scores("FIQ").equals(load("trial.yaml").scores("FIQ"))
+    assert scores_of(spec, apart).equals(scores_of(long_spec(), frame))
 
 
 # --- notices ----------------------------------------------------------------------------
