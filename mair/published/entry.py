@@ -216,15 +216,13 @@ class Reader:
                 self._slip(cell, "a number")
             return cell.translate(SAME)
         known = declared()["choices"].get(name)
-        word = str(cell) if known is None else self._known(cell, known)
-        return known[word] if known and word else word
+        return str(cell) if known is None else known.get(self._known(cell, known), "")
 
     def _fact(self, line: dict[str, Cell]) -> None:
         name = self._known(line["fact"], declared()["facts"])
         self.facts[name] = self._said(line["value"], name)
-        if name in ("block size", "ratio", "strata"):
-            self._add(line["value"], ["", "allocation", "overall", "", ""],
-                      [{"ratio": "allocation_ratio"}.get(name, name.replace(" ", "_"))],
+        if statistic := declared()["facts"].get(name, {}).get("prints"):
+            self._add(line["value"], ["", "allocation", "overall", "", ""], [statistic],
                       line["where"] or "facts")
 
     def _scale(self, line: dict[str, Cell]) -> None:
@@ -238,10 +236,10 @@ class Reader:
 
     def _trial(self) -> dict:
         """The trial file of the paper, and the arms and visits that the tables may name."""
-        facts = {name: self.facts.get(name) or "" for name in declared()["facts"]}
+        asked = declared()["facts"]
+        facts = {name: self.facts.get(name) or "" for name in asked}
         self.slips += [f"{self.file}: sheet facts: {name} is empty, expected: {fact['asks']}"
-                       for name, fact in declared()["facts"].items()
-                       if "needed" in fact and not facts[name]]
+                       for name, fact in asked.items() if "needed" in fact and not facts[name]]
         self.visits, words = ([one.strip() for one in facts[name].split(";") if one.strip()]
                               for name in ("visits", "visits in words"))
         arms = {kind: facts[f"{kind} arm"] for kind in ("control", "treatment")}

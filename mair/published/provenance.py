@@ -76,24 +76,19 @@ def kinds(trial: Trial, rows: pd.DataFrame) -> dict[tuple, Origin]:
     """
     if not has(trial):
         return {}
-    rules, ranges = _rules(trial), stored(trial)
-    values = {tuple(key): math.nan if value is None else float(value)
-              for *key, value in rows[[*KEYS, "value"]].itertuples(index=False, name=None)}
-    found = {}
+    rules, ranges, found = _rules(trial), stored(trial), {}
+    values = dict(zip(rows[KEYS].itertuples(index=False, name=None), rows["value"].astype(float),
+                      strict=True))
     for key, value in values.items():
         low, high, searched = ranges.get(key, (value, value, 0))
-        low, high = (v if math.isnan(o) else f(v, o) for f, v, o in
-                     ((min, value, low), (max, value, high)))
-        if rules.prints(key, value):
-            bounds = [rules.printed[key][0].values] if key in rules.printed else []
-            found[key] = Origin("printed", min([low, *(b.low for b in bounds)]),
-                                max([high, *(b.high for b in bounds)]))
-        elif rules.follows(key, values):
-            found[key] = Origin("printed", low, high)
-        else:
-            scale = values.get((*key[:-1], "se"), math.nan)
-            implied = searched and high - low <= tolerance(key[-1], scale)
-            found[key] = Origin("implied" if implied else "invented", low, high)
+        ends = [value, *(v for v in (low, high) if not math.isnan(v + value))]
+        if printed := rules.prints(key, value):
+            ends += [rules.printed[key][0].values.low, rules.printed[key][0].values.high]
+        far = tolerance(key[-1], values.get((*key[:-1], "se"), math.nan))
+        implied = searched and max(ends) - min(ends) <= far
+        kind = ("printed" if printed or rules.follows(key, values) else
+                "implied" if implied else "invented")
+        found[key] = Origin(kind, min(ends), max(ends))
     return found
 
 
@@ -112,11 +107,13 @@ def invented(found: dict[tuple, Origin], one, statistic: str) -> bool:
 def answers(found: dict[tuple, Origin], variable: str, visit: str) -> dict[str, float]:
     """Of each robustness method at a visit: 1.0 where in every agreeing cohort the interval
     excludes 0, 0.0 where in every one it holds 0, nan where they differ."""
-    limits = {key[4]: (origin, found[(*key[:5], "ci_high")]) for key, origin in found.items()
-              if (key[0], key[1], key[3], key[5]) == ("robustness", variable, visit, "ci_low")}
-    return {method: 1.0 if low.low > 0 or high.high < 0 else
-            0.0 if low.high <= 0 <= high.low else math.nan
-            for method, (low, high) in limits.items()}
+    answer = {}
+    for key, low in found.items():
+        if (*key[:2], key[3], key[5]) == ("robustness", variable, visit, "ci_low"):
+            high = found[(*key[:5], "ci_high")]
+            answer[key[4]] = (1.0 if low.low > 0 or high.high < 0 else
+                              0.0 if low.high <= 0 <= high.low else math.nan)
+    return answer
 
 
 def table(trial: Trial, rows: pd.DataFrame) -> pd.DataFrame:
@@ -150,11 +147,12 @@ class Rules:
 
     def __init__(self, trial: Trial, published: pd.DataFrame):
         self.trial, self.printed, self.memo = trial, {}, {}
-        for *key, text in published[[*KEYS, "printed"]].itertuples(index=False, name=None):
-            self.printed.setdefault(tuple(key), []).append(numbers.Number(text))
+        for key, own in published.groupby(KEYS)["printed"]:
+            self.printed[key] = [numbers.Number(text) for text in own]
         self.words = {"each arm": list(trial.arms), "reference": [trial.reference],
                       "each later visit": list(trial.visits[1:])}
-        self.compiled = [(self._compiled(rule["rows"]), rule) for rule in declared()["rules"]]
+        self.rules = [({name: self._pattern(wanted) for name, wanted in rule["rows"].items()}, rule)
+                      for rule in declared()["rules"]]
 
     def prints(self, key: tuple, value: float) -> bool:
         """Whether a row is printed and its value prints so, rounded or cut off; an inequality
@@ -175,20 +173,24 @@ class Rules:
             self.memo[key] = False  # a rule may not lean on itself
             self.memo[key] = any(
                 all(pattern.fullmatch(self._field(name, key)) for name, pattern in rows.items())
-                and self._holds(rule, key, values or {}) for rows, rule in self.compiled)
+                and self._holds(rule, key, values or {}) for rows, rule in self.rules)
         return self.memo[key]
 
-    def _compiled(self, wanted: dict) -> dict[str, re.Pattern]:
-        return {name: re.compile("|".join(translate(pattern) for one in _list(patterns)
-                                          for pattern in self.words.get(one, [one])))
-                for name, patterns in wanted.items()}
+    def _pattern(self, wanted) -> re.Pattern:
+        """What a field of a row must match: one of some patterns, or of words for them."""
+        return re.compile("|".join(translate(pattern) for one in _list(wanted)
+                                   for pattern in self.words.get(one, [one])))
 
     def _holds(self, rule: dict, key: tuple, values: dict) -> bool:
-        sources = [source for wanted in rule["from"] for source in self._sources(wanted, key)]
-        if rule.get("alike") and any(values.get(source) != values.get(key) for source in sources):
-            return False
-        return all(any(not one.relation for one in self.printed.get(source, ()))
-                   or self.follows(source, values) for source in sources)
+        """Whether every source of a rule is printed, and no inequality, or follows itself."""
+        sources = [source for wanted in rule["from"] for source in product(*(
+            [value for word in _list(wanted.get(name, "same"))
+             for value in self._named(word, own, key)]
+            for name, own in zip(KEYS, key, strict=True)))]
+        return all((any(not one.relation for one in self.printed.get(source, ()))
+                    or self.follows(source, values))
+                   and ("alike" not in rule or values.get(source) == values.get(key))
+                   for source in sources)
 
     def _field(self, name: str, key: tuple) -> str:
         """A field of a key, or the ``kind`` or ``transform`` of its variable: only what a rule
@@ -212,12 +214,6 @@ class Rules:
         if word == "first":
             return [*getattr(self.trial, key[0])][:1]
         return [own] if word == "same" else self.words.get(word, [word])
-
-    def _sources(self, wanted: dict, key: tuple) -> list[tuple]:
-        return list(product(*(
-            [value for word in _list(wanted.get(name, "same"))
-             for value in self._named(word, own, key)]
-            for name, own in zip(KEYS, key, strict=True))))
 
 
 def _list(one) -> list[str]:

@@ -44,6 +44,11 @@ class Interval:
         ends = sorted((abs(self.low), abs(self.high)))
         return Interval(0.0 if self.low <= 0 <= self.high else ends[0], ends[1])
 
+    def within(self, other) -> Interval | None:
+        """What both hold; None where that is nothing."""
+        both = Interval(max(self.low, other.low), min(self.high, other.high))
+        return both if both.low <= both.high else None
+
     def meets(self, other) -> bool:
         """Whether a value is in both, up to `SLACK`."""
         other = interval(other)

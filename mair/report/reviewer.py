@@ -60,9 +60,7 @@ def worksheet(trial) -> Table:
     """The questions of two checklists, with what the numbers say to those they can answer."""
     items = [(part["part"], item["asks"], item.get("checks", []))
              for part in SAID["parts"] for item in part["items"]]
-    checked = audit.checks(trial)
-    checked = checked.assign(cell=checked["rows"].str.partition(" ")[0].astype(int).map(
-        audit.cells(trial)).fillna(""))
+    checked = audit.placed(trial)
     rest = set(checked["check"]).difference({"input", "none"}, *(
         checks for *_, checks in items if checks != "rest"))
     frame = pd.DataFrame([
@@ -86,12 +84,12 @@ def _answer(trial, rows: pd.DataFrame, asked: bool) -> tuple[str, str]:
 
 
 def _spots(trial, rows: pd.DataFrame) -> list[str]:
-    """The printed numbers, and words, against which rows of the checks speak, by their places;
-    with the cell and what passes by chance, where ``rows`` has the cells."""
+    """The printed numbers, and words, against which rows of the checks speak, by their places,
+    with the cell and what passes by chance."""
     odd = rows[rows["verdict"].isin(compare.AGAINST)].to_dict("records")
-    more = ("cell", "by_chance") * ("cell" in rows)
     return list(dict.fromkeys((f"{where(trial, row)} {row['printed']}" + "".join(
-        f" ({row[key]})" for key in more if row[key])).replace(" -", f" {fmt.MINUS}")
+        f" ({row[key]})" for key in ("cell", "by_chance") if row[key])).replace(
+            " -", f" {fmt.MINUS}")
         for row in odd))
 
 
@@ -99,7 +97,8 @@ def letter(trial) -> bytes:
     """The queries to the authors as a Word file, numbered, with the numbers and computations."""
     from mair.report import word
 
-    holds, checked, plain = audit.judged(trial)["holds"], audit.checks(trial), words.plain(trial)
+    holds, plain = audit.judged(trial)["holds"], words.plain(trial)
+    checked = audit.placed(trial).assign(by_chance="")  # for the reviewer, not the authors
     asked = [{"text": f"{plain(one.headline)}. {plain(one.text)}", "printed": spots,
               "impossible": "impossible" in set(rows["verdict"])}
              for one in audit.found(trial) for rows in [checked.loc[list(one.rows)]]

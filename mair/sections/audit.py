@@ -43,6 +43,14 @@ def checks(trial: Trial) -> pd.DataFrame:
 
 
 @remembered
+def placed(trial: Trial) -> pd.DataFrame:
+    """`checks`, with the ``cell`` that each number judged was entered in, where that is kept."""
+    own = checks(trial)
+    return own.assign(cell=own["rows"].str.partition(" ")[0].astype(int).map(
+        cells(trial)).fillna(""))
+
+
+@remembered
 def found(trial: Trial) -> list:
     """The findings, most consequential first (`findings`)."""
     return findings(checks(trial), published(trial), trial.sections)

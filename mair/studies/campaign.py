@@ -20,7 +20,7 @@ import pandas as pd
 from mair.published import numbers
 from mair.published.consistency import SEVERITY, claims_beside, consistency
 from mair.studies import pool
-from mair.studies.campaign_trials import paper, trials
+from mair.studies.campaign_trials import declared, paper
 from mair.trial import load
 
 PATH = Path(__file__).resolve().parent.parent / "data" / "campaign.csv"
@@ -30,19 +30,12 @@ CHUNK = 20  # numbers a task
 CHANGES = ("one unit", "ten percent")
 ODD = ("truncated", "rounded twice")
 ALARM = SEVERITY["within rounding"] + 0.5
-# A screen rules values out without saying which is right; every other check computes the
-# number, or its possible neighbours, from others.
-SCREENS = {
-    "none", "grimmer", "dropouts", "scale of mean", "scale of sd", "scale", "quartiles", "sign",
-    "se ratio", "denominator", "direction", "significance", "word for d", "larger effect", "fdr",
-    "effect sizes together", "mean changes", "nnt unit", "randomised denominators", "sd of change",
-    "adjusted mean", "allocation", "spread", "alike"}
 OPEN = "finer classes than shown"
-KINDS = {
-    "n": "count", "responders": "count", "percent": "percent", "mean": "mean", "sd": "sd",
-    "p": "p", "d": "d", "b": "b", "z": "z", "range_low": "scale", "range_high": "scale",
-    "ci_low": "limit", "ci_high": "limit", "arr": "risk", "nnt": "risk", "nnt_ci_low": "risk",
-    "nnt_ci_high": "risk", "median": "quartile", "q1": "quartile", "q3": "quartile"}
+
+
+def kinds() -> dict[str, str]:
+    """The kind of number that a statistic is."""
+    return {one: kind for kind, own in declared()["kinds"].items() for one in own}
 
 
 def changed(printed: str, change: str, up: bool) -> str:
@@ -101,7 +94,7 @@ def roles(frame: pd.DataFrame, size: int) -> list[str]:
     found = [0] * size
     for check, verdict, convention, places in _judged(frame):
         if verdict != "not checkable" and check != "none":
-            screen = check in SCREENS
+            screen = check in declared()["screens"]
             own = 4 if verdict == "impossible" or convention == OPEN else 3
             for place in places:
                 if place >= 0:  # below are sentences
@@ -139,7 +132,7 @@ def faults(published, sections=None, claims=None, places=None, processes=-1) -> 
     own = published.assign(role=role).iloc[frame["place"]].reset_index(drop=True)
     # an inequality is a statement, not a number: a changed bound mostly still holds
     bound = own["printed"].str.startswith(("<", ">"))
-    kind = own["statistic"].map(KINDS).fillna("other") + bound.map({True: " bound", False: ""})
+    kind = own["statistic"].map(kinds()).fillna("other") + bound.map({True: " bound", False: ""})
     return frame.assign(kind=kind, role=own["role"].mask(bound, "bound"))
 
 
@@ -151,7 +144,7 @@ def alarms(papers: int, processes: int = -1) -> tuple[pd.DataFrame, int]:
 
 def _alarms(number):
     frame = pd.concat([consistency(*paper(name, pool.stream(SEED, number, at)))
-                       for at, name in enumerate(trials())])
+                       for at, name in enumerate(declared()["trials"])])
     wrong = (frame["verdict"].isin(["impossible", "other convention"])
              | frame["convention"].isin(ODD))
     return frame[wrong], int((frame["verdict"] != "not checkable").sum())
@@ -160,7 +153,7 @@ def _alarms(number):
 def faults_of_real(processes: int = -1) -> pd.DataFrame:
     """`faults` of the first paper of each real trial."""
     done = [faults(*paper(name, pool.stream(SEED, 0, at)), processes=processes).assign(trial=name)
-            for at, name in enumerate(trials())]
+            for at, name in enumerate(declared()["trials"])]
     found = pd.concat(done, ignore_index=True)
     return found.assign(place=found.groupby(["trial", "place"]).ngroup())
 
@@ -191,8 +184,9 @@ def main() -> Path:
     """Run the campaign and write the table (`make campaign`)."""
     results = faults(numbers.read(), load("params/mair.yaml").sections,
                      claims_beside(numbers.PATH))
+    papers = PAPERS * len(declared()["trials"])
     table = pd.concat([summary(results), summary(faults_of_real(), "faults in real trials"),
-                       correct(*alarms(PAPERS), PAPERS * len(trials()))], ignore_index=True)
+                       correct(*alarms(PAPERS), papers)], ignore_index=True)
     table.to_csv(PATH, index=False, lineterminator="\n")
     print(table.to_string(index=False))
     return PATH

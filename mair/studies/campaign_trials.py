@@ -1,30 +1,34 @@
 """Sound papers: real trials, printed correctly: the other side of the fault campaign.
 
-Of a two-arm trial some people, drawn at random, are analysed as a paper would, and every number
-is printed rounded half up from full precision, with decimals drawn at random. A check that finds
-fault with such a paper raises a false alarm.
+Of a two-arm trial some people, drawn at random, are analysed as `make` would, and the rows named
+in ``mair/data/sound.yaml`` are printed rounded half up from full precision, with decimals drawn
+at random. A check that finds fault with such a paper raises a false alarm.
 """
 
 from __future__ import annotations
 
 import functools
+import math
+import tempfile
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import yaml
 
-from mair.published.consistency.formulas import FORMULAS
 from mair.published.numbers import COLUMNS
-from mair.stats import effects, mixed, risk, smallsample, tests
+from mair.results import records
+from mair.sections import baseline, flow, measures, nnt
+from mair.trial import Trial, load
 
 REAL = Path(__file__).resolve().parent.parent / "data" / "sound.yaml"
+MODEL = {"covariance": "random-intercept", "inference": "z"}
+ERRORS = 0.3  # share of tables with standard errors in place of SDs
 
 
 @functools.cache
-def trials() -> dict[str, dict]:
-    """What of each data set is a score, a class, or the result of a responder."""
+def declared() -> dict:
+    """``mair/data/sound.yaml``: the trials, what is printed of each, and its decimals."""
     return yaml.safe_load(REAL.read_text(encoding="utf-8"))
 
 
@@ -35,28 +39,28 @@ def show(value: float, digits: int) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
-class Paper(list):
-    """Rows of ``published.csv``, their decimals from a generator."""
+def drawn(name: str, rng) -> Trial:
+    """A trial with at least half of the people of each arm, those whose baseline is known."""
+    own = declared()["trials"][name]
+    features = [one["name"] for one in own.get("baseline", ()) if "name" in one]
+    data = pd.read_csv(REAL.parent / own["data"], dtype=str).dropna(subset=features)
+    some = [d.sample(int(rng.integers(len(d) // 2, len(d) + 1)), random_state=rng)
+            for _, d in data.groupby(own["arm"]["column"])]
+    with tempfile.TemporaryDirectory() as folder:
+        pd.concat(some).to_csv(Path(folder) / "data.csv", index=False)
+        file = Path(folder) / "trial.yaml"
+        file.write_text(yaml.safe_dump({**own, "participant": "id", "data": "data.csv",
+                                        "analysis": MODEL}), encoding="utf-8")
+        return load(file)
 
-    def __init__(self, rng):
-        super().__init__()
-        self.rng = rng
 
-    def add(self, source, analysis, variable, arm, time="", method="", **numbers) -> None:
-        """Numbers as (value, digits), or as text; what is not estimable is not printed."""
-        for statistic, number in numbers.items():
-            text = number if isinstance(number, str) else show(*number)
-            if text not in ("NaN", "Infinity", "-Infinity"):
-                self.append((analysis, variable, arm, time, method, statistic, text, source, ""))
-
-    def digits(self, least: int = 1, most: int = 3) -> int:
-        """Decimals of a column."""
-        return int(self.rng.integers(least, most + 1))
-
-    def p(self, *keys, p: float) -> None:
-        """A p with two or three decimals."""
-        if p == p:
-            self.add(*keys, p="<0.001" if p < 0.001 else (p, self.digits(2)))
+def rows(trial: Trial) -> pd.DataFrame:
+    """The rows of the sections that a trial has."""
+    parts = [flow.rows(trial)]
+    parts += [baseline.rows(trial)] if trial.baseline else []
+    parts += [measures.rows(trial, section) for section in ("outcomes", measures.ONCE)
+              if measures.variables(trial, section)]
+    return pd.concat([*parts, *([nnt.rows(trial)] if trial.sections.get("responders") else [])])
 
 
 def paper(name: str, rng) -> tuple[pd.DataFrame, dict]:
@@ -66,7 +70,7 @@ def paper(name: str, rng) -> tuple[pd.DataFrame, dict]:
     ----------
     name : str
     rng : numpy Generator
-        Draws at least half of each arm's people, the decimals and the tests.
+        Draws people, decimals and tests.
 
     Returns
     -------
@@ -74,118 +78,40 @@ def paper(name: str, rng) -> tuple[pd.DataFrame, dict]:
         The paper and its trial file's sections, as
         `mair.published.consistency.consistency` takes them.
     """
-    own, out = trials()[name], Paper(rng)
-    data = pd.read_csv(REAL.parent / own["data"])
-    arms = {arm: data[data[own["arm"]] == arm] for arm in own["arms"]}
-    arms = {arm: d.sample(int(rng.integers(len(d) // 2, len(d) + 1)), random_state=rng)
-            for arm, d in arms.items()}
-    for arm, d in arms.items():
-        out.add("flow", "flow", "randomised", arm, n=(len(d), 0))
-    for column in own.get("classes", ()):
-        _classes(out, column, arms, data[column].dropna().unique())
-    for variable, (columns, scale) in own.get("scores", {}).items():
-        scores = {arm: d[columns].to_numpy(float) for arm, d in arms.items()}
-        _outcome(out, variable, scores, own["visits"], scale.get("range"))
-    for column, good in own.get("responded", {}).items():
-        _responders(out, own["visits"][-1], {arm: (int((d[column] == good).sum()),
-                                                   int(d[column].notna().sum()))
-                                             for arm, d in reversed(arms.items())})
-    sections = {"arm": dict(zip(("control", "treatment"), arms, strict=True)),
-                "visits": own["visits"],
-                "outcomes": {v: scale for v, (_, scale) in own.get("scores", {}).items()}}
-    return pd.DataFrame(out, columns=COLUMNS), sections
+    trial, out = drawn(name, rng), []
+    computed, hidden = rows(trial), "sd" if rng.random() < ERRORS else "se"
+    for line in declared()["prints"]:
+        where = {key: list(trial.arms) if value == "arms" else value
+                 for key, value in line["rows"].items()}
+        found = records(computed, **where)
+        names = [one for one in line["of"] if one != hidden or "se" not in line["of"]]
+        for variable in dict.fromkeys(one.variable for one in found):
+            own = [one for one in found if one.variable == variable]
+            own = [own[rng.integers(len(own))]] if "one" in line else own
+            digits = int(rng.integers(1, 4))
+            for one in own:
+                values = vars(_more(trial, one)) if line["source"] == "table 2" else vars(one)
+                out += [(*list(values.values())[:5], statistic, text, line["source"], "")
+                        for statistic in names if (text := printed(values, statistic, digits))]
+    return pd.DataFrame(out, columns=COLUMNS), trial.sections
 
 
-def _classes(out, name, arms, levels) -> None:
-    table = np.array([[int((d[name] == level).sum()) for d in arms.values()] for level in levels])
-    method, digits = str(out.rng.choice(["pearson", "fisher", "yates"])), out.digits(0, 2)
-    known, two = table.sum(axis=0), len(levels) == 2
-    for level, counts in zip([name] if two else [f"{name}: {level}" for level in levels], table,
-                             strict=False):
-        for arm, count, n in zip(arms, counts, known, strict=True):
-            out.add("table 1", "baseline", level, arm, n=(count, 0), n_known=(n, 0),
-                    percent=(100 * count / n, digits))
-    if known.sum() == sum(map(len, arms.values())):
-        test = method if two or method == "fisher" else "pearson"
-        out.p("table 1", "baseline", name, "difference", "", test, p=getattr(tests, test)(table).p)
+def _more(trial: Trial, one):
+    """What papers print beside a mean: its standard error, and the SD of the changes."""
+    if one.method == "described":
+        scores = trial.scores(one.variable).dropna()
+        changes = (scores[one.time] - scores.iloc[:, 0])[trial.arm == one.arm]
+        one.se, one.change_sd = one.sd / math.sqrt(one.n), changes.std() or math.nan
+    return one
 
 
-def _outcome(out, variable, scores, visits, limits) -> None:
-    k, digits, arms = next(iter(scores.values())).shape[1], out.digits(), list(scores)
-    if k > 1 and limits:
-        _baseline(out, variable, {a: y[:, 0] for a, y in scores.items()}, limits, digits)
-    complete = {a: y[~np.isnan(y).any(axis=1)] for a, y in scores.items()}
-    spread, visits = "se" if out.rng.random() < 0.3 else "sd", visits[-k:]
-    for arm, y in complete.items():
-        before = y[:, 0].mean()
-        for at, (visit, (n, mean, sd)) in enumerate(zip(visits, map(tests.describe, y.T),
-                                                        strict=True)):
-            key = ("table 2", "outcomes", variable, arm, visit, "described")
-            out.add(*key, n=(n, 0), mean=(mean, digits),
-                    **{spread: (sd / np.sqrt(n) if spread == "se" else sd, digits)})
-            if at:
-                change = tests.describe(y[:, at] - y[:, 0])
-                out.add(*key, change=(change.mean, digits), change_sd=(change.sd, digits),
-                        percent_change=(100 * (mean / before - 1), 0))
-    for at in range(1, k):
-        key = ("table 2", "outcomes", variable, "difference", visits[at])
-        d = effects.d_ppc2(*(complete[a][:, [0, at]] for a in arms[::-1]))
-        out.add(*key, "d_ppc2", d=(d.estimate, 2))
-        _contrast(out, key, "random-intercept/z", _model(scores, at), digits)
-    if k == 1:
-        method = str(out.rng.choice(["student", "welch"]))
-        found = getattr(tests, method)(*(complete[a][:, 0] for a in arms[::-1]))
-        _contrast(out, ("table 2", "outcomes", variable, "difference", visits[0]), method, found,
-                  digits)
-
-
-def _model(scores, at):
-    """The contrast of a visit against the first under a random intercept."""
-    y, k = np.concatenate([*scores.values()]), next(iter(scores.values())).shape[1]
-    who, when = np.nonzero(~np.isnan(y))
-    treated, visit = who[:, None] >= len(next(iter(scores.values()))), np.eye(k)[when]
-    fit = mixed.random_intercept(y[who, when], np.hstack([visit, treated * visit]), who)
-    return smallsample.contrast(fit, np.eye(2 * k)[k + at] - np.eye(2 * k)[k])
-
-
-def _contrast(out, key, method, found, digits) -> None:
-    b = getattr(found, "b", None)
-    out.add(*key, method, b=(found.estimate if b is None else b, digits),
-            ci_low=(found.low, digits), ci_high=(found.high, digits),
-            **{"t" if b is not None else "z": (found.t, 2)})
-    out.p(*key, method, p=found.p)
-
-
-def _baseline(out, variable, start, limits, digits) -> None:
-    for source in ("table 1", "table 2"):
-        out.add(source, "outcomes", variable, "overall", "", "declared",
-                range_low=(limits[0], 0), range_high=(limits[1], 0))
-    for arm, x in {**start, "overall": np.concatenate([*start.values()])}.items():
-        found = tests.describe(x)
-        out.add("table 1", "baseline", variable, arm, mean=(found.mean, digits),
-                sd=(found.sd, digits))
-    method = str(out.rng.choice(["student", "welch"]))
-    out.p("table 1", "baseline", variable, "difference", "", method,
-          p=getattr(tests, method)(*list(start.values())[::-1]).p)
-
-
-def _responders(out, visit, responded) -> None:
-    cells, digits = [v for pair in responded.values() for v in pair], out.digits()
-    for arm, (x, n) in responded.items():
-        out.add("text", "nnt", "better", arm, visit, "completers", percent=(100 * x / n, digits),
-                responders=(x, 0), n=(n, 0))
-    table = np.reshape(cells, (2, 2)) @ [[1, -1], [0, 1]]
-    test, key = str(out.rng.choice(["pearson", "fisher", "yates"])), (
-        "text", "nnt", "better", "difference", visit)
-    out.p(*key, f"completers/{test}", p=getattr(tests, test)(table).p)
-    found = risk.risk_difference(cells[::2], cells[1::2], interval="wald")
-    out.add(*key, "completers/wald", arr=(100 * found.estimate, digits),
-            ci_low=(100 * found.low, digits), ci_high=(100 * found.high, digits))
-    if found.low > 0:
-        out.add(*key, "completers/wald", nnt=(np.ceil(found.nnt - 1e-9), 0),
-                nnt_ci_low=(found.nnt_low, 1), nnt_ci_high=(found.nnt_high, 1))
-    for name, method, end in (("rr", "wald", " wald"), ("or", "woolf", "")):
-        if (table > 0).all():
-            out.add(*key, f"completers/{method}", **{f"{name}{which}": (
-                FORMULAS[f"{name}{which.replace('_', ' ')}{which and end}"](*cells), digits)
-                for which in ("", "_low", "_high")})
+def printed(values: dict, statistic: str, digits: int) -> str:
+    """A statistic as a paper prints it; empty where there is nothing to print."""
+    value = values.get(statistic, math.nan)
+    if not math.isfinite(value) or (statistic.startswith("nnt") and values["nnt_through_infinity"]):
+        return ""
+    if statistic == "p":
+        return "<0.001" if value < 0.001 else show(value, 2 + digits % 2)
+    if statistic == "nnt":
+        value = math.copysign(math.ceil(abs(value) - 1e-9), value)
+    return show(value, declared()["decimals"].get(statistic, digits))

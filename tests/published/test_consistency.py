@@ -91,7 +91,7 @@ def test_statcheck_agrees():
         cases = list(csv.DictReader(stream))
     assert len(cases) == 30
     for case in cases:
-        df = None if case["df2"] == "NA" else int(case["df2"])
+        df = np.inf if case["df2"] == "NA" else int(case["df2"])
         at = two_sided(float(case["test_value"]), df)
         assert at.low == pytest.approx(float(case["computed_p"]), rel=1e-9)
         printed = re.sub(r"^\.", "0.", case["reported_p"])
@@ -182,41 +182,6 @@ def rows_of(*records):
                         columns=numbers.COLUMNS)
 
 
-def test_classes_that_do_not_add_up():
-    sizes = [("flow", "randomised", a, "", "", "n", "20") for a in "AB"]
-    paper = rows_of(*sizes, *(("baseline", f"eye: {k}", a, "", "", "n", n)
-                              for a in "AB" for k, n in (("blue", "9"), ("brown", "8"))))
-    row = one("class sum", "eye: blue", "A", "", "n", consistency(paper))
-    assert (row["verdict"], row["convention"]) == ("other convention",
-                                                   "unshown classes or missing")
-    paper.loc[2, "printed"] = "15"
-    row = one("class sum", "eye: blue", "A", "", "n", consistency(paper))
-    assert row["verdict"] == "impossible"
-
-
-@pytest.mark.parametrize(("printed", "verdict"), [
-    ("6 5 9", "impossible"), ("5 6 5", "impossible"), ("5 5 9", "exact"), ("7 8 8", "exact")])
-def test_quartiles_in_order(printed, verdict):
-    paper = rows_of(*(("flow", "sessions", "A", "", "weighted-average", s, v)
-                      for s, v in zip(("q1", "median", "q3"), printed.split(), strict=True)))
-    assert one("quartiles", "sessions", "A", "", "median", consistency(paper))["verdict"] == verdict
-
-
-def test_limits_that_are_not_around_b():
-    keys = ("outcomes", "y", "difference", "post", "random-intercept/z")
-    paper = rows_of(*((*keys, s, v) for s, v in (
-        ("b", "-2.00"), ("ci_low", "-3.96"), ("ci_high", "-0.04"), ("z", "-2.00"),
-        ("p", "0.046"))))
-    good = consistency(paper)
-    assert set(good.loc[good["check"] != "none", "verdict"]) <= {"exact", "within rounding"}
-    paper.loc[2, "printed"] = "0.04"
-    assert one("centre", "y", "difference", "post", "b", consistency(paper))["verdict"] == (
-        "impossible")
-    paper.loc[2, "printed"], paper.loc[3, "printed"] = "-0.04", "2.00"
-    assert one("sign", "y", "difference", "post", "z", consistency(paper))["verdict"] == (
-        "impossible")
-
-
 def test_benjamini_hochberg_by_family():
     records = [("outcomes", f"y{k}", "difference", "post", "z", s, v) for k, p in
                enumerate(("0.010", "0.030", "0.200")) for s, v in (("b", "1.00"), ("p", p))]
@@ -227,26 +192,6 @@ def test_benjamini_hochberg_by_family():
     frame = consistency(rows_of(*records), None, claims)
     kept, lost = (one("fdr", f"y{k}", "difference", "post", "p", frame) for k in (0, 1))
     assert kept["verdict"] == "other convention" and lost["convention"] == "one table"
-
-
-def test_a_sample_size_by_the_t_formula():
-    paper = rows_of(("sample_size", "y", "overall", "", "declared", "d", "0.50"),
-                    ("sample_size", "y", "overall", "", "t", "n", "64"),
-                    ("", "y", "overall", "", "declared", "dropout", "20"),
-                    ("sample_size", "y", "overall", "", "t/divided", "n_with_dropout", "160"))
-    frame = consistency(paper)
-    assert one("planned n", "y", "overall", "", "n", frame)["convention"] == "t"
-    assert one("planned dropout", "y", "overall", "", "n_with_dropout", frame)["verdict"] == (
-        "exact")
-
-
-def test_fewer_people_behind_a_percentage():
-    paper = rows_of(("flow", "randomised", "A", "", "", "n", "20"),
-                    ("flow", "randomised", "B", "", "", "n", "20"),
-                    ("baseline", "yes", "A", "", "", "n", "9"),
-                    ("baseline", "yes", "A", "", "", "percent", "47.4"))
-    row = one("percent", "yes", "A", "", "percent", consistency(paper))
-    assert (row["verdict"], row["convention"]) == ("other convention", "n=19")
 
 
 def test_the_ratio_of_standard_errors_is_that_of_a_random_intercept():

@@ -1,9 +1,11 @@
 """A paper entered as printed: its cells, its slips, and the paper behind this repository."""
 
+import io
 import re
 import shutil
 from pathlib import Path
 
+import docx
 import openpyxl
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from mair.published import entry, numbers, template
 from mair.published.consistency import consistency
 from mair.published.consistency.sheet import Sheet
+from mair.report import reviewer
 from mair.run import paper, papers
 from mair.sections import audit
 from mair.trial import load
@@ -193,6 +196,9 @@ def test_a_baseline_table_alone_is_audited(tmp_path):
     assert own.loc[odd, "by_chance"].tolist() == [
         "of 100 values from 0 to 99, 4 would have passed"]
     assert "|20 - 2 x 20| = 20, at most 40 with blocks of 4" in set(own["computation"])
+    letter = docx.Document(io.BytesIO(reviewer.letter(trial)))
+    letter = "".join(one.text for one in letter.paragraphs)
+    assert " 99 (sheet table 1, F9)." in letter and "would have passed" not in letter
     page = tmp_path / "out"
     paper.main(str(tmp_path / "tiny.xlsx"), out=str(page))
     assert (page / "tables" / "worksheet.docx").is_file()

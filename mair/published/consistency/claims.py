@@ -34,9 +34,15 @@ def read(path: Path | str) -> pd.DataFrame:
     return frame
 
 
-def claims_of(sheet: Sheet, kind: str) -> list[tuple[int, dict]]:
-    """The claims of a kind, each with its place: below 0, for it is no printed number."""
-    return [(-k, claim) for k, claim in enumerate(sheet.claims, start=1) if claim["claim"] == kind]
+def claims_of(sheet: Sheet, kind: str) -> list[dict]:
+    """The claims of a kind, each with its place ``at``: below 0, for it is no printed number."""
+    return [claim | {"at": -k} for k, claim in enumerate(sheet.claims, start=1)
+            if claim["claim"] == kind]
+
+
+def worded(p: Printed, claim: dict, said: str = "") -> Printed:
+    """What a claim says of a number, its word where nothing else is ``said``, in place of it."""
+    return replace(p, printed=said or claim["word"], source=claim["source"], at=claim["at"])
 
 
 def said(kind: str, name: str):
@@ -48,14 +54,14 @@ def said(kind: str, name: str):
     def register(find):
         @check(name)
         def of(sheet: Sheet):
-            for at, claim in claims_of(sheet, kind):
+            for claim in claims_of(sheet, kind):
                 for keys in sheet.contrasts:
                     about = keys[0] == claim["analysis"] and all(
                         claim[column] == "*" or key in claim[column].split(";")
                         for column, key in (("variable", keys[1]), ("time", keys[3])))
                     if about and (found := find(sheet, claim["word"], keys)):
                         p, word, *rest = found
-                        yield replace(p, printed=word, source=claim["source"], at=at), *rest
+                        yield worded(p, claim, word), *rest
 
         return find
 
@@ -67,8 +73,7 @@ def size(sheet: Sheet, word: str, keys: tuple):
     """The word for a d, by the cut-offs that the paper declares."""
     if (d := sheet.get(*keys, "d")) is None:
         return None
-    cuts = CUTS | {p.statistic: p.value for p in sheet.where(method="declared", variable="d")
-                   if p.statistic in CUTS}
+    cuts = CUTS | {p.statistic: p.value for p in sheet.where(method="declared", variable="d")}
     ranges = {"small": (cuts["small"], cuts["medium"]),
               "moderate": (cuts["medium"], cuts["large"]), "large": (cuts["large"], 99.0)}
     low, high = ranges[word.split(" to ")[0]][0], ranges[word.split(" to ")[-1]][1]
@@ -82,22 +87,21 @@ def size(sheet: Sheet, word: str, keys: tuple):
 @said("significant", "significance")
 def significant(sheet: Sheet, word: str, keys: tuple):
     """A p called significant, or not."""
-    if (p := sheet.get(*keys, "p")) is None:
-        return None
-    below = p.value <= LEVEL if p.relation == "<" else p.value < LEVEL and not p.relation
-    return (p, word, yes_no(below == (word == "yes"), f"p {p}", p.values),
-            f"p {p}, level {LEVEL:g}", (p,))
+    p = sheet.get(*keys, "p")
+    below = p and (p.value <= LEVEL if p.relation == "<" else p.value < LEVEL and not p.relation)
+    return p and (p, word, yes_no(below == (word == "yes"), f"p {p}", p.values),
+                  f"p {p}, level {LEVEL:g}", (p,))
 
 
 @said("improved", "direction")
 def improved(sheet: Sheet, word: str, keys: tuple):
     """The direction of a contrast, where the trial file says what is better."""
     p = sheet.get(*keys, "b") or sheet.get(*keys, "d")
-    if p is None or not (better := sheet.declared(keys[1]).get("better")):
-        return None
-    good = p.value < 0 if better == "lower" else p.value > 0
-    return (p, word, yes_no(good == (word == "yes"), f"{better} is better", p.values),
-            f"{p.statistic} {p}, {better} is better", (p,))
+    better = sheet.declared(keys[1]).get("better")
+    good = p and (p.value < 0 if better == "lower" else p.value > 0)
+    return p and better and (p, word, yes_no(good == (word == "yes"), f"{better} is better",
+                                             p.values),
+                             f"{p.statistic} {p}, {better} is better", (p,))
 
 
 @said("larger", "larger effect")
@@ -125,14 +129,14 @@ def families(sheet: Sheet, analysis: str) -> dict[str, list]:
 def adjusted(numbers: list[Printed]) -> dict[int, Interval]:
     """Benjamini-Hochberg q of numbers (by place), with all p at their low and high ends."""
     ends = np.clip([(p.values.low, p.values.high) for p in numbers], 0, 1).reshape(-1, 2)
-    qs = np.transpose([benjamini_hochberg(end) for end in ends.T])
-    return {p.at: Interval(float(a), float(b)) for p, (a, b) in zip(numbers, qs, strict=True)}
+    qs = np.transpose([benjamini_hochberg(end) for end in ends.T]).tolist()
+    return {p.at: Interval(*q) for p, q in zip(numbers, qs, strict=True)}
 
 
 @check("fdr")
 def fdr(sheet: Sheet):
     """Which significant p survive the correction, in each family."""
-    for at, claim in claims_of(sheet, "fdr"):
+    for claim in claims_of(sheet, "fdr"):
         groups = families(sheet, claim["analysis"])
         found = {name: {at: q for group in some for at, q in adjusted(group).items()}
                  for name, some in groups.items()}
@@ -145,6 +149,6 @@ def fdr(sheet: Sheet):
             verdict = ("exact" if len(kept) == len(qs) else "within rounding" if not lost
                        else "other convention" if len(lost) < len(qs) else "impossible")
             name = "every family" if verdict == "exact" else " or ".join(kept)
-            yield (replace(p, source=claim["source"], at=at),
+            yield (worded(p, claim, p.printed),
                    Judgement(verdict, name, min(qs.values(), key=lambda q: q.low)),
                    ", ".join(f"{n}: q {q.low:.4f} to {q.high:.4f}" for n, q in qs.items()), (p,))

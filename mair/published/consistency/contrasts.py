@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import special
 
-from mair.published.consistency.counts import retained
+from mair.published.consistency.counts import course
 from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
 from mair.published.consistency.formulas import RATIOS, Z
 from mair.published.consistency.sheet import Printed, Sheet
@@ -20,17 +20,16 @@ SHARES = np.linspace(0.0, 0.99, 34)  # between-person share of the variance
 GRID = 25  # degrees of freedom tried where they are estimated
 MORE = 6  # at most so many more unseen at a visit are tried
 STATISTICS = ("b", "ci_low", "ci_high", "z", "t", "p", "se")
-ESTIMATED = ("welch", "satterthwaite", "kenward-roger")  # whose degrees of freedom are not whole
+ESTIMATED = ("welch", "satterthwaite", "kenward-roger", "/t")  # whose df may be fewer, or not whole
 
 
 def contrast(sheet: Sheet, p: Printed) -> dict | None:
     """The numbers of the contrast that ``p`` is part of, by statistic; None without a B. Of a
     ratio B and its limits are the logarithms."""
-    found = {s: sheet.get(*p.key[:4], s) for s in STATISTICS}
+    found = {s: sheet.beside(p, s) for s in STATISTICS}
     for ratio in RATIOS if not found["b"] else ():
-        three = [sheet.get(*p.key[:4], ratio + end) for end in ("", "_low", "_high")]
-        if None not in three and {q.method for q in three} == {p.method} and min(
-                q.values.low for q in three) > 0:
+        three = [sheet.beside(p, ratio + end) for end in ("", "_low", "_high")]
+        if all(q and q.method == p.method and q.values.low > 0 for q in three):
             found |= {s: replace(q, by=np.log) for s, q in zip(STATISTICS, three, strict=False)}
     return found if p.time and found["b"] else None
 
@@ -42,7 +41,6 @@ def with_limits(sheet: Sheet, p: Printed) -> dict | None:
 
 
 KEYS = {"first": True, "arm": "difference"}
-ANY, LIMITS = {"given": contrast, **KEYS}, {"given": with_limits, **KEYS}
 
 
 def width(low, high):
@@ -50,46 +48,52 @@ def width(low, high):
     return np.maximum(high - low, 1e-6)
 
 
+def half_width(c: dict) -> float:
+    """Half the width of a contrast's interval as printed, in units of its SE were it normal."""
+    return float(width(c["ci_low"].value, c["ci_high"].value)) / 2 / Z
+
+
+def visits_of(sheet: Sheet, p: Printed) -> set[str]:
+    """The visits at which anything is printed of a variable."""
+    return {q.time for q in sheet.where(analysis=p.analysis, variable=p.variable) if q.time}
+
+
 def references(sheet: Sheet, p: Printed, t_first: bool) -> list[tuple[str, tuple, Interval]]:
     """Name, degrees of freedom and two-sided 5 % points of what a reader could expect: normal, or
     t at people minus 2, rows minus parameters, and those within people; where a method estimates
     them, from those of the smaller arm to all people's."""
-    people = [sheet.randomised(arm) for arm in sheet.arms]
     arms = [sheet.both_arms(p.analysis, p.variable, t) for t in (*sheet.visits[:1], p.time)]
-    visits = len({q.time for q in sheet.where(analysis=p.analysis, variable=p.variable) if q.time})
-    found, sizes = set(), [people, *([m[0] for m in both] for both in arms if both)]
-    for n in ([int(q.value) for q in pair] for pair in sizes if None not in pair):
-        if p.method.endswith(ESTIMATED) and min(n) > 2:
+    visits, found = len(visits_of(sheet, p)), set()
+    for pair in (sheet.sizes, *([n for n, *_ in both] for both in arms if both)):
+        n = [q.value for q in pair if q]
+        if len(n) == 2 and p.method.endswith(ESTIMATED) and min(n) > 2:
             found.add(tuple(np.linspace(min(n) - 1, sum(n) - 2, GRID)))
-        else:
-            found |= {(sum(n) - 2,), ((sum(n) - 2) * visits,), ((sum(n) - 2) * (visits - 1),)}
+        elif len(n) == 2:
+            found |= {((sum(n) - 2) * times,) for times in (1, visits, visits - 1)}
     ts = [(f"t with {' to '.join(f'{df:g}' for df in sorted({dfs[0], dfs[-1]}))} df", dfs,
            span(special.stdtrit(dfs, 0.975))) for dfs in sorted(found) if dfs[0] > 2]
     whole = ("normal", (math.inf,), interval(Z))
     return [*ts, whole] if t_first else [whole, *ts]
 
 
-def two_sided(size, df: float | None = None) -> Interval:
-    """Two-sided p of a statistic's size, normal or t: falls with it, so its ends suffice."""
-    tail = special.ndtr if df is None or math.isinf(df) else lambda x: special.stdtr(df, x)
+def two_sided(size, df: float = math.inf) -> Interval:
+    """Two-sided p of a statistic's size, t or normal: falls with it, so its ends suffice."""
+    tail = special.ndtr if math.isinf(df) else lambda x: special.stdtr(df, x)
     return image(lambda x: 2 * tail(-x), interval(size).size())
 
 
-@check("sign", statistic=("z", "t", "d"), **ANY)
+@check("sign", contrast, statistic=("z", "t", "d"), **KEYS)
 def sign(sheet: Sheet, p: Printed, c: dict):
     """B, its statistic and d point the same way."""
     b, same = c["b"], c["b"].value * p.value
-    if not same:
-        return None
-    found = yes_no(same > 0, "as B" if same > 0 else "opposite to B")
-    sizes = [sheet.randomised(arm) for arm in sheet.arms]
     seen = sheet.both_arms(p.analysis, p.variable, p.time)
-    everyone = seen and None not in sizes and [n.value for n, *_ in seen] == [
-        n.value for n in sizes]
+    everyone = seen and None not in sheet.sizes and all(
+        n.value == size.value for (n, *_), size in zip(seen, sheet.sizes, strict=True))
+    found = yes_no(same > 0, "as B" if same > 0 else "opposite to B")
     if same < 0 and p.statistic == "d" and (not everyone or abs(p.value) < 0.2):
         # a model's B may part from raw means near 0, and from those of fewer people
         found = unsure("opposite to B, of fewer people or near 0")
-    return found, f"B {b}, {p.statistic} {p}", (b,)
+    return same and (found, f"B {b}, {p.statistic} {p}", (b,))
 
 
 def quotient(b: Printed, low: Printed, high: Printed) -> tuple[Interval, float]:
@@ -97,24 +101,22 @@ def quotient(b: Printed, low: Printed, high: Printed) -> tuple[Interval, float]:
     both can be; and at the numbers."""
     _, own, at = formula(lambda b, low, high: 2 * b / width(low, high), b, low, high)
     _, middle, _ = formula(lambda low, high: (low + high) / width(low, high), low, high)
-    both = Interval(max(own.low, middle.low), min(own.high, middle.high))
-    return (both if both.low <= both.high else own), at
+    return own.within(middle) or own, at
 
 
-@check("statistic", statistic=("z", "t"), **LIMITS)
+@check("statistic", with_limits, statistic=("z", "t"), **KEYS)
 def statistic(sheet: Sheet, p: Printed, c: dict):
     """The statistic is B over the SE that the interval implies."""
-    if p is not (c["z"] or c["t"]):
-        return None
     numbers = c["b"], c["ci_low"], c["ci_high"]
     ratio, at = quotient(*numbers)
     kinds = references(sheet, p, not c["z"])
     found = [(name, ratio * ks, at * ks.low) for name, _, ks in kinds]
-    se = width(c["ci_low"].value, c["ci_high"].value) / 2 / kinds[0][2].low
-    return found, f"{c['b']} / {se:.4f} = {found[0][2]:.3f}", numbers
+    se = half_width(c) * Z / kinds[0][2].low
+    return p is (c["z"] or c["t"]) and (
+        found, f"{c['b']} / {se:.4f} = {found[0][2]:.3f}", numbers)
 
 
-@check("se", statistic="se", **LIMITS)
+@check("se", with_limits, statistic="se", **KEYS)
 def standard_error(sheet: Sheet, p: Printed, c: dict):
     """The SE that the interval implies."""
     low, high = c["ci_low"], c["ci_high"]
@@ -124,64 +126,61 @@ def standard_error(sheet: Sheet, p: Printed, c: dict):
     return found, f"({high} - {low}) / {2 * Z:.2f}", (low, high)
 
 
-@check("p value", statistic="p", **ANY)
+@check("p value", contrast, statistic="p", **KEYS)
 def p_value(sheet: Sheet, p: Printed, c: dict):
     """p from the statistic: normal, or t at plausible degrees of freedom."""
     s, numbers = c["z"] or c["t"], [c["b"], c["ci_low"], c["ci_high"]]
     numbers = [] if None in numbers else numbers
-    if not (s or numbers):
-        return None
     found = []
-    for name, dfs, _ in references(sheet, p, not c["z"]):
+    for name, dfs, _ in references(sheet, p, not c["z"]) if s or numbers else ():
         ps = [_p(s, numbers, df, Z if c["z"] else special.stdtrit(df, 0.975)) for df in dfs]
         ps = [p for p in ps if p[2]] or ps  # degrees of freedom at which t and B agree
         found.append((name, span([(iv.low, iv.high) for iv, *_ in ps]), ps[-1][1]))
     text = "; ".join(f"{name} {iv.low:.4f} to {iv.high:.4f}" for name, iv, _ in found[:2])
-    return found, text, [s, *numbers]
+    return found and (found, text, [s, *numbers])
 
 
 def _p(s: Printed | None, numbers: list, df: float, k: float) -> tuple[Interval, float, bool]:
     """p by a statistic and by B with its limits, k SE apart from it; at the numbers; and whether
     the two agree."""
-    sizes, at = (s.values.size(), abs(s.value)) if s else (Interval(0, math.inf), 0)
-    agree = True
+    sizes, at, both = Interval(0, math.inf), math.nan, None
+    if s:
+        sizes, at = s.values.size(), abs(s.value)
     if numbers:
         ratio, value = quotient(*numbers)
-        ratio, at = (ratio * k).size(), at if s else abs(value * k)
-        low, high = max(sizes.low, ratio.low), min(sizes.high, ratio.high)
-        if agree := low <= high:  # both bind: B/SE often says more than a rounded z
-            sizes = Interval(low, high)
-    return two_sided(sizes, df), two_sided(min(max(at, sizes.low), sizes.high), df).low, agree
+        both = sizes.within((ratio * k).size())  # both bind: B/SE often says more than a rounded z
+        at = at if s else abs(value * k)
+    sizes = both or sizes
+    return (two_sided(sizes, df), two_sided(min(max(at, sizes.low), sizes.high), df).low,
+            bool(both) or not numbers)
 
 
-@check("se ratio", statistic="b", method=lambda m: m.startswith("random-intercept"), **LIMITS)
+@check("se ratio", with_limits, statistic="b",
+       method=lambda m: m.startswith("random-intercept"), **KEYS)
 def se_ratio(sheet: Sheet, b: Printed, second: dict):
     """The ratio of the SEs of two visits, against missingness under a random intercept."""
-    others = [sheet.get(*key, "b") for key in sheet.contrasts if key[:2] == b.key[:2]]
-    others = [q for q in others if q and with_limits(sheet, q)]
-    if others[0] is b:
+    others = [sheet.get(*key, "b", like=b) for key in sheet.contrasts if key[:2] == b.key[:2]]
+    first_b, first = next((q, c) for q in others if q and (c := with_limits(sheet, q)))
+    if first_b is b:
         return None
-    first, times = with_limits(sheet, others[0]), (others[0].time, b.time)
+    times = first_b.time, b.time
     ends = [c[s] for c in (second, first) for s in ("ci_low", "ci_high")]
     _, ratio, at = formula(lambda *ends: width(*ends[2:]) / width(*ends[:2]), *ends)
-    se1, se2 = (width(*(q.value for q in two)) / 2 / Z for two in (ends[2:], ends[:2]))
-    text = f"SE {se1:.4g} at {times[0]} / {se2:.4g} at {times[1]} = {at:.4f}"
-    counts, inputs = [], ends
-    for arm in sheet.arms:
-        n, kept = sheet.randomised(arm), [retained(sheet, arm, t) for t in times]
-        if n is None or any(k is None for k, _ in kept):
-            return unsure("no flow printed"), text, inputs
-        counts.append((int(n.value), kept[0][0], kept[1][0]))
-        inputs += [n, *(q for _, used in kept for q in used)]
-    if any(max(k1, k2) > n or min(k1, k2) < 0 for n, k1, k2 in counts):
+    text = (f"SE {half_width(first):.4g} at {times[0]} / {half_width(second):.4g} at {times[1]} "
+            f"= {at:.4f}")
+    courses = [course(sheet, arm, times) for arm in sheet.arms]
+    counts, inputs = tuple(seen for seen, _ in courses), [*ends, *courses[0][1], *courses[1][1]]
+    if None in (*counts[0], *counts[1]):
+        return unsure("no flow printed"), text, ends
+    if any(max(later) > n or min(later) < 0 for n, *later in counts):
         return None
-    flow = possible_ratios(tuple(counts), 0, 0, 0)
+    flow = possible_ratios(counts, 0, 0, 0)
     text += f"; the flow's losses give {flow.low:.4g} to {flow.high:.4g}"
     wide = Interval(ratio.low * (1 - SLACK), ratio.high * (1 + SLACK))
     if wide.meets(flow):
         return Judgement("within rounding", "random intercept, flow's losses", flow), text, inputs
     more = {(visit, arm): " or ".join(str(k) for k in range(1, MORE + 1) if wide.meets(
-        possible_ratios(tuple(counts), k, arm, visit))) for arm in (1, 0) for visit in (0, 1)}
+        possible_ratios(counts, k, arm, visit))) for arm in (1, 0) for visit in (0, 1)}
     name = " or ".join(f"{ks} more unseen at {times[visit]} in {sheet.arms[arm]}"
                        for (visit, arm), ks in more.items() if ks)
     return (Judgement("other convention", name or "variances that differ by visit", ratio), text,
@@ -223,5 +222,4 @@ def possible_ratios(counts, more: int, arm: int, visit: int) -> Interval:
         cov = np.linalg.inv(information)
         variances += (np.diagonal(cov, axis1=1, axis2=2)[:, 1:] + cov[:, :1, 0]
                       - 2 * cov[:, 0, 1:])
-    ratios = np.sqrt(variances[:, 0] / variances[:, 1])
-    return Interval(float(ratios.min()), float(ratios.max()))
+    return span(np.sqrt(variances[:, 0] / variances[:, 1]))

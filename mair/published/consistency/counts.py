@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from functools import partial
 
 from mair.published import granularity
 from mair.published.consistency.engine import check, judge, unsure, yes_no
@@ -17,15 +16,13 @@ UNSHOWN = [("", 1), ("unshown classes or missing", 0)]  # how many people are le
 
 def counted(sheet: Sheet, p: Printed) -> tuple | None:
     """The count (perhaps None) and the denominator that a percentage belongs to."""
-    if p.analysis == "nnt":
-        count, n = (sheet.get(*p.key[:4], s) for s in ("responders", "n"))
-    else:
-        count, n = (sheet.get(*p.key[:4], s) for s in ("n", "n_known"))
-        n = n or sheet.randomised(p.arm)
+    names = ("responders", "n") if p.analysis == "nnt" else ("n", "n_known")
+    count, n = (sheet.beside(p, s) for s in names)
+    n = n or (sheet.randomised(p.arm) if p.analysis != "nnt" else None)
     return (count, n) if n is not None and n.value > 0 and count is not n else None
 
 
-@check("percent", statistic="percent", given=counted)
+@check("percent", counted, statistic="percent")
 def percent(sheet: Sheet, p: Printed, of: tuple):
     """A percentage of its count and denominator, or of fewer where some did not answer."""
     if of[0] is None:
@@ -58,28 +55,35 @@ def retained(sheet: Sheet, arm: str, time: str) -> tuple[int | None, list]:
     return (fits[0], [p, n]) if len(fits) == 1 else (None, [])
 
 
+def course(sheet: Sheet, arm: str, times) -> tuple[tuple, list]:
+    """How many of an arm were randomised, then `retained` at some visits (None where it is not
+    known), and the numbers used."""
+    n, kept = sheet.randomised(arm), [retained(sheet, arm, time) for time in times]
+    return ((n and int(n.value), *(count for count, _ in kept)),
+            [n, *(q for _, used in kept for q in used)])
+
+
 def retained_by_arm(sheet: Sheet, p: Printed) -> list | None:
     """`retained` of (control, treatment) at a visit, or None where either is not known."""
     found = [retained(sheet, arm, p.time) for arm in sheet.arms]
     return None if any(count is None for count, _ in found) else found
 
 
-@check("percent of n", statistic="percent", given=counted)
+@check("percent of n", counted, statistic="percent")
 def percent_alone(sheet: Sheet, p: Printed, of: tuple):
     """A percentage printed without its count is one of so many people."""
     count, n = of
-    if count is not None:
-        return None
     fits = implied(p, n)
     k = fits[0] if fits else round(p.value * n.value / 100)
     value, text = 100 * k / n.value, "" if fits else f"no count of {n}: "
-    return ([(f"count={k}", value)] if fits else yes_no(False, "", value),
-            f"{text}{k}/{n} = {value:.3f} %", (n,))
+    return count is None and (
+        [(f"count={k}", value)] if fits else yes_no(False, "", value),
+        f"{text}{k}/{n} = {value:.3f} %", (n,))
 
 
 def cells(sheet: Sheet, p: Printed) -> list[Printed] | None:
     """Numbers of responders and n of treatment, then of control, or None."""
-    found = [sheet.get("nnt", p.variable, arm, p.time, s)
+    found = [sheet.get("nnt", p.variable, arm, p.time, s, like=p)
              for arm in reversed(sheet.arms) for s in ("responders", "n")]
     possible = None not in found and all(
         n.value >= 1 and x.value <= n.value for x, n in (found[:2], found[2:]))
@@ -89,63 +93,58 @@ def cells(sheet: Sheet, p: Printed) -> list[Printed] | None:
 @check("flow")
 def flow(sheet: Sheet):
     """Children against parents in the flow."""
-    def total(p, plus, minus=()):
-        value = sum(q.value for q in plus) - sum(q.value for q in minus)
-        text = " + ".join(map(str, plus)) + "".join(f" - {q}" for q in minus)
-        return p, [("sum", value)], f"{text} = {value:g}", [*plus, *minus]
-
     whole = defaultdict(list)
-    for p in sheet.where(analysis="flow", arm="overall", statistic="n"):
+    for p in sheet.where("n", analysis="flow", arm="overall"):
         whole[p.variable.partition(": ")[0]].append(p)
-    arms = list({p.arm: p for p in reversed(sheet.where(analysis="flow", variable="randomised"))
-                 if p.arm not in GROUPS}.values())
-    pair = [p for p in map(sheet.randomised, sheet.arms) if p]
-    start, excluded = whole["assessed"][:1], whole["excluded"]
+    arms = {p.arm: p for p in reversed(sheet.where(analysis="flow", variable="randomised"))
+            if p.arm not in GROUPS}
+    start, excluded, sums = whole["assessed"][:1], whole["excluded"], []
     for p in whole["enrolled"][:1]:
         if start and excluded:
-            yield total(p, start, excluded)
-            yield total(excluded[0], start, [p, *excluded[1:]])
+            sums += [(p, start, excluded), (excluded[0], start, [p, *excluded[1:]])]
         if len(arms) > 1:
-            yield total(p, arms)
-    for p in whole["randomised"] if len(pair) == 2 else ():
-        yield total(p, pair)
+            sums.append((p, [*arms.values()], []))
+    if None not in sheet.sizes:
+        sums += [(p, sheet.sizes, []) for p in whole["randomised"]]
+    for p, plus, minus in sums:
+        value = sum(q.value for q in plus) - sum(q.value for q in minus)
+        text = " + ".join(map(str, plus)) + "".join(f" - {q}" for q in minus)
+        yield p, [("sum", value)], f"{text} = {value:g}", [*plus, *minus]
 
 
-@check("flow", analysis="flow", arm="overall", statistic="n", variable="retained",
-       given=retained_by_arm)
+@check("flow", retained_by_arm, analysis="flow", arm="overall", statistic="n", variable="retained")
 def flow_of_retained(sheet: Sheet, p: Printed, seen: list):
     """Those retained are those of the arms."""
     (a, used), (b, also) = seen
     return [("sum", a + b)], f"{a} + {b}", used + also
 
 
-@check("denominator", statistic="n")
+@check("denominator", statistic="n", analysis=lambda a: a not in ("flow", "baseline"))
 def denominators(sheet: Sheet, p: Printed):
     """Nobody is described, or responds, who was not retained; nobody comes back."""
     (count, used), n = retained(sheet, p.arm, p.time), sheet.randomised(p.arm)
-    if p.arm not in sheet.arms or p.analysis in ("flow", "baseline"):
-        return None
-    if p.analysis == "nnt" and p.method == "completers" and count is not None:
+    if p.arm in sheet.arms and p.key[0] == "nnt" and p.method == "completers" and count is not None:
         return [("retained", count)], f"{count} retained at {p.time}", used
-    return n and (yes_no(p.value <= n.value, "at most the randomised"), f"{p} of {n} randomised",
-                  (n,))
+    return p.arm in sheet.arms and n and (
+        yes_no(p.value <= n.value, "at most the randomised"), f"{p} of {n} randomised", (n,))
 
 
 @check("denominator", statistic="responders")
 def responders(sheet: Sheet, p: Printed):
     """No more responders than people."""
-    n = sheet.get(*p.key[:4], "n")
+    n = sheet.beside(p, "n")
     return n and (yes_no(p.value <= n.value, "at most n"), f"{p} of {n}", (n,))
 
 
 def classes(sheet: Sheet, statistic: str) -> dict[tuple, list[Printed]]:
-    """Numbers of the classes of one variable, by (variable, arm, source)."""
+    """Numbers of the classes of one variable where there are several, by (variable, arm,
+    source)."""
     groups = defaultdict(list)
-    for p in sheet.where(analysis="baseline", statistic=statistic):
+    for p in sheet.where(statistic, analysis="baseline"):
         name, colon, _ = p.variable.partition(": ")
         if colon and p.arm not in GROUPS:
             groups[name, p.arm, p.source].append(p)
-    return groups
+    return {key: parts for key, parts in groups.items() if len(parts) > 1}
 
 
 @check("class sum")
@@ -154,13 +153,10 @@ def class_sums(sheet: Sheet):
     for (_, arm, _), parts in classes(sheet, "n").items():
         n = sheet.get(*parts[0].key[:4], "n_known") or sheet.randomised(arm)
         total = sum(p.value for p in parts)
-        if n is None or len(parts) < 2:
-            continue
         text = f"{' + '.join(map(str, parts))} = {total:g} of {n}"
-        for p in parts:
-            found = [("sum", n.value - total + p.value)]
-            if total < n.value:
-                found = judge("0", UNSHOWN)
+        for p in parts if n else ():
+            found = (judge("0", UNSHOWN) if total < n.value else
+                     [("sum", n.value - total + p.value)])
             yield p, found, text, [*parts, n]
 
 
@@ -168,9 +164,9 @@ def class_sums(sheet: Sheet):
 def percent_sums(sheet: Sheet):
     """The percentages of classes that leave nobody out add up to 100."""
     counts = classes(sheet, "n")
-    for (name, arm, source), parts in classes(sheet, "percent").items():
-        n, people = sheet.randomised(arm), sum(p.value for p in counts[name, arm, source])
-        if len(parts) < 2 or (n is not None and people < n.value):
+    for key, parts in classes(sheet, "percent").items():
+        n, people = sheet.randomised(key[1]), sum(p.value for p in counts.get(key, ()))
+        if n is not None and people < n.value:
             continue
         total, at = sum((p.values for p in parts), interval(0)), sum(p.value for p in parts)
         found = yes_no(False, "sum", total)
@@ -180,31 +176,34 @@ def percent_sums(sheet: Sheet):
             yield p, found, f"{' + '.join(map(str, parts))} = {at:.1f}", parts
 
 
-def stated_twice(sheet: Sheet, ranges: bool):
-    """The same number, by the same method, stated in two places, at whatever precision."""
-    for first, *others in sheet.by_key.values():
-        for p in others if first.statistic.startswith("range_") == ranges else ():
-            if p.method != first.method or (
-                    p.printed != first.printed and (first.relation or p.relation)):
-                continue
-            fine, coarse = sorted((first, p), key=lambda q: -q.decimals)
-            limits = fine.values if fine.decimals > coarse.decimals else interval(fine.value)
-            found = judge(coarse.printed, [("", limits, fine.value)])
-            if found.convention in RULES and not fine.decimals:
-                found = yes_no(False, "", limits)  # whole numbers, stated twice, are not rounded
-            yield p, found, f"{first} in {first.source}, {p} in {p.source}", (first,)
+def stated_twice(name: str, ranges: bool):
+    """Register a check of the same number, by the same method, stated in two places, at whatever
+    precision."""
+    @check(name)
+    def of(sheet: Sheet):
+        for first, *others in sheet.by_key.values():
+            for p in others if first.statistic.startswith("range_") == ranges else ():
+                if p.method != first.method or (
+                        p.printed != first.printed and (first.relation or p.relation)):
+                    continue
+                fine, coarse = sorted((first, p), key=lambda q: -q.decimals)
+                limits = fine.values if fine.decimals > coarse.decimals else interval(fine.value)
+                found = judge(coarse.printed, [("", limits, fine.value)])
+                if found.convention in RULES and not fine.decimals:
+                    found = yes_no(False, "", limits)  # whole numbers are not rounded
+                yield p, found, f"{first} in {first.source}, {p} in {p.source}", (first,)
 
 
-check("stated twice")(partial(stated_twice, ranges=False))
-check("range stated twice")(partial(stated_twice, ranges=True))
+stated_twice("stated twice", ranges=False)
+stated_twice("range stated twice", ranges=True)
 
 
 @check("scale", statistic=("range_low", "range_high"), method="declared")
 def scales(sheet: Sheet, p: Printed):
     """The ends of a scale against its items and points, in one place after another."""
-    inputs = sheet.where(statistic=("items", "points", "subscales"))
-    parent = next((q.variable for q in inputs if p.variable == q.variable
-                   or p.variable.startswith(q.variable + "-")), None)
+    inputs = sheet.where(("items", "points", "subscales"))
+    parent = next((q.variable for q in inputs if f"{p.variable}-".startswith(f"{q.variable}-")),
+                  None)
     low, high = (next((q for q in sheet.by_key.get((*p.key[:4], end), ())
                        if q.source == p.source), None) for end in ("range_low", "range_high"))
     if parent is None or low is None or high is None:
@@ -231,12 +230,10 @@ def quartiles(sheet: Sheet, p: Printed):
     of rounding: to the nearest, twice, down or up."""
     ends = [sheet.get(p.analysis, p.variable, "overall", "", s)
             for s in ("range_low", "range_high")]
-    names = ("mean",) if p.statistic == "mean" else ("q1", "median", "q3")
-    names = ("min", *names, "max")
+    names = ("min", *(("mean",) if p.statistic == "mean" else ("q1", "median", "q3")), "max")
     found = {s: sheet.get(*p.key[:4], s) for s in names} | {p.statistic: p}
     line = [q for q in (ends[0], *found.values(), ends[1]) if q]
-    bounds = [[q.values for q in line], *([values(q.printed, rule) for q in line]
-                                          for rule in RULES[1:]),
+    bounds = [*([values(q.printed, rule) for q in line] for rule in RULES),
               [Interval(q.value - 2 * q.half, q.value) for q in line]]
     rising = any(all(a.value <= b.value or u.low < v.high for (a, u), (b, v) in
                      itertools.pairwise(zip(line, rule, strict=True))) for rule in bounds)
@@ -247,14 +244,12 @@ def quartiles(sheet: Sheet, p: Printed):
 @check("allocation", analysis="flow", variable="randomised", statistic="n", first=True)
 def allocation(sheet: Sheet, p: Printed):
     """Arm sizes against the size of blocks, the ratio and the number of strata declared."""
-    block, ratio, strata, centres = (sheet.get("", *key) for key in (
-        *(("allocation", "overall", "", s) for s in ("block_size", "allocation_ratio", "strata")),
-        ("centres", "overall")))
-    other = sheet.randomised(sheet.arms[0])
+    block, ratio, strata = (sheet.get("", "allocation", "overall", "", s)
+                            for s in ("block_size", "allocation_ratio", "strata"))
+    centres, other = sheet.get("", "centres", "overall"), sheet.sizes[0]
     if p.arm != sheet.arms[1] or not block or not other:
         return None
-    times = ratio.value if ratio else 1
-    sizes = sheet.by_key[block.key]
+    times, sizes = ratio.value if ratio else 1, sheet.by_key[block.key]
     most = max(q.value for q in sizes) * times / (1 + times) * (strata.value if strata else 1)
     gap = abs(p.value - times * other.value)
     fits, inputs = gap <= most, [other, *sizes, *filter(None, (ratio, strata, centres))]

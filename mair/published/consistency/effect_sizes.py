@@ -14,7 +14,8 @@ from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import corners, image, span
 from mair.stats.effects import d_ppc2_of
 
-D = {"arm": "difference", "statistic": "d"}
+# of a visit, not of the baseline table
+D = {"arm": "difference", "statistic": "d", "time": bool, "analysis": lambda a: a != "baseline"}
 
 
 def courses(sheet: Sheet, p: Printed) -> list | None:
@@ -36,11 +37,11 @@ def standardisers(sheet: Sheet, p: Printed, c, t) -> dict[str, tuple]:
               for arm, n in zip(sheet.arms, (n1, n2), strict=True))
     if (m1, m2) != (n1, n2) and min(m1, m2) >= 2:
         found[f", n={m1:g} and {m2:g}"] = (m1, s1, m2, s2)
-    if None not in (sizes := [sheet.randomised(arm) for arm in sheet.arms]):
-        found[", n of all randomised"] = (sizes[0].value, s1, sizes[1].value, s2)
+    if None not in sheet.sizes:
+        everyone = (size.value for size in sheet.sizes)
+        found[", n of all randomised"] = (next(everyone), s1, next(everyone), s2)
     if start := sheet.both_arms("baseline", p.variable):
-        found[", SD of all randomised"] = tuple(
-            v for n, _, s in start for v in (n.value, s))
+        found[", SD of all randomised"] = tuple(v for n, _, s in start for v in (n.value, s))
     last = [sheet.get(p.analysis, p.variable, arm, p.time, "sd") for arm in sheet.arms]
     if all(last):
         found[", SD afterwards"] = (n1, last[0], n2, last[1])
@@ -77,27 +78,17 @@ def conventions(sheet: Sheet, p: Printed):
         if b is not None and not name and p.method == "b_over_sd":
             found.append(("b_over_sd", image(np.divide, b.values, span(over.sd)), b.value / at.sd))
             inputs.append(b)
-    if not found:
-        return None
-    if sheet.declared(p.variable).get("transform") == "log":
+    if sheet.declared(p.variable).get("transform") == "log" and found:
         text = f"on the measured scale {found[1][2]:.4f}, corrected {found[0][2]:.4f}"
     found.sort(key=lambda candidate: candidate[0] != p.method)  # stable
-    return found, text, inputs
-
-
-def applies(p: Printed) -> bool:
-    """A d of a visit, not of the baseline table."""
-    return bool(p.time) and p.analysis != "baseline"
+    return found and (found, text, inputs)
 
 
 @check("effect size", **D)
 def effect_size(sheet: Sheet, p: Printed):
     """Each d under: corrected or not; SD of those described, of all randomised, or after; and
     the n at which granularity says the means are possible."""
-    if not applies(p):
-        return None
-    candidates, text, inputs = conventions(sheet, p) or (None, "", ())
-    return candidates or unsure("no means and SDs printed"), text, inputs
+    return conventions(sheet, p) or (unsure("no means and SDs printed"), "", ())
 
 
 @check("effect sizes together")
@@ -109,28 +100,24 @@ def together(sheet: Sheet):
     """
     by_source = defaultdict(list)
     for p in sheet.where(**D):
-        if applies(p) and conventions(sheet, p):
-            by_source[p.source].append((p, *conventions(sheet, p)))
+        if found := conventions(sheet, p):
+            by_source[p.source].append((p, judge(p.printed, found[0]), *found))
     for read in by_source.values():
-        yield from _together(read)
+        if sum(own.verdict == "other convention" for _, own, *_ in read) > 1:
+            yield from _together(read)
 
 
 def _together(read: list):
     """The d of one place read together: each number with its candidates and what is said."""
-    single = [judge(p.printed, candidates) for p, candidates, *_ in read]
-    if sum(found.verdict == "other convention" for found in single) < 2:
-        return
-    fits = [{name for name, _, point in candidates if p.met(point)}
-            for p, candidates, *_ in read]
-    labels = dict.fromkeys(name for _, candidates, *_ in read for name, *_ in candidates)
-    label, verdict, left = read[0][1][0][0], "exact", set(range(len(read)))
+    points = [{name: point for name, _, point in candidates} for *_, candidates, _, _ in read]
+    label, verdict, left = read[0][2][0][0], "exact", dict(enumerate(points))
     while label:
-        for k in [k for k in left if label in fits[k]]:
-            p, candidates, text, inputs = read[k]
-            point = next(c[-1] for c in candidates if c[0] == label)
-            yield (p, replace(single[k], verdict=verdict, convention=label),
-                   f"{text}; {label} {point:.4f}", inputs)
-            left.remove(k)
-        counts = {label: sum(label in fits[k] for k in left) for label in labels}
+        for k in [k for k in left if read[k][0].met(left[k].get(label))]:
+            p, single, _, text, inputs = read[k]
+            yield (p, replace(single, verdict=verdict, convention=label),
+                   f"{text}; {label} {points[k][label]:.4f}", inputs)
+            del left[k]
+        counts = {label: sum(read[k][0].met(own.get(label)) for k, own in left.items())
+                  for label in dict.fromkeys(name for own in points for name in own)}
         label, verdict = max(counts, key=counts.get), "other convention"
         label = label if counts[label] > 1 else ""

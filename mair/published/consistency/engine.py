@@ -1,7 +1,7 @@
 """The engine of the checks: a check says what it selects and computes, and is judged here.
 
 A check is a function under `check`. With keys it gets the sheet and one printed number at a
-time (and what ``given`` finds for it), and returns nothing where it does not apply, else
+time (and what it is ``given`` for it), and returns nothing where it does not apply, else
 ``(candidates, computation, inputs)``. Without keys it gets the sheet, and yields the printed
 number first. ``candidates`` are what `judge` takes, or a `Judgement` already.
 """
@@ -12,6 +12,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 
 import numpy as np
 import pandas as pd
@@ -97,30 +98,30 @@ def formula(f, *numbers: Printed, name: str = "") -> tuple[str, Interval, float]
         return name, interval(at) if exact else image(f, *box), at
 
 
-def check(name: str, first: bool = False, given=None, **keys):
+def check(name: str, *given, first: bool = False, **keys):
     """Register a check of the printed numbers that `Sheet.where` selects by ``keys``.
 
     Parameters
     ----------
     name : str
         As the table has it. Several functions may make up one check.
+    *given : callable
+        Each takes the sheet and the printed number; where one finds nothing the check does
+        not apply, else it gets what they find, too.
     first : bool
-        Of numbers printed more than once, only the first.
-    given : callable, optional
-        Takes the sheet and the printed number; where it finds nothing the check does not
-        apply, else it gets that, too.
+        Of numbers printed more than once, only the first; of a difference, by each method.
     **keys
         None: the check chooses for itself.
     """
     def register(find):
         def select(sheet: Sheet):
             for p in sheet.where(**keys):
-                more = (given(sheet, p),) if given else ()
-                wanted = all(more) and (not first or sheet.get(*p.key) is p)
+                more = [*takewhile(bool, (one(sheet, p) for one in given))]
+                wanted = len(more) == len(given) and (not first or sheet.is_first(p))
                 if wanted and (found := find(sheet, p, *more)):
                     yield p, *found, *((),) * (3 - len(found)), partial(again, sheet, p, more)
 
-        def again(sheet: Sheet, p: Printed, more: tuple, text: str):
+        def again(sheet: Sheet, p: Printed, more: list, text: str):
             return find(sheet, replace(p, printed=text), *more)
 
         CHECKS.append((name, select if keys else find))

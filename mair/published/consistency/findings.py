@@ -1,15 +1,17 @@
 """What the consistency table comes to, in words: findings in order of consequence.
 
-Each is built from a kind of check, says what the numbers show and what they do not, and
-names harmless explanations first. None says why a number is as it is.
+Each is a row of ``mair/data/findings.yaml``: it is built from a kind of check, says what the
+numbers show and what they do not, and names harmless explanations first. None says why a number
+is as it is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from string import Formatter
 
+import jinja2
 import pandas as pd
 import yaml
 
@@ -18,10 +20,8 @@ from mair.published.consistency.sheet import Sheet
 from mair.results import KEYS
 
 SHIFT = 0.5  # SDs by which those lost differ that are worth a word
-SMALL = 120  # up to so many people a t distribution is the usual reference
-OFF = ("other convention", "impossible")
 TABLE = Path(__file__).resolve().parents[2] / "data" / "findings.yaml"
-FITS = ("exact", "within rounding")
+COLUMNS = {"checks": "check", "verdicts": "verdict", "statistics": "statistic"}
 
 
 @dataclass(frozen=True)
@@ -64,48 +64,43 @@ def findings(consistency: pd.DataFrame, published: pd.DataFrame, sections=None) 
     list of Finding
         Empty where every number follows from the others.
     """
-    found, sheet = [], Sheet(published, sections)
-    words = sheet.sections.get("visit_labels") or {}
-    consistency = consistency.assign(variable=consistency["variable"].str.replace("_", " "),
-                                     time=consistency["time"].replace(words))
-    for kind in yaml.safe_load(TABLE.read_text(encoding="utf-8")):
-        rows = pick(consistency, *(kind.get(key, ()) for key in ("checks", "verdicts")),
-                    kind.get("convention", ""))
-        if len(rows):
-            words, rows = FUNCTIONS[kind.get("function", "plainly")](rows, consistency, sheet)
-        if len(rows):
-            words = Said(rows, consistency) | words
-            text = " ".join(part.format_map(words) for part in kind["text"] if all(
-                words[field] != "" for _, field, *_ in Formatter().parse(part) if field))
-            found.append((kind["headline"].format_map(words), text, tuple(rows.index)))
-    said = {row for _, _, rows in found for row in rows}
-    rest = pick(consistency, (), ("impossible",))
-    rest = rest[~rest.index.isin(said)]
-    if len(rest):
-        found.append((f"{count(len(rest), 'number')} that no computation here gives", (
-            f"{names(rest)}. A typing slip, or people or classes not shown, would do it; which "
-            f"of the numbers involved is off cannot be told. For the first: {first(rest)}."),
-            tuple(rest.index)))
+    found, sheet, told = [], Sheet(published, sections), set()
+    frame = consistency.assign(variable=consistency["variable"].str.replace("_", " "),
+                               time=consistency["time"].replace(
+                                   sheet.sections.get("visit_labels") or {}))
+    people = getattr(sheet.randomised("overall"), "value", 0)
+    words = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    words.filters["in_words"] = in_words
+    words.globals |= {"right": partial(right, frame), "people": f"{people:g}"}
     keys = list(published[KEYS].itertuples(index=False, name=None))
-    places = [[int(place) for place in rows.split()] for rows in consistency["rows"]]
-    judged = [next((p for p in own if p >= 0), None) for own in places]
-    return [Finding(k, headline, text, rows, tuple(dict.fromkeys(
-        keys[judged[row]] for row in rows if judged[row] is not None)))
-        for k, (headline, text, rows) in enumerate(found, start=1)]
+    for kind in yaml.safe_load(TABLE.read_text(encoding="utf-8")):
+        rows = pick(frame, kind) if set(kind) & {*COLUMNS, "convention"} else frame[:0]
+        if "rest" in kind:
+            rows = rows[~rows.index.isin(told)]
+        if "lost" in kind:
+            rows = lost(rows, sheet)
+        more = {name: pick(frame[frame["variable"].isin(rows["variable"])] if "same" in of
+                           else frame, of) for name, of in kind.get("also", {}).items()}
+        every = sorted({row for one in (rows, *more.values()) for row in one.index})
+        if every and (len(rows) or "checks" not in kind) and (
+                0 < people <= kind.get("people", 0) or "people" not in kind):
+            say = said(rows, frame) | {name: said(own, frame) for name, own in more.items()}
+            headline, text = (" ".join(words.from_string(kind[part]).render(say).split())
+                              for part in ("headline", "text"))
+            judged = frame.loc[every, "rows"].str.extract(r"(?:^| )(\d+)")[0].dropna().astype(int)
+            found.append(Finding(len(found) + 1, headline, text, tuple(every),
+                                 tuple(dict.fromkeys(keys[place] for place in judged))))
+            told.update(every)
+    return found
 
 
-def pick(frame, checks, verdicts=(), convention="") -> pd.DataFrame:
-    """Rows of some checks and verdicts (none named: all) with a convention matching so."""
-    own = frame["convention"].str.contains(convention)
-    for column, wanted in (("check", checks), ("verdict", verdicts)):
-        if len(wanted):
-            own &= frame[column].isin([wanted] if isinstance(wanted, str) else wanted)
+def pick(frame: pd.DataFrame, of: dict) -> pd.DataFrame:
+    """Rows of some checks, verdicts and statistics (none named: all) with a convention matching
+    so."""
+    own = frame["convention"].str.contains(of.get("convention", ""))
+    for key in COLUMNS.keys() & of:
+        own &= frame[COLUMNS[key]].isin(of[key])
     return frame[own]
-
-
-def count(n: int, noun: str) -> str:
-    """A number and its noun."""
-    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def name(row) -> str:
@@ -114,85 +109,37 @@ def name(row) -> str:
     return " ".join(filter(None, (row.variable, arm, row.time)))
 
 
-def names(rows: pd.DataFrame, printed: bool = True) -> str:
-    """Up to six rows by name, the printed number with each."""
-    found = list(dict.fromkeys(
-        name(r) + (f" {r.statistic} {r.printed}" if printed else "") for r in rows.itertuples()))
+def listed(named) -> str:
+    """Up to six different names."""
+    found = list(dict.fromkeys(named))
     return ", ".join(found[:6]) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
 
 
-def both(variables: list) -> str:
-    """Names joined for a headline."""
-    return " and ".join(filter(None, (", ".join(variables[:-1]), *variables[-1:])))
-
-
-def first(rows: pd.DataFrame) -> str:
-    """The computation of the first row."""
-    return next(iter(rows["computation"]), "")
-
-
-class Said(dict):
-    """What a sentence may say of rows: ``{names}``, ``{first}``, ``{n}`` … of ``findings.yaml``."""
-
-    def __init__(self, rows: pd.DataFrame, frame: pd.DataFrame):
-        whole = pick(frame, set(rows["check"]))
-        super().__init__(
-            n=len(rows), total=len(whole), others=len(whole) - len(rows),
-            whose=both(list(dict.fromkeys(rows["variable"]))),
-            fits=len(pick(whole, (), FITS)), names=names(rows), first=first(rows),
-            ends="; ".join(dict.fromkeys(rows["computation"].iloc[[0, -1]])),
-            variables=names(rows, printed=False), convention=rows["convention"].iloc[0],
-            conventions=" or ".join(dict.fromkeys(rows["convention"])),
-            firsts="; ".join(f"{name(r)}: {r.computation}" for r in rows.itertuples()),
-            each="; ".join(f"{r.statistic} {r.printed}: {r.computation}"
-                           for r in rows.itertuples()))
-
-
-def plainly(rows, frame, sheet):
-    """Only what `Said` has."""
-    return {}, rows
-
-
-def mean_changes(rows, frame, sheet):
-    """What the significance of B would be at the printed means, where that differs."""
-    q = rows["computation"].str.extract("q = ([0-9.]+)")[0]
-    lost = " and ".join(q[q.astype(float) >= LEVEL])
-    return {"q": lost, "after": lost and ", and whether it is significant depends on which holds"
-            }, rows
-
-
-def lost(rows, frame, sheet):
-    """The baseline of those of the primary outcome who are not described."""
-    outcomes = sheet.sections.get("outcomes") or {}
-    primary = next((v.replace("_", " ") for v, own in outcomes.items() if own.get("primary")), "")
-    rows = rows[(rows["variable"] == primary) & (rows["statistic"] == "mean")]
-    rows = rows.assign(mean=(rows["computed_low"] + rows["computed_high"]) / 2)
-    far = [abs(r.mean - float(r.printed)) > SHIFT * sheet.moments(
-        "baseline", r.variable, r.arm)[2].value for r in rows.itertuples()]
-    return {"gaps": "; ".join(
-        f"{r.arm} {r.mean:.2f} against {r.printed} of those described ({r.computation})"
-        for r in rows.itertuples())}, rows if any(far) else rows[:0]
-
-
-def other_n(rows, frame, sheet):
-    """Means that need fewer people, and what else says so."""
-    own = frame[frame["variable"].isin(rows["variable"])]
-    sizes = pick(own, ("effect size", "effect sizes together"), ("other convention",), "n=")
-    ratio = pick(own, "se ratio", ("other convention",))
-    return {"of": len(set(sizes["variable"] + sizes["time"])) or "", "ratio_why": first(ratio),
-            "ratio": next(iter(ratio["convention"]), ""), "means": names(rows),
-            "why": first(rows)}, pd.concat([rows, sizes, ratio])
-
-
-def normal(rows, frame, sheet):
-    """p from the normal distribution in a small trial, and software that prints t."""
-    only, named = rows[rows["convention"] == "normal"], pick(frame, "software")
-    people = getattr(sheet.randomised("overall"), "value", 0)
-    small = only if 0 < people <= SMALL else only[:0]
-    return {"all": len(rows), "only": len(only), "people": f"{people:g}", "software": first(named),
-            "example": next((f"{name(r)}, p {r.printed}: {r.computation}"
-                             for r in only.itertuples()), "")}, (
-        pd.concat([small, named]) if len(small) else small)
+def said(rows: pd.DataFrame, frame: pd.DataFrame) -> dict:
+    """What a sentence may say of rows: ``{{ names }}``, ``{{ first }}``, ``{{ n }}`` …"""
+    each, whole = list(rows.itertuples()), frame[frame["check"].isin(rows["check"])]
+    whose, why = list(dict.fromkeys(rows["variable"])), rows["computation"].tolist()
+    q = rows["computation"].str.extract(r"q = ([0-9.]+)")[0]
+    most = next(iter(rows["convention"].mode()), "")
+    one = [f"{name(r)}, {r.statistic} {r.printed}: {r.computation}" for r in each]
+    return {
+        "rows": rows, "n": len(rows), "total": len(whole), "others": len(whole) - len(rows),
+        "whose": " and ".join(filter(None, (", ".join(whose[:-1]), *whose[-1:]))),
+        "fits": int(whole["verdict"].isin(["exact", "within rounding"]).sum()),
+        "names": listed(f"{name(r)} {r.statistic} {r.printed}" for r in each),
+        "variables": listed(map(name, each)), "visits": len(set(rows["variable"] + rows["time"])),
+        "first": "".join(why[:1]), "final": "".join(why[-1:]),
+        "ends": "; ".join(dict.fromkeys(why[:1] + why[-1:])),
+        "convention": "".join(rows["convention"][:1]), "example": "".join(one[:1]),
+        "conventions": " or ".join(dict.fromkeys(rows["convention"])),
+        "firsts": "; ".join(dict.fromkeys(f"{name(r)}: {r.computation}" for r in each)),
+        "each": "; ".join(f"{r.statistic} {r.printed}: {r.computation}" for r in each),
+        "by": ", ".join(f"{n} {way}" for way, n in rows["convention"].value_counts().items()),
+        "last": "".join([text for text, r in zip(one, each, strict=True)
+                         if r.convention == most][-1:]),
+        "q": " and ".join(q[q.astype(float) >= LEVEL]),
+        "gaps": "; ".join(f"{r.arm} {(r.computed_low + r.computed_high) / 2:.2f} against "
+                          f"{r.printed} of those described ({r.computation})" for r in each)}
 
 
 def in_words(text: str) -> str:
@@ -204,31 +151,26 @@ def in_words(text: str) -> str:
     return text
 
 
-def effect_sizes(rows, frame, sheet):
-    """Which conventions the effect sizes obey."""
-    everyone, whole = pick(frame, "effect sizes together"), pick(frame, "whole scores")
-    groups = everyone["convention"].value_counts()
-    last = rows[rows["convention"] == rows["convention"].mode()[0]].iloc[-1]
-    return {"everyone": len(everyone), "whole": names(whole), "whole_why": first(whole[-1:]),
-            "by": ", ".join(f"{n} {in_words(convention)}" for convention, n in groups.items()),
-            "last": f"{name(last)}, d {last.printed}: {in_words(last.computation)}"}, (
-        pd.concat([everyone, whole]))
+def lost(rows: pd.DataFrame, sheet: Sheet) -> pd.DataFrame:
+    """Rows of the primary outcome, where those not described differ from those who are."""
+    outcomes = sheet.sections.get("outcomes") or {}
+    primary = next((v.replace("_", " ") for v, own in outcomes.items() if own.get("primary")), "")
+    rows = rows[rows["variable"] == primary]
+    gap = (rows["computed_low"] + rows["computed_high"]) / 2 - rows["printed"].astype(float)
+    sds = [sheet.moments("baseline", r.variable, r.arm)[2].value for r in rows.itertuples()]
+    return rows if (gap.abs() > SHIFT * pd.Series(sds, rows.index, float)).any() else rows[:0]
 
 
-def percent(rows, frame, sheet):
-    """Percentages that are not those of their counts."""
-    wrong, cut = pick(rows, (), OFF), pick(rows, ("percent", "percent of n"), FITS, "^truncated$")
-    words = {"wrong": names(wrong), "wrong_why": first(wrong), "cut": names(cut),
-             "cut_why": first(cut), "total": "", "made": ""}
+def right(frame: pd.DataFrame, wrong: pd.DataFrame) -> dict[str, str]:
+    """The right percentages of the columns that wrong ones stand in, and their ``total``; where
+    that is 100, as what they ``made``."""
+    words = {"total": "", "made": ""}
     for variable, arm in wrong[["variable", "arm"]].itertuples(index=False):
-        own = pick(frame[frame["variable"].str.startswith(variable.partition(": ")[0] + ": ")
-                         & (frame["arm"] == arm)], "percent")
-        right = own["computation"].str.extract("([0-9.]+) %$")[0].astype(float).round(1)
-        if len(right):
-            said = f"{' + '.join(map(str, right))} = {right.sum():.1f}"
-            words["made" if round(right.sum(), 1) == 100 else "total"] = said
-    return words, pd.concat([wrong, cut])
-
-
-FUNCTIONS = {f.__name__: f for f in (plainly, mean_changes, lost, other_n, normal, effect_sizes,
-                                      percent)}
+        stem = variable.partition(": ")[0] + ": "
+        own = frame[(frame["check"] == "percent") & (frame["arm"] == arm)
+                    & frame["variable"].str.startswith(stem)]
+        shares = own["computation"].str.extract("([0-9.]+) %$")[0].astype(float).round(1)
+        if len(shares):
+            text = f"{' + '.join(map(str, shares))} = {shares.sum():.1f}"
+            words["made" if round(shares.sum(), 1) == 100 else "total"] = text
+    return words

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from scipy import special, stats
+from scipy import special
 
 from mair.published.consistency.counts import cells
 from mair.published.consistency.engine import check, formula
 from mair.published.consistency.sheet import GROUPS, Printed, Sheet
+from mair.stats.risk import odds_ratio
 from mair.stats.risk_limits import INTERVALS, difference_limits, ratio_limits
 
 TABLE = Path(__file__).resolve().parents[2] / "data" / "formulas.yaml"
@@ -38,16 +39,10 @@ def of_means(method: str, what: str, m1, s1, n1, m2, s2, n2):
         what, m1 - m2 + ENDS.get(what, 0) * se * special.stdtrit(df, 0.975))
 
 
-def odds_ratio(a, n, b, m, end=0):
-    """The odds ratio of a of n against b of m people, or a limit by Woolf's formula."""
-    return a / (n - a) / (b / (m - b)) * np.exp(
-        end * Z * np.sqrt(1 / a + 1 / (n - a) + 1 / b + 1 / (m - b)))
-
-
-def exact_odds_ratio(a, n, b, m, end=None):
-    """SciPy's conditional odds ratio, or a limit."""
-    found = stats.contingency.odds_ratio([[int(a), int(n - a)], [int(b), int(m - b)]])
-    return found.statistic if end is None else found.confidence_interval(0.95)[end]
+@functools.lru_cache(maxsize=5_000)
+def of_odds(kind: str, what: str, a, n, b, m):
+    """The odds ratio of a of n against b of m people, or a limit."""
+    return getattr(odds_ratio((int(a), int(b)), (int(n), int(m)), kind=kind), what)
 
 
 @functools.lru_cache(maxsize=5_000)
@@ -72,20 +67,19 @@ FORMULAS = {
     "paired p": lambda c, s, n: 2 * special.stdtr(n - 1, -abs(c) * np.sqrt(n) / s),
     "arr": lambda a, n, b, m: 100 * (a / n - b / m),
     "rr": lambda a, n, b, m: a / n / (b / m),
-    "or": odds_ratio, "exact or": exact_odds_ratio,
     "middle": lambda low, high: (low + high) / 2,
     "mirrored": lambda b, end: 2 * b - end,
     "geometric middle": lambda low, high: np.sqrt(low * high),
     "geometric mirrored": lambda b, end: b * b / end,
 } | {f"{method} {what}": partial(of_means, method, what)
-     for method in T_TESTS for what in ("se", "t", *ENDS)}
+     for method in T_TESTS for what in ("se", "t", *ENDS)} | {
+    f"{kind} or {what}": partial(of_odds, kind, what)
+    for kind in ("woolf", "exact") for what in ("estimate", *ENDS)}
 for _k, (_end, _sign) in enumerate(ENDS.items()):
     FORMULAS |= {
         f"mean t {_end}": lambda m, s, n, sign=_sign: (
             m + sign * special.stdtrit(n - 1, 0.975) * s / np.sqrt(n)),
         f"mean normal {_end}": lambda m, s, n, sign=_sign: m + sign * Z * s / np.sqrt(n),
-        f"or {_end}": partial(odds_ratio, end=_sign),
-        f"exact or {_end}": partial(exact_odds_ratio, end=_k),
     } | {f"{what} {_end} {name}": partial(of_risk, what, _k, name)
          for what in ("arr", "nnt", "rr") for name in INTERVALS}
 
@@ -96,10 +90,10 @@ def address(sheet: Sheet, p: Printed, text: str) -> Printed | None:
     statistic, _, when = statistic.partition("@")
     arm = dict(zip(("control", "treatment"), sheet.arms, strict=True)).get(whose, p.arm)
     key = (p.analysis, p.variable, arm, sheet.visits[0] if when else p.time)
-    if statistic != "n" or arm in GROUPS:
-        return sheet.get(*key, statistic)
-    return sheet.get(*key) or next(filter(None, (
-        sheet.size(q) for s in ("mean", "change") if (q := sheet.get(*key, s)))), None)
+    found = sheet.get(*key, statistic, like=p)
+    if found or statistic != "n" or arm in GROUPS:
+        return found
+    return next((sheet.size(q) for s in ("mean", "change") if (q := sheet.get(*key, s))), None)
 
 
 def register(row: dict) -> None:

@@ -11,12 +11,13 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import special, stats
+from statsmodels.stats.contingency_tables import Table
 
 from mair.published.consistency.counts import LARGE, UNSHOWN, cells, retained_by_arm
-from mair.published.consistency.engine import Judgement, check, judge, yes_no
+from mair.published.consistency.engine import check, judge, yes_no
 from mair.published.consistency.formulas import T_TESTS
 from mair.published.consistency.moments import SECTIONS
-from mair.published.consistency.sheet import COUNTS, GROUPS, Printed, Sheet
+from mair.published.consistency.sheet import COUNTS, GROUPS, Printed, Sheet, at_print
 from mair.published.rounding import Interval, image, interval, span
 from mair.stats import tests
 
@@ -60,10 +61,11 @@ def t_test(sheet: Sheet, p: Printed):
         return None
     found = []
     for name in ("", *(() if p.relation else (", SDs and standard errors mistaken",))):
-        numbers = [(int(n.value), m, other_spread(n, s) if name else s) for n, m, s in both]
+        six = [q for n, m, s in both for q in (n, m, other_spread(n, s) if name else s)]
         for method in T_TESTS if kind != "welch" else T_TESTS[::-1]:
-            whole, at = (t_interval(method, *(v for n, *ms in numbers for v in (
-                n, *(getattr(q, kind) for q in ms)))) for kind in ("values", "value"))
+            whole, at = (t_interval(method, *(
+                int(q.value) if q.statistic in COUNTS else getattr(q, of) for q in six))
+                for of in ("values", "value"))
             found.append((method + name, whole, at.low))
     return (found, ", ".join(f"{m.capitalize()} p = {iv.low:.3f} to {iv.high:.3f}"
                              for m, iv, _ in found[:2]), [*both[0], *both[1]])
@@ -73,24 +75,22 @@ def counts_table(sheet: Sheet, p: Printed) -> tuple | None:
     """Counts (levels, arms) of a binary or categorical variable, of those retained or of
     responders, and the numbers used."""
     if p.analysis == "nnt":
-        x, n, y, m = used = cells(sheet, p) or [None] * 4
-        return x and (((int(y.value), int(x.value)),
-                       (int(m.value - y.value), int(n.value - x.value))), used)
-    sizes, seen = [sheet.randomised(arm) for arm in sheet.arms], retained_by_arm(sheet, p)
+        x, n, y, m = (int(q.value) for q in cells(sheet, p) or [p] * 4)
+        return cells(sheet, p) and (((y, x), (m - y, n - x)), cells(sheet, p))
     levels = list(dict.fromkeys(q.variable for q in sheet.where(analysis="baseline")
                                 if q.variable.startswith(p.variable + ": ")))
-    numbers = [sheet.get("baseline", v, arm) for v in levels or [p.variable] for arm in sheet.arms]
+    used = [sheet.get("baseline", v, arm) for v in levels or [p.variable] for arm in sheet.arms]
+    counts = [q and int(q.value) for q in used]
     if p.analysis == "flow":
-        numbers = seen and p.variable == "retained" and [
-            replace(q, printed=str(k)) for q, (k, _) in zip(sizes, seen, strict=True) if q]
-    if not numbers or None in (*sizes, *numbers) or sheet.both_arms("baseline", p.variable):
+        seen = retained_by_arm(sheet, p) if p.variable == "retained" else None
+        counts, used = [count for count, _ in seen or ()], [q for _, own in seen or () for q in own]
+    if not counts or None in (*sheet.sizes, *counts) or sheet.both_arms("baseline", p.variable):
         return None
-    table = np.reshape([int(q.value) for q in numbers], (-1, 2))
-    rest = [int(n.value) for n in sizes] - table.sum(axis=0)
+    table = np.reshape(counts, (-1, 2))
+    rest = at_print(sheet.sizes).astype(int) - table.sum(axis=0)
     if not levels or any(rest):
         table = np.vstack([table, rest])
-    used = [q for _, own in seen for q in own] if p.analysis == "flow" else numbers
-    return (tuple(map(tuple, table.tolist())), [*used, *sizes]) if min(rest) >= 0 else None
+    return (tuple(map(tuple, table.tolist())), [*used, *sheet.sizes]) if min(rest) >= 0 else None
 
 
 @lru_cache(maxsize=5_000)
@@ -103,9 +103,8 @@ def count_ps(table) -> dict[str, float]:
     if min(kept.shape) > 1:
         found["likelihood ratio"] = stats.chi2_contingency(
             kept, correction=False, lambda_="log-likelihood").pvalue
-        r = np.cov(np.indices(kept.shape).reshape(2, -1), fweights=kept.ravel())
-        r2 = r[0, 1] ** 2 / (r[0, 0] * r[1, 1])
-        found["linear by linear"] = special.chdtrc(1, (kept.sum() - 1) * r2)
+        ordered = Table(kept, shift_zeros=False)
+        found["linear by linear"] = ordered.test_ordinal_association().pvalue
     return {name: float(p) for name, p in found.items() if p == p}
 
 
@@ -146,47 +145,46 @@ def finer(table, p: Printed, merged: bool) -> str:
         f"some such split prints {share:.0%} of {DRAWS} p drawn at random")
 
 
-@check("count test", given=counts_table, **P)
+@check("count test", counts_table, **P)
 def count_test(sheet: Sheet, p: Printed, counted: tuple):
     """p of a test of counts, or of finer classes than shown."""
     (table, parts), ps = counted, count_ps(counted[0])
-    shown = " v ".join("/".join(str(row[k]) for row in table) for k in (0, 1))
+    shown = " v ".join("/".join(map(str, arm)) for arm in zip(*table, strict=True))
     if not ps:
         return (yes_no(p.met(1.0), "constant"),
                 f"{shown}: everybody is in one class, so no test has a p", parts)
     first = p.method.rpartition("/")[2]
-    first = first if first in ps else "pearson"
-    order = [first, *(m for m in ps if m != first)]
+    order = sorted(ps, key=lambda m: (m != first, m != "pearson" or first in ps))
     text = f"{shown}: " + ", ".join(f"{m} {ps[m]:.3f}" for m in order)
     found = judge(p.printed, [(m, ps[m]) for m in order])
     merged = "merged" in p.note
     several = merged or len(parts) >= 8  # three levels printed, of two arms of some n
     if found.verdict == "impossible" and several and not p.relation and (
             split := finer(table, p, merged)):
-        found = Judgement("other convention", "finer classes than shown", interval(ps[first]))
+        found = replace(found, verdict="other convention", convention="finer classes than shown")
         text += split
     return found, text, parts
 
 
 def combined(parts: list[tuple]) -> dict[str, tuple]:
     """Mean and SD of several groups' people together, as candidates, from (n, mean, SD)."""
-    n, m, s = (np.array([q.value for q in column]) for column in zip(*parts, strict=True))
-    ends = [np.array([[getattr(q.values, end) for q in column] for end in ("low", "high")])
-            for column in ([m for _, m, _ in parts], [s for *_, s in parts])]
-    low, high = ends[0] - m[0]  # centred: squares are differences then
+    n, m, s = at_print(parts).T
+    low, high, sd_low, sd_high = np.array([(
+        mean.values.low, mean.values.high, max(0, sd.values.low), sd.values.high)
+        for _, mean, sd in parts]).T
 
     def apart(means):
         return (n * means**2).sum(-1) - (n * means).sum(-1) ** 2 / n.sum()
 
     def sd(within, between):
-        return float(np.sqrt(((n - 1) * np.maximum(within, 0) ** 2).sum() + between)
-                     / np.sqrt(n.sum() - 1))
+        return float(np.sqrt(((n - 1) * within**2).sum() + between) / np.sqrt(n.sum() - 1))
 
-    closest = np.clip(np.linspace(low.min(), high.max(), 201)[:, None], low, high)
-    furthest = np.array(list(itertools.product(*zip(low, high, strict=True))))
-    return {"mean": ("", span(ends[0] @ n / n.sum()), m @ n / n.sum()),
-            "sd": ("", Interval(sd(ends[1][0], apart(closest).min()),
-                                sd(ends[1][1], apart(furthest).max())), sd(s, apart(m - m[0])))}
+    ends = np.array([low, high]) - m[0]  # centred: squares are differences then
+    closest = np.clip(np.linspace(ends[0].min(), ends[1].max(), 201)[:, None], *ends)
+    furthest = np.array([*itertools.product(*ends.T)])
+    return {"mean": ("", span([low @ n / n.sum(), high @ n / n.sum()]), m @ n / n.sum()),
+            "sd": ("", Interval(sd(sd_low, apart(closest).min()),
+                                sd(sd_high, apart(furthest).max())), sd(s, apart(m - m[0])))}
 
 
 def part_of(p: Printed) -> tuple | None:
@@ -201,7 +199,7 @@ def part_of(p: Printed) -> tuple | None:
 def overall(sheet: Sheet):
     """Counts, means and SDs of everybody from those of arms, of a variable from subgroups."""
     groups = defaultdict(dict)
-    for p in sheet.where(statistic=("n", "responders", "mean", "sd")):
+    for p in sheet.where(("n", "responders", "mean", "sd")):
         if p.analysis != "flow" and (whole := part_of(p)):
             groups[whole].setdefault((p.variable, p.arm), p)
     for (*key, _), some in groups.items():

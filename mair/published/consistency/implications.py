@@ -12,15 +12,23 @@ import numpy as np
 from scipy import special
 
 from mair.published import granularity as g
-from mair.published.consistency.claims import LEVEL, adjusted, claims_of, families
-from mair.published.consistency.contrasts import ANY, LIMITS, Z, two_sided, width
-from mair.published.consistency.counts import retained
-from mair.published.consistency.effect_sizes import D, applies, courses, d, standardisers
+from mair.published.consistency.claims import LEVEL, adjusted, claims_of, families, worded
+from mair.published.consistency.contrasts import (
+    KEYS,
+    contrast,
+    half_width,
+    two_sided,
+    visits_of,
+    width,
+    with_limits,
+)
+from mair.published.consistency.counts import course
+from mair.published.consistency.effect_sizes import D, courses, d, standardisers
 from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
-from mair.published.consistency.formulas import T_TESTS
+from mair.published.consistency.formulas import T_TESTS, Z
 from mair.published.consistency.group_tests import P, count_ps, counts_table
 from mair.published.consistency.moments import people
-from mair.published.consistency.sheet import Printed, Sheet
+from mair.published.consistency.sheet import Printed, Sheet, at_print
 from mair.published.rounding import Interval, image, prints_so, rule_of, span
 from mair.stats import tests
 
@@ -29,68 +37,64 @@ PRINTS = {"SPSS": "t with Satterthwaite's degrees of freedom"}  # of a mixed mod
 MOST = 20_000  # combinations of sums that are tried
 
 
-def visits_of(sheet: Sheet, p: Printed) -> set[str]:
-    """The visits at which anything is printed of a variable."""
-    return {q.time for q in sheet.where(analysis=p.analysis, variable=p.variable) if q.time}
-
-
 def of_changes(method: str) -> bool:
     """Whether a method's B is a difference in changes from the first visit."""
     return not method.startswith((*T_TESTS, "ancova", "clda", "linear"))
 
 
-CHANGES = {"statistic": "b", "method": of_changes}
+def on_log(sheet: Sheet, p: Printed) -> bool:
+    """Whether a variable is analysed on the log scale."""
+    return sheet.declared(p.variable).get("transform") == "log"
 
 
-@check("adjusted mean", statistic="b", method=lambda m: m.startswith("ancova"), **ANY)
-def adjusted_mean(sheet: Sheet, b: Printed, c: dict):
+CHANGES = {"statistic": "b", "method": of_changes, **KEYS}
+
+
+@check("adjusted mean", contrast, Sheet.first_and_now, statistic="b",
+       method=lambda m: m.startswith("ancova"), **KEYS)
+def adjusted_mean(sheet: Sheet, b: Printed, c: dict, both: list):
     """ANCOVA's B: the difference afterwards less r x SD after / SD before of that before.
 
     Of one covariate and the same people; r is the correlation within arms, in [-1, 1].
     """
-    both = [sheet.both_arms(b.analysis, b.variable, t) for t in (*sheet.visits[:1], b.time)]
-    if None in both:
-        return None
     (n0, m0, s0), (n1, m1, s1) = (zip(*arms, strict=True) for arms in both)
     gaps = [t.values - c.values for c, t in (m0, m1)]
     sds = [Interval(min(s.values.low for s in two), max(s.values.high for s in two))
            for two in (s0, s1)]
     found = image(lambda d0, d1, s0, s1, r: d1 - r * s1 / s0 * d0, *gaps, *sds, Interval(-1, 1))
-    fits, inputs = found.meets(b.values), [q for arms in both for row in arms for q in row]
-    text = f"{found.low:.3f} to {found.high:.3f} at correlations from -1 to 1"
-    if not fits and (sheet.sections.get("covariates") or [q.value for q in n0] != [
-            q.value for q in n1]):
-        return unsure("other covariates or people", found), text, inputs
-    return yes_no(fits, "correlation", found), text, inputs
+    judged = yes_no(found.meets(b.values), "correlation", found)
+    others = [q.value for q in n0] != [q.value for q in n1]
+    if judged.verdict == "impossible" and (sheet.sections.get("covariates") or others):
+        judged = unsure("other covariates or people", found)
+    return (judged, f"{found.low:.3f} to {found.high:.3f} at correlations from -1 to 1",
+            [q for arms in both for row in arms for q in row])
 
 
-@check("mean changes", **CHANGES, **ANY)
-def mean_changes(sheet: Sheet, b: Printed, c: dict):
+@check("mean changes", contrast, courses, **CHANGES)
+def mean_changes(sheet: Sheet, b: Printed, c: dict, arms: list):
     """B against the difference in mean changes of those described.
 
     With every pair complete a time-constant covariate does not matter, and a random
     intercept's B is exactly that difference. It need not be where others were in the model.
     """
-    arms, sizes = courses(sheet, b), [sheet.randomised(arm) for arm in sheet.arms]
-    if not arms or sheet.declared(b.variable).get("transform") == "log":
+    if on_log(sheet, b):
         return None
     (c1, c2), (t1, t2) = ((m[1], m[3]) for m in arms)
     found = formula(lambda t1, t2, c1, c2: (t2 - t1) - (c2 - c1), t1, t2, c1, c2,
                     name="difference in mean changes")
-    inputs, who = [*arms[0], *arms[1], *sizes], "people not described"
+    inputs, who = [*arms[0], *arms[1], *sheet.sizes], "people not described"
     text = f"({t2} - {t1}) - ({c2} - {c1}) = {found[2]:.2f}, B = {b}"
-    described = [int(a[0].value) for a in arms]
-    left = [] if None in sizes else [
-        int(n.value) - k for n, k in zip(sizes, described, strict=True)]
+    described, left = [int(a[0].value) for a in arms], []
+    if None not in sheet.sizes:
+        left = [int(n.value) - k for n, k in zip(sheet.sizes, described, strict=True)]
+        who = f"{left[0]} and {left[1]} not described"
     if found[1].meets(b.values) or (left and not any(left)):
         return [found], text, inputs
-    if left:
-        who = f"{left[0]} and {left[1]} not described"
-    after = sheet.both_arms(b.analysis, b.variable, b.time)
+    after = sheet.now(b)
     if not left or min(left) < 1 or len(visits_of(sheet, b)) > 2 or not after or not (
             c["ci_low"] and c["ci_high"]):
         return unsure(who, found[1]), text, inputs
-    se = float(width(c["ci_low"].value, c["ci_high"].value)) / 2 / Z
+    se = half_width(c)
     sd = math.sqrt(np.mean([m[2].value ** 2 for m in (*arms, *after)]))
     more, once = readings(abs(b.value - found[2]), se, sd, described, left)
     text += (f"; with the printed limits {at_means(sheet, c['p'], found[2] / se)}. B = {b} if the "
@@ -98,9 +102,9 @@ def mean_changes(sheet: Sheet, b: Printed, c: dict):
              f"their mean changes were {more[0]:.1f} from the others' in each arm, in opposite "
              f"directions ({more[1]:.1f} standard errors); before treatment alone, their means "
              f"were {once[0]:.0f} from the others' ({once[1]:.1f})")
-    if once[1] <= FAR:
-        return unsure(who, found[1]), text, inputs
-    return Judgement("other convention", f"{who}, measured twice", found[1]), text, inputs
+    judged = unsure(who, found[1]) if once[1] <= FAR else Judgement(
+        "other convention", f"{who}, measured twice", found[1])
+    return judged, text, inputs
 
 
 def readings(gap: float, se: float, sd: float, seen: list, left: list) -> tuple:
@@ -120,13 +124,13 @@ def readings(gap: float, se: float, sd: float, seen: list, left: list) -> tuple:
         lost at random: as mean change, where both visits are in the model; as mean before
         treatment, where only that visit is, which a random intercept weighs by 1 - r.
     """
-    share = [k / (n + k) for n, k in zip(seen, left, strict=True)]
-    spread = math.sqrt(sum(s**2 * (1 / k + 1 / n) for s, n, k in zip(share, seen, left,
-                                                                     strict=True)))
-    change = se / math.sqrt(sum(1 / n for n in seen))
+    seen, left = np.array(seen), np.array(left)
+    share = left / (seen + left)
+    spread = math.sqrt((share**2 * (1 / left + 1 / seen)).sum())
+    change = se / math.sqrt((1 / seen).sum())
     unlike = min(1.0, change**2 / (2 * sd**2))  # 1 - r
-    return ((gap / sum(share), gap / (spread * change)),
-            (gap / sum(share) / unlike, gap / (spread * unlike * sd)))
+    return ((gap / share.sum(), gap / (spread * change)),
+            (gap / share.sum() / unlike, gap / (spread * unlike * sd)))
 
 
 def at_means(sheet: Sheet, p: Printed | None, z: float) -> str:
@@ -140,46 +144,39 @@ def at_means(sheet: Sheet, p: Printed | None, z: float) -> str:
     return f"{said}, q = {adjusted(family)[p.at].low:.3f} among {len(family)}"
 
 
-@check("correlation", **CHANGES, **LIMITS)
-def correlation(sheet: Sheet, b: Printed, c: dict):
+@check("correlation", with_limits, Sheet.first_and_now, **CHANGES)
+def correlation(sheet: Sheet, b: Printed, c: dict, arms: list):
     """The correlation between two visits that the SE of a contrast of changes needs."""
-    arms = [sheet.both_arms(b.analysis, b.variable, t) for t in (*sheet.visits[:1], b.time)]
-    if len(visits_of(sheet, b)) != 2 or None in arms:
+    n, mean, sd = np.moveaxis(at_print(arms), -1, 0)  # visits x arms
+    if len(visits_of(sheet, b)) != 2 or n[0].min() < 2 or mean.min() <= 0:
         return None
-    log = sheet.declared(b.variable).get("transform") == "log"
-    n = [k.value for k, *_ in arms[0]]
-    if min(n) < 2 or min(m.value for arm in arms for _, m, _ in arm) <= 0:
-        return None
-    s1, s2 = ([math.sqrt(math.log1p((s.value / m.value) ** 2)) if log else s.value
-               for _, m, s in arm] for arm in arms)
-    weight = np.array(n) - 1
-    squares = (weight * (np.square(s1) + np.square(s2))).sum()
-    factor = sum(1 / k for k in n) / weight.sum()
-    found = image(lambda low, high: (squares - (width(low, high) / 2 / Z) ** 2 / factor)
-                  / (2 * (weight * s1 * s2).sum()), c["ci_low"].values, c["ci_high"].values)
+    log, weight = on_log(sheet, b), n[0] - 1
+    sd = np.sqrt(np.log1p((sd / mean) ** 2)) if log else sd
+    factor = (1 / n[0]).sum() / weight.sum()
+    found = image(lambda low, high: ((weight * sd**2).sum() - (width(low, high) / 2 / Z) ** 2
+                                     / factor) / (2 * (weight * sd.prod(axis=0)).sum()),
+                  c["ci_low"].values, c["ci_high"].values)
     return found.low > 1 and (
-        unsure("above 1", found), f"SE {width(c['ci_low'].value, c['ci_high'].value) / 2 / Z:.4f} "
-        f"needs r = {found.low:.2f} to {found.high:.2f} between the visits, at the printed SDs"
+        unsure("above 1", found), f"SE {half_width(c):.4f} needs r = {found.low:.2f} to "
+        f"{found.high:.2f} between the visits, at the printed SDs"
         + (" taken to the log scale" if log else ""),
         [c["ci_low"], c["ci_high"], *(q for arm in arms for row in arm for q in row)])
 
 
-@check("variances", **CHANGES, **ANY)
-def variances(sheet: Sheet, b: Printed, c: dict):
+@check("variances", contrast, Sheet.now, **CHANGES)
+def variances(sheet: Sheet, b: Printed, c: dict, both: list):
     """SDs of the arms at a visit where the model has one residual variance: F test."""
-    both = sheet.both_arms(b.analysis, b.variable, b.time)
-    if not both or min(s.value for *_, s in both) <= 0 or min(n.value for n, *_ in both) < 2 or (
-            sheet.declared(b.variable).get("transform") == "log"):
+    (n1, _, s1), (n2, _, s2) = sorted(at_print(both).tolist(), key=lambda m: -m[2])
+    if s2 <= 0 or min(n1, n2) < 2 or on_log(sheet, b):
         return None
-    (n1, _, s1), (n2, _, s2) = sorted(both, key=lambda m: -m[2].value)
-    f, df = (s1.value / s2.value) ** 2, (n1.value - 1, n2.value - 1)
+    f, df = (s1 / s2) ** 2, (n1 - 1, n2 - 1)
     p = min(1.0, 2 * special.fdtrc(*df, f))
     return p < LEVEL / len(sheet.contrasts) and (
         unsure("SDs unlike"), f"SDs {both[0][2]} and {both[1][2]}: F = {f:.1f} on {df[0]:g} and "
         f"{df[1]:g} degrees of freedom, p {p:.5f}", [*both[0], *both[1]])
 
 
-@check("planned limit", statistic=("ci_low", "ci_high"), **LIMITS)
+@check("planned limit", with_limits, statistic=("ci_low", "ci_high"), **KEYS)
 def planned_limit(sheet: Sheet, p: Printed, c: dict):
     """An interval that excludes 0 and begins short of the difference called relevant."""
     planned = sheet.get("sample_size", p.variable, "overall", "", "difference")
@@ -195,19 +192,17 @@ def planned_people(sheet: Sheet, p: Printed):
     """People of each arm, visit by visit, against those planned."""
     found, inputs = [], []
     for arm in sheet.arms:
-        start, later = sheet.randomised(arm), [retained(sheet, arm, t) for t in sheet.visits[1:]]
-        counts = [start and int(start.value), *(k for k, _ in later)]
+        counts, used = course(sheet, arm, sheet.visits[1:])
         if None not in counts and min(counts) < p.value:
             found.append(f"{arm} {', '.join(map(str, counts))} where {p} were planned")
-            inputs += [start, *(q for _, used in later for q in used)]
+            inputs += used
     return found and (unsure("fewer than planned"), "; ".join(found), inputs)
 
 
-@check("fisher", **P)
-def fisher(sheet: Sheet, p: Printed):
+@check("fisher", counts_table, **P)
+def fisher(sheet: Sheet, p: Printed, counted: tuple):
     """Pearson's p where expected counts below 5 call for Fisher's test, which is named."""
-    counted = claims_of(sheet, "fisher") and counts_table(sheet, p)
-    if not counted or p.relation:
+    if not claims_of(sheet, "fisher") or p.relation:
         return None
     kept, ps = tests.counts(counted[0]), count_ps(counted[0])
     least = np.outer(kept.sum(axis=1), kept.sum(axis=0)).min() / kept.sum()
@@ -220,21 +215,21 @@ def fisher(sheet: Sheet, p: Printed):
 @check("software")
 def software(sheet: Sheet):
     """A statistic that the procedure named does not print."""
-    for at, claim in claims_of(sheet, "software"):
-        zs = sheet.where(arm="difference", statistic="z")
+    zs = sheet.where("z", arm="difference")
+    for claim in claims_of(sheet, "software"):
         if claim["word"] in PRINTS and zs:
-            yield (replace(zs[0], printed=claim["word"], source=claim["source"], at=at),
-                   unsure("z printed"), f"{claim['word']} prints {PRINTS[claim['word']]} for the "
-                   f"coefficients of a mixed model; the tables print {len(zs)} z", zs)
+            yield (worded(zs[0], claim), unsure("z printed"),
+                   f"{claim['word']} prints {PRINTS[claim['word']]} for the coefficients of a "
+                   f"mixed model; the tables print {len(zs)} z", zs)
 
 
 @check("within arm")
 def within(sheet: Sheet):
     """A change within an arm called significant, and no test of it."""
-    for at, claim in claims_of(sheet, "within"):
+    for claim in claims_of(sheet, "within"):
         keys = (claim["analysis"], claim["variable"], claim["word"], claim["time"])
         if (mean := sheet.get(*keys, "mean")) and not sheet.get(*keys, "p"):
-            yield (replace(mean, source=claim["source"], at=at), unsure("no test printed"),
+            yield (worded(mean, claim, mean.printed), unsure("no test printed"),
                    f"“{claim['quote']}” ({claim['source']})", (mean,))
 
 
@@ -242,45 +237,41 @@ def within(sheet: Sheet):
 def timing(sheet: Sheet):
     """Two sentences that place one measurement at different times."""
     said = {}
-    for at, claim in claims_of(sheet, "timing"):
+    for claim in claims_of(sheet, "timing"):
         first = said.setdefault(claim["variable"], claim)
         about = sheet.where(variable=claim["variable"])
         if first["word"] != claim["word"] and about:
-            yield (replace(about[0], printed=claim["word"], source=claim["source"], at=at),
-                   unsure("two times"), " but ".join(
-                       f"“{c['quote']}” ({c['source']})" for c in (first, claim)), ())
+            yield (worded(about[0], claim), unsure("two times"), " but ".join(
+                f"“{c['quote']}” ({c['source']})" for c in (first, claim)), ())
 
 
-@check("whole scores", **D)
-def whole_scores(sheet: Sheet, p: Printed):
+@check("whole scores", courses, Sheet.step, **D)
+def whole_scores(sheet: Sheet, p: Printed, arms: list, step: float):
     """d from the sums that whole scores can have, where only the printed means give it."""
-    arms, step = courses(sheet, p), sheet.step(p.variable)
-    if not (applies(p) and arms and step and all(
-            people(sheet, mean) and g.grim_can_fail(mean.printed, int(n.value), step=step)
-            for n, *two in arms for mean in two[::2])):
+    if not all(people(sheet, mean) and g.grim_can_fail(mean.printed, int(n.value), step=step)
+               for n, *two in arms for mean in two[::2]):
         return None
-    sides = []
+    sides, found = [], {}
     for n, m0, s0, m1 in arms:
         k = int(n.value)
-        starts = [(t * step / k, step * math.sqrt(max(0.0, (q - t**2 / k) / (k - 1))))
+        starts = [(t, step * math.sqrt(max(0.0, (q - t**2 / k) / (k - 1))))
                   for t in g.sums(m0.values, k, step) for q in g.squares(s0.values, t, k, step)]
-        sides.append([(start, t * step / k, sd) for start, sd in starts
-                      for t in g.sums(m1.values, k, step)])
-    if not 0 < len(sides[0]) * len(sides[1]) <= MOST:
+        sides.append(np.array([(t * step / k, after * step / k, sd) for t, sd in starts
+                               for after in g.sums(m1.values, k, step)]).T)
+    c, t = sides
+    if not 0 < c.size * t.size <= 9 * MOST:
         return None
-    c, t = (np.array(side).T for side in sides)
-    found = {}
     for name, (n1, s1, n2, s2) in standardisers(sheet, p, *arms).items():
         if (s1, s2) == (arms[0][2], arms[1][2]):
             whole = d(n1, n2, *t[..., None], *c[:, None])
             at = d(n1, n2, *(q.value for _, m0, s0, m1 in arms[::-1] for q in (m0, m1, s0)))
             found["uncorrected" + name] = whole.change / whole.sd, at.change / at.sd
             found["corrected" + name] = whole.estimate, at.estimate
+    fits = [name for name, (_, at) in found.items() if prints_so(at, p.printed)]
     if any(prints_so(v, p.printed) for own, _ in found.values() for v in np.unique(own)):
         return None
-    fits = [name for name, (_, at) in found.items() if prints_so(at, p.printed)]
-    ends = {name: span(own) for name, (own, _) in found.items()
-            if name.partition(",")[0] in {fit.partition(",")[0] for fit in fits}}
+    ways = {fit.partition(",")[0] for fit in fits}
+    ends = {name: span(own) for name, (own, _) in found.items() if name.partition(",")[0] in ways}
     said = " or ".join(f"{own.low:.4f}" + (f" to {own.high:.4f}" if own.high - own.low > 5e-5
                                            else "") + f" ({name})" for name, own in ends.items())
     return fits and (

@@ -13,53 +13,50 @@ from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import Interval, image, interval
 from mair.stats import power as planning
 
-OF = {"given": cells, "analysis": "nnt", "arm": "difference"}
+OF = {"analysis": "nnt", "arm": "difference"}
 PLAN = {"arm": "overall", "time": "", "analysis": ("", "sample_size")}
 
 
-def arr_of(of: list[Printed]) -> tuple[float, str]:
+def arr_of(x1: Printed, n1: Printed, x2: Printed, n2: Printed) -> tuple[float, str]:
     """The difference in risk in percent, and a line of text."""
-    x1, n1, x2, n2 = of
     return 100 * (x1.value / n1.value - x2.value / n2.value), f"{x1}/{n1} - {x2}/{n2}"
 
 
-@check("nnt", statistic="nnt", **OF)
+@check("nnt", cells, statistic="nnt", **OF)
 def nnt(sheet: Sheet, p: Printed, of: list):
     """People to treat for one more responder."""
-    value, text = arr_of(of)
+    value, text = arr_of(*of)
     if abs(value) < 1e-9:
         return unsure("no difference"), text, of
     exact = 100 / value
     up = math.copysign(math.ceil(abs(exact) - 1e-9), exact)
-    found = [("rounded away from 0", up), ("nearest", exact)]
-    return ([("unrounded", exact)] if p.decimals else found,
+    return ([("unrounded", exact)] if p.decimals else [("rounded away from 0", up),
+                                                       ("nearest", exact)],
             f"100 / {value:.2f} = {exact:.3f}", of)
 
 
-@check("nnt unit", statistic=("nnt", "nnt_ci_low", "nnt_ci_high"), **OF)
+@check("nnt unit", cells, statistic=("nnt", "nnt_ci_low", "nnt_ci_high"), **OF)
 def nnt_unit(sheet: Sheet, p: Printed, of: list):
     """People are counted, not percent."""
-    found = unsure("percent sign on a number of people")
-    return (found, p.note) if "percent" in p.note else None
+    return "percent" in p.note and (unsure("percent sign on a number of people"), p.note)
 
 
-@check("randomised denominators", statistic="nnt", **OF)
+@check("randomised denominators", cells, statistic="nnt", **OF)
 def over_randomised(sheet: Sheet, p: Printed, of: list):
     """The same responders over everybody randomised."""
-    sizes = [sheet.randomised(arm) for arm in reversed(sheet.arms)]
+    sizes = sheet.sizes[::-1]
     if None in sizes or [n.value for n in sizes] == [n.value for n in of[1::2]]:
         return None
-    value, text = arr_of([of[0], sizes[0], of[2], sizes[1]])
+    value, text = arr_of(of[0], sizes[0], of[2], sizes[1])
     return value and (unsure("nonresponder", 100 / value),
                       f"{text} = {value:.1f} %, NNT {100 / value:.2f}", [*of, *sizes])
 
 
 def plan(sheet: Sheet, p: Printed) -> dict[str, Printed]:
     """What is printed of the planning that ``p`` is the first of, by statistic."""
-    if not sheet.where(variable=p.variable, analysis="sample_size"):
-        return {}
     found = {q.statistic: q for q in reversed(sheet.where(variable=p.variable, **PLAN))}
-    return found if found[p.statistic] is p else {}
+    planned = sheet.where(variable=p.variable, analysis="sample_size")
+    return found if planned and found[p.statistic] is p else {}
 
 
 def share(p: Printed | None, default: float = math.nan) -> float:
@@ -70,10 +67,10 @@ def share(p: Printed | None, default: float = math.nan) -> float:
 def d_of_difference(known: dict) -> float:
     """Planned difference over planned SD, or 0."""
     gap, sd = known.get("difference"), known.get("sd")
-    return gap.value / sd.value if gap and sd and sd.value > 0 else 0.0
+    return gap.value / sd.value if gap and sd and sd.values.low > 0 else 0.0
 
 
-@check("planned difference", statistic="difference", given=plan, **PLAN)
+@check("planned difference", plan, statistic="difference", **PLAN)
 def planned_difference(sheet: Sheet, p: Printed, known: dict):
     """A share of the mean."""
     mean, part = known.get("mean"), known.get("relative_difference")
@@ -83,20 +80,20 @@ def planned_difference(sheet: Sheet, p: Printed, known: dict):
     return [found], f"{share(part):g} x {mean} = {found[2]:g}", (mean, part)
 
 
-@check("planned d", statistic="d", given=plan, **PLAN)
+@check("planned d", plan, statistic="d", **PLAN)
 def planned_d(sheet: Sheet, p: Printed, known: dict):
     """Difference over SD."""
-    gap, sd, mean = (known.get(s) for s in ("difference", "sd", "mean"))
-    if not (gap and sd and sd.values.low > 0):
+    value, (gap, sd, mean) = d_of_difference(known), map(known.get, ("difference", "sd", "mean"))
+    if not value:
         return None
-    ends, value = [gap.values.low, gap.values.high], d_of_difference(known)
+    ends = [gap.values.low, gap.values.high]
     if mean and known.get("relative_difference"):
         ends.append(mean.value * share(known["relative_difference"]))
     found = image(np.divide, Interval(min(ends), max(ends)), sd.values)
     return [("", found, value)], f"{gap} / {sd} = {value:.4f}", (gap, sd)
 
 
-@check("planned n", statistic="n", given=plan, **PLAN)
+@check("planned n", plan, statistic="n", **PLAN)
 def planned_n(sheet: Sheet, p: Printed, known: dict):
     """People an arm, with the normal distribution or t."""
     alpha, power = share(known.get("alpha"), 0.05), share(known.get("power"), 0.80)
@@ -116,7 +113,7 @@ def planned_n(sheet: Sheet, p: Printed, known: dict):
             [known.get(s) for s in ("d", "difference", "sd", "alpha", "power")])
 
 
-@check("planned dropout", statistic="n_with_dropout", given=plan, **PLAN)
+@check("planned dropout", plan, statistic="n_with_dropout", **PLAN)
 def planned_dropout(sheet: Sheet, p: Printed, known: dict):
     """Everybody, divided by 1 - dropout or multiplied by 1 + dropout, in each rounding."""
     n, part = known.get("n"), share(known.get("dropout"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -78,21 +79,19 @@ class Sheet:
     def __init__(self, published: pd.DataFrame, sections: dict | None = None, claims=None):
         self.sections = sections or {}
         self.claims = [] if claims is None else claims.to_dict("records")
-        columns = ["printed", *KEYS, "source", "note"]
-        records = zip(*(published[c].tolist() for c in columns), strict=True)
-        self.everything = [Printed(printed, at, *rest)
-                           for at, (printed, *rest) in enumerate(records)]
+        records = published[["printed", *KEYS, "source", "note"]].to_numpy().tolist()
+        self.everything = [Printed(text, at, *rest) for at, (text, *rest) in enumerate(records)]
         self.numbers = [p for p in self.everything if p.statistic == "p" or not (
             p.relation or (p.statistic in COUNTS and (p.value < 0 or "." in p.printed)))]
-        self.by_key, self._by_statistic = defaultdict(list), defaultdict(list)
+        self.by_key, self.by_statistic = defaultdict(list), defaultdict(list)
         for p in self.numbers:
             self.by_key[p.key].append(p)
-            self._by_statistic[p.statistic].append(p)
-        arm = self.sections.get("arm")
+            self.by_statistic[p.statistic].append(p)
+        declared = self.sections.get("arm")
         named = [p for p in self.numbers if p.arm not in GROUPS]
-        named = [p for p in named if p.analysis != "flow"] or named
-        self.arms = ((str(arm["control"]), str(arm["treatment"])) if arm else
-                     tuple([*dict.fromkeys(p.arm for p in named), "", ""][:2]))
+        arms = [declared["control"], declared["treatment"]] if declared else [
+            p.arm for p in [p for p in named if p.analysis != "flow"] or named]
+        self.arms = tuple([*dict.fromkeys(map(str, arms)), "", ""][:2])
         self.visits = [str(v) for v in self.sections.get("visits", [])] or self._visits()
         self.contrasts = list(dict.fromkeys(
             p.key[:4] for p in self.where(arm="difference", statistic=("b", "d")) if p.time))
@@ -115,15 +114,30 @@ class Sheet:
         declared = p.method == "declared" and p.statistic != "d"
         return INPUT if before or declared or not p.analysis else ""
 
-    def get(self, analysis, variable, arm="", time="", statistic="n") -> Printed | None:
-        """The first print of a key."""
-        return next(iter(self.by_key.get((analysis, variable, arm, time, statistic), ())), None)
+    def get(self, analysis, variable, arm="", time="", statistic="n", like=None) -> Printed | None:
+        """The first print of a key; ``like`` another number, of those by its method, else of
+        those by methods that do not print the other's statistic."""
+        found = self.by_key.get((analysis, variable, arm, time, statistic), ())
+        if like:
+            others = {q.method for q in self.by_key.get(like.key, ())}
+            same = [q for q in found if f"{like.method}/".startswith(f"{q.method}/")]
+            found = same or [q for q in found if q.method not in others]
+        return next(iter(found), None)
 
-    def where(self, **keys) -> list[Printed]:
+    def beside(self, p: Printed, statistic: str) -> Printed | None:
+        """Another statistic of what ``p`` is of, by the same method where it has one."""
+        return self.get(*p.key[:4], statistic, like=p)
+
+    def is_first(self, p: Printed) -> bool:
+        """Whether nothing before it is of its key; of a difference, by its method."""
+        return self.get(*p.key, like=p if p.arm == "difference" else None) is p
+
+    def where(self, statistic=None, **keys) -> list[Printed]:
         """Numbers in order whose attributes equal the keywords, are among a tuple of them, or
         fulfil a function."""
-        one = isinstance(keys.get("statistic"), str)
-        found = self._by_statistic[keys.pop("statistic")] if one else self.numbers
+        found = self.by_statistic[statistic] if isinstance(statistic, str) else self.numbers
+        if isinstance(statistic, tuple):
+            keys["statistic"] = statistic
         for name, value in keys.items():
             wanted = value if isinstance(value, tuple) else (value,)
             fits = value if callable(value) else wanted.__contains__
@@ -135,16 +149,22 @@ class Sheet:
         found = self.get("flow", "randomised", arm)
         return found if found and found.value >= 1 else None
 
+    @cached_property
+    def sizes(self) -> list[Printed | None]:
+        """`randomised` of (control, treatment)."""
+        return [self.randomised(arm) for arm in self.arms]
+
     def size(self, p: Printed) -> Printed | None:
         """The n behind a mean or an SD: the variable's, its table's (at the visit, where its head
         says so), or the randomised."""
         if p.analysis == "baseline":
-            return self.get(*p.key[:4], "n_known") or self.randomised(p.arm)
-        same = self.where(statistic="n", analysis=p.analysis, arm=p.arm, method=p.method)
+            return next(filter(None, (self.get(*p.key[:4], s) for s in ("n_known", "n"))),
+                        self.randomised(p.arm))
+        same = self.where("n", analysis=p.analysis, arm=p.arm, method=p.method)
         best = ([q for q in same if (q.source, q.time) == (p.source, p.time)]
                 or [q for q in same if q.variable == p.variable]
                 or [q for q in same if q.source == p.source] or same)
-        return self.get(*p.key[:4], "n") or (best[0] if best else None)
+        return self.get(*p.key[:4]) or next(iter(best), None)
 
     def declared(self, variable: str) -> dict:
         """What the trial file says of a variable."""
@@ -152,19 +172,19 @@ class Sheet:
                  for section in ("outcomes", "biomarkers"))
         return next(filter(None, named), {})
 
-    def scale(self, variable: str, source: str = "") -> tuple[float, float] | None:
-        """Ends of the scale: the trial file's, else those printed in the same place."""
-        ends = [float(end) for end in self.declared(variable).get("range") or ()]
+    def scale(self, of: Printed) -> tuple[float, float] | None:
+        """Ends of a number's scale: the trial file's, else those printed in the same place."""
+        ends = [float(end) for end in self.declared(of.variable).get("range") or ()]
         for statistic in () if ends else ("range_low", "range_high"):
             found = [p for group in ("outcomes", "biomarkers", "flow", "baseline", "")
-                     for p in self.by_key.get((group, variable, "overall", "", statistic), ())]
-            same = [p for p in found if p.source == source] or found
-            ends += [same[-1].value] if same else []
-        return (ends[0], ends[1]) if len(ends) == 2 else None
+                     for p in self.by_key.get((group, of.variable, "overall", "", statistic), ())]
+            same = [p for p in found if p.source == of.source] or found
+            ends += [p.value for p in same[-1:]]
+        return tuple(ends) if len(ends) == 2 else None
 
-    def step(self, variable: str) -> float | None:
-        """The grain of a score, where the trial file says it."""
-        return float(self.declared(variable).get("step") or 0) or None
+    def step(self, p: Printed) -> float:
+        """The grain of a score, where the trial file says it; else 0."""
+        return float(self.declared(p.variable).get("step") or 0)
 
     def moments(self, analysis, variable, arm, time="", of=("mean", "sd", "se")) -> tuple | None:
         """(n, mean, SD) numbers of an arm at a visit, or None when one is missing; an SD may be
@@ -179,3 +199,17 @@ class Sheet:
         """`moments` of (control, treatment), or None when one is missing."""
         found = [self.moments(analysis, variable, arm, time, **of) for arm in self.arms]
         return found if all(found) else None
+
+    def now(self, p: Printed) -> list | None:
+        """`both_arms` at the visit of ``p``."""
+        return self.both_arms(p.analysis, p.variable, p.time)
+
+    def first_and_now(self, p: Printed) -> list | None:
+        """`both_arms` at the first visit and at that of ``p``, or None when one is missing."""
+        found = [self.both_arms(p.analysis, p.variable, t) for t in (*self.visits[:1], p.time)]
+        return found if all(found) else None
+
+
+def at_print(numbers) -> np.ndarray:
+    """Values of numbers in nested sequences."""
+    return np.vectorize(lambda p: p.value, otypes=[float])(np.array(numbers, dtype=object))
