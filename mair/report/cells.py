@@ -16,7 +16,7 @@ import re
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from html import escape
 
 sys.modules.setdefault("rfc3987_syntax", None)  # 0.7 s, for a format that no notebook has
@@ -27,7 +27,10 @@ from pygments import highlight  # noqa: E402
 from pygments.formatters import HtmlFormatter  # noqa: E402
 from pygments.lexers import PythonLexer  # noqa: E402
 
-IMAGES = ("image/svg+xml", "image/png")
+from mair.report import written  # noqa: E402
+
+piece = partial(written.macro, "cells.html.j2")  # a macro's name, and its content
+TAG = re.compile(r"<[^>]+>")
 ACROSS = 150  # characters of a row, with its markup's blanks, from which a sheet lies across
 
 
@@ -58,14 +61,8 @@ class Chapter:
     def html(self) -> str:
         """Its parts, behind its heading where it is folded."""
         body = "\n".join(part for part in self.parts if part)
-        return body if self.tag != "fold" else (
-            f'<details class="fold" id="{self.anchor}"><summary><h3>{self.title}</h3></summary>'
-            f"\n{body}\n</details>")
-
-
-def wide(what: str) -> str:
-    """Attributes of something wide that a keyboard must be able to scroll."""
-    return f'role="group" tabindex="0" aria-label="{what}, scrolls sideways where it is wide"'
+        return body if self.tag != "fold" else piece(
+            "fold", f"<h3>{self.title}</h3>", f"\n{body}\n", self.anchor)
 
 
 @cache
@@ -88,13 +85,9 @@ def formula(tex: str) -> str:
             figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     except ValueError:
         return f'<code class="tex">{escape(source)}</code>'
-    return (f'<img class="tex" alt="{escape(source)}" src="{_data(buffer.getvalue())}" '
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return (f'<img class="tex" alt="{escape(source)}" src="data:image/svg+xml;base64,{data}" '
             f'data-box="height:{height / 12:.3f}em;vertical-align:{-depth / 12:.3f}em">')
-
-
-def _data(content: bytes, kind="image/svg+xml") -> str:
-    """A picture of whatever kind as an address that holds it."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 class Renderer(IPythonRenderer):
@@ -104,19 +97,19 @@ class Renderer(IPythonRenderer):
         super().__init__(escape=False)
         self.name, self.sections, self.top = name, set(sections), top
         self.level, self.title, self.anchors = 1, "", Counter()
-        self.points = itertools.count(1)
+        self.points = (f"{name}-point-{i}" for i in itertools.count(1))
 
     def heading(self, text: str, level: int, **attrs) -> str:
         """A heading below the page's own; the notebook's first one names the section."""
-        if not self.title:
-            self.title, self.level = re.sub(r"<[^>]+>", "", text), self.top
-            return f'<h{self.top} id="{self.anchor(text)}">{text}</h{self.top}>\n'
-        self.level = max(self.top + 1, min(level + self.top - 1, self.level + 1, 6))
+        if self.title:
+            self.level = max(self.top + 1, min(level + self.top - 1, self.level + 1, 6))
+        else:
+            self.title, self.level = TAG.sub("", text), self.top
         return f'<h{self.level} id="{self.anchor(text)}">{text}</h{self.level}>\n'
 
     def anchor(self, text: str) -> str:
         """An id that no other heading of the page has."""
-        words = re.sub(r"<[^>]+>|&\w+;", "", text).lower()
+        words = re.sub(r"&\w+;", "", TAG.sub("", text)).lower()
         anchor = f"{self.name}-{re.sub(r'[^a-z0-9]+', '-', words).strip('-')}"
         self.anchors[anchor] += 1
         return anchor if self.anchors[anchor] == 1 else f"{anchor}-{self.anchors[anchor]}"
@@ -128,19 +121,15 @@ class Renderer(IPythonRenderer):
             url = f"#{stem[1]}"
         return super().link(text, url, title)
 
-    def block_code(self, code: str, info: str | None = None) -> str:
-        """Code in prose, in the page's own colours."""
-        return f'<div class="scroll" {wide("code")}><pre>{escape(code)}</pre></div>\n'
-
     def block_math(self, body: str) -> str:
         """A displayed formula."""
-        return f'<div class="formula scroll" {wide("formula")}>{formula(body)}</div>'
+        return piece("scroll", "formula", formula(body), "formula scroll")
 
     inline_math = staticmethod(formula)
 
     def table(self, text: str) -> str:
         """A table that scrolls by itself on a narrow screen."""
-        return f'<div class="scroll" {wide("table")}><table>{text}</table></div>'
+        return piece("scroll", "table", f"<table>{text}</table>")
 
 
 def render(name: str, node, sections, said=None, plain=str) -> Section:
@@ -173,10 +162,9 @@ def render(name: str, node, sections, said=None, plain=str) -> Section:
         if cell.cell_type == "code" and cell.source.strip():
             silent.append((number, cell.source))
         outputs = [plain(_output(output, markdown, said)) for output in cell.get("outputs", [])]
-        for image in re.findall(r"<img\b[^>]*>", "".join(outputs)):
-            if not re.search(r'\balt="[^"]', image):
-                raise PageError(f"{name}.py, cell {number} shows a picture without a text "
-                                "alternative; show it with show(figure, name, alt=…)")
+        if re.search(r'<img\b(?![^>]*\balt="[^"])', "".join(outputs)):
+            raise PageError(f"{name}.py, cell {number} shows a picture without a text "
+                            "alternative; show it with show(figure, name, alt=…)")
         if silent and (any(outputs) or cell.cell_type != "code"):
             chapters[-1].parts.append(_code(name, silent))
             silent = []
@@ -234,12 +222,10 @@ def _prose(cell, markdown, chapters) -> None:
 def _folded(renderer: Renderer, html: str) -> str:
     """A table or figure behind its caption, or each point of a list behind its bold words."""
     caption = re.search(r'<figcaption>(.*?)(<small class="links.*?)?</figcaption>', html, re.DOTALL)
-    if caption is None:
-        return POINT.sub(lambda point: (
-            f'<li><details class="fold" id="{renderer.name}-point-{next(renderer.points)}">'
-            f"<summary>{point[1]}</summary>{point[2]}</details></li>"), html)
-    return (f'<details class="fold"><summary>{caption[1]}</summary>'
-            f"{html.replace(caption[0], caption[2] or '')}</details>")
+    if caption:
+        return piece("fold", caption[1], html.replace(caption[0], caption[2] or ""))
+    return POINT.sub(lambda point: "<li>" + piece(
+        "fold", *point.groups(), next(renderer.points)) + "</li>", html)
 
 
 POINT = re.compile(r"<li>(<strong>.*?</strong>)(.*?)</li>", re.DOTALL)
@@ -263,29 +249,25 @@ def _code(name: str, sources: list[tuple[int, str]]) -> str:
     look = HtmlFormatter(cssclass="hl")
     marked = "".join(highlight(source, PythonLexer(), look) for _, source in sources)
     marked = marked.replace("<pre>", '<pre tabindex="0">')  # which a keyboard can scroll
-    return (f'<details class="code"><summary>Code<span class="away"> of {escape(name)}, {which}'
-            f"</span></summary>{marked}</details>")
+    return piece("code", name, which, marked)
 
 
 def _output(output, markdown, said) -> str:
     """One output, in the richest form that the page can hold."""
     if output.output_type == "stream":
         return f'<pre class="out {output.name}">{ansi2html(output.text)}</pre>'
-    if output.output_type == "error":
-        return f'<pre class="out stderr">{ansi2html(chr(10).join(output.traceback))}</pre>'
-    data = {kind: "".join(text) for kind, text in output.data.items()
-            if kind.startswith(("text/", "image/"))}
+    data = output.data
     if "text/html" in data:
-        return _html(data["text/html"])
+        return _html("".join(data["text/html"]))
     if "text/markdown" in data:
-        text, place = data["text/markdown"], output.metadata.get("page")
+        text, place = "".join(data["text/markdown"]), output.metadata.get("page")
         if place == "head" or (place == "once" and text in said):
             return ""
         said.add(text)
         return f'<div class="prose">{unbroken(markdown.render(text))}</div>'
-    if kind := next((kind for kind in IMAGES if kind in data), None):
-        return _image(kind, data[kind], output.metadata)
-    return f'<pre class="out">{escape(data["text/plain"])}</pre>' if "text/plain" in data else ""
+    if any(kind.startswith("image/") for kind in data):
+        return "<img>"  # which is refused
+    return f'<pre class="out">{escape("".join(data.get("text/plain", "")))}</pre>'
 
 
 LEFT = re.compile(r'<style\b.*?</style>'
@@ -302,43 +284,19 @@ def _html(html: str) -> str:
     The page has the look of tables in its own style sheet; what each brings along is left out.
     """
     if shown := SHOWN.search(html):
-        name, image, title = shown.groups()
-        return (f'<figure class="picture" id="figure-{name}"><div class="scroll" {wide("figure")}>'
-                f"{image}</div>{_caption('Figure', name, title or name, 'figures', 'svg png')}"
-                "</figure>")
-    table = re.match(r'<div id="table-([\w-]+)"', html)
-    if table is None:
-        if html.lstrip().startswith("<figure"):
-            name = re.search(r' id="([\w-]+)"|$', html)[1]
-            caption = f"<figcaption><b>Figure №{name}.</b> "
-            return f'<div class="out">{html.replace("<figcaption>", caption)}</div>'
-        return f'<div class="out scroll" {wide("table")}>{_bare(html)}</div>'
-    name = table[1]
-    title = re.search(r'gt_title gt_font[^>]*>(.*?)</td>', html, re.DOTALL)
-    mark = '<small class="flag">SYNTHETIC</small>' if "gt_subtitle gt_font" in html else ""
-    plain = HEADING.sub("", _bare(html))
+        return piece("figure", *shown.groups(shown[1]))
+    if html.lstrip().startswith("<figure"):
+        name = re.search(r' id="([\w-]+)"|$', html)[1]
+        caption = f"<figcaption><b>Figure №{name}.</b> "
+        return f'<div class="out">{html.replace("<figcaption>", caption)}</div>'
+    plain, name = HEADING.sub("", _bare(html)), re.match(r'<div id="table-([\w-]+)"', html)
+    if name is None:
+        return piece("scroll", "table", plain, "out scroll")
+    title = re.search(r'gt_title gt_font[^>]*>(.*?)</td>', html, re.DOTALL)[1]
     longest = max(len(re.sub(r"<[^>]+>|\s+", " ", row)) for row in plain.split("</tr>"))
-    return (f'<figure class="table{" across" if longest > ACROSS else ""}" id="table-{name}">'
-            f"{_caption('Table', name, title[1] if title else name, 'tables', 'csv docx', mark)}"
-            f'<div class="scroll" {wide("table")}>{plain}</div></figure>')
+    return piece("table", name[1], plain, title, "gt_subtitle gt_font" in html, longest > ACROSS)
 
 
 def _bare(table: str) -> str:
     """A table without the look that it brings along; an empty head is no head of anything."""
     return re.sub(r"<th\b[^>]*>\s*</th>", "<td></td>", LEFT.sub("", table))
-
-
-def _caption(kind, name, title, folder, suffixes, mark="") -> str:
-    """Number, title and files of a table or figure; the page counts where it says № and what."""
-    links = " ".join(f'<a href="{folder}/{name}.{suffix}" aria-label="{name}, {suffix}">{suffix}'
-                     "</a>" for suffix in suffixes.split())
-    counted = f"{kind.lower()}-{name}".replace("_", "·")  # no key that would be put into words
-    return (f'<figcaption><b>{kind} №{counted}.</b> {title} {mark}'
-            f'<small class="links">{links}</small></figcaption>')
-
-
-def _image(kind: str, data: str, metadata) -> str:
-    """A picture, embedded, with its text alternative."""
-    alt = " ".join((metadata.get(kind, metadata).get("alt") or "").split())
-    content = data.encode() if kind == "image/svg+xml" else base64.b64decode(data)
-    return f'<figure class="out"><img alt="{escape(alt)}" src="{_data(content, kind)}"></figure>'

@@ -80,7 +80,7 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
         follows=WORDS, met=words.MET, table=printed(trial, compared),
         files={folder: _files(whole / folder)
                for folder in ("tables", "figures", "notebooks", "check")},
-        manifest=manifest, wide=cells.wide,
+        manifest=manifest,
         packages={name: manifest["packages"][name] for name in SHOWN_PACKAGES
                   if name in manifest["packages"]})
     return _numbered(html)

@@ -32,12 +32,8 @@ def declared(trial: Trial) -> dict:
         Liang and Zeger's.
     """
     spec, variable, chosen = file.read(trial.path)[0], trial.primary, trial.analysis
-    shared = {
-        "title": " ".join(trial.title.split()), "synthetic": trial.synthetic,
-        "data": trial.data_path.name, "kind": trial.data_path.suffix.lower(),
-        "participant": spec.participant, "arm": spec.arm.column, "inference": chosen.inference,
-        "control": trial.control, "treatment": trial.treatment, "ranges": scales.ranges,
-        "ignored": spec.ignore.where, "read": spec.read, "confidence": chosen.confidence}
+    shared = {"trial": trial, "spec": spec, "chosen": chosen, "ranges": scales.ranges,
+              "kind": trial.data_path.suffix.lower()}
     if variable is None:
         return shared | _answers(trial, spec)
     measure = {name: one for (_, name), one in spec.measures().items()}[variable.name]
@@ -52,12 +48,9 @@ def declared(trial: Trial) -> dict:
         ses = {visit: (w @ robust @ w) ** 0.5 for visit, w in design.contrasts.items()}
     rows = model.observations(trial, variable.name)
     at = {visit: i for i, visit in enumerate(variable.visits, start=1)}
-    numbers = [_number(at[visit], statistic, value)
-               for visit, one in found.contrasts.items() for statistic, value in (
-                   ("b", one.b), ("se", one.se),
-                   ("robust_se" if by_gee else "gls_se", ses[visit]),
-                   ("df", one.df), ("p", one.p), ("ci_low", one.low), ("ci_high", one.high))
-               if value == value]
+    numbers = [number for visit, one in found.contrasts.items() for number in _numbers(
+        at[visit], b=one.b, se=one.se, **{"robust_se" if by_gee else "gls_se": ses[visit]},
+        df=one.df, p=one.p, ci_low=one.low, ci_high=one.high)]
     return shared | {
         "visit_column": spec.visit, "what": "scores", "counts": [],
         "visits": [{"key": visit, "label": trial.visit_labels[visit], "columns": columns, "apart":
@@ -97,12 +90,14 @@ def _answers(trial: Trial, spec) -> dict:
         "counts": [{"arm": of.arm, "good": int(of.responders), "n": int(of.n)} for of in arms],
         "n": (n := int(sum(of.n for of in arms))), "n_rows": n,
         "total": int(sum(of.responders for of in arms)),
-        "numbers": [_number(1, key, value) for of in of_both for key in CONSTANT["statistics"]
-                    if (value := getattr(of, key, analysis.NAN)) == value]}
+        "numbers": [number for of in of_both for number in _numbers(1, **{
+            key: getattr(of, key, analysis.NAN) for key in CONSTANT["statistics"]})]}
 
 
-def _number(time: int, statistic: str, value: float) -> dict:
-    return {"time": time, "statistic": statistic, "value": f"{value:.12g}"}
+def _numbers(time: int, **statistics: float) -> list[dict]:
+    """What is estimable at a time."""
+    return [{"time": time, "statistic": name, "value": f"{value:.12g}"}
+            for name, value in statistics.items() if value == value]
 
 
 def _covariate(trial: Trial, spec, one) -> dict:
@@ -116,31 +111,22 @@ def _covariate(trial: Trial, spec, one) -> dict:
 
 def _spss(content: dict, table) -> dict:
     """What the SPSS script says beside: a variable for each column of the file, and its codes."""
-    wide = not content["visit_column"]
-    roles = [("id", content["participant"]), ("arm", content["arm"]),
-             ("visit", content["visit_column"]),
+    wide, spec = not content["visit_column"], content["spec"]
+    roles = [("id", spec.participant), ("arm", spec.arm.column), ("visit", content["visit_column"]),
              *((f"y{i}" if wide else "y", one["apart"] or one["columns"][0])
                for i, one in enumerate(content["visits"], start=1)
                if not content["key"] and (wide or not one["apart"])),
              *((f"x{one['number']}", one["column"]) for one in content["covariates"])]
     named = {column: role for role, column in reversed(roles) if column}
-    codes = {name: lambda value, column=column: _codes(column, value)
-             for name, column in table.columns.items()}
     return {
         "file_columns": [{"column": name, "name": named.get(name, f"v{i}"), "used": name in named,
                           "numeric": bool(column.numbers)}
                          for i, (name, column) in enumerate(table.columns.items(), start=1)],
         "twice": [(role, named[column]) for role, column in dict.fromkeys(roles)
                   if column and named[column] != role],
-        "missing_numbers": [code for code in content["read"].missing if NUMBER.fullmatch(code)],
-        "codes": {arm: codes[content["arm"]](content[arm]) for arm in ("control", "treatment")} | {
-            word: ", ".join(codes[content["visits"][0]["columns"][0]](text)
-                            for text in content[word])
-            for word in ("good", "other") if word in content},
-        "visits": [one | ({} if wide else {"code": codes[content["visit_column"]](one["key"])})
-                   for one in content["visits"]],
-        "covariates": [one | {"codes": [codes[one["column"]](level) for level in one["levels"]]}
-                       for one in content["covariates"]], "notices": " ".join(table.notices)}
+        "missing_numbers": [code for code in spec.read.missing if NUMBER.fullmatch(code)],
+        "codes": lambda column, value: _codes(table.columns[column], value),
+        "notices": " ".join(table.notices)}
 
 
 def _codes(column, value: str) -> str:
@@ -158,6 +144,6 @@ def scripts(trial: Trial) -> dict[str, bytes]:
     filters["quoted"] = lambda text: str(text).replace("\\", "\\\\").replace('"', '\\"')
     filters["doubled"] = lambda text: str(text).replace("'", "''")
     content = declared(trial)
-    content |= _spss(content, readers.read(trial.data_path, content["read"]))
+    content |= _spss(content, readers.read(trial.data_path, content["spec"].read))
     return {name: f"{written.filled(f'{name}.j2', **content).rstrip()}\n".encode()
             for name in ("check.R", "check.sps")}

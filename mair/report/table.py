@@ -14,7 +14,7 @@ from itertools import groupby
 import pandas as pd
 
 from mair import results
-from mair.report import fmt
+from mair.report import fmt, written
 from mair.report.fmt import absent
 
 OPEN, CLOSE = "\ue000", "\ue001"  # around an invented cell, until great_tables has escaped it
@@ -133,16 +133,10 @@ def stem(name) -> str:
 
 def csv(table: Table) -> bytes:
     """The table's data: UTF-8, full precision, missing values empty."""
-    data = table.data.map(_cell)
+    data = table.data.map(lambda value: results.harmless(value) if isinstance(value, str) else
+                          "" if absent(value) else results.text(value))
     data.columns = data.columns.map(results.harmless)
     return data.to_csv(index=False, lineterminator="\n").encode("utf-8")
-
-
-def _cell(value) -> str:
-    """A value as in ``results.csv``; text stays."""
-    if isinstance(value, str):
-        return results.harmless(value)
-    return "" if absent(value) else results.text(value)
 
 
 def html(table: Table, synthetic=False, origins=None) -> str:
@@ -178,14 +172,7 @@ def html(table: Table, synthetic=False, origins=None) -> str:
     numbers = [name for name, flag in zip(frame, table.numeric(), strict=False) if flag]
     gt = gt.cols_align("left", columns=[name for name in rest if name not in numbers])
     gt = gt.cols_align("right", columns=numbers)
-    gt = gt.tab_options(
-        table_font_size="14px", heading_align="left", heading_title_font_size="16px",
-        heading_title_font_weight="600", heading_subtitle_font_size="13px",
-        column_labels_font_weight="600", row_group_font_weight="600", data_row_padding="4px",
-        source_notes_font_size="13px", table_margin_left="0", stub_border_style="none",
-        container_overflow_y="visible", data_row_padding_horizontal="8px",
-        column_labels_padding_horizontal="8px", row_group_padding="4px",
-    )
+    gt = gt.tab_options(**written.data("look")["options"])
     return _tidy(gt.as_raw_html(), table)
 
 
@@ -210,16 +197,9 @@ def _tidy(text: str, table: Table) -> str:
     name = f"#table-{table.name}"
     text = re.sub(f"{OPEN}(.*?)&gt;(.*?){CLOSE}",
                   r'<span class="invented" title="\1">\2</span>', text)
-    text = text.replace(
-        f"{name} thead, tbody, tfoot, tr, td, th {{",
-        f"{name} :is(thead, tbody, tfoot, tr, td, th) {{",
-    ).replace("\n tr { background-color", f"\n{name} tr {{ background-color")
-    text = text.replace(
-        "</style>", f"{name} .gt_subtitle {{ color: #B34700; font-weight: 600; }}\n"
-        f"{name} .invented {{ color: #6B6B6B; font-style: italic; }}\n"
-        f"{name} .gt_empty_group_heading {{ display: none; }}\n"
-        f"{name} .gt_right {{ font-variant-numeric: tabular-nums; }}\n</style>", 1
-    )
+    for leaking, mended in written.data("look")["mended"].items():
+        text = text.replace(leaking.replace("#table", name), mended.replace("#table", name))
+    text = text.replace("</style>", written.data("look")["rules"].replace("#table", name), 1)
     return text.replace(f'<div id="{name[1:]}"', f'<div id="{name[1:]}" '
                         'class="tex2jax_ignore" tabindex="0"', 1)  # JupyterLab sets no formula
 

@@ -13,7 +13,7 @@ from docx import Document
 from docx.enum.section import WD_ORIENT
 from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml import parse_xml
-from docx.oxml.ns import nsdecls, qn
+from docx.oxml.ns import qn
 from docx.shared import Inches, Pt, RGBColor
 
 from mair.report import written
@@ -167,7 +167,7 @@ def _styles(document):
     styles["Normal"].element.rPr.rFonts.set(qn("w:eastAsia"), "Arial")
     table = styles.add_style("Trial table", WD_STYLE_TYPE.TABLE)
     table.base_style = styles["Normal Table"]
-    table.element.append(parse_xml(_xml("look")))
+    table.element.append(parse_xml(written.macro("word.xml.j2", "look")))
 
 
 def _widths(table) -> tuple[list[int], bool]:
@@ -199,16 +199,11 @@ def _grid(table, widths) -> str:
     """The table's own XML: header rows, then groups and their rows."""
     over = {name: label for label, names in table.spanners.items() for name in names}
     labels = [over.get(name) or i for i, name in enumerate(table.display)]  # each alone, or none
-    return _xml("grid", table, table.cells(whole=True), widths,
-                ["right" if right else "left" for right in table.numeric()],
-                [("" if isinstance(label, int) else label, [width for _, width in run])
-                 for label, run in groupby(zip(labels, widths, strict=True), lambda of: of[0])])
-
-
-def _xml(macro: str, *content) -> str:
-    """A part of ``word.xml.j2``."""
-    template = written.templates().get_template("word.xml.j2")
-    return getattr(template.make_module({"names": nsdecls("w")}), macro)(*content)
+    return written.macro(
+        "word.xml.j2", "grid", table, table.cells(whole=True), widths,
+        ["right" if right else "left" for right in table.numeric()],
+        [("" if isinstance(label, int) else label, [width for _, width in run])
+         for label, run in groupby(zip(labels, widths, strict=True), lambda of: of[0])])
 
 
 def _mark(run):

@@ -28,8 +28,7 @@ def say(*sentences: str, page="") -> None:
 
 def _said(name: str, *content) -> str:
     """A paragraph of ``sentences.j2``."""
-    macro = getattr(written.templates().get_template("sentences.j2").module, name)
-    return macro(*content).strip().replace("\n", " ")
+    return written.macro("sentences.j2", name, *content).strip().replace("\n", " ")
 
 
 def _display(text: str, page: str) -> None:

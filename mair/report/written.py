@@ -30,3 +30,8 @@ def templates() -> jinja2.Environment:
 def filled(template: str, **content) -> str:
     """A template with its content."""
     return templates().get_template(template).render(content)
+
+
+def macro(template: str, name: str, *content) -> str:
+    """What a macro of a template makes of its content."""
+    return str(getattr(templates().get_template(template).module, name)(*content))
