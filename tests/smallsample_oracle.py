@@ -50,14 +50,14 @@ def simulated(seed, n=30, k=4, missing=0.3, correlation=None):
     return scores[seen], design(when, arm[who]), who, when
 
 
-def dense(fit, y, X, who, when, arms=None):
+def dense(y, X, who, when, arms=None):
     """Second implementation: N x N matrices. Functions of theta: V, -2 log REML, Phi.
 
     With ``arms`` the first half of theta is the control's.
     """
-    k = len(fit.visits)
     same = who[:, None] == who[None]
-    at = np.searchsorted(fit.visits, when)
+    seen, at = np.unique(when, return_inverse=True)
+    k = len(seen)
 
     def V(theta):
         if arms is not None:

@@ -8,7 +8,6 @@ import pandas as pd
 from mair.results import Rows
 from mair.sections import arms, imputed
 from mair.stats import risk, risk_limits, tests
-from mair.stats.standardised import standardised_risks
 from mair.trial import Trial
 
 ADJUSTED = "completers/g-computation"
@@ -112,7 +111,7 @@ def _adjusted(trial: Trial, name: str, visit: str, response: pd.Series, out: Row
     """Those seen, standardised over baseline; no row where the regression has no maximum."""
     baseline = trial.scores(trial.reductions["outcome"])[trial.reference]
     try:
-        difference, ratio = standardised_risks(
+        difference, ratio = risk.standardised_risks(
             response, trial.arm[response.index] == trial.treatment, baseline[response.index],
             confidence=trial.analysis.confidence)
     except ValueError:

@@ -16,7 +16,7 @@ from mair.results import Rows
 from mair.sections import analysis as estimates
 from mair.sections import arms, imputed, measures
 from mair.sections import model as models
-from mair.stats import bootstrap, clusters, mixed, permute, pooling
+from mair.stats import clusters, effects, mixed, permute, pooling
 from mair.stats.smallsample import tested
 from mair.trial import Trial, remembered
 from mair.trial.errors import ROOT
@@ -114,7 +114,7 @@ def _bootstrapped(trial: Trial, name: str, out: Rows) -> None:
     """BCa interval of d_ppc2, people resampled within their arm."""
     for k, visit in enumerate(trial.primary.visits[1:]):
         people, draws = measures.pairs(trial, name, visit), trial.analysis.draws
-        found = bootstrap.bca_d_ppc2(*people, draws=draws, confidence=trial.analysis.confidence,
+        found = effects.bca_d_ppc2(*people, draws=draws, confidence=trial.analysis.confidence,
                                      rng=np.random.default_rng([trial.analysis.seed, 8, k]))
         out.add(name, "difference", visit, "d_ppc2/bca", n=sum(map(len, people)),
                 **arms.interval("d", found), draws=draws)

@@ -13,6 +13,7 @@ Where a structure cannot be fitted the one before it is, and the result says so.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from typing import NamedTuple
 
@@ -28,64 +29,51 @@ NO_OPTIMUM = {"random-intercept": "the scores leave no variance within participa
               "compound-symmetry": "no correlation above -1/(n - 1) is an optimum"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """One fitted model, or a batch: every array then has the problem on its first axis.
 
     Attributes
     ----------
-    structure, requested : str
-        What was fitted (what was asked for, where there is no estimate), and what was asked for.
-    fallback : str
-        Why they differ, or why there is no estimate, in words; else empty.
-    beta : ndarray (p,)
-        Fixed effects, units of y per unit of the column.
-    cov : ndarray (p, p)
-        Their GLS covariance (X'V^-1X)^-1.
-    visits : ndarray (k,)
-        Labels of Sigma's rows, sorted.
+    structure : str
+        What was fitted (what was asked for, where there is no estimate).
     theta : ndarray (q,)
         (covariance, residual variance), or Sigma's upper triangle row by row; by arm those of
-        the control, then of the treatment (without what none of its visits needs).
-    criterion : float
-        -2 log (restricted) likelihood by lme4's convention.
-    converged : bool
-        False where there is no estimate (y fitted exactly, or no optimum found); numbers nan.
-    boundary : bool
-        random-intercept: the participants' variance (by arm, one of them) is exactly 0.
-    reml : bool
+        the control, then of the treatment (without what none of its visits needs). nan where
+        there is no estimate (y fitted exactly, or no optimum found), as all that rests on it.
     rows : Rows
-        The reduced data, in scaled units, for `mair.stats.smallsample`.
+        The reduced data, in scaled units.
+    reml : bool
     by_arm : bool
         Each arm has a Sigma of its own; else there is one.
-    cache : dict
-        What has been computed of this fit: its `point`, and small-sample matrices.
+    requested : str
+        What was asked for.
+    fallback : str
+        Why something else was fitted, or why there is no estimate, in words; else empty.
     """
 
     structure: str
-    requested: str
-    fallback: str
-    beta: np.ndarray
-    cov: np.ndarray
-    visits: np.ndarray
     theta: np.ndarray
-    criterion: np.ndarray
-    converged: np.ndarray
-    boundary: np.ndarray
-    reml: bool
     rows: Rows = field(repr=False)
+    reml: bool = True
     by_arm: bool = False
-    cache: dict = field(repr=False, default_factory=dict)
+    requested: str = ""
+    fallback: str = ""
 
     @property
-    def se(self):
-        """Standard errors (p,)."""
-        return np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1))
+    def converged(self):
+        """Whether there is an estimate."""
+        return np.isfinite(self.theta).all(-1)
+
+    @property
+    def boundary(self):
+        """random-intercept: the participants' variance (by arm, one of them) is exactly 0."""
+        return (self.structure == "random-intercept") & (self.theta[..., ::2] == 0).any(-1)
 
     @property
     def basis(self):
         """Matrices (q, k, k) that Sigma is a sum of; by arm (q, 2, k, k)."""
-        k = len(self.visits)
+        k = self.rows.seen.shape[-1]
         basis = triangle(k) if self.structure == "unstructured" else exchangeable(k)
         return by_group(basis, self.rows) if self.by_arm else basis
 
@@ -103,13 +91,43 @@ class Fit:
             return np.nan, np.nan
         return np.moveaxis(self.theta.reshape(2, 2) if self.by_arm else self.theta, -1, 0)
 
-    @property
+    @cached_property
     def point(self):
         """The likelihood and its derivatives at the estimate, always with a batch axis."""
-        if "point" not in self.cache:
-            theta = np.atleast_2d(self.theta) / self.rows.scale[:, None] ** 2
-            self.cache["point"] = Point.at(self.rows, theta, self.basis, self.reml)
-        return self.cache["point"]
+        theta = np.atleast_2d(self.theta) / self.rows.scale[:, None] ** 2
+        return Point.at(self.rows, theta, self.basis, self.reml)
+
+    @cached_property
+    def inferred(self):
+        """What `smallsample` has computed of this fit."""
+        return {}
+
+    @cached_property
+    def beta(self):
+        """Fixed effects (p,), units of y per unit of the column."""
+        rows = self.rows
+        gamma = self.point.gamma.reshape(rows.start.shape) * rows.scale[:, None] + rows.start
+        return self._shaped((rows.back @ gamma[..., None])[..., 0])
+
+    @cached_property
+    def cov(self):
+        """Their GLS covariance (X'V^-1X)^-1, (p, p)."""
+        rows, phi = self.rows, self.rows.joined(self.point.phi[:, :, None])[:, 0]
+        return self._shaped(rows.scale[:, None, None] ** 2 * rows.back @ phi
+                            @ rows.back.swapaxes(1, 2))
+
+    @property
+    def se(self):
+        """Their standard errors (p,)."""
+        return np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1))
+
+    @property
+    def criterion(self):
+        """-2 log (restricted) likelihood by lme4's convention."""
+        return self._shaped(self.point.value + self.rows.constants(self.reml))
+
+    def _shaped(self, batch):
+        return batch[0] if self.theta.ndim == 1 else batch
 
 
 class Residuals(NamedTuple):
@@ -177,21 +195,14 @@ def fit(y, X, participants, visits, structure, *, arms=None, reml=True, labels=N
             found, (why,) = batch(y[None], X, who, when, simpler, arm=arm, reml=reml, labels=labels,
                                   both=True)
             if not why:
-                return replace(found, requested=structure, visits=seen,
-                               fallback="; ".join(reasons), **_first(found))
+                return replace(found, theta=found.theta[0], requested=structure,
+                               fallback="; ".join(reasons))
             reasons.append(why)
             if len(seen) == 1 and arm is None:
                 raise ValueError(why)
         reasons = reasons[:1]
     size = len(triangle(len(seen))) if structure == "unstructured" else 2
-    return replace(found, structure=structure, requested=structure, visits=seen, cache={},
-                   fallback=why, **_first(found) | {"theta": np.full(size, np.nan)})
-
-
-def _first(found):
-    """The arrays of a batch's first fit, without its axis."""
-    names = ("beta", "cov", "theta", "criterion", "converged", "boundary")
-    return {name: getattr(found, name)[0] for name in names}
+    return Fit(structure, np.full(size, np.nan), found.rows, reml, False, structure, why)
 
 
 def batch(y, X, who, when, structure, *, arm=None, reml=True, labels=None, both=False):
@@ -226,18 +237,17 @@ def batch(y, X, who, when, structure, *, arm=None, reml=True, labels=None, both=
     rows = Rows.batch(y, X, who, when, arm, free)
     if arm is not None:
         theta, why = _by_arm(y, X, who, when, structure, arm, rows, reml, labels, both)
-        return fitted(rows, theta, structure, np.arange(k), reml, (theta == 0).any(1), True), why
+        return fitted(rows, theta, structure, reml, True), why
     if free:
         why = _too_few(rows, labels)
         if not why:
-            return unstructured(rows, np.arange(k), reml=reml, both=both)
+            return unstructured(rows, reml=reml, both=both)
         theta = np.full((len(y), len(triangle(k))), np.nan)
-        return fitted(rows, theta, structure, np.arange(k), reml), np.full(len(y), why, object)
+        return fitted(rows, theta, structure, reml), np.full(len(y), why, object)
     found = mixed.random_intercept(y, X, who, reml=reml, negative=structure == "compound-symmetry")
     theta = np.stack([found.var_participant, found.var_residual], 1) / rows.scale[:, None] ** 2
     why = np.where(rows.scale == 0, EXACT, NO_OPTIMUM[structure])
-    return (fitted(rows, theta, structure, np.arange(k), reml,
-                   found.boundary & (structure == "random-intercept")),
+    return (fitted(rows, theta, structure, reml),
             np.where(found.converged, "", why).astype(object))
 
 
@@ -318,14 +328,14 @@ def residuals(fit, y, X, participants, visits, arms=None):
     fitted = X @ fit.beta
     marginal, standardised = y - fitted, np.full(len(y), np.nan)
     who = np.unique(participants, return_inverse=True)[1].reshape(-1)
-    when = np.searchsorted(fit.visits, visits)
-    order, sigma = np.lexsort((when, who)), np.reshape(fit.sigma, (-1, *[len(fit.visits)] * 2))
+    when, k = np.unique(visits, return_inverse=True)[1], fit.rows.seen.shape[-1]
+    order, sigma = np.lexsort((when, who)), np.reshape(fit.sigma, (-1, k, k))
     arms = np.asarray(arms, int) if fit.by_arm else np.zeros(len(y), int)
-    pattern = np.zeros((who.max() + 1, len(fit.visits) + 1), int)  # a person's visits, and arm
+    pattern = np.zeros((who.max() + 1, k + 1), int)  # a person's visits, and arm
     pattern[who, when], pattern[who, -1] = 1, arms
     patterns, of = distinct(pattern)
-    for k, (*there, arm) in enumerate(patterns if fit.converged else ()):
-        rows, at = order[of[who[order]] == k].reshape(-1, sum(there)), np.flatnonzero(there)
+    for one, (*there, arm) in enumerate(patterns if fit.converged else ()):
+        rows, at = order[of[who[order]] == one].reshape(-1, sum(there)), np.flatnonzero(there)
         factor = np.linalg.cholesky(sigma[arm][np.ix_(at, at)])
         standardised[rows] = np.linalg.solve(factor, marginal[rows].T).T
     ratio = np.broadcast_to(np.divide(*fit.variances), len(sigma))[arms]
@@ -333,13 +343,12 @@ def residuals(fit, y, X, participants, visits, arms=None):
     return Residuals(fitted, marginal, standardised, modes)
 
 
-def unstructured(rows, visits, *, reml=True, both=False):
+def unstructured(rows, *, reml=True, both=False):
     """Unstructured fits of a batch of `Rows`, a pattern of which has every visit.
 
     Parameters
     ----------
     rows : Rows
-    visits : array (k,)
     reml : bool
     both : bool
         Newton's method from both starts, the better of two optima; else from the diagonal only
@@ -352,7 +361,7 @@ def unstructured(rows, visits, *, reml=True, both=False):
     why : ndarray of str (B,)
         Why from the first start, where there is none.
     """
-    k = len(visits)
+    k = rows.seen.shape[-1]
     basis, upper = triangle(k), np.triu_indices(k)
     pairs, _ = rows.pairwise()
     theta, value, why = newton(rows, _positive(pairs)[:, *upper], basis, reml)
@@ -362,22 +371,14 @@ def unstructured(rows, visits, *, reml=True, both=False):
         other, height, _ = newton(rows.taken(again), start, basis, reml)
         lower = ~(value[again] <= height) & np.isfinite(height)
         theta[again[lower]], value[again[lower]] = other[lower], height[lower]
-    found = fitted(rows, theta, "unstructured", visits, reml)
+    found = fitted(rows, theta, "unstructured", reml)
     why[found.converged] = ""
     return found, why
 
 
-def fitted(rows, theta, structure, visits, reml=True, boundary=False, by_arm=False):
+def fitted(rows, theta, structure, reml=True, by_arm=False):
     """A batch of fits at theta (B, q), in the scaled units of ``rows``, nan where there is none."""
-    scale, converged = rows.scale[:, None], np.isfinite(theta).all(1)
-    found = Fit(structure, structure, "", None, None, np.asarray(visits), theta * scale**2, None,
-                converged, boundary & converged, reml, rows, by_arm)
-    point = found.point
-    gamma = point.gamma.reshape(rows.start.shape) * scale + rows.start
-    phi = rows.joined(point.phi[:, :, None])[:, 0]
-    return replace(found, beta=(rows.back @ gamma[..., None])[..., 0],
-                   cov=scale[:, None] ** 2 * rows.back @ phi @ rows.back.swapaxes(1, 2),
-                   criterion=point.value + rows.constants(reml))
+    return Fit(structure, theta * rows.scale[:, None] ** 2, rows, reml, by_arm, structure)
 
 
 def _positive(sigma, least=0.05):

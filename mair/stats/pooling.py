@@ -33,6 +33,7 @@ class Pooled(NamedTuple):
     m: int
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def rubin(estimates, variances, df_complete=np.inf):
     """Pool by Rubin's rules with Barnard and Rubin's degrees of freedom.
 
@@ -63,14 +64,10 @@ def rubin(estimates, variances, df_complete=np.inf):
     same = np.ptp(q, axis=0) <= 1e-13 * np.sqrt(within)  # but for rounding
     between = np.where(same, 0.0, q.var(0, ddof=1))
     total = within + (1 + 1 / m) * between
-    lost = np.divide((1 + 1 / m) * between, total, out=np.zeros_like(total), where=total != 0)
-    complete = np.broadcast_to(np.asarray(df_complete, float), lost.shape)
-    # 1 / df = lost^2 / (m - 1) + 1 / observed; the latter is 0 for an infinite df_complete.
-    finite = np.where(np.isfinite(complete), complete, 1.0)
-    observed = (1 - lost) * finite * (finite + 1) / (finite + 3)
-    rate = np.divide(1.0, observed, out=np.full_like(lost, np.inf), where=observed > 0)
-    rate = lost**2 / (m - 1) + np.where(np.isfinite(complete), rate, 0.0)
-    df = np.divide(1.0, rate, out=np.array(complete), where=lost > 0)
+    lost = np.where(total != 0, (1 + 1 / m) * between / total, 0.0)
+    observed = (1 - lost) * df_complete * (1 - 2 / (np.asarray(df_complete, float) + 3))
+    observed = np.where(np.isinf(df_complete), np.inf, observed)
+    df = np.where(lost > 0, 1 / (lost**2 / (m - 1) + 1 / observed), df_complete)
     fmi = np.where(lost > 0, lost + (1 - lost) * 2 / (df + 3), lost)
     return Pooled(q.mean(0), np.sqrt(total), df, within, between, fmi, np.sqrt(between / m), m)
 

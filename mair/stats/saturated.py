@@ -81,7 +81,7 @@ def random_intercept(rows):
         ratio, r2 = np.expm1(t) / k, profile.at(t)[1]
         s2 = np.where(converged, r2 / profile.df, np.nan)
         theta[cut] = np.stack([ratio * s2, s2], 1)
-    return fitted(rows, theta, "random-intercept", np.arange(k), boundary=theta[:, 0] == 0)
+    return fitted(rows, theta, "random-intercept")
 
 
 def unstructured(rows):
@@ -107,7 +107,7 @@ def unstructured(rows):
             sigma[:, :v, v] = sigma[:, v, :v] = covariance
             sigma[:, v, v] = left + (covariance * slope).sum(1)
             sigma[~(left >= SINGULAR * sigma[:, v, v])] = np.nan
-    return fitted(rows, sigma[:, *np.triu_indices(k)], "unstructured", np.arange(k))
+    return fitted(rows, sigma[:, *np.triu_indices(k)], "unstructured")
 
 
 def _sums(rows):

@@ -204,7 +204,7 @@ def _information(fit, inference, information):
     if adjust and not fit.reml:
         raise ValueError("Kenward-Roger is for REML fits; this one is by maximum likelihood")
     key = (inference, information)
-    if key not in fit.cache:
+    if key not in fit.inferred:
         point, rows = fit.point, fit.rows
         expected = adjust and information == "expected"
         # the covariance of theta is twice the inverse Hessian of -2 log likelihood
@@ -221,8 +221,8 @@ def _information(fit, inference, information):
             q = rows.total((point.wg @ weighted).sum(1)[:, None])[..., :-1, :-1]
             turned = _mixed(weights, bare)
             adjusted = phi + 2 * phi @ (rows.joined(q)[:, 0] - (slopes @ turned).sum(1)) @ phi
-        fit.cache[key] = _Information(phi, adjusted, slopes, weights)
-    return fit.cache[key]
+        fit.inferred[key] = _Information(phi, adjusted, slopes, weights)
+    return fit.inferred[key]
 
 
 def _mixed(weights, x):

@@ -137,12 +137,12 @@ class Paper:
         """A batch of fits; nan where there is none inside the parameters' space."""
         rows, k = self.rows(x, clda), len(self.visits)
         if structure == "unstructured":
-            return covariance.unstructured(rows, np.arange(k), reml=reml)[0]
+            return covariance.unstructured(rows, reml=reml)[0]
         start = np.tile([LOW, HIGH], (len(x), 1))
         theta, _, _ = likelihood.newton(rows, start, likelihood.exchangeable(k), reml)
         if structure == "random-intercept":
             theta[theta[:, 0] < 0] = np.nan
-        return covariance.fitted(rows, theta, structure, np.arange(k), reml=reml)
+        return covariance.fitted(rows, theta, structure, reml)
 
     def contrasts(self, x, method):
         """Of a method of the robustness grid: statistics by key without statistic.

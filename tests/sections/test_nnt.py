@@ -5,7 +5,7 @@ from trials import tiny
 
 from mair.results import records
 from mair.sections import nnt
-from mair.stats.standardised import standardised_risks
+from mair.stats.risk import standardised_risks
 from mair.trial import load
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mair.stats import effects
-from mair.stats.bootstrap import bca_d_ppc2
+from mair.stats.effects import bca_d_ppc2
 
 R = json.loads((Path(__file__).parents[1] / "oracles" / "bootstrap.json").read_text("utf-8"))
 ROWS = np.array([[row["arm"], row["pre"], row["post"]] for row in R["data"]])

@@ -53,7 +53,7 @@ def test_optimum_of_the_dense_likelihood(seed, structure):
     sample = simulated(seed, missing=0.2, correlation=0.6 if structure == CS else None)
     found = fit(*sample, structure)
     assert found.structure == structure
-    _, criterion, phi = dense(found, *sample)
+    _, criterion, phi = dense(*sample)
     assert_allclose(criterion(found.theta), found.criterion, rtol=1e-11)
     assert_allclose(phi(found.theta), found.cov, rtol=1e-8, atol=1e-12)
     scale = np.abs(found.theta).max()
@@ -69,7 +69,7 @@ def test_optimum_of_the_dense_likelihood(seed, structure):
 def test_compound_symmetry_is_the_best_correlation_there_is(seed):
     sample = simulated(seed, n=16, k=3, missing=0.25, correlation=[0.3, 0.7, -1.0][seed % 3])
     found = fit(*sample, CS)
-    _, criterion, _ = dense(found, *sample)
+    _, criterion, _ = dense(*sample)
     total = found.theta.sum()
     grid = [criterion(total * np.array([c, 1 - c]) * s)
             for c in np.linspace(-0.49, 0.95, 60) for s in (0.8, 0.9, 1.0, 1.1, 1.25)]
@@ -85,7 +85,7 @@ def test_a_negative_correlation_can_beat_a_positive_optimum():
     positive, either = (fit(y, X, who, when, s) for s in (R, CS))
     assert positive.variances[0] > 0 and not positive.boundary
     assert either.variances[0] < 0 and either.criterion < positive.criterion - 0.5
-    _, criterion, _ = dense(either, y, X, who, when)
+    _, criterion, _ = dense(y, X, who, when)
     assert_allclose([criterion(f.theta) for f in (positive, either)],
                     [positive.criterion, either.criterion])
 
@@ -93,7 +93,7 @@ def test_a_negative_correlation_can_beat_a_positive_optimum():
 def test_second_start_finds_an_optimum_that_the_first_misses():
     sample = simulated(203, n=18, k=4, missing=0.3)
     found = fit(*sample, UN)
-    rows, k = found.rows, len(found.visits)
+    rows, k = found.rows, 4
     start = covariance._positive(rows.pairwise()[0])[:, *np.triu_indices(k)]
     _, value, why = likelihood.newton(rows, start, likelihood.triangle(k), True)
     assert found.structure == UN

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from mair.stats.standardised import standardised_risks
+from mair.stats.risk import standardised_risks
 
 ORACLE = json.loads((Path(__file__).parents[1] / "oracles" / "standardised.json").read_text())
 Z = ndtri(0.975)
