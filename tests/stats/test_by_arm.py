@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy import stats
 from smallsample_oracle import design
 
-from mair.stats import operating
 from mair.stats.ancova import ancova
 from mair.stats.covariance import STRUCTURES, fit, residuals
 from mair.stats.smallsample import INFERENCES, contrast, joint
@@ -121,27 +119,3 @@ def test_residuals_are_each_arms_own():
     rest = residuals(found, DRAWN["y"], X, DRAWN["id"], DRAWN["visit"], DRAWN["arm"]).standardised
     assert [rest[DRAWN["arm"] == a].std() for a in (0, 1)] == pytest.approx([1, 1], abs=0.1)
     assert found.sigma.shape == (2, 3, 3)
-
-
-def rates(trials, seed):
-    """Rejections at 5 % where there is no effect: 10 v 30 people, SD 3:1, two visits, ICC .5."""
-    arm, visits = np.repeat([1, 0], [10, 30]), np.tile([0, 1], 40)
-    groups = np.repeat(np.arange(40), 2)
-    sigma = np.array([1.0, 9.0])[:, None, None] * (0.5 + 0.5 * np.eye(2))
-    y = operating.responses(np.random.default_rng(seed), sigma, arm, groups, visits, trials)
-    found = operating.inferences(y, design(visits, arm[groups]), groups, visits, arm,
-                                 [[0, 0, 0, 1]], [R, f"{R},by-arm", f"{UN},by-arm"])
-    change = y[:, 1::2] - y[:, ::2]
-    welch = stats.ttest_ind(change[:, arm == 1], change[:, arm == 0], axis=1, equal_var=False)
-    return {method: (one.p < 0.05).mean() for method, one in found.items()} | {
-        "welch": (welch.pvalue < 0.05).mean()}
-
-
-def test_size_is_welchs_where_the_pooled_models_is_four_times_that():
-    """Of 20,000 trials (seed 20261127) pooled .214, by arm .049 to .050, Welch .049."""
-    found = rates(2000, seed=1)  # a standard error is .005
-    for inference in INFERENCES[1:]:
-        assert found[R, inference] > 0.18
-        for structure in (R, UN):
-            assert abs(found[f"{structure},by-arm", inference] - found["welch"]) < 0.005
-    assert abs(found["welch"] - 0.05) < 0.015

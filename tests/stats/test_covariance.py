@@ -173,6 +173,8 @@ def test_an_exact_fit_is_not_converged(structure):
 @pytest.mark.parametrize("change, message", [
     (lambda y, X, p, v: (y[:-1], X, p, v), "expected y"),
     (lambda y, X, p, v: (np.where(np.arange(len(y)) == 3, np.nan, y), X, p, v), "not finite"),
+    (lambda y, X, p, v: (y, X + np.inf, p, v), "X holds a value"),
+    (lambda y, X, p, v: (y, X[:, 0], p, v), r"X \(N, p\)"),
     (lambda y, X, p, v: (y, np.c_[X, X[:, 1]], p, v), r"column\(s\) 8"),
     (lambda y, X, p, v: (y, X, p, np.zeros(len(v))), "two rows at one visit"),
     (lambda y, X, p, v: (y, X, np.arange(len(y)), v), "two rows"),

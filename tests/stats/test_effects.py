@@ -93,11 +93,6 @@ def test_smd_not_estimable(result, reason):
     assert reason in result.reason
 
 
-def test_confidence_widens_the_interval():
-    narrow, wide = (effects.smd_binary((8, 22), (2, 19), confidence=c) for c in (0.8, 0.99))
-    assert wide.low < narrow.low < narrow.high < wide.high
-
-
 @pytest.mark.parametrize("row", SIMULATED["chance"])
 def test_smd_by_chance_agrees_with_simulation(row):
     ours = effects.chance_smd(row["n_treatment"], row["n_control"])
@@ -235,9 +230,8 @@ def test_geometric_edges():
     single = effects.geometric([4.0])
     assert single.mean == pytest.approx(4) and math.isnan(single.cv)
     assert effects.geometric([2.0, 2.0]).cv == 0
-    for wrong in ([1.0, 0.0], [-1.0]):
-        with pytest.raises(ValueError, match="above 0"):
-            effects.geometric(wrong)
+    with pytest.raises(ValueError, match="above 0"):
+        effects.geometric([1.0, 0.0])
 
 
 def test_ratio_of_geometric_means():

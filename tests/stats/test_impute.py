@@ -91,13 +91,9 @@ def test_responders_agree_with_mice():
 
 
 @pytest.mark.parametrize(("name", "rule", "visit"), BASED)
-def test_reference_based_agrees_with_the_joint_formulas(name, rule, visit):
-    agree(pooled(name, visit, rule), R["reference"][name][rule]["contrasts"][visit - 1])
-
-
-@pytest.mark.parametrize(("name", "rule", "visit"), BASED)
-def test_conditional_mean_and_jackknife_agree_with_r(name, rule, visit):
+def test_reference_based_imputation_and_jackknife_agree_with_r(name, rule, visit):
     theirs = R["reference"][name][rule]
+    agree(pooled(name, visit, rule), theirs["contrasts"][visit - 1])
     found = jackknife(*data(name), visit, rule=rule)
     assert found.estimate == pytest.approx(theirs["conditional_mean"][visit - 1], rel=1e-8)
     assert found.se == pytest.approx(theirs["jackknife_se"][visit - 1], rel=1e-8)
@@ -117,13 +113,14 @@ def test_rubin_agrees_with_mice(case):
 
 @pytest.mark.parametrize("rule", im.RULES)
 @pytest.mark.parametrize("name", ["fiq", "gaps"])
-def test_observed_values_stay(name, rule):
-    y, _, _ = data(name)
-    found = imputed(name, rule, m=500)
-    assert np.array_equal(found.missing, np.isnan(y)) and np.isfinite(found.values).all()
-    assert (found.values == y)[:, ~found.missing].all()
-    assert found.values[:, found.missing].std(0).min() > 0
-    assert found.pooled == ()
+def test_observed_values_stay_and_imputed_ones_centre_on_the_conditional_mean(name, rule):
+    y, arm, covariates = data(name)
+    found, gone = imputed(name, rule, m=500), np.isnan(y)
+    assert np.array_equal(found.missing, gone) and np.isfinite(found.values).all()
+    assert (found.values == y)[:, ~gone].all() and found.pooled == ()
+    drawn = found.values[:, gone]
+    expected = im.conditional_mean(y, arm, covariates, rules=[rule])[0, 0][gone]
+    assert np.abs(drawn.mean(0) - expected).max() < 0.25 * drawn.std(0).min()
 
 
 def test_nothing_missing_is_the_complete_analysis():
@@ -136,16 +133,6 @@ def test_nothing_missing_is_the_complete_analysis():
     assert float(over.estimate) == pytest.approx(float(b), rel=1e-12)
     assert (float(over.se), over.df) == (pytest.approx(float(np.sqrt(variance))), 78)
     assert over.fmi == over.mc_error == 0
-
-
-@pytest.mark.parametrize("rule", im.RULES)
-def test_imputations_centre_on_the_conditional_mean(rule):
-    y, arm, covariates = data("gaps")
-    values = imputed("gaps", rule, m=500).values
-    expected = im.conditional_mean(y, arm, covariates, rules=[rule])[0, 0]
-    gone = np.isnan(y)
-    spread = values[:, gone].std(0)
-    assert np.abs(values[:, gone].mean(0) - expected[gone]).max() < 0.25 * spread.min()
 
 
 def test_rules_differ_only_where_they_should():
@@ -172,36 +159,22 @@ def test_jump_to_reference_forgets_the_treatment():
     assert completed[35:, 1] == pytest.approx(np.polyval(ols, before[5:]))
 
 
-def test_row_order_does_not_matter():
+@pytest.mark.parametrize("rule", im.RULES)
+def test_row_order_and_units_do_not_matter(rule):
     y, arm, covariates = data("gaps")
     mix = np.random.default_rng(4).permutation(len(y))
-    for rule in im.RULES:
-        one = im.impute(y, arm, covariates, rule=rule, m=4, rng=np.random.default_rng(5))
-        two = im.impute(y[mix], arm[mix], covariates[mix], rule=rule, m=4,
-                        rng=np.random.default_rng(5))
-        assert two.values == pytest.approx(one.values[:, mix], rel=1e-9)
-
-
-def test_units_do_not_matter():
-    y, arm, covariates = data("gaps")
-    for rule in im.RULES:
-        one = im.impute(y, arm, covariates, rule=rule, m=4, rng=np.random.default_rng(5))
-        two = im.impute(7 * y - 300, arm, 0.01 * covariates + 9, rule=rule, m=4,
-                        rng=np.random.default_rng(5))
-        assert two.values == pytest.approx(7 * one.values - 300, rel=1e-8, abs=1e-6)
+    one, two, three = (im.impute(*sample, rule=rule, m=4, rng=np.random.default_rng(5)).values
+                       for sample in ((y, arm, covariates), (y[mix], arm[mix], covariates[mix]),
+                                      (7 * y - 300, arm, 0.01 * covariates + 9)))
+    assert two == pytest.approx(one[:, mix], rel=1e-9)
+    assert three == pytest.approx(7 * one - 300, rel=1e-8, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["fiq", "gaps"])
 def test_arm_swap_changes_the_sign(name):
     y, arm, covariates = data(name)
     one, two = (jackknife(y, a, covariates, 2) for a in (arm, 1 - arm))
-    assert (two.estimate, two.se) == pytest.approx((-one.estimate, one.se), rel=1e-7)
-    swapped = im.impute(y, 1 - arm, covariates, m=2000, rng=np.random.default_rng(6), burn=10)
-    ours = pooled(name, 2)
-    theirs = pooling.rubin(*pooling.group_by_time(1 - arm, covariates, 2)(swapped.values))
-    error = np.hypot(ours.mc_error, theirs.mc_error)
-    assert abs(ours.estimate + theirs.estimate) < 4 * error
-    assert theirs.se == pytest.approx(ours.se, rel=0.04)
+    assert two[:2] == pytest.approx((-one.estimate, one.se), rel=1e-7)
 
 
 def test_a_small_arm_borrows_from_the_other_and_says_so():
@@ -332,12 +305,6 @@ def test_rubin_survives():
     assert some.fmi == pytest.approx(1) and some.se == pytest.approx(np.sqrt(0.75))
 
 
-def test_pooled_interval_and_p_agree():
-    found = pooled("fiq", 1)
-    again = smallsample.tested(*found[:3], 1 - smallsample.tested(*found[:3]).p)
-    assert again.high == pytest.approx(0, abs=1e-9) and again.low < found.estimate
-
-
 def test_zero_responders_do_not_fail():
     arm = np.repeat([0, 1], [5, 7])
     found = pooling.responders(np.zeros((4, 12), bool), arm)
@@ -409,14 +376,6 @@ def test_the_control_arm_may_be_better_too(direction):
     assert found.imputed == 200 * gone.sum()
     assert found.beyond == ((moved[:, gone, 1] < 0) | (moved[:, gone, 1] > 100)).sum()
     assert direction == (0, -1) or found.delta < tips().delta
-
-
-def test_the_estimate_is_linear_in_delta():
-    imp, arm, _, at = surface()
-    share = (imp.missing[:, 1] & (arm == 1)).sum() / (arm == 1).sum()
-    mar, moved = at(0.0), at(9.0)
-    assert moved.estimate == pytest.approx(mar.estimate + share * 9, rel=1e-9)
-    assert moved.between == pytest.approx(mar.between)
 
 
 def test_tipping_states():

@@ -14,7 +14,6 @@ from scipy.special import log_ndtr
 from smallsample_oracle import design
 
 from mair.stats import covariance, mixed
-from mair.stats._profile import Profile
 from mair.stats.smallsample import contrast, joint
 
 HERE = Path(__file__).parents[1] / "oracles"
@@ -228,21 +227,6 @@ def test_allocations(name):
         same_fit(at(fit, i), mixed.random_intercept(y, design, groups), 1e-10)
 
 
-def test_two_local_optima():
-    # r2 = sum ss / (1 + lambda n): a large and a small optimum, one or the other the lower
-    sizes, counts = np.array([1.0, 60.0]), np.tile([[9.0], [3.0]], 400)
-    small = np.geomspace(0.1, 1e4, 400)
-    between = np.stack([np.full(400, 9.0), small])[:, None]
-    problem = Profile(np.full((1, 400), 0.002), between, sizes, counts, reml=False)
-    problem.df = np.full(400, 17.0)
-    t, converged = problem.minimise()
-    value = problem.criterion(np.linspace(0, 30, 3001)[:, None])
-    inner = (value[1:-1] < value[:-2]) & (value[1:-1] <= value[2:])
-    lows = inner.sum(0) + (value[0] < value[1])
-    assert (lows > 1).any() and converged.all()
-    assert (problem.criterion(t) <= value.min(0) + 1e-9).all()
-
-
 def test_the_optimum_is_global():
     rng = np.random.default_rng(3)
     groups = np.repeat(np.arange(6), [1, 40, 3, 3, 2, 1])
@@ -291,20 +275,6 @@ def test_rank_deficiency_names_columns():
     fit = mixed.random_intercept_arms(y, X[:, [0, 2, 3]], X[:, :1], groups, arms)
     assert fit.converged.tolist() == [True, False]
     assert np.isnan(fit.beta[1]).all() and np.isfinite(fit.beta[0]).all()
-
-
-@pytest.mark.parametrize(("change", "words"), [
-    (lambda y, X, g: (np.r_[np.nan, y[1:]], X, g), "not finite"),
-    (lambda y, X, g: (y[:-1], X, g), r"expected y \(\.\.\., N\)"),
-    (lambda y, X, g: (y, X, np.arange(len(y))), "no participant has two rows"),
-    (lambda y, X, g: (y[:6], X[:6], g[:6]), "6 rows cannot estimate 7 columns"),
-    (lambda y, X, g: (y, X[:, 0], g), r"X \(N, p\)"),
-    (lambda y, X, g: (y, X + np.inf, g), "X holds a value"),
-])
-def test_refused_input(change, words):
-    y, X, groups = change(*dataset("complete"))
-    with pytest.raises(ValueError, match=words):
-        mixed.random_intercept(y, X, groups)
 
 
 def test_variances_that_cannot_be_told_apart():

@@ -55,9 +55,11 @@ def test_unequal_variances_at_unequal_sizes_cost_the_pooled_model_its_level():
     sigma = np.array([9.0, 1])[:, None, None] * (np.eye(2) + 0.5)
     y = operating.responses(RNG(8), sigma, arm, groups, visits, 4000)
     found = operating.inferences(y, X[:, :-1], groups, visits, arm, np.eye(4)[3:],
-                                 ["random-intercept", "unstructured,by-arm"])
+                                 ["random-intercept", "random-intercept,by-arm",
+                                  "unstructured,by-arm"])
     change = (y[:, 1::2] - y[:, ::2])
-    for structure, equal in (("random-intercept", True), ("unstructured,by-arm", False)):
+    for structure, equal in (("random-intercept", True), ("random-intercept,by-arm", False),
+                             ("unstructured,by-arm", False)):
         test = stats.ttest_ind(change[:, arm == 1], change[:, arm == 0], axis=1, equal_var=equal)
         p = found[structure, "satterthwaite"].p[:, 0]
         assert (p < 0.05).mean() == pytest.approx((test.pvalue < 0.05).mean(), abs=0.004)

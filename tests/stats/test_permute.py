@@ -2,10 +2,8 @@
 
 from itertools import combinations
 from math import comb
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
@@ -150,18 +148,6 @@ def test_arm_swap_units_and_row_order():
         again, moved, *_ = by_allocation(other)
         assert moved[0] == pytest.approx(factor * estimate[0])
         assert again.p == pytest.approx(found.p)
-
-
-def test_ten_thousand_draws_of_the_cohort_are_one_batch():
-    d = pd.read_csv(Path(__file__).parents[1] / "oracles" / "impute_cohort.csv")
-    y = d[["fiq0", "fiq1", "fiq2"]].to_numpy(float)
-    seen = ~np.isnan(y.ravel())
-    times = np.tile([[1.0, 0, 0], [1, 1, 0], [1, 0, 1]], (41, 1))[seen]
-    groups, arm = np.repeat(np.arange(41), 3)[seen], d["arm"].to_numpy()
-    common = np.c_[times, d["x"].to_numpy()[groups]]
-    found, estimate, _, every = by_allocation((y.ravel()[seen], common, times, groups, arm))
-    assert not every.exact and len(every.arms) == 10_000 and np.isfinite(estimate).all()
-    assert 1 / 10_001 <= found.p[0] < 0.01
 
 
 # --- the interval --------------------------------------------------------------------------
