@@ -1,7 +1,5 @@
 """Yes and no, and counts, seen again and again: generalised estimating equations."""
 
-from __future__ import annotations
-
 import warnings
 from typing import NamedTuple
 

@@ -7,15 +7,11 @@ control's means and then the treatment's; `smallsample.contrast` of `change` is 
 between arms in the change from visit 0.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ._profile import logit_difference, single
 from .covariance import fitted
 from .likelihood import SINGULAR, Rows, inverse
-
-__all__ = ["apart", "change", "random_intercept", "reduced", "rerandomise", "unstructured"]
 
 CHUNK = 8192  # problems of the profile at once
 TIE = 1e-9  # relative: statistics this close are the same one but for rounding

@@ -5,8 +5,6 @@ counted: what a trial's power is simulated from, the grid of `mair.studies.grid`
 simulation study of `mair.studies.simulate`.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
