@@ -126,7 +126,7 @@ class Number:
 
 
 class Lookup(results.Lookup):
-    """Printed numbers by their keys, of the first source unless one is named.
+    """Printed numbers by their keys, of the first source.
 
     Raises KeyError with the keys when there is no such row.
 
@@ -138,11 +138,5 @@ class Lookup(results.Lookup):
     """
 
     def __init__(self, frame: pd.DataFrame):
-        self._frame = frame
         first = frame.drop_duplicates(KEYS)
         super().__init__(first.assign(value=[Number(printed) for printed in first["printed"]]))
-
-    def __call__(self, *keys, source=None, **statistic) -> Number:
-        if source is None:
-            return super().__call__(*keys, **statistic)
-        return Lookup(self._frame[self._frame["source"] == source])(*keys, **statistic)

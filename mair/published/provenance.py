@@ -84,7 +84,8 @@ def kinds(trial: Trial, rows: pd.DataFrame) -> dict[tuple, Origin]:
         ends = [value, *(v for v in (low, high) if not math.isnan(v + value))]
         if printed := rules.prints(key, value):
             ends += [rules.printed[key][0].values.low, rules.printed[key][0].values.high]
-        far = tolerance(key[-1], values.get((*key[:-1], "se"), math.nan))
+        of, se = declared()["tolerances"], values.get((*key[:-1], "se"), math.nan)
+        far = of["unit"].get(key[-1], of["share"].get(key[-1], math.nan) * se)  # nan: never
         implied = searched and max(ends) - min(ends) <= far
         kind = ("printed" if printed or rules.follows(key, values) else
                 "implied" if implied else "invented")
@@ -121,12 +122,6 @@ def table(trial: Trial, rows: pd.DataFrame) -> pd.DataFrame:
     found = kinds(trial, rows)
     return pd.DataFrame([(*key, *origin) for key, origin in found.items()],
                         columns=[*KEYS, "kind", "low", "high"])
-
-
-def tolerance(statistic: str, se: float) -> float:
-    """How far apart the extremes of an implied statistic may be; nan, for none, never."""
-    share, unit = (declared()["tolerances"][name] for name in ("share", "unit"))
-    return unit.get(statistic, share.get(statistic, math.nan) * se)
 
 
 @remembered

@@ -64,11 +64,12 @@ def test_a_number_knows_what_prints_as_it():
 
 
 def test_lookup_by_keys_and_source():
-    look = numbers.Lookup(numbers.read())
+    rows = numbers.read()
+    look, table = numbers.Lookup(rows), numbers.Lookup(rows[rows["source"] == "table 2"])
     assert look("baseline", "age", "RT", statistic="mean").printed == "52.21"
     declared = ("outcomes", "AAQ-II", "overall", "", "declared")
-    assert look(*declared, statistic="range_high", source="section 2.5").value == 49
-    assert look(*declared, statistic="range_high", source="table 2").value == 70
+    assert look(*declared, statistic="range_high").value == 49
+    assert table(*declared, statistic="range_high").value == 70
     assert ("baseline", "age", "RT", "", "", "mean") in look
     with pytest.raises(KeyError):
         look("baseline", "height", statistic="mean")

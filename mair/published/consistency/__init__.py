@@ -13,7 +13,7 @@ import pandas as pd
 
 # isort: off
 from mair.published.consistency import counts, moments, formulas, group_tests  # noqa: F401
-from mair.published.consistency import effect_sizes, contrasts, responders  # noqa: F401
+from mair.published.consistency import contrasts, responders  # noqa: F401
 from mair.published.consistency import claims as words
 from mair.published.consistency import implications  # noqa: F401
 # isort: on

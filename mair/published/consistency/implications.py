@@ -15,15 +15,18 @@ from mair.published import granularity as g
 from mair.published.consistency.claims import LEVEL, adjusted, claims_of, families, worded
 from mair.published.consistency.contrasts import (
     KEYS,
+    D,
     contrast,
+    courses,
+    d,
     half_width,
+    standardisers,
     two_sided,
     visits_of,
     width,
     with_limits,
 )
 from mair.published.consistency.counts import course
-from mair.published.consistency.effect_sizes import D, courses, d, standardisers
 from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
 from mair.published.consistency.formulas import T_TESTS, Z
 from mair.published.consistency.group_tests import P, count_ps, counts_table
