@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 # What a user may give; its text reaches commands through the environment, whatever it holds.
-GIVEN := PARAMS OUT BLIND A B N DATA GRID NEW FILE DIR SCHEDULER
+GIVEN := PARAMS OUT BLIND A B N DATA GRID NEW FILE DIR PAPER SCHEDULER
 ALLOWED := $(GIVEN) PYTHON LAB_ARGS SHELL
 UNKNOWN := $(filter-out $(ALLOWED),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 $(if $(UNKNOWN),$(error unknown: $(UNKNOWN); a target takes $(ALLOWED) (make help)))
@@ -74,8 +74,8 @@ lab: setup  ## JupyterLab with the list of notebooks, which open as notebooks
 audit: setup  ## the gate: fails when a published number that was reproduced no longer is
 	@$(PY) -m mair audit
 
-cohort: setup  ## the synthetic cohort mair/data/mair_synthetic.csv, from published.csv and one seed
-	@$(PY) -m mair cohort
+cohort: setup  ## the synthetic cohort mair/data/mair_synthetic.csv; or an entered paper's: PAPER=my/paper.xlsx [OUT=dir]
+	@$(PY) -m mair cohort $${PAPER:+--paper} $${PAPER:+"$$PAPER"} $${PAPER:+$${OUT:+--out}} $${PAPER:+$${OUT:+"$$OUT"}}
 
 cohorts: setup  ## further cohorts, seeds 1 to N, into build/cohorts/: make cohorts N=200
 	@$(PY) -m mair cohorts $(CLUSTER) --n "$$N"

@@ -124,8 +124,15 @@ def write(frame: pd.DataFrame, path: Path | str, spec: dict | None = None) -> Pa
     return Path(path)
 
 
-def main(out: Path | str | None = None, seed: int = SEED) -> Path:
-    """Generate the cohort and write it, by default to ``mair/data/mair_synthetic.csv``."""
+def main(out: Path | str | None = None, seed: int = SEED, paper: str | None = None) -> Path:
+    """Generate the cohort and write it, by default to ``mair/data/mair_synthetic.csv``.
+
+    With an entered ``paper``: its cohort and a trial file (`cohort.paper`), into ``out``.
+    """
+    if paper:
+        from mair.studies.cohort.paper import write as write_paper
+
+        return write_paper(paper, out or Path("build") / f"{Path(paper).stem}-cohort", seed)
     return write(generate(numbers.read(), seed=seed), PATH if out is None else out)
 
 

@@ -59,10 +59,14 @@ def allowed(look: Lookup, n: int, per: int, *key: str) -> Allowed:
     ValueError
         No sum gives the mean (the GRIM test).
     """
-    mean, sd = moments(look, *key)
-    sums = (granularity.sums(mean.values, n, 1 / per))
+    return room(*moments(look, *key), n, per)
+
+
+def room(mean: Number, sd: Number, n: int, per: float, low: float = 0.0) -> Allowed:
+    """`allowed` of any mean and SD, in steps above ``low``."""
+    sums = granularity.sums(mean.values, n, 1 / per, low)
     if not sums:
-        raise ValueError(f"no {n} values in steps of 1/{per} have mean {mean.printed}")
+        raise ValueError(f"no {n} values in steps of 1/{per:g} have mean {mean.printed}")
     found = {total: granularity.squares(sd.values, total, n, 1 / per) for total in sums}
     nearest = None
     if not any(found.values()):
