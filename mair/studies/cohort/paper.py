@@ -133,8 +133,8 @@ class Cohort:
             if mean := self.sheet.get(*key, "mean"):
                 self.lines.append(f"{where}: mean {mean}: no SD, or no n, is printed with it")
             return []
-        (n, mean, sd), scale = moments, self.sheet.scale(key[1])
-        step = self.sheet.step(key[1]) or 10.0 ** -(max(mean.decimals, sd.decimals) + 1)
+        (n, mean, sd), scale = moments, self.sheet.scale(moments[1])
+        step = self.sheet.step(mean) or 10.0 ** -(max(mean.decimals, sd.decimals) + 1)
         low, high = scale or (0.0, math.inf)
         most, k = (round((high - low) / step) if scale else math.inf), int(n.value) - len(given)
         own = np.rint((np.array(given) - low) / step)
