@@ -18,9 +18,10 @@
 # rounding twice, a category not shown, or a line left from an earlier version do it too.
 #
 # There is one judgement on each number, in five degrees. It *follows* from the others, it
-# *follows with rounding*, it *follows only under another named convention* than the paper's, or
-# it *cannot hold as printed*; where nothing else printed bears on it, it *stands alone*. What
-# was declared beforehand, as the ends of a scale, is an input and not judged by itself.
+# *follows with rounding*, it *needs an explanation*, for it follows only under another convention
+# than the paper's, which is named, or it *cannot hold as printed*; where nothing else printed bears
+# on it, it *stands alone*. What was declared beforehand, as the ends of a scale, is an input and
+# not judged by itself.
 #
 # *Reads* the published numbers and the trial file. *Writes* the rows `audit`, the tables
 # `consistency`, `queries`, `worksheet` and `small_sample`, and `letter`, to the authors.
@@ -66,7 +67,7 @@ facts = results.records(audit.rows(t), method="impossible")[0].facts
 bad = n[consistency.WORDS["impossible"]]
 say(f"{len(judged)} printed numbers. {listed[:1].upper()}{listed[1:]}.",
     f"The {bad} that cannot hold, and a sentence of the text where one is held against the "
-    f"numbers, come down to {facts:g} facts." if bad else "")
+    f"numbers, come down to {facts:g} fact{'s' * (facts != 1)}." if bad else "")
 
 # %% [markdown]
 # ## What agreement means

@@ -7,6 +7,7 @@ import re
 import pandas as pd
 
 from mair.published import compare
+from mair.published.consistency.engine import SIGN
 from mair.published.consistency.findings import in_words
 from mair.published.consistency.sheet import GROUPS
 from mair.report import fmt, words, written
@@ -49,9 +50,11 @@ def where(trial, row: dict) -> str:
 
 
 def _explained(row: dict) -> str:
-    """What would explain a number, from the convention that it obeys."""
+    """What would explain a number, from the convention that it obeys, or its check."""
     if row["holds"] == audit.ASKED[0]:
-        return "a slip of typing, or something that is not printed"
+        explains = SAID["explains"]
+        return SIGN if row["convention"] == SIGN else explains.get(
+            row["check"], explains["something"])
     said = re.sub(r"\bn=(\d+)", r"\1 people", in_words(row["convention"]))
     return words.METHODS.get(said, said)
 

@@ -163,7 +163,8 @@ def plain(trial):
     >>> shown("IL-6, -0.2 to -0.2, 2020-21, (3 - 1)")
     'IL-6, −0.2, 2020-21, (3 − 1)'
     """
-    own = "|".join(map(re.escape, sorted(trial.visit_labels, key=len, reverse=True)))
+    either = {*trial.visit_labels, *trial.visit_labels.values()}  # a label may hold its key
+    own = "|".join(map(re.escape, sorted(either, key=len, reverse=True)))
     pattern = re.compile(KEY + (rf"|(?P<at>\bat )?(?<![\w–“-])(?P<visit>{own})(?![\w–-])"
                                 if own else ""), re.DOTALL)
 
@@ -173,6 +174,8 @@ def plain(trial):
             return method(found["method"])
         if found["same"] or found["minus"]:
             return (found["same"] or "-").replace("-", fmt.MINUS)
+        if found.get("visit") and found["visit"] not in trial.visit_labels:
+            return match[0]
         if found.get("at"):
             return when(trial, found["visit"])
         if key := found["key"] or found.get("visit"):

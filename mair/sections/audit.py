@@ -65,13 +65,13 @@ def judged(trial: Trial) -> pd.DataFrame:
     DataFrame
         `published` with columns ``verdict`` (a key of `WORDS`), as the figure of verdicts takes
         it, ``holds`` (its class for a reader, of `CLASSES`), the ``convention`` and
-        ``computation`` behind it, and what passes ``by_chance``.
+        ``computation`` behind it, what passes ``by_chance`` and the ``check``.
     """
     own = worst(checks(trial), len(published(trial)))
     given = (own["given"] != "") & ~own["verdict"].isin(compare.AGAINST)
     verdict = own["verdict"].mask(given, INPUT)
     return published(trial).assign(verdict=verdict, holds=verdict.map(CLASSES),
-                                   **own[["convention", "computation", "by_chance"]])
+                                   **own[["convention", "computation", "by_chance", "check"]])
 
 
 def rows(trial: Trial) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mair.published import entry, numbers, template
-from mair.published.consistency import consistency
+from mair.published.consistency import consistency, findings, worst
 from mair.published.consistency.sheet import Sheet
 from mair.report import reviewer
 from mair.run import paper, papers
@@ -231,3 +231,23 @@ def test_a_second_paper_entered_from_its_table_alone():
     odd = checked[checked["verdict"] == "impossible"]
     assert set(odd["variable"]) == {"GAD-7", "GAD-7, per protocol"}
     assert set(odd.loc[odd["statistic"] == "b", "printed"]) == {"-0.1", "0.01"}
+
+
+def test_a_third_paper_entered_from_table_and_abstract():
+    """Rise 2012: the three findings that were verified by hand, and no other."""
+    found = entry.Reader(ROOT / "params" / "rise_paper").read()
+    checked = consistency(found.published, found.trial)
+    odd = checked[checked["verdict"].isin(["impossible", "other convention"])]
+    assert odd[["check", "variable", "statistic", "printed"]].to_numpy().tolist() == [
+        ["stated twice", "TAS", "ci_low", "-0.11"], ["stated twice", "TAS", "ci_high", "0.75"],
+        ["stated twice", "PM", "ci_high", "0.42"],
+        ["centre", "TAS", "b", "0.32"], ["centre", "SRS", "b", "3.15"],
+        ["centre", "TAS", "ci_low", "-0.84"], ["centre", "SRS", "ci_low", "0.07"],
+        ["centre", "TAS", "ci_high", "3.16"], ["centre", "SRS", "ci_high", "6.37"],
+        ["p value", "TAS", "p", "0.137"], ["p value", "SRS", "p", "0.055"]]
+    holds = worst(checked, len(found.published))["verdict"].value_counts().to_dict()
+    assert holds == {"not checkable": 104, "exact": 49, "within rounding": 20, "impossible": 11}
+    said = {one.headline: one.text for one in findings(checked, found.published, found.trial)}
+    assert len(said) == 4
+    text, = (text for line, text in said.items() if "The difference of SRS" in line)
+    assert "With the other sign ci_low 0.07 would fit" in text

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mair.published.consistency.engine import Judgement, check, yes_no
+from mair.published.consistency.engine import Judgement, check, unsure, yes_no
 from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import Interval
 from mair.stats.tests import benjamini_hochberg
@@ -55,13 +55,20 @@ def said(kind: str, name: str):
         @check(name)
         def of(sheet: Sheet):
             for claim in claims_of(sheet, kind):
+                judged = False
                 for keys in sheet.contrasts:
                     about = keys[0] == claim["analysis"] and all(
                         claim[column] == "*" or key in claim[column].split(";")
                         for column, key in (("variable", keys[1]), ("time", keys[3])))
                     if about and (found := find(sheet, claim["word"], keys)):
                         p, word, *rest = found
+                        judged = True
                         yield worded(p, claim, word), *rest
+                if not judged:
+                    alone = Printed(claim["word"], claim["at"], claim["analysis"],
+                                    claim["variable"], "difference", claim["time"], "", "",
+                                    claim["source"], claim["quote"])
+                    yield alone, unsure("no number printed decides it"), claim["quote"]
 
         return find
 

@@ -21,6 +21,7 @@ from mair.stats.effects import d_ppc2_of
 
 SLACK = 0.003  # relative: what a covariate moves the ratio of two SEs by
 SHARES = np.linspace(0.0, 0.99, 34)  # between-person share of the variance
+LEAST, MOST = 4, 10_000  # degrees of freedom, where people are not known: three an arm or more
 GRID = 25  # degrees of freedom tried where they are estimated
 MORE = 6  # at most so many more unseen at a visit are tried
 STATISTICS = ("b", "ci_low", "ci_high", "z", "t", "p", "se")
@@ -36,6 +37,11 @@ def courses(sheet: Sheet, p: Printed) -> list | None:
     if not before or None in after:
         return None
     return [(*moments, mean) for moments, mean in zip(before, after, strict=True)]
+
+
+def others(sheet: Sheet, arms: list) -> bool:
+    """Whether other people are described afterwards than before."""
+    return any((m := sheet.size(after)) and m.value != n.value for n, *_, after in arms)
 
 
 def standardisers(sheet: Sheet, p: Printed, c, t) -> dict[str, tuple]:
@@ -99,7 +105,11 @@ def conventions(sheet: Sheet, p: Printed):
 def effect_size(sheet: Sheet, p: Printed):
     """Each d under: corrected or not; SD of those described, of all randomised, or after; and
     the n at which granularity says the means are possible."""
-    return conventions(sheet, p) or (unsure("no means and SDs printed"), "", ())
+    found = conventions(sheet, p)
+    if found and others(sheet, courses(sheet, p)) and (
+            judge(p.printed, found[0]).verdict == "impossible"):
+        return unsure("other people", found[0][0][1]), *found[1:]
+    return found or (unsure("no means and SDs printed"), "", ())
 
 
 @check("effect sizes together")
@@ -172,7 +182,8 @@ def visits_of(sheet: Sheet, p: Printed) -> set[str]:
 def references(sheet: Sheet, p: Printed, t_first: bool) -> list[tuple[str, tuple, Interval]]:
     """Name, degrees of freedom and two-sided 5 % points of what a reader could expect: normal, or
     t at people minus 2, rows minus parameters, and those within people; where a method estimates
-    them, from those of the smaller arm to all people's."""
+    them, from those of the smaller arm to all people's; and any where nobody says how many people
+    a method is of."""
     arms = [sheet.both_arms(p.analysis, p.variable, t) for t in (*sheet.visits[:1], p.time)]
     visits, found = len(visits_of(sheet, p)), set()
     for pair in (sheet.sizes, *([n for n, *_ in both] for both in arms if both)):
@@ -181,6 +192,9 @@ def references(sheet: Sheet, p: Printed, t_first: bool) -> list[tuple[str, tuple
             found.add(tuple(np.linspace(min(n) - 1, sum(n) - 2, GRID)))
         elif len(n) == 2:
             found |= {((sum(n) - 2) * times,) for times in (1, visits, visits - 1)}
+    several = len({q.method for q in sheet.by_key[*p.key[:4], "b"]}) > 1 and "/" not in p.method
+    if None in sheet.sizes and (several or not found):
+        found.add(tuple(1 / np.linspace(1 / LEAST, 1 / MOST, GRID)))
     ts = [(f"t with {' to '.join(f'{df:g}' for df in sorted({dfs[0], dfs[-1]}))} df", dfs,
            span(special.stdtrit(dfs, 0.975))) for dfs in sorted(found) if dfs[0] > 2]
     whole = ("normal", (math.inf,), interval(Z))
@@ -237,7 +251,7 @@ def standard_error(sheet: Sheet, p: Printed, c: dict):
     return found, f"({high} - {low}) / {2 * Z:.2f}", (low, high)
 
 
-@check("p value", contrast, statistic="p", **KEYS)
+@check("p value", contrast, statistic="p", method=lambda m: "mann" not in m, **KEYS)
 def p_value(sheet: Sheet, p: Printed, c: dict):
     """p from the statistic: normal, or t at plausible degrees of freedom."""
     s, numbers = c["z"] or c["t"], [c["b"], c["ci_low"], c["ci_high"]]

@@ -181,17 +181,17 @@ def stated_twice(name: str, ranges: bool):
     precision."""
     @check(name)
     def of(sheet: Sheet):
-        for first, *others in sheet.by_key.values():
-            for p in others if first.statistic.startswith("range_") == ranges else ():
-                if p.method != first.method or (
-                        p.printed != first.printed and (first.relation or p.relation)):
-                    continue
-                fine, coarse = sorted((first, p), key=lambda q: -q.decimals)
-                limits = fine.values if fine.decimals > coarse.decimals else interval(fine.value)
-                found = judge(coarse.printed, [("", limits, fine.value)])
-                if found.convention in RULES and not fine.decimals:
-                    found = yes_no(False, "", limits)  # whole numbers are not rounded
-                yield p, found, f"{first} in {first.source}, {p} in {p.source}", (first,)
+        for p in itertools.chain(*sheet.by_key.values()):
+            first = next(q for q in sheet.by_key[p.key] if q.method == p.method)
+            if first is p or p.statistic.startswith("range_") != ranges or (
+                    p.printed != first.printed and (first.relation or p.relation)):
+                continue
+            fine, coarse = sorted((first, p), key=lambda q: -q.decimals)
+            limits = fine.values if fine.decimals > coarse.decimals else interval(fine.value)
+            found = judge(coarse.printed, [("", limits, fine.value)])
+            if found.convention in RULES and not fine.decimals:
+                found = yes_no(False, "", limits)  # whole numbers are not rounded
+            yield p, found, f"{first} in {first.source}, {p} in {p.source}", (first,)
 
 
 stated_twice("stated twice", ranges=False)

@@ -28,8 +28,9 @@ VERDICTS = ("exact", "within rounding", "other convention", "impossible", "not c
 SEVERITY = {verdict: k for k, verdict in enumerate((VERDICTS[4], *VERDICTS[:4]))}
 # The same verdicts in words for readers
 WORDS = {"exact": "follows", "within rounding": "follows with rounding",
-         "other convention": "follows only under another named convention",
+         "other convention": "needs an explanation",
          "impossible": "cannot hold as printed", "not checkable": "stands alone", INPUT: INPUT}
+SIGN = "a lost or stray minus sign"
 UNKNOWN = Interval(math.nan, math.nan)
 CHECKS: list[tuple] = []
 # Where a number of a kind plausibly lies; so many at random show what the checks let pass
@@ -62,7 +63,7 @@ def judge(text: str, candidates: list[tuple]) -> Judgement:
         ``exact``: the first candidate's point prints so. ``within rounding``: a value of its
         interval does, or would by double rounding or, where no other candidate fits, by
         truncation, which is then named. ``other convention``: another candidate does.
-        ``impossible``: none.
+        ``impossible``: none; the convention then says whether the other sign would.
     """
     first, point = interval(candidates[0][1]), candidates[0][-1]
     fits = [c for c in candidates if rule_of(c[1], text) == "half"]
@@ -73,7 +74,9 @@ def judge(text: str, candidates: list[tuple]) -> Judgement:
     rule = rule_of(first, text)
     if fits and rule != "rounded twice":
         return Judgement("other convention", names, interval(fits[0][1]))
-    return Judgement("within rounding" if rule else "impossible", rule, first)
+    turned = text[1:] if text[0] in "-<>" else f"-{text}"
+    sign = SIGN if not rule and rule_of(first, turned) == "half" and text[0] not in "<>" else ""
+    return Judgement("within rounding" if rule else "impossible", rule or sign, first)
 
 
 def unsure(why: str, computed=math.nan) -> Judgement:
@@ -198,12 +201,13 @@ def worst(frame: pd.DataFrame, size: int) -> pd.DataFrame:
     -------
     DataFrame
         A row for each of ``size`` places in the published numbers: ``verdict``, ``convention``,
-        ``computation``, ``by_chance`` and ``given`` (why it is given and not found, or empty).
+        ``computation``, ``by_chance``, ``given`` (why it is given and not found, or empty) and the
+        ``check``.
     """
     place = frame["rows"].str.partition(" ")[0].astype(int)
     given = frame["convention"].where(frame["check"] == "input", "")
     own = frame.assign(place=place, given=given.groupby(place).transform("max"))[place >= 0]
     own = own.sort_values("verdict", key=lambda v: v.map(SEVERITY), kind="stable")
-    columns = ["verdict", "convention", "computation", "by_chance", "given"]
+    columns = ["verdict", "convention", "computation", "by_chance", "given", "check"]
     own = own.groupby("place")[columns].last().reindex(range(size))
     return own.fillna({"verdict": "not checkable"}).fillna("")

@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 
 from mair.published.consistency.claims import LEVEL
+from mair.published.consistency.engine import SIGN
 from mair.published.consistency.sheet import Sheet
 from mair.results import KEYS
 
@@ -73,12 +74,8 @@ def findings(consistency: pd.DataFrame, published: pd.DataFrame, sections=None) 
     words.filters["in_words"] = in_words
     words.globals |= {"right": partial(right, frame), "people": f"{people:g}"}
     keys = list(published[KEYS].itertuples(index=False, name=None))
-    for kind in yaml.safe_load(TABLE.read_text(encoding="utf-8")):
-        rows = pick(frame, kind) if set(kind) & {*COLUMNS, "convention"} else frame[:0]
-        if "rest" in kind:
-            rows = rows[~rows.index.isin(told)]
-        if "lost" in kind:
-            rows = lost(rows, sheet)
+    kinds = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    for kind, rows in ((of, rows) for of in kinds for rows in parts(of, frame, sheet, told)):
         more = {name: pick(frame[frame["variable"].isin(rows["variable"])] if "same" in of
                            else frame, of) for name, of in kind.get("also", {}).items()}
         every = sorted({row for one in (rows, *more.values()) for row in one.index})
@@ -92,6 +89,16 @@ def findings(consistency: pd.DataFrame, published: pd.DataFrame, sections=None) 
                                  tuple(dict.fromkeys(keys[place] for place in judged))))
             told.update(every)
     return found
+
+
+def parts(kind: dict, frame: pd.DataFrame, sheet: Sheet, told: set) -> list[pd.DataFrame]:
+    """The rows that a kind of finding rests on: all together, or of each variable."""
+    rows = pick(frame, kind) if set(kind) & {*COLUMNS, "convention"} else frame[:0]
+    if "rest" in kind:
+        rows = rows[~rows.index.isin(told)]
+    if "lost" in kind:
+        rows = lost(rows, sheet)
+    return [own for _, own in rows.groupby("variable", sort=False)] if "each" in kind else [rows]
 
 
 def pick(frame: pd.DataFrame, of: dict) -> pd.DataFrame:
@@ -135,6 +142,7 @@ def said(rows: pd.DataFrame, frame: pd.DataFrame) -> dict:
         "firsts": "; ".join(dict.fromkeys(f"{name(r)}: {r.computation}" for r in each)),
         "each": "; ".join(f"{r.statistic} {r.printed}: {r.computation}" for r in each),
         "by": ", ".join(f"{n} {way}" for way, n in rows["convention"].value_counts().items()),
+        "turned": listed(f"{r.statistic} {r.printed}" for r in each if r.convention == SIGN),
         "last": "".join([text for text, r in zip(one, each, strict=True)
                          if r.convention == most][-1:]),
         "q": " and ".join(q[q.astype(float) >= LEVEL]),

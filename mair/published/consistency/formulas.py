@@ -59,8 +59,6 @@ def of_risk(what: str, k: int, interval: str, *cells):
 
 
 FORMULAS = {
-    "change": lambda a, b: b - a,
-    "percent change": lambda a, b: 100 * (b - a) / np.where(a > 0, a, np.nan),
     "difference": lambda a, b: a - b,
     "standard error": lambda s, n: s / np.sqrt(n),
     "itself": lambda s, n: s,

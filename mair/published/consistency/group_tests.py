@@ -24,6 +24,9 @@ from mair.stats import tests
 SEED, DRAWS = 2020, 10_000  # of p at random
 TELLING = 0.5  # an explanation that more p at random would share explains nothing
 MOST = 10  # subgroups
+ONE_SIDED = "fisher, one-sided"
+RANKS = "a test of ranks, as medians are printed"
+USUAL = ("pearson", "yates", "fisher")  # tests of counts, where none is named
 SUBGROUP = re.compile(r"(.+) \((.+): .+\)")  # as pain (smoking: never)
 P = {"analysis": ("baseline", "flow", "nnt"), "arm": "difference", "statistic": "p"}
 
@@ -67,8 +70,12 @@ def t_test(sheet: Sheet, p: Printed):
                 int(q.value) if q.statistic in COUNTS else getattr(q, of) for q in six))
                 for of in ("values", "value"))
             found.append((method + name, whole, at.low))
-    return (found, ", ".join(f"{m.capitalize()} p = {iv.low:.3f} to {iv.high:.3f}"
-                             for m, iv, _ in found[:2]), [*both[0], *both[1]])
+    text = ", ".join(f"{m.capitalize()} p = {iv.low:.3f} to {iv.high:.3f}"
+                     for m, iv, _ in found[:2])
+    judged = judge(p.printed, found)
+    if judged.verdict == "impossible" and not kind and sheet.get(*both[0][1].key[:4], "median"):
+        found = replace(judged, verdict="other convention", convention=RANKS)
+    return found, text, [*both[0], *both[1]]
 
 
 def counts_table(sheet: Sheet, p: Printed) -> tuple | None:
@@ -100,6 +107,8 @@ def count_ps(table) -> dict[str, float]:
     found = {"pearson": tests.pearson(table).p, "yates": tests.yates(table).p}
     if kept.sum() <= LARGE:
         found["fisher"] = tests.fisher(table).p
+    if kept.shape == (2, 2) and "fisher" in found:
+        found[ONE_SIDED] = min(stats.fisher_exact(kept, side)[1] for side in ("less", "greater"))
     if min(kept.shape) > 1:
         found["likelihood ratio"] = stats.chi2_contingency(
             kept, correction=False, lambda_="log-likelihood").pvalue
@@ -148,13 +157,17 @@ def finer(table, p: Printed, merged: bool) -> str:
 @check("count test", counts_table, **P)
 def count_test(sheet: Sheet, p: Printed, counted: tuple):
     """p of a test of counts, or of finer classes than shown."""
-    (table, parts), ps = counted, count_ps(counted[0])
+    (table, parts), ps = counted, dict(count_ps(counted[0]))
+    if p.relation or p.method.endswith(USUAL[:2]):
+        ps.pop(ONE_SIDED, None)
     shown = " v ".join("/".join(map(str, arm)) for arm in zip(*table, strict=True))
     if not ps:
         return (yes_no(p.met(1.0), "constant"),
                 f"{shown}: everybody is in one class, so no test has a p", parts)
     first = p.method.rpartition("/")[2]
-    order = sorted(ps, key=lambda m: (m != first, m != "pearson" or first in ps))
+    if first not in ps:
+        first = next((m for m in USUAL if p.met(ps.get(m))), USUAL[0])
+    order = sorted(ps, key=lambda m: m != first)
     text = f"{shown}: " + ", ".join(f"{m} {ps[m]:.3f}" for m in order)
     found = judge(p.printed, [(m, ps[m]) for m in order])
     merged = "merged" in p.note

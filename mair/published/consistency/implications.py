@@ -20,6 +20,7 @@ from mair.published.consistency.contrasts import (
     courses,
     d,
     half_width,
+    others,
     standardisers,
     two_sided,
     visits_of,
@@ -91,7 +92,7 @@ def mean_changes(sheet: Sheet, b: Printed, c: dict, arms: list):
     if None not in sheet.sizes:
         left = [int(n.value) - k for n, k in zip(sheet.sizes, described, strict=True)]
         who = f"{left[0]} and {left[1]} not described"
-    if found[1].meets(b.values) or (left and not any(left)):
+    if found[1].meets(b.values) or (left and not any(left) and not others(sheet, arms)):
         return [found], text, inputs
     after = sheet.now(b)
     if not left or min(left) < 1 or len(visits_of(sheet, b)) > 2 or not after or not (

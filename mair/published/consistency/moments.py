@@ -7,7 +7,14 @@ from collections import defaultdict
 from functools import lru_cache
 
 from mair.published import granularity as g
-from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
+from mair.published.consistency.engine import (
+    Judgement,
+    check,
+    formula,
+    judge,
+    unsure,
+    yes_no,
+)
 from mair.published.consistency.sheet import Printed, Sheet
 from mair.published.rounding import RULES, Interval, image, values
 
@@ -152,6 +159,28 @@ def dropouts(sheet: Sheet, p: Printed, everyone: tuple, part: tuple):
                 inputs)
     return sum_fits and (yes_no(squares_fit, name, squares), f"sum of squares left to {k} people "
                          f"{left(sd.value, s.value, m.value - at):.1f}", inputs)
+
+
+@check("change", Sheet.before_and_after, statistic=("change", "percent_change"), analysis=bool)
+def change(sheet: Sheet, p: Printed, means: list):
+    """A change against the means of two visits; where other people were seen at the second, the
+    mean at the first of those not seen must be possible."""
+    (a, b), percent = means, p.statistic == "percent_change"
+    found = formula(lambda a, b: 100 * (b - a) / a if percent else b - a, a, b)
+    text = f"({b} - {a}) / {a}" if percent else f"{b} - {a}"
+    n, m = sheet.size(a), sheet.size(b)
+    if percent and a.values.low <= 0:
+        return None
+    judged, text = judge(p.printed, [found]), f"{text} = {found[2]:.3f}"
+    if judged.verdict == "impossible" and n and m and n.value != m.value:
+        judged = unsure("other people", found[1])
+        if n.value > m.value and not percent:
+            lost = n.value - m.value
+            _, rest, at = formula(lambda a, b, c: (n.value * a - m.value * (b - c)) / lost, a, b, p)
+            text += f"; the {lost:g} not seen at {p.time} would have had a mean of {at:.4g} before"
+            ends = sheet.ends(a)
+            judged = yes_no(False, "", found[1]) if ends and not rest.meets(ends) else judged
+    return judged, text, [a, b, n, m]
 
 
 @check("sd of change", statistic=("change_sd", "change_se"), first=True)

@@ -73,7 +73,7 @@ class Sheet:
     visits : list of str
         In order, the first the reference.
     contrasts : list of tuple of str
-        (analysis, variable, "difference", visit) of every difference with a B or a d.
+        (analysis, variable, "difference", visit) of every difference with a B, a d or a p.
     """
 
     def __init__(self, published: pd.DataFrame, sections: dict | None = None, claims=None):
@@ -94,7 +94,8 @@ class Sheet:
         self.arms = tuple([*dict.fromkeys(map(str, arms)), "", ""][:2])
         self.visits = [str(v) for v in self.sections.get("visits", [])] or self._visits()
         self.contrasts = list(dict.fromkeys(
-            p.key[:4] for p in self.where(arm="difference", statistic=("b", "d")) if p.time))
+            p.key[:4] for p in self.where(arm="difference", statistic=("b", "d", "p"))
+            if p.time and (p.statistic != "p" or p.analysis in ("outcomes", "biomarkers"))))
 
     def _visits(self) -> list[str]:
         """Visits in order of appearance, those that are never compared first."""
@@ -181,6 +182,19 @@ class Sheet:
             same = [p for p in found if p.source == of.source] or found
             ends += [p.value for p in same[-1:]]
         return tuple(ends) if len(ends) == 2 else None
+
+    def ends(self, mean: Printed) -> Interval | None:
+        """Between what the scores behind a mean lie: the extremes printed, else the scale's."""
+        ends = [self.get(*mean.key[:4], s) for s in ("min", "max")]
+        if None not in ends:
+            return Interval(ends[0].values.low, ends[1].values.high)
+        scale = self.scale(mean)
+        return Interval(*scale) if scale else None
+
+    def before_and_after(self, p: Printed) -> list | None:
+        """The means of an arm at the first visit and at that of ``p``."""
+        found = [self.get(*p.key[:3], t, "mean", like=p) for t in (*self.visits[:1], p.time)]
+        return found if len(found) == 2 and None not in found else None
 
     def step(self, p: Printed) -> float:
         """The grain of a score, where the trial file says it; else 0."""
