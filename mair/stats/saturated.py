@@ -12,9 +12,9 @@ import numpy as np
 from ._profile import logit_difference, single
 from .covariance import fitted
 from .likelihood import SINGULAR, Rows, inverse
+from .permute import TIE
 
 CHUNK = 8192  # problems of the profile at once
-TIE = 1e-9  # relative: statistics this close are the same one but for rounding
 
 
 def change(k, visit):
