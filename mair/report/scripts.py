@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from mair.report import words, written
@@ -49,7 +51,7 @@ def declared(trial: Trial) -> dict:
     rows = model.observations(trial, variable.name)
     at = {visit: i for i, visit in enumerate(variable.visits, start=1)}
     numbers = [number for visit, one in found.contrasts.items() for number in _numbers(
-        at[visit], b=one.b, se=one.se, **{"robust_se" if by_gee else "gls_se": ses[visit]},
+        at[visit], b=one.estimate, se=one.se, **{"robust_se" if by_gee else "gls_se": ses[visit]},
         df=one.df, p=one.p, ci_low=one.low, ci_high=one.high)]
     return shared | {
         "visit_column": spec.visit, "what": "scores", "counts": [],
@@ -97,7 +99,7 @@ def _answers(trial: Trial, spec) -> dict:
 def _numbers(time: int, **statistics: float) -> list[dict]:
     """What is estimable at a time."""
     return [{"time": time, "statistic": name, "value": f"{value:.12g}"}
-            for name, value in statistics.items() if value == value]
+            for name, value in statistics.items() if math.isfinite(value)]
 
 
 def _covariate(trial: Trial, spec, one) -> dict:

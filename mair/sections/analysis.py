@@ -18,30 +18,21 @@ from mair.sections import model as models
 from mair.stats import covariance as structures
 from mair.stats import smallsample, tests
 from mair.stats.ancova import ancova
+from mair.stats.smallsample import Contrast
 from mair.trial import Trial, remembered
 
 NAN, BY_ARM = float("nan"), ",by-arm"
 
 
-class Contrast(NamedTuple):
-    """An estimate on the model's scale; z, or t on df, whichever the inference uses."""
-
-    b: float
-    se: float
-    df: float
-    z: float
-    t: float
-    p: float
-    low: float
-    high: float
-
-    def statistics(self) -> dict[str, float]:
-        """As in ``results.csv``."""
-        names = (*self._fields[:-2], "ci_low", "ci_high")
-        return dict(zip(names, self, strict=True))
+NONE = Contrast(*[NAN] * 7)  # not estimable
 
 
-NONE = Contrast(*[NAN] * 8)  # not estimable
+def statistics(found: Contrast) -> dict[str, float]:
+    """A contrast as in ``results.csv``: z, or t on df, whichever the inference uses."""
+    z = found.df == np.inf
+    return {"b": found.estimate, "se": found.se, "df": None if z else found.df,
+            "z": found.t if z else None, "t": None if z else found.t, "p": found.p,
+            "ci_low": found.low, "ci_high": found.high}
 
 
 class Choice(NamedTuple):
@@ -117,7 +108,7 @@ class Estimate:
     def statistics(self, visit: str) -> dict[str, float]:
         """A visit's contrast and the people and rows behind it, as in ``results.csv``."""
         return ({name: self.overall[name] for name in ("n", "n_rows")}
-                | self.contrasts.get(visit, NONE).statistics() | self.extra.get(visit, {}))
+                | statistics(self.contrasts.get(visit, NONE)) | self.extra.get(visit, {}))
 
 
 def analyse(trial: Trial, name: str, **choices) -> Estimate:
@@ -181,9 +172,8 @@ def _mixed(trial: Trial, name: str, choice: Choice) -> Estimate:
         return nothing(choice.method(choice.covariance), reason, design.size)
 
     def infer(weights) -> Contrast:
-        return _contrast(smallsample.contrast(result, weights, choice.inference,
-                                              confidence=trial.analysis.confidence),
-                         choice.inference)
+        return Contrast(*map(float, smallsample.contrast(
+            result, weights, choice.inference, confidence=trial.analysis.confidence)))
 
     read = _read(trial, name, design, infer)
     boundary, labels = bool(result.boundary), _labels(trial, name)
@@ -236,12 +226,6 @@ def overall(n, n_rows, var_participant=None, var_residual=None, reml_criterion=N
     return dict(locals())
 
 
-def _contrast(found, inference) -> Contrast:
-    """An estimate of `smallsample` or `ancova`, its statistic where the inference has it."""
-    b, se, df, t, p, low, high = map(float, found[:7])
-    return Contrast(b, se, *((NAN, t, NAN) if inference == "z" else (df, NAN, t)), p, low, high)
-
-
 def _whole(result, inference, contrasts) -> dict[str, float]:
     """Group x Time over all later visits."""
     if not contrasts:
@@ -272,8 +256,9 @@ def _gee(trial: Trial, name: str, family: str) -> Estimate:
         return nothing(method, str(error), design.size)
 
     def infer(weights) -> Contrast:
-        return normal(weights @ found.beta, np.sqrt(weights @ found.reduced @ weights),
-                      trial.analysis.confidence)
+        return smallsample.tested(weights @ found.beta,
+                                  np.sqrt(weights @ found.reduced @ weights), np.inf,
+                                  trial.analysis.confidence)
 
     read, ratio = _read(trial, name, design, infer), {"binomial": "or", "poisson": "irr"}[family]
     spread = found.fitted * (1 - found.fitted if family == "binomial" else 1)
@@ -289,13 +274,8 @@ def _gee(trial: Trial, name: str, family: str) -> Estimate:
               f"({found.correlation:.2f}); B is on the log scale, exp(B) a ratio of "
               f"{'odds' if family == 'binomial' else 'rates'}",
         extra={visit: dict(zip((ratio, f"{ratio}_low", f"{ratio}_high"),
-                               np.exp([one.b, one.low, one.high]), strict=True))
+                               np.exp([one.estimate, one.low, one.high]), strict=True))
                for visit, one in read["contrasts"].items()})
-
-
-def normal(b: float, se: float, confidence: float) -> Contrast:
-    """An estimate with the limits and p of the normal distribution."""
-    return _contrast(smallsample.tested(b, se, np.inf, confidence), "z")
 
 
 def scores_once(trial: Trial, name: str) -> tuple[str, pd.Series]:
@@ -311,12 +291,11 @@ def _once(trial: Trial, name: str) -> Estimate:
     fitted = y.groupby(trial.arm[y.index]).transform("mean")
     for test in (tests.student, tests.welch):
         method, *found, reason = test(*reversed(of_arm.values()), confidence=confidence)
-        beside = _of_one(trial, method, visit, y, fitted, (*found[:3], NAN, *found[3:]), reason,
-                         beside)
+        beside = _of_one(trial, method, visit, y, fitted, Contrast(*found), reason, beside)
     samples = {arm: tests.describe(own) for arm, own in of_arm.items()}
     beside = replace(beside, means={
-        (arm, visit): _contrast(smallsample.tested(mean, sd / np.sqrt(n or NAN), n - 1, confidence),
-                                "t") for arm, (n, mean, sd) in samples.items()})
+        (arm, visit): smallsample.tested(mean, sd / np.sqrt(n or NAN), n - 1, confidence)
+        for arm, (n, mean, sd) in samples.items()})
     if not trial.covariates:
         return beside
     wide = models.wide(trial, name).dropna()
@@ -327,8 +306,8 @@ def _once(trial: Trial, name: str) -> Estimate:
         found, reason = None, str(error)
     X = np.column_stack([np.ones(len(x)), wide["arm"], x])
     fitted = X @ np.linalg.lstsq(X, wide[visit].to_numpy(float), rcond=None)[0]
-    return _of_one(trial, "linear/t", visit, wide[visit], fitted,
-                   found and _contrast(found.contrast, "t"), reason, beside)
+    return _of_one(trial, "linear/t", visit, wide[visit], fitted, found and found.contrast, reason,
+                   beside)
 
 
 def _of_one(trial, method, visit, y, fitted, contrast, reason, beside) -> Estimate:
@@ -337,7 +316,7 @@ def _of_one(trial, method, visit, y, fitted, contrast, reason, beside) -> Estima
     if reason:
         return nothing(method, reason, (len(y), len(y)), residuals=frame, beside=beside)
     held = {key: value for key, value in overall(len(y), len(y)).items() if value is not None}
-    return Estimate(method, {visit: Contrast(*contrast)}, held, residuals=frame, beside=beside)
+    return Estimate(method, {visit: contrast}, held, residuals=frame, beside=beside)
 
 
 def _ancova(trial: Trial, name: str, choice: Choice, model: Estimate) -> Estimate:
@@ -358,7 +337,7 @@ def _ancova(trial: Trial, name: str, choice: Choice, model: Estimate) -> Estimat
         except ValueError as error:
             states[f"{label} is not estimable: {error}"] = None
             continue
-        contrasts[visit] = _contrast(found.contrast, choice.inference)
+        contrasts[visit] = found.contrast
         extra[visit] = dict.fromkeys(("n", "n_rows"), found.n)
         for column in (["arm", "baseline", *names][i - 1] for i in found.dropped):
             states[f"{label}: {column.removeprefix('covariate ')} is left out, as others "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mair.sections import model as models
-from mair.sections.analysis import BY_ARM, NAN, Choice, Contrast, Estimate, nothing, overall
+from mair.sections.analysis import BY_ARM, Choice, Contrast, Estimate, nothing, overall
 from mair.stats import covariance as structures
 from mair.stats import impute, operating, pooling, risk, shifts
 from mair.stats.ancova import ancova
@@ -73,12 +73,6 @@ def impute_variable(trial: Trial, name: str, rule: str, measured: bool = False) 
         raise impute.NotEstimable("an arm has nobody with every covariate")
     found = impute.impute(y, arm, covariates, m=imputations(trial), rng=generator(trial, name))
     return found, arm, covariates, people
-
-
-def contrast(pooled: pooling.Pooled, confidence: float) -> Contrast:
-    """A pooled estimate as a contrast: t on Barnard and Rubin's df."""
-    b, se, df, *rest = map(float, tested(*pooled[:3], confidence))
-    return Contrast(b, se, df, NAN, *rest)
 
 
 def _closed(values, arm, covariates, choice):
@@ -162,7 +156,7 @@ def analyse(trial: Trial, name: str, choice: Choice, observed: Estimate) -> Esti
     states = [f"the arms share the imputation model of {visits[t]}" for t in imputed.pooled]
     return Estimate(
         f"{choice.method(model, False)}/{choice.missing}",
-        {visit: contrast(one, trial.analysis.confidence)
+        {visit: Contrast(*map(float, tested(*one[:3], trial.analysis.confidence)))
          for visit, one in zip(visits[1:], pooled, strict=True)},
         overall(*size, boundary=int("at zero" in state)), **found,
         state="; ".join(filter(None, [*states, state])),
@@ -207,7 +201,7 @@ def responders(trial: Trial, threshold: float, visit: str) -> pooling.Responders
     return pooling.responders(met, arm[known]) if len({*arm[known]}) == 2 else None
 
 
-def shifted(trial: Trial, name: str, visit: str, treatment, control) -> pooling.Pooled:
+def shifted(trial: Trial, name: str, visit: str, treatment, control) -> Contrast:
     """The pooled contrast with either arm's imputed values shifted towards the bad end.
 
     Parameters
@@ -218,7 +212,8 @@ def shifted(trial: Trial, name: str, visit: str, treatment, control) -> pooling.
     treatment, control : float or array
         Shifts of either arm, outcome's units; they broadcast.
     """
-    return _shifting(trial, name, visit)(treatment, control)
+    pooled = _shifting(trial, name, visit)(treatment, control)
+    return tested(*pooled[:3], trial.analysis.confidence)
 
 
 @remembered

@@ -129,13 +129,13 @@ def _contrasts(trial: Trial, name: str, found: Estimate, adjusted: dict, out: Ro
         one, ratio = found.contrasts.get(visit, NONE), {}
         if trial.variable(name).transform == "log":
             ratio = arms.interval("gmr", effects.ratio_of_geometric_means(
-                one.b, one.low, one.high), "gmr")
+                one.estimate, one.low, one.high), "gmr")
         out.add(name, "difference", visit, found.method, **found.statistics(visit),
                 q=adjusted.get((name, visit)), **ratio)
     out.add(name, "difference", "", found.method, **found.whole)
     out.add(name, "overall", "", found.method, **found.overall)
     for label, one in found.covariates.items():
-        out.add(f"{name}: {label}", "overall", "", found.method, **one.statistics())
+        out.add(f"{name}: {label}", "overall", "", found.method, **analysis.statistics(one))
     if found.beside is not None:
         _contrasts(trial, name, found.beside, {}, out)
 
@@ -165,7 +165,7 @@ def _effect_sizes(trial: Trial, name: str, fitted: Estimate, out: Rows) -> None:
         found = {method: effects.d_ppc2(*people, corrected=method == "d_ppc2",
                                         confidence=trial.analysis.confidence)
                  for method in ("d_ppc2", "d_ppc2-uncorrected")}
-        found["b_over_sd"] = effects.b_over_sd(one.b, one.low, one.high, sd)
+        found["b_over_sd"] = effects.b_over_sd(one.estimate, one.low, one.high, sd)
         for method, d in found.items():
             out.add(name, "difference", visit, method, n=sum(map(len, people)),
                     **arms.interval("d", d))
@@ -175,8 +175,8 @@ def _marginal_means(name: str, fitted: Estimate, out: Rows) -> None:
     """Estimated marginal means on the model's scale."""
     fitted = fitted if fitted.means or fitted.beside is None else fitted.beside
     for (arm, visit), found in fitted.means.items():
-        out.add(name, arm, visit, fitted.method, analysis="emm", mean=found.b, se=found.se,
-                df=found.df, ci_low=found.low, ci_high=found.high,
+        out.add(name, arm, visit, fitted.method, analysis="emm", mean=found.estimate, se=found.se,
+                df=analysis.statistics(found)["df"], ci_low=found.low, ci_high=found.high,
                 p=found.p if arm == "difference" else None)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from mair.results import Rows
 from mair.sections import arms, imputed
 from mair.stats import risk, risk_limits, tests
+from mair.stats.smallsample import tested
 from mair.trial import Trial
 
 ADJUSTED = "completers/g-computation"
@@ -150,8 +151,8 @@ def _imputed(trial: Trial, name: str, visit: str, threshold: float, out: Rows) -
                           (trial.treatment, found.treatment, found.n_treatment)):
         out.add(name, arm, visit, "mi-mar", n=n, responders=share * n, percent=100 * share)
     difference, ratio = (tests.Interval(*(getattr(
-        one and imputed.contrast(one, trial.analysis.confidence), end, np.nan)
-        for end in ("b", "low", "high"))) for one in (found.difference, found.log_ratio))
+        one and tested(*one[:3], trial.analysis.confidence), end, np.nan)
+        for end in ("estimate", "low", "high"))) for one in (found.difference, found.log_ratio))
     _add(out, name, visit, "mi-mar/wald", found.n_control + found.n_treatment,
          risk.with_nnt(*difference[:3]), tests.Interval(*np.exp(ratio[:3])))
 

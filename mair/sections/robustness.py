@@ -104,10 +104,10 @@ def _rerandomised(trial: Trial, name: str, out: Rows) -> None:
         limits = permute.invert(refitted, b, se, fewer.exact, k, confidence=chosen.confidence,
                                 tolerance=permute.TOLERANCE * INVERTED / most)
         ends = (x if np.isfinite(x) else None for x in limits)
-        one = estimates.Contrast(b[k], se[k], None, None, found.t[k], found.p[k], *ends)
+        one = estimates.Contrast(b[k], se[k], None, found.t[k], found.p[k], *ends)
         out.add(name, "difference", visit, REFERENCE, n=len(arm), n_rows=len(groups),
-                **one.statistics(), mc_error=found.mc_error[k], allocations=len(drawn.arms),
-                exact=int(drawn.exact))
+                **estimates.statistics(one), mc_error=found.mc_error[k],
+                allocations=len(drawn.arms), exact=int(drawn.exact))
 
 
 def _bootstrapped(trial: Trial, name: str, out: Rows) -> None:
@@ -129,9 +129,9 @@ def _reference_based(trial: Trial, name: str, out: Rows) -> None:
     found = pooling.jackknife(y, arm, covariates, range(1, y.shape[1]), [*imputed.RULES.values()])
     for i, (rule, (k, visit)) in enumerate(product(imputed.RULES, enumerate(later))):
         b, se = (x[i // len(later), k] for x in (found.estimate, found.se))
-        one = estimates.normal(b, se if se > 0 else np.nan, trial.analysis.confidence)
+        one = tested(b, se if se > 0 else np.nan, np.inf, trial.analysis.confidence)
         out.add(name, "difference", visit, f"conditional-mean/jackknife/{rule}", n=len(people),
-                n_rows=y.size, **one._replace(se=se).statistics())
+                n_rows=y.size, **estimates.statistics(one._replace(se=se)))
 
 
 def deltas(trial: Trial) -> list[float]:
@@ -151,11 +151,10 @@ def _tipping(trial: Trial, name: str, out: Rows) -> None:
                 imputed=tip.imputed, beyond=tip.beyond)
         for delta in deltas(trial) if 0 in direction else ():
             own, other = (step * delta for step in direction)
-            one = imputed.contrast(imputed.shifted(trial, name, visit, own, other),
-                                   trial.analysis.confidence)
+            one = imputed.shifted(trial, name, visit, own, other)
             out.add(name, "difference", visit, "random-intercept/kenward-roger/mi-mar/"
                     f"delta={own:g}" + f"/control={other:g}" * (other != 0),
-                    n=people, n_rows=people * len(visits), **one.statistics())
+                    n=people, n_rows=people * len(visits), **estimates.statistics(one))
 
 
 def group_sizes(trial: Trial) -> list[int]:
@@ -169,13 +168,13 @@ def _groups(trial: Trial, name: str, out: Rows) -> None:
     found, sizes = estimates.analyse(trial, name), [trial.n(arm) for arm in trial.arms]
     for (visit, one), members in product(found.contrasts.items(), group_sizes(trial)):
         method = f"{found.method}/groups of {members}"
-        in_them = clusters.in_groups(one.b, one.se, sizes, members, RHO,
+        in_them = clusters.in_groups(one.estimate, one.se, sizes, members, RHO,
                                      confidence=trial.analysis.confidence)
         out.add(name, "difference", visit, method, groups=in_them.groups, df=in_them.df,
                 rho_reaching_zero=in_them.reaching_zero)
         for rho, se, low, high in zip(RHO, in_them.se, in_them.low, in_them.high, strict=True):
-            out.add(name, "difference", visit, f"{method}/rho={rho:g}", b=one.b, se=se,
-                    df=in_them.df, ci_low=low, ci_high=high)
+            out.add(name, "difference", visit, f"{method}/rho={rho:g}", b=one.estimate,
+                    se=se, df=in_them.df, ci_low=low, ci_high=high)
 
 
 def without(trial: Trial, person: str) -> Trial:
@@ -204,8 +203,8 @@ def _left_out(trial: Trial, name: str, out: Rows) -> None:
         found = [other for other in found if other is not None and other.se > 0]
         answer = one.low <= 0 <= one.high
         out.add(name, "difference", visit, f"{whole.method}/leave-one-out", n=len(scores),
-                refits=len(found), b_low=min((f.b for f in found), default=None),
-                b_high=max((f.b for f in found), default=None),
+                refits=len(found), b_low=min((f.estimate for f in found), default=None),
+                b_high=max((f.estimate for f in found), default=None),
                 changed=sum((f.low <= 0 <= f.high) != answer for f in found))
 
 
@@ -276,6 +275,5 @@ def delta_grid(trial: Trial, visit: str, fine: int = 1) -> pd.DataFrame:
                   for x in (own, [*(-x for x in other[:0:-1]), *other]))
     shifts = np.meshgrid(own, other, indexing="ij")
     found = imputed.shifted(trial, name, visit, *shifts)
-    found = tested(*found[:3], trial.analysis.confidence)
     cells = (*shifts, found.estimate, found.low, found.high)
     return pd.DataFrame({key: x.ravel() for key, x in zip(columns, cells, strict=True)})

@@ -158,7 +158,8 @@ def more(trial: Trial, names: list[str]) -> pd.DataFrame:
             trial, name, covariance="random-intercept", variance="common", missing="observed",
             inference="kenward-roger", estimator="difference")
         for visit, c in one.contrasts.items():
-            out.add(name, "difference", visit, one.method, analysis="outcomes", **c.statistics())
+            out.add(name, "difference", visit, one.method, analysis="outcomes",
+                    **analysis.statistics(c))
     if trial.primary.primary:
         gained, name = nnt.improvements(trial).dropna(), trial.primary.name
         for share, arm in product(plan["curve"], trial.arms):

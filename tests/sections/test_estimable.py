@@ -123,19 +123,20 @@ def check(trial, choice):
     found, later = analysis.analyse(trial, "Y", **choice), trial.visits[1:]
     assert found.state or len(found.contrasts) == len(later)
     for one in found.contrasts.values():
-        assert np.isfinite(one.b)
-        assert found.state if np.isnan(one.p) else one.se > 0 and one.low < one.b < one.high
+        assert np.isfinite(one.estimate)
+        assert found.state if np.isnan(one.p) else one.se > 0 and one.low < one.estimate < one.high
     by_arm, ancova = choice["variance"] == "by-arm", choice["estimator"] == "ancova"
     if choice["missing"] != "observed":
         if choice["estimator"] == "difference" and found.contrasts:
             imputed, arm, _, _ = imputation.impute_variable(trial, "Y", choice["missing"])
             change = imputed.values[..., 1:] - imputed.values[..., :1]
             b = (change[:, arm == 1].mean(1) - change[:, arm == 0].mean(1)).mean(0)
-            assert [one.b for one in found.contrasts.values()] == pytest.approx(list(b), rel=1e-6)
+            assert [one.estimate for one in found.contrasts.values()] == pytest.approx(
+                list(b), rel=1e-6)
     elif ancova and not by_arm:
         for visit, one in found.contrasts.items():
             b, se = least_squares(trial, visit)
-            assert (one.b, one.se) == pytest.approx((b, se), rel=1e-6, abs=1e-6 * se)
+            assert (one.estimate, one.se) == pytest.approx((b, se), rel=1e-6, abs=1e-6 * se)
     elif not ancova and found.contrasts:
         clda = choice["estimator"] == "clda"
         design = model.build(trial, "Y", clda)
@@ -143,7 +144,7 @@ def check(trial, choice):
         beta, root = dense(design, fit.sigma)
         for visit, weights in design.contrasts.items():
             se = np.linalg.norm(weights @ root)
-            assert found.contrasts[visit].b == pytest.approx(weights @ beta, abs=1e-5 * se)
+            assert found.contrasts[visit].estimate == pytest.approx(weights @ beta, abs=1e-5 * se)
             if choice["inference"] == "z":
                 assert found.contrasts[visit].se == pytest.approx(se, rel=1e-5)
 

@@ -42,7 +42,7 @@ def test_estimates_and_errors_are_mices_but_for_the_draws(trial, estimator, vari
     model = found.method.removesuffix("/z/mi-mar")
     theirs, ours = R[model], found.contrasts["v3"]
     error = np.sqrt(theirs["between"] * (1 / theirs["m"] + 1 / found.extra["v3"]["imputations"]))
-    assert ours.b == pytest.approx(theirs["b"], abs=3 * error)
+    assert ours.estimate == pytest.approx(theirs["b"], abs=3 * error)
     assert ours.se == pytest.approx(theirs["se"], rel=0.04)
     assert (found.overall["n"], found.overall["n_rows"]) == (
         (70, 140) if estimator == "ancova" else (70, 280))
@@ -98,6 +98,6 @@ def test_what_is_fitted_instead_is_named(trial):
 def test_jump_to_reference_brings_the_arms_together(trial):
     for estimator in ("clda", "ancova"):
         mar, j2r, cr = (analysis.analyse(trial, "Y", missing=rule, estimator=estimator,
-                                         covariance="random-intercept").contrasts["v3"].b
+                                         covariance="random-intercept").contrasts["v3"].estimate
                         for rule in imputed.RULES)
         assert mar < j2r < 0 and mar < cr < 0

@@ -98,7 +98,7 @@ def test_complete_pairs_give_the_difference_in_mean_changes(tmp_path):
     for visit, column in (("v1", "y1"), ("v2", "y2")):
         change = (frame[column] - frame["y0"]).groupby(frame["arm"]).mean()
         found = fitted.contrasts[visit]
-        assert found.b == pytest.approx(change["t"] - change["c"], abs=1e-9)
+        assert found.estimate == pytest.approx(change["t"] - change["c"], abs=1e-9)
     assert set(fitted.covariates) == {"age", "site: b", "site: c"}
 
 
@@ -163,7 +163,7 @@ def test_compound_symmetry_after_imputation_is_compound_symmetry(tmp_path):
     assert symmetric.contrasts["v1"].se > 1.05 * intercept.contrasts["v1"].se
     assert (symmetric.overall["boundary"], intercept.overall["boundary"]) == (0, 1)
     change = (frame["y1"] - frame["y0"]).groupby(frame["arm"]).mean()
-    assert symmetric.contrasts["v1"].b == pytest.approx(change["t"] - change["c"])
+    assert symmetric.contrasts["v1"].estimate == pytest.approx(change["t"] - change["c"])
 
 
 def test_a_constant_outcome_keeps_its_rows_and_says_why(tmp_path):
@@ -181,8 +181,7 @@ def test_kenward_roger_in_the_contracts_form():
     found = estimates.analyse(trial, "BDI")
     one = found.contrasts["2 months"]
     assert found.method == "random-intercept/kenward-roger"
-    assert (f"{one.b:.5f}", f"{one.se:.5f}", f"{one.df:.3f}") == ("-3.30635", "1.73551", "274.506")
-    assert np.isnan(one.z)
+    assert [f"{x:.5f}" for x in one[:2]] == ["-3.30635", "1.73551"] and f"{one.df:.3f}" == "274.506"
     assert set(found.whole) == {"f", "df1", "df2", "p"}
 
 

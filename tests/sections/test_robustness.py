@@ -32,7 +32,7 @@ def test_the_declared_row_is_the_outcomes_row(trial, rows):
     value = Lookup(rows)
     one = estimates.analyse(trial, "FIQ").contrasts["post"]
     key = ("robustness", "FIQ", "difference", "post", METHOD)
-    assert (value(*key, statistic="b"), value(*key, statistic="p")) == (one.b, one.p)
+    assert (value(*key, statistic="b"), value(*key, statistic="p")) == (one.estimate, one.p)
 
 
 def test_every_choice_is_there_once(rows):
@@ -72,7 +72,7 @@ def test_delta_zero_is_missing_at_random(trial):
     mar = estimates.analyse(trial, "FIQ", inference="kenward-roger", missing="mi-mar")
 
     def shifted(treatment):
-        return missing.contrast(missing.shifted(trial, "FIQ", "post", treatment, 0), 0.95)
+        return missing.shifted(trial, "FIQ", "post", treatment, 0)
 
     assert shifted(0) == mar.contrasts["post"]
     tip = missing.tipping(trial, "FIQ", "post", (1, 0))
@@ -99,7 +99,7 @@ def test_it_goes_where_it_hurts():
 
 
 def test_jump_to_reference_pulls_towards_the_control_arm(trial):
-    found = {rule: estimates.analyse(trial, "FIQ", missing=rule).contrasts["post"].b
+    found = {rule: estimates.analyse(trial, "FIQ", missing=rule).contrasts["post"].estimate
              for rule in missing.RULES}
     assert abs(found["mi-j2r"]) < abs(found["mi-mar"])
 
@@ -115,7 +115,7 @@ def test_therapy_groups_over_a_range_of_sizes(trial, rows):
     assert value(*key, f"{ten}/rho=0.05", statistic="se") == pytest.approx(
         one.se * np.sqrt(1 + 9 * 0.05))
     assert value(*key, f"{ten}/rho=0", statistic="ci_high") == pytest.approx(
-        one.b + 4.302653 * one.se)  # t on 2 df
+        one.estimate + 4.302653 * one.se)  # t on 2 df
     assert value(*key, ten, statistic="rho_reaching_zero") == 0
     assert 0 < value(*key, f"{METHOD}/groups of 5", statistic="rho_reaching_zero") < 1
 
@@ -135,7 +135,7 @@ def test_leaving_one_out_is_the_data_without_them(analysis):
     trial, name = larger(analysis={"draws": 1000, "group_size": None} | analysis), "Pain"
     lines = larger_data().splitlines()
     b = [estimates.analyse(tiny.trial("\n".join(lines[:i] + lines[i + 1:]), flow=None,
-                                      analysis=analysis), name).contrasts["after"].b
+                                      analysis=analysis), name).contrasts["after"].estimate
          for i in range(1, len(lines))]
     one, = records(robustness.rows(trial), time="after", method=(
         estimates.analyse(trial, name).method + "/leave-one-out"))

@@ -1,5 +1,7 @@
 """Rows of tiny trials worked out by hand, and trial files that are refused (worked.yaml)."""
 
+import functools
+import json
 from fnmatch import filter as matching
 from pathlib import Path
 
@@ -16,6 +18,7 @@ GIVEN = yaml.safe_load(Path(__file__).with_name("worked.yaml").read_text("utf-8"
 
 
 def trial(case):
+    """The trial of a case."""
     data = tiny.DATA
     for old, new in case.get("data", {}).items():
         assert data.count(old) == 1, old
@@ -24,10 +27,17 @@ def trial(case):
             tiny.trial(data, **case.get("trial", {})))
 
 
+@functools.cache
+def analysed(given: str):
+    """A trial and its rows, once for all cases of it."""
+    found = trial(json.loads(given))
+    return found, rows.rows(found)
+
+
 @pytest.mark.parametrize("case", GIVEN["worked"], ids=lambda case: case["it"])
 def test_rows_are_those_worked_out_by_hand(case):
-    given = trial(case)
-    found = rows.rows(given)
+    given, found = analysed(json.dumps({key: case[key] for key in ("file", "data", "trial")
+                                        if key in case}))
     for analysis, expected in case.get("rows", {}).items():
         tiny.agree(found, analysis, expected)
     keys = found[KEYS[:5]].agg(" | ".join, axis=1)

@@ -156,5 +156,5 @@ def test_many_tables_at_once_give_what_one_analysis_gives(mair, method):
         estimator="ancova" if ancova else "clda" if rest.startswith("clda") else "difference")
     found = paper.contrasts(np.repeat(paper.start[None], 2, 0), method)
     for visit, c in one.contrasts.items():
-        for s, value in (("b", c.b), ("se", c.se), ("p", c.p), ("ci_low", c.low)):
+        for s, value in (("b", c.estimate), ("se", c.se), ("p", c.p), ("ci_low", c.low)):
             assert found["", "FIQ", "difference", visit][s] == pytest.approx([value] * 2, rel=1e-8)
