@@ -88,20 +88,18 @@ def _answer(trial, rows: pd.DataFrame, asked: bool) -> tuple[str, str]:
 
 def _spots(trial, rows: pd.DataFrame) -> list[str]:
     """The printed numbers, and words, against which rows of the checks speak, by their places,
-    with the cell and what passes by chance."""
+    with the cell."""
     odd = rows[rows["verdict"].isin(compare.AGAINST)].to_dict("records")
-    return list(dict.fromkeys((f"{where(trial, row)} {row['printed']}" + "".join(
-        f" ({row[key]})" for key in ("cell", "by_chance") if row[key])).replace(
-            " -", f" {fmt.MINUS}")
-        for row in odd))
+    return list(dict.fromkeys(
+        (f"{where(trial, row)} {row['printed']}" + f" ({row['cell']})" * bool(row["cell"])
+         ).replace(" -", f" {fmt.MINUS}") for row in odd))
 
 
 def letter(trial) -> bytes:
     """The queries to the authors as a Word file, numbered, with the numbers and computations."""
     from mair.report import word
 
-    holds, plain = audit.judged(trial)["holds"], words.plain(trial)
-    checked = audit.placed(trial).assign(by_chance="")  # for the reviewer, not the authors
+    holds, plain, checked = audit.judged(trial)["holds"], words.plain(trial), audit.placed(trial)
     asked = [{"text": f"{plain(one.headline)}. {plain(one.text)}", "printed": spots,
               "impossible": "impossible" in set(rows["verdict"])}
              for one in audit.found(trial) for rows in [checked.loc[list(one.rows)]]

@@ -2,12 +2,13 @@
 
 import io
 import re
+from dataclasses import replace
 
 import docx
 import pytest
 
 from mair.published.consistency import engine
-from mair.report import reviewer
+from mair.report import reviewer, words
 from mair.report.summary import summary
 from mair.run import paper
 from mair.sections import audit
@@ -62,7 +63,7 @@ def test_the_worksheet_has_every_question_and_every_finding(alone):
     percent = said["Are percentages those of their counts?"]
     assert percent["What the numbers say"] == "Of 57 checks, 2: cannot hold as printed"
     place = percent["Where in the paper"]
-    assert "table 2: employment: employed, RT, % 26.2 (sheet 4-table-2, E17) (of 400" in place
+    assert "table 2: employment: employed, RT, % 26.2 (sheet 4-table-2, E17)" in place
     checked = audit.checks(alone)
     odd = set(checked.loc[checked["verdict"].isin(["impossible", "other convention"]), "check"])
     named = {name for item in items for name in item.get("checks", ()) if len(name) > 1}
@@ -97,3 +98,10 @@ def test_a_paper_whose_numbers_follow_is_asked_nothing(tmp_path):
     assert any("have no question" in one for one in text(reviewer.letter(sound)))
     assert reviewer.sentence(sound) == ("Of 3 printed numbers 2 have nothing to be held against "
                                         "and 1 follows from the others")
+
+
+def test_the_short_name_of_a_visit_inside_its_long_one_is_said_once(alone):
+    trial = replace(alone, visit_labels={"post": "after post test (15 weeks)", "weeks": "at weeks"})
+    said = words.plain(trial)
+    for text in ("FIQ at post, mean", "FIQ after post test (15 weeks), mean"):
+        assert said(text) == "FIQ after post test (15 weeks), mean"
