@@ -117,22 +117,18 @@ def differences():
     return forest.smd_plot(frame.assign(low=frame["smd"] - 0.6, high=frame["smd"] + 0.6))
 
 
-def courses(arms=ARMS, visits=VISITS, n=(19, 22), outcomes=9):
+def courses(labels=9, arms=ARMS, visits=VISITS, n=(19, 22), **kwargs):
     frame = scores(arms, visits, n)
-    keys = [f"Outcome {k}" for k in range(outcomes)]
-    labels = dict.fromkeys(keys, "Fibromyalgia Impact Questionnaire (0 to 100)")
-    p = pd.concat(frame.assign(outcome=key) for key in keys)
-    m = pd.concat(means(frame).assign(outcome=key) for key in keys)
-    return people.trajectories(p, m, labels, arms=arms, visits=labelled(visits))
+    if isinstance(labels, int):
+        labels = {f"Outcome {k}": "Fibromyalgia Impact Questionnaire (0 to 100)"
+                  for k in range(labels)}
+    p, m = (pd.concat(part.assign(outcome=key) for key in labels) for part in (frame, means(frame)))
+    return people.trajectories(p, m, labels, arms=arms, visits=labelled(visits), **kwargs)
 
 
 def biomarkers(arms=ARMS, visits=("baseline", "post")):
-    frame = scores(arms, visits)
     units = {"BDNF": "BDNF (ng/mL)", "hs-CRP": "hs-CRP (mg/L)", "IL-6": "Interleukin 6 (pg/mL)"}
-    p = pd.concat(frame.assign(outcome=key) for key in units)
-    m = pd.concat(means(frame).assign(outcome=key) for key in units)
-    return people.trajectories(p, m, units, arms=arms, visits=labelled(visits),
-                               log={"hs-CRP", "IL-6"}, apart=True)
+    return courses(units, arms, visits, log={"hs-CRP", "IL-6"}, apart=True)
 
 
 def effects(rows=None, **kwargs):
@@ -198,8 +194,8 @@ MAKERS = {"consort": diagram,
           "consort-long": lambda: diagram(LONG, MONTHS, reason=LONG_REASON),
           "consort-arms-only": lambda: diagram(visits=(), enrolment=False),
           "trajectories": courses,
-          "trajectories-long": lambda: courses(LONG, MONTHS, (48, 52), 2),
-          "trajectories-one-visit": lambda: courses(visits=("baseline",), outcomes=1),
+          "trajectories-long": lambda: courses(2, LONG, MONTHS, (48, 52)),
+          "trajectories-one-visit": lambda: courses(1, visits=("baseline",)),
           "forest": lambda: effects(favours=("favours MAIR", "favours RT")),
           "forest-long": long_forest,
           "forest-names": lambda: effects(
@@ -387,7 +383,7 @@ def test_lines_fit_the_room_and_long_words_are_cut():
 
 def test_people_and_means_stand_where_they_are_measured():
     frame = scores()
-    ax = courses(outcomes=1).axes[0]
+    ax = courses(1).axes[0]
     assert ax.get_ylabel().replace("\n", " ") == "Fibromyalgia Impact Questionnaire (0 to 100)"
     thin = [path.vertices for c in ax.collections if type(c) is LineCollection
             and c.get_alpha() for path in c.get_paths()]
