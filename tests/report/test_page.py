@@ -14,6 +14,7 @@ from unittest import mock
 import nbformat
 import pandas as pd
 import pytest
+import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from trials import tiny
 
@@ -55,33 +56,12 @@ def _notebook():
             new_output("execute_result", data={"text/plain": "<obj>"})])])
 
 
-COMPARED = pd.DataFrame(
-    [("baseline", "age", "RT", "", "", "mean", "52.21", 52.2105, "reproduced", "", "table 2",
-      "stands alone"),
-     ("flow", "retained", "RT", "followup", "", "percent", "78.94", 78.947, "within rounding",
-      "truncated: 78.947", "section 3.1", "follows with rounding"),
-     ("baseline", "own_home", "difference", "", "pearson", "p", "0.76", 0.4892,
-      "not reproduced", "prints so under <yates>", "table 2", "cannot hold as printed"),
-     ("baseline", "sex", "difference", "", "pearson", "p", "0.27", float("nan"),
-      "not checkable", "not estimable", "table 2", "stands alone")],
-    columns=["analysis", "variable", "arm", "time", "method", "statistic", "printed", "computed",
-             "verdict", "why", "source", "word"])
-MANIFEST = {
-    "inputs": {"params/x.yaml": "ab" * 32},
-    "parameters": {"analysis": {"seed": 7, "fdr_families": {"outcomes": "o", "biomarkers": None}}},
-    "python": "3.11.0",
-    "packages": {"numpy": "2.0.0"}}
+GIVEN = yaml.safe_load(Path(__file__).with_name("page.yaml").read_text("utf-8"))
+COMPARED = pd.DataFrame(GIVEN["compared"], columns=GIVEN["columns"])
 
 
 def _trial(**changes):
-    said = {
-        "title": "Tea & <biscuits>", "about": {
-            "registration": "NCT1", "not_reported": ["harms", "costs"], "interventions": [{"a": 1}],
-        },
-        "synthetic": True, "has_data": True, "treatment": "B", "control": "A",
-        "labels": {"A": "Tea", "B": "B"}, "notices": [],
-        "show_individuals": False, "n": lambda arm: {"A": 19, "B": 22}[arm]}
-    return SimpleNamespace(**{**said, **changes})
+    return SimpleNamespace(**{**GIVEN["trial"], "n": {"A": 19, "B": 22}.get, **changes})
 
 
 FIRST = Summary("Pilot", [("NCT1", "https://x.org/NCT1")], "B < 1", "All", "Nothing",
@@ -103,7 +83,7 @@ def _render(folder: Path, trial=None, names=("flow",), compared=COMPARED) -> str
           mock.patch.object(words, "plain", lambda _: str),
           mock.patch.object(page, "printed", lambda *_: [] if compared is None else PRINTED)):
         return page.render(trial or _trial(), folder, names, {"nnt": "no section responders"},
-                           None, compared, MANIFEST)
+                           None, compared, GIVEN["manifest"])
 
 
 class _Reader(HTMLParser):
@@ -139,29 +119,21 @@ def read(html):
     return _Reader(html)
 
 
-def test_every_element_is_closed(read):
+def test_the_page_is_whole_and_its_links_and_levels_lead_somewhere(read, html):
     assert read.open == []
-
-
-def test_there_is_one_h1_and_no_level_is_skipped(read):
     levels = [int(tag[1]) for tag, _ in read.elements if re.fullmatch("h[1-6]", tag)]
     assert levels.count(1) == 1 and levels[0] == 1
     assert all(b <= a + 1 for a, b in pairwise(levels))
-
-
-def test_ids_are_unique_and_links_within_the_page_lead_somewhere(read):
     ids = Counter(attrs["id"] for _, attrs in read.elements if "id" in attrs)
     assert max(ids.values()) == 1
     inside = [a["href"][1:] for a in read.named("a") if a["href"].startswith("#")]
     assert "published" in inside and set(inside) <= ids.keys()
-
-
-def test_it_is_titled_has_a_language_and_landmarks(read, html):
     assert read.named("html")[0]["lang"] == "en"
     assert "<title>SYNTHETIC: Tea &amp; &lt;biscuits&gt;</title>" in html
-    for landmark in ("main", "nav", "header", "footer"):
-        assert len(read.named(landmark)) == 1
+    assert [len(read.named(one)) for one in ("main", "nav", "header", "footer")] == [1] * 4
     assert read.named("a")[0] == {"class": "skip", "href": "#content"}
+    assert [img["alt"] for img in read.named("img")] == [r"\hat{\beta}_{1}", "two lines"]
+    assert "harms; costs" in html and "<dt>Interventions" not in html  # words, not tables
 
 
 def test_nothing_comes_from_elsewhere(read, html):
@@ -170,10 +142,6 @@ def test_nothing_comes_from_elsewhere(read, html):
         assert not attrs.get("src", "data:").startswith(("http", "//"))
     assert all(a["href"].startswith("data:") for a in read.named("link"))
     assert "url(" not in html and "@import" not in html
-
-
-def test_every_picture_has_a_text_alternative(read):
-    assert [img["alt"] for img in read.named("img")] == [r"\hat{\beta}_{1}", "two lines"]
 
 
 def test_synthetic_is_said_in_a_strip_that_stays_and_at_files_and_end(html):
@@ -193,10 +161,6 @@ def test_the_first_screen_says_result_findings_and_what_was_left_out(html):
                  "Left out of this run, nnt : no section responders"):
         assert said in text
     assert 'href="https://x.org/NCT1"' in html and 'data-follows="cannot hold as printed"' in html
-
-
-def test_the_header_shows_words_not_tables(html):
-    assert "harms; costs" in html and "<dt>Interventions" not in html
 
 
 def test_prose_links_to_other_notebooks_lead_to_their_section(tmp_path):
@@ -274,12 +238,7 @@ def test_the_comparison_as_table_keeps_every_row_and_full_precision(tmp_path):
 
 
 def test_estimands_as_table_are_those_of_the_primary_outcome_and_name_both_arms():
-    frame = pd.DataFrame({
-        "analysis": ["outcomes", "nnt", "outcomes"], "variable": ["a", "a", "b"],
-        "arm": "difference", "time": ["post", "post", ""], "method": "m", "population": "all",
-        "strategy": "stopping: treatment policy", "summary": "difference",
-        "n_randomised_A": 19, "n_with_data_A": 16, "rows_A": 30,
-        "n_randomised_B": 22, "n_with_data_B": 19, "rows_B": 40})
+    frame = pd.DataFrame(GIVEN["estimands"])
     trial = SimpleNamespace(primary=SimpleNamespace(name="a"), arms=("A", "B"))
     table = comparison.estimands(frame, trial)
     assert table.display["Visit"].tolist() == ["post"] and len(table.data) == 3
@@ -357,13 +316,7 @@ def test_the_first_screen_says_who_was_harmed_or_that_nobody_wrote_it_down(decla
 
 
 def test_a_number_stands_in_its_row_and_column_of_the_map_and_prose_names_it_by_number():
-    numbers = pd.DataFrame(
-        [("table 2", "age", "RT", "", "mean", "52.2", "exact"),
-         ("table 2", "age", "RT", "", "sd", "5.9", "within rounding"),
-         ("table 3", "FIQ", "difference", "post", "ci_low", "-1.2", "impossible"),
-         ("abstract", "<b>", "", "", "n", "41", "not checkable")],
-        columns=["source", "variable", "arm", "time", "statistic", "printed", "verdict"])
-    html = maps.facsimiles(numbers)
+    html = maps.facsimiles(pd.DataFrame(**GIVEN["map"]))
     assert re.findall(r'href="#n(\d)" title="(.*?)"( class="\w+")?>(.*?)</a>', html) == [
         ("1", "age, RT, mean", "", "52.2"), ("2", "age, RT, sd", "", "5.9"),
         ("3", "FIQ, difference, post, ci_low", ' class="bad"', "✗ −1.2"),

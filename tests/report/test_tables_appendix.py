@@ -1,8 +1,11 @@
 """Tables and figure frames of responders, robustness, power, audit and reconstruction, cell by
 cell: rows by hand, or of a tiny trial that tests/sections works out by hand."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
+import yaml
 from trials import tiny
 from trials.cells import agrees, blocks
 
@@ -13,6 +16,15 @@ from mair.sections import nnt, planning, power, study
 from mair.trial import load
 
 EXPECTED = blocks(__file__)
+GIVEN = yaml.safe_load(Path(__file__).with_name("tables_appendix.yaml").read_text("utf-8"))
+
+
+def given(name: str, analysis: str) -> pd.DataFrame:
+    """Rows by hand."""
+    rows = Rows(analysis)
+    for *keys, statistics in GIVEN[name]:
+        rows.add(*keys, **statistics)
+    return rows.frame()
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +53,7 @@ def test_responders_by_rule_and_interval():
 
 
 def test_imputed_responders_stand_last_and_need_not_be_whole(trial):
-    rows = Rows("nnt")
-    rows.add("well", "C", "", "completers", n=3, responders=1, percent=100 / 3)
-    rows.add("well", "T", "", "completers", n=4, responders=3, percent=75)
-    rows.add("well", "C", "", "mi-mar", n=4, responders=1.25, percent=31.25)
-    rows.add("well", "T", "", "mi-mar", n=4, responders=3, percent=75)
-    for method, arr in (("mi-mar/wald", 43.75), ("completers/newcombe", 125 / 3)):
-        rows.add("well", "difference", "", method, arr=arr, ci_low=10, ci_high=50, nnt=100 / arr,
-                 nnt_ci_low=2, nnt_ci_high=10, nnt_through_infinity=0, rr=2, rr_low=1, rr_high=3)
-    agrees(tables_appendix.nnt(trial, rows.frame()), EXPECTED["nnt imputed"])
+    agrees(tables_appendix.nnt(trial, given("imputed", "nnt")), EXPECTED["nnt imputed"])
 
 
 # Robustness
@@ -57,17 +61,7 @@ def test_imputed_responders_stand_last_and_need_not_be_whole(trial):
 
 @pytest.fixture(scope="module")
 def choices():
-    rows = Rows("robustness")
-    cells = {"z": None, "t": -4.0, "p": 0.01}
-    for visit, b in (("later", -5.0), ("after", -20.0)):
-        rows.add("Pain", "difference", visit, "random-intercept/kenward-roger", n=8, n_rows=23,
-                 b=b, se=2.5, df=6.25, ci_low=b - 6, ci_high=b + 6, **cells)
-    base = "random-intercept/kenward-roger/mi-mar"
-    rows.add("Pain", "difference", "after", f"{base}/delta=10", n=8, n_rows=24, b=-18, se=3,
-             df=None, ci_low=-25, ci_high=-11, **cells)
-    rows.add("Pain", "difference", "after", "tipping-point", delta=50, tips=1)
-    rows.add("Pain", "difference", "after", "d_ppc2/bca", n=8, d=-2, ci_low=-3, ci_high=-1)
-    return rows.frame()
+    return given("choices", "robustness")
 
 
 def test_the_contrast_under_every_choice(trial, choices):
@@ -238,16 +232,8 @@ def test_type1_errors_are_the_studys_in_percent_both_visits(studied):
 
 
 def test_checks_that_do_not_come_out_exactly_worst_first():
-    base = {"variable": "Pain", "time": "after", "statistic": "mean",
-            "source": "table 2", "computation": "", "rows": "0"}
-    nan = float("nan")
-    found = [("a", "T", "1.2", 1.21, 1.2104, "within rounding", "truncated"),
-             ("b", "T", "3", 2, 2, "exact", ""),
-             ("c", "", "4", 1.0, 2.5, "impossible", ""),
-             ("d", "T", "5", nan, nan, "other convention", "Welch")]
-    checked = pd.DataFrame(found, columns=["check", "arm", "printed", "computed_low",
-                                           "computed_high", "verdict", "convention"])
-    checked = checked.assign(**base)
+    checked = pd.DataFrame(GIVEN["checks"]).assign(
+        variable="Pain", time="after", statistic="mean", source="table 2", computation="", rows="0")
     table = tables_appendix.consistency(checked)
     agrees(table, EXPECTED["consistency"])
     assert len(table.data) == 4
@@ -266,11 +252,5 @@ def test_small_sample_ranges(trial, monkeypatch):
 
 
 def test_the_five_targets():
-    found = pd.DataFrame([
-        {"variable": "Pain", "moments": 8, "moments_of": 9, "model": 11, "model_of": 11,
-         "counts": 0, "counts_of": 0, "steps": 1, "r_implied": 0.5, "r_min": 0.123, "r_max": 0.9,
-         "broken": ""},
-        {"variable": "CRP", "moments": 2, "moments_of": 2, "model": 1, "model_of": 3, "counts": 4,
-         "counts_of": 5, "steps": 0, "r_implied": 0.25, "r_min": 0.2, "r_max": 0.3,
-         "broken": "(ii) far"}])
-    agrees(tables_appendix.reconstruction(found), EXPECTED["reconstruction"])
+    agrees(tables_appendix.reconstruction(pd.DataFrame(GIVEN["targets"])),
+           EXPECTED["reconstruction"])
