@@ -224,7 +224,7 @@ def group_time(chi2, f, df1, df2, p_of) -> str:
     return f"{test}, {p(p_of)}"
 
 
-def state(criterion, converged, boundary, fallback) -> str:
+def state(boundary, fallback, converged) -> str:
     """What became of a fit."""
     states = {"variance at zero": boundary, "fell back": fallback, "not converged": not converged}
     return "; ".join(one for one, holds in states.items() if holds) or "converged"

@@ -70,8 +70,8 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
     script = _read("page.js")
     written.templates().filters["unbroken"] = cells.unbroken
     html = written.filled(
-        "page.html.j2", trial=trial, first=summary(trial, rows, compared),
-        about=_about(trial.about), lead=lead, style=style, script=script,
+        "page.html.j2", trial=trial, first=summary(trial, rows, compared), lead=lead,
+        style=style, script=script,
         policy=f"default-src 'none'; img-src data:; script-src {_hash(script)}; "
                f"style-src {_hash(style)}; base-uri 'none'; form-action 'none'",
         names=names, sections=[one for one in sections if not one.appendix], bodies=bodies,
@@ -114,15 +114,6 @@ def _lead(sections) -> str:
             sections[i] = replace(section, body=section.body.replace(found[0], ""))
             return found[0]
     return ""
-
-
-def _about(about: dict) -> list[tuple[str, str]]:
-    """What the trial file says about the trial in words; its tables are a notebook's to show."""
-    found = {key: value if isinstance(value, list) else [value] for key, value in about.items()}
-    return [(key.replace("_", " ").capitalize(),
-             "; ".join(str(word) for word in words if word is not None))
-            for key, words in found.items()
-            if words and not any(isinstance(word, (list, dict)) for word in words)]
 
 
 def printed(trial, compared: pd.DataFrame | None) -> list[dict]:

@@ -51,6 +51,7 @@ class Column:
     ----------
     head : str
         Its header, unique; what precedes the last ``::`` is shown over it and its neighbours.
+        Without one the statistics stand in the data alone.
     statistics : tuple of str
         Looked up under the line's keys and the column's together.
     show : callable
@@ -119,7 +120,7 @@ def _format(show, values) -> Callable[..., str]:
     if "{" in show:
         return partial(fmt.TEMPLATE.format, show)
     (name, given), = show.items() if isinstance(show, dict) else [(show, {})]
-    return partial(getattr(fmt, name, values.get(name)), **given)
+    return partial(getattr(fmt, name, None) or values[name], **given)
 
 
 def sides(trial) -> dict:
@@ -205,10 +206,11 @@ def pivot(rows, lines, columns, *, head="", **worded) -> Table:
                 raise ValueError(f"{worded['name']}: {twice[0]} of the data would be both "
                                  f"{wanted[twice[0]]} and {own[twice[0]]}")
             wanted |= own
-            keys.append(tuple(key for key in own.values() if key in values))
-            found = [values.get(key, math.nan) for key in own.values()]
-            means = {"digits": line.digits} if "mean" in column.statistics else {}
-            texts[column.head] = column.show(*found, **means) if keys[-1] else ""
+            if column.head:
+                keys.append(tuple(key for key in own.values() if key in values))
+                found = [values.get(key, math.nan) for key in own.values()]
+                means = {"digits": line.digits} if "mean" in column.statistics else {}
+                texts[column.head] = column.show(*found, **means) if keys[-1] else ""
         display.append(texts)
         data.append({key: text for key, text in line.keys.items() if key != "analysis"}
                     | {name: values.get(key, math.nan) for name, key in wanted.items()})

@@ -199,10 +199,11 @@ def models(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
     if table is None:
         return None
     states: dict[str, list[str]] = {}  # as footnotes
-    for line, state in zip(lines, table.display.pop("State"), strict=True):
-        states.setdefault(state, []).append(line.keys["variable"])
-    said = [f"{words.begin(state)}: {', '.join(own)}." for state, own in states.items() if state]
-    return replace(table, keys=tuple(keys[:-1] for keys in table.keys), notes=(
+    for name, *of in table.data[["variable", *(f"overall_{state}" for state in (
+            "boundary", "fallback", "converged"))]].itertuples(index=False):
+        states.setdefault(fmt.state(*of), []).append(name)
+    said = [f"{words.begin(state)}: {', '.join(own)}." for state, own in states.items()]
+    return replace(table, notes=(
         *table.notes, *(["All models converged."] if list(states) == ["converged"] else said)))
 
 
