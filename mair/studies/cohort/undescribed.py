@@ -26,7 +26,7 @@ RATIOS = np.geomspace(0.01, 16.0, 16)  # of variances
 SECANTS = 4
 LARGEST_Z = 6.0  # of a slope that is only known to be significant
 FINE = 40  # points between two nodes of the slope
-NEAR = 4.0  # half widths of B: interpolated no further off, a draw may print it
+NEAR = 3.0  # half widths of B: no further off at another's ratio, a draw may print it
 SOLVED = 400  # draws that are solved exactly
 POLISHED = 2.0  # violation of a draw that is worth polishing
 TRIES = 24
@@ -219,31 +219,16 @@ def _gap(outcome: Outcome, fit: Fit):
     return np.where(np.isnan(gap), -1e6, gap)
 
 
-def _at_nodes(outcome: Outcome, sums: Sums, slope):
-    """Fits at `RATIOS` (first axis), how far their errors are off, and, of any such array, the
-    values at the two nodes between which they are not."""
-    slope = np.atleast_1d(slope)
-    fit = At(sums, RATIOS.reshape(-1, *(1,) * slope.ndim)).implied(slope)
-    gap = _gap(outcome, fit)
-    after = np.clip((gap > 0).sum(0), 1, len(RATIOS) - 1)  # the errors fall as the ratio grows
-
-    def around(x):
-        return [np.take_along_axis(x, after[None] + k, 0)[0] for k in (-1, 0)]
-
-    return fit, around(gap), around
-
-
-def _secant(a, b):
-    """Where, from a first place 0 to a second 1, a line from ``a`` to ``b`` meets 0."""
-    return a / np.where(np.abs(a - b) > 1e-12, a - b, 1e-12)
-
-
 def at_slope(outcome: Outcome, sums: Sums, slope) -> Fit:
     """The fit with this slope and the standard errors in the middle of what was printed."""
-    fit, (a, b), around = _at_nodes(outcome, sums, slope)
-    low, high = (np.sqrt(x) for x in around(np.broadcast_to(fit.ratio, fit.slope_se.shape)))
+    slope = np.atleast_1d(slope)
+    gap = _gap(outcome, At(sums, RATIOS.reshape(-1, *(1,) * slope.ndim)).implied(slope))
+    after = np.clip((gap > 0).sum(0), 1, len(RATIOS) - 1)  # the errors fall as the ratio grows
+    low, high = np.sqrt(RATIOS[after - 1]), np.sqrt(RATIOS[after])
+    a, b = (np.take_along_axis(gap, after[None] - k, 0)[0] for k in (1, 0))
     for _ in range(SECANTS):  # the errors are nearly linear in the root of the ratio
-        low, high = high, np.clip(low + (high - low) * _secant(a, b), *np.sqrt(RATIOS[[0, -1]]))
+        share = a / np.where(np.abs(a - b) > 1e-12, a - b, 1e-12)
+        low, high = high, np.clip(low + (high - low) * share, *np.sqrt(RATIOS[[0, -1]]))
         fit = At(sums, high * high).implied(slope)
         a, b = b, _gap(outcome, fit)
     return fit
@@ -277,7 +262,8 @@ def solve(outcome: Outcome, draws: Draws):
     nodes = np.linspace(*((0.9 * low, 1.1 * high, 5) if high < LARGEST_Z else (low, LARGEST_Z, 7)))
     _, unit = _just_significant(outcome, draws)
     slope = unit * nodes[:, None]
-    off = _off(outcome, sums_of(outcome, draws), slope)
+    ratio = at_slope(outcome, sums_of(outcome, draws.at([0])), slope).ratio  # nearly everyone's
+    off = _worst_b(outcome, At(sums_of(outcome, draws), ratio).implied(slope)).min(0)
     draws = draws.at(np.sort(np.argsort(draws.odd + 10 * np.maximum(off - NEAR, 0),
                                         kind="stable")[:SOLVED]))
     sums = sums_of(outcome, draws)
@@ -289,15 +275,6 @@ def solve(outcome: Outcome, draws: Draws):
     fit = at_slope(outcome, sums, slope)
     left = np.where(np.isnan(fit.se[0]), np.inf, violation(outcome, fit))
     return draws, slope, fit.ratio, left
-
-
-def _off(outcome: Outcome, sums: Sums, slopes):
-    """How far B stays from the printed one at the best of some slopes, by draw, in half widths;
-    the ratio is interpolated between `RATIOS`."""
-    fit, gaps, around = _at_nodes(outcome, sums, slopes)
-    share = np.clip(_secant(*gaps), 0, 1)
-    fit = fit._replace(b=[low + share * (high - low) for low, high in map(around, fit.b)])
-    return _worst_b(outcome, fit).min(0)
 
 
 def _between(x):
