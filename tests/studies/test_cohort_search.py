@@ -175,9 +175,7 @@ def test_enumerations_are_complete():
     assert integers.tuples(4, 18, 82, 1, 7) == wanted == [(4, 4, 5, 5)]
     five = [t for t in combinations_with_replacement(range(1, 5), 6)
             if (sum(t), sum(v * v for v in t)) == (15, 43)]
-    found = integers.counts(6, 15, 43, 1, 4)
-    assert sorted(found) == sorted(tuple(t.count(v) for v in range(1, 5)) for t in five)
-    assert found
+    assert integers.tuples(6, 15, 43, 1, 4) == five != []
 
 
 def test_a_p_value_is_an_interval_of_z():

@@ -108,28 +108,13 @@ def nearly(rng, k: int, total: int, squares: int, low: int, high: int) -> list[i
 
 
 def tuples(k: int, total: int, squares: int, low: int, high: int) -> list[tuple[int, ...]]:
-    """Every nondecreasing ``k``-tuple of integers in [low, high] with these two sums."""
-    if k < 2:
-        fits = (k * total, k * total * total) == (total, squares) and (
-            k == 0 or low <= total <= high)
-        return [(total,) * k] if fits else []
+    """Every nondecreasing ``k``-tuple of integers in [low, high] with these two sums, in order."""
+    if k == 0 or low >= high:
+        fits = (k * low, k * low * low) == (total, squares) and (k == 0 or low == high)
+        return [(low,) * k] if fits else []
     found = []
-    for first in range(low, min(high, total // k) + 1):
-        rest, left = total - first, squares - first * first
-        if left * (k - 1) >= rest * rest:
-            found += [(first, *t) for t in tuples(k - 1, rest, left, first, high)]
-    return found
-
-
-def counts(n: int, total: int, squares: int, low: int, high: int) -> list[tuple[int, ...]]:
-    """Every way to place ``n`` people on low..high with these sums: people by value."""
-    if low == high:
-        return [(n,)] if (n * low, n * low * low) == (total, squares) else []
-    found = []
-    for k in range(n + 1):
-        left, rest, square = n - k, total - k * low, squares - k * low * low
-        if square < 0 or rest < 0:
-            break
+    for n in range(k, -1, -1):
+        left, rest, square = k - n, total - n * low, squares - n * low * low
         if left * (low + 1) <= rest <= left * high and square * left >= rest * rest:
-            found += [(k, *way) for way in counts(left, rest, square, low + 1, high)]
+            found += [(low,) * n + more for more in tuples(left, rest, square, low + 1, high)]
     return found

@@ -81,7 +81,7 @@ class State:
     def __init__(self, outcome: Outcome, plan: Plan, rows, responders, targets):
         self.outcome, self.plan, self.rows, self.responders = outcome, plan, rows, responders
         self.pairs, self.targets = list(combinations(range(outcome.visits), 2)), targets
-        self.reach = plan.reach(outcome)
+        self.reach = plan.reach(1, 0), plan.reach(0, 1)
         self.wanted = list(zip(*responders.counts, strict=True)) if responders else [(), ()]
         arms = [np.array(arm) for arm in rows]
         self.totals = [arm.sum(0).tolist() for arm in arms]
@@ -182,7 +182,7 @@ def search(rng, outcome: Outcome, plan: Plan, rows, responders, targets):
             now, sums = new, (state.q, state.c)
             if state.close():
                 if sums not in checked:
-                    checked[sums] = plan.check(outcome, *sums) <= MARGIN + 0.02
+                    checked[sums] = plan.check(*sums) <= MARGIN + 0.02
                 if checked[sums]:
                     return rows
     return None

@@ -13,7 +13,7 @@ from mair.stats.normality import lilliefors
 from mair.stats.tests import levene_switched
 from mair.studies.cohort import targets
 from mair.studies.cohort.allocation import Allocation, away, outcome
-from mair.studies.cohort.integers import counts, sample
+from mair.studies.cohort.integers import sample, tuples
 from mair.studies.cohort.pairing import Responders, correlations, search, started
 from mair.studies.cohort.undescribed import Outcome, Plan, plans
 
@@ -77,10 +77,9 @@ def values_of(rng, own: Outcome, plan: Plan, p: Number | None, strict: bool):
 @cache
 def _plainest(n: int, total: int, squares: int, low: int, high: int) -> list[list[int]]:
     """On a coarse scale: of all ways to place people those with the fewest at an extreme."""
-    ways = [[v for v, k in enumerate(way, low) for _ in range(k)]
-            for way in counts(n, total, squares, low, high)]
-    fewest = min((heaped(x, low, high) for x in ways), default=0)
-    return [x for x in ways if heaped(x, low, high) == fewest]
+    ways = tuples(n, total, squares, low, high)
+    heaps = [heaped(x, low, high) for x in ways]
+    return [list(x) for x, heap in zip(ways, heaps, strict=True) if heap == min(heaps)][::-1]
 
 
 def _values(rng, own: Outcome, n: int, total: int, squares: int) -> list[int] | None:

@@ -95,30 +95,23 @@ class Outcome:
         """Number of visits."""
         return len(self.described[0])
 
-    def prints(self, sums, squares, scores) -> bool:
+    def prints(self, one: Draws) -> bool:
         """Whether effect sizes, and mean and SD of everyone at the first visit, print so.
 
         Effect sizes only where finely stepped scores leave room.
-
-        Parameters
-        ----------
-        sums, squares : array (2, V)
-            Of the completers, by arm and visit.
-        scores : list of array
-            Of the others, by visit seen.
         """
         n = [arm[0].n for arm in self.described]
         control, treated = ((k, s / k, sd_of(s[0], q[0], k))
-                            for k, s, q in zip(n, sums, squares, strict=True))
-        for t, d in enumerate(self.effects if self.per > 1 else (), 1):
-            found = d_ppc2_of(*((k, mean[0], sd, mean[t]) for k, mean, sd in (treated, control)))
-            if d is not None and not d.met(float(found.estimate)):
-                return False
-        first, everyone = np.array([own[0] for own in scores]), sum(arm.n for arm in self.whole)
-        total, square = sums[:, 0].sum() + first.sum(), squares[:, 0].sum() + first @ first
-        found = total / everyone / self.per, sd_of(total, square, everyone) / self.per
-        return all(printed is None or printed.met(value)
-                   for printed, value in zip(self.overall, found, strict=True))
+                            for k, s, q in zip(n, one.sums, one.squares, strict=True))
+        found = [float(d_ppc2_of(*((k, mean[0], sd, mean[t]) for k, mean, sd in (
+            treated, control))).estimate) for t in range(1, self.visits) if self.per > 1]
+        first, everyone = np.array([own[0] for own in one.scores]), sum(a.n for a in self.whole)
+        total, square = (x[:, 0].sum() + (first**k).sum() for k, x in
+                         ((1, one.sums), (2, one.squares)))
+        found += [total / everyone / self.per, sd_of(total, square, everyone) / self.per]
+        wanted = [*self.effects[: len(found) - 2], *self.overall]
+        return all(number is None or number.met(value)
+                   for number, value in zip(wanted, found, strict=True))
 
 
 @dataclass(frozen=True)
@@ -182,21 +175,16 @@ def draw(rng, outcome: Outcome, n: int) -> Draws:
     return Draws(sums, squares, scores, odd)
 
 
-def groups(outcome: Outcome, draws: Draws, rows=slice(None)) -> list[list[Group]]:
-    """Both arms as groups, the completers first (their two sums open)."""
-    arms = [[Group(tuple(range(outcome.visits)), len(m), tuple(draws.sums[a][:, rows]),
-                   draws.squares[a][:, rows].sum(0), 0.0, sum(m), sum(v * v for v in m), 0.0)]
+def sums_of(outcome: Outcome, draws: Draws) -> tuple[list[list[Group]], Sums]:
+    """Both arms as groups, the completers first (their two sums open), and their sums."""
+    arms = [[Group(tuple(range(outcome.visits)), len(m), tuple(draws.sums[a]),
+                   draws.squares[a].sum(0), 0.0, sum(m), sum(v * v for v in m), 0.0)]
             for a, m in enumerate(outcome.m)]
-    for other, scores in zip(outcome.others, draws.scores, strict=True):
-        own, total = scores[:, rows], scores[:, rows].sum(0)
+    for other, own in zip(outcome.others, draws.scores, strict=True):
+        total = own.sum(0)
         arms[other.arm].append(Group(other.visits, 1, tuple(own), (own * own).sum(0), total**2,
                                      other.m, other.m**2, other.m * total))
-    return arms
-
-
-def sums_of(outcome: Outcome, draws: Draws) -> Sums:
-    """`groups` as the likelihood takes them."""
-    return Sums(groups(outcome, draws), outcome.visits)
+    return arms, Sums(arms, outcome.visits)
 
 
 def violation(outcome: Outcome, fit: Fit):
@@ -219,9 +207,9 @@ def _gap(outcome: Outcome, fit: Fit):
     return np.where(np.isnan(gap), -1e6, gap)
 
 
-def at_slope(outcome: Outcome, sums: Sums, slope) -> Fit:
+def at_slope(outcome: Outcome, draws: Draws, slope) -> Fit:
     """The fit with this slope and the standard errors in the middle of what was printed."""
-    slope = np.atleast_1d(slope)
+    _, sums = sums_of(outcome, draws)
     gap = _gap(outcome, At(sums, RATIOS.reshape(-1, *(1,) * slope.ndim)).implied(slope))
     after = np.clip((gap > 0).sum(0), 1, len(RATIOS) - 1)  # the errors fall as the ratio grows
     low, high = np.sqrt(RATIOS[after - 1]), np.sqrt(RATIOS[after])
@@ -236,9 +224,9 @@ def at_slope(outcome: Outcome, sums: Sums, slope) -> Fit:
 
 def _just_significant(outcome: Outcome, draws: Draws) -> tuple[Fit, float]:
     """The fit of a first draw with such a slope; its standard error towards worse health."""
-    one, slope = sums_of(outcome, draws.at([0])), np.zeros(1)
+    slope = np.zeros(1)
     for _ in range(4):  # the error depends on the slope, a little
-        fit = at_slope(outcome, one, slope)
+        fit = at_slope(outcome, draws.at([0]), slope)
         slope = outcome.worse * outcome.slope[0] * fit.slope_se
     return fit, outcome.worse * fit.slope_se
 
@@ -262,17 +250,16 @@ def solve(outcome: Outcome, draws: Draws):
     nodes = np.linspace(*((0.9 * low, 1.1 * high, 5) if high < LARGEST_Z else (low, LARGEST_Z, 7)))
     _, unit = _just_significant(outcome, draws)
     slope = unit * nodes[:, None]
-    ratio = at_slope(outcome, sums_of(outcome, draws.at([0])), slope).ratio  # nearly everyone's
-    off = _worst_b(outcome, At(sums_of(outcome, draws), ratio).implied(slope)).min(0)
+    ratio = at_slope(outcome, draws.at([0]), slope).ratio  # nearly everyone's
+    off = _worst_b(outcome, At(sums_of(outcome, draws)[1], ratio).implied(slope)).min(0)
     draws = draws.at(np.sort(np.argsort(draws.odd + 10 * np.maximum(off - NEAR, 0),
                                         kind="stable")[:SOLVED]))
-    sums = sums_of(outcome, draws)
-    slope = unit * _best(outcome, at_slope(outcome, sums, slope), nodes)
+    slope = unit * _best(outcome, at_slope(outcome, draws, slope), nodes)
     step, offsets = (nodes[1] - nodes[0]) / FINE, np.array([-2.0, 0.0, 2.0])
     for _ in range(2):
-        fit = at_slope(outcome, sums, slope + unit * step * offsets[:, None])
+        fit = at_slope(outcome, draws, slope + unit * step * offsets[:, None])
         slope, step = slope + unit * step * _best(outcome, fit, offsets), step / 10
-    fit = at_slope(outcome, sums, slope)
+    fit = at_slope(outcome, draws, slope)
     left = np.where(np.isnan(fit.se[0]), np.inf, violation(outcome, fit))
     return draws, slope, fit.ratio, left
 
@@ -307,14 +294,14 @@ def steered(rng, outcome: Outcome, draws: Draws) -> Draws:
     n, (low, high) = len(draws.odd), outcome.slope
     first, unit = _just_significant(outcome, draws)
     slopes = unit * (low + (min(high, 1.8 * low) - low) * rng.random(n))
-    fit = at_slope(outcome, sums_of(outcome, draws), slopes)
+    fit = at_slope(outcome, draws, slopes)
     gaps = np.array([w.middle[0] * outcome.per - b
                      for w, b in zip(outcome.windows, fit.b, strict=True)])
     free = [(i, k) for i, other in enumerate(outcome.others) for k in range(1, len(other.visits))]
     moved = draws.at(np.zeros(len(free), int))
     for row, (i, k) in enumerate(free):
         moved.scores[i][k, row] += 1
-    weights = (At(sums_of(outcome, moved), first.ratio).implied(first.slope).b - first.b).T
+    weights = (At(sums_of(outcome, moved)[1], first.ratio).implied(first.slope).b - first.b).T
     square = weights.T @ weights
     damp = 1e-3 * np.diag(square).max() + 1e-12
     left = np.linalg.solve(square + damp * np.eye(len(gaps)), gaps)
@@ -334,6 +321,7 @@ class Plan:
 
     Attributes
     ----------
+    outcome : Outcome
     arms : list of lists of Group
     sums, squares : list of list of int
         Of the completers, by arm and visit.
@@ -343,6 +331,7 @@ class Plan:
         The completers' squared totals and products of covariate and total, summed.
     """
 
+    outcome: Outcome
     arms: list
     sums: list
     squares: list
@@ -350,39 +339,34 @@ class Plan:
     totals2: int
     mt: int
 
-    def check(self, outcome: Outcome, totals2: int, mt: int) -> float:
+    def check(self, totals2: int, mt: int) -> float:
         """The violation of the fit with these sums, rounded to 1e-6."""
-        fit = fitted(self.arms, outcome.visits, float(totals2), float(mt))
-        return round(float(violation(outcome, fit)), 6)
+        fit = fitted(self.arms, self.outcome.visits, float(totals2), float(mt))
+        return round(float(violation(self.outcome, fit)), 6)
 
-    def reach(self, outcome: Outcome) -> tuple[int, ...]:
-        """How many steps each of the two sums may move, alone and either way, with the rows
-        still printed."""
-        found = []
-        for dq, dc in ((1, 0), (0, 1)):
-            far = 1
-            while far < 2**24 and all(
-                self.check(outcome, self.totals2 + s * far * dq, self.mt + s * far * dc) <= MARGIN
-                for s in (-1, 1)
-            ):
-                far *= 2
-            found.append(far // 2)
-        return tuple(found)
+    def reach(self, dq: int, dc: int) -> int:
+        """How many steps one of the sums may move, either way, with the rows still printed."""
+        far = 1
+        while far < 2**24 and all(
+            self.check(self.totals2 + s * far * dq, self.mt + s * far * dc) <= MARGIN
+            for s in (-1, 1)
+        ):
+            far *= 2
+        return far // 2
 
 
-def polished(outcome: Outcome, draws: Draws, row: int, slope: float, ratio: float) -> Plan:
+def polished(outcome: Outcome, one: Draws, slope: float, ratio: float) -> Plan:
     """The plan of one draw: slope and ratio on finer and finer grids, then whole sums."""
-    arms, grid = groups(outcome, draws, row), np.linspace(-1, 1, 21)
-    sums, wide = Sums(arms, outcome.visits), np.array([0.02 * ratio, 0.02 * abs(slope)])
+    (arms, sums), grid = sums_of(outcome, one), np.linspace(-1, 1, 21)
+    wide = np.array([0.02 * ratio, 0.02 * abs(slope)])
     for _ in range(4):
         ratios, slopes = ratio + wide[0] * grid, slope + wide[1] * grid
         found = np.round(violation(outcome, At(sums, ratios[:, None]).implied(slopes)), 6)
         i, j = np.unravel_index(np.nanargmin(found), found.shape)
         ratio, slope, wide = ratios[i], slopes[j], wide / 4
     fit = At(sums, ratio).implied(slope)
-    return Plan(arms, *(x[..., row].astype(int).tolist() for x in (draws.sums, draws.squares)),
-                [own[:, row].astype(int).tolist() for own in draws.scores],
-                round(float(fit.totals2)), round(float(fit.mt)))
+    whole = [[row.astype(int).tolist() for row in x] for x in (one.sums, one.squares, one.scores)]
+    return Plan(outcome, arms, *whole, round(float(fit.totals2)), round(float(fit.mt)))
 
 
 def plans(rng, outcome: Outcome, n: int, margin: float = MARGIN) -> Iterator[Plan]:
@@ -398,19 +382,18 @@ def plans(rng, outcome: Outcome, n: int, margin: float = MARGIN) -> Iterator[Pla
         Violation allowed, in halves of a last digit.
     """
     draws, slope, ratio, left = solve(outcome, steered(rng, outcome, draw(rng, outcome, n)))
-    close = np.flatnonzero(np.round(left, 6) < max(POLISHED, 2 * margin))
     # a margin of a tenth of half a digit is worth one squared SD of an odd score
-    rank = np.round(draws.odd[close] + 10 * np.maximum(left[close] - 0.8, 0), 6)
+    rank = np.round(draws.odd + 10 * np.maximum(left - 0.8, 0), 6)
+    close = np.round(left, 6) < max(POLISHED, 2 * margin)
     seen = set()
-    for i in close[np.lexsort((close, rank))].tolist():
-        scores = [own[:, i] for own in draws.scores]
-        key = tuple(v for own in scores for v in own.tolist())
-        if key in seen or len(seen) >= TRIES or not outcome.prints(
-                draws.sums[..., i], draws.squares[..., i], scores):
+    for i in np.argsort(rank, kind="stable").tolist():
+        one = draws.at(i)
+        key = tuple(np.concatenate(one.scores).tolist())
+        if not close[i] or key in seen or len(seen) >= TRIES or not outcome.prints(one):
             continue
         seen.add(key)
-        plan = polished(outcome, draws, i, float(slope[i]), float(ratio[i]))
+        plan = polished(outcome, one, slope[i], ratio[i])
         # people's squared totals have the parity of their totals
         odd = (plan.totals2 - sum(map(sum, plan.sums))) % 2
-        if any(plan.check(outcome, plan.totals2 + s * odd, plan.mt) <= margin for s in (1, -1)):
+        if any(plan.check(plan.totals2 + s * odd, plan.mt) <= margin for s in (1, -1)):
             yield plan
