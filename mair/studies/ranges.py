@@ -191,17 +191,12 @@ def ranges(path: str | Path, files: list[Path], *, processes: int = -1) -> pd.Da
     """
     path, first = str(Path(path).resolve()), load(path).data_path
     files = [first, *(Path(file).resolve() for file in files)]
-    again = pool.each(shuffled, shuffles(path, files), processes)
+    name, most = load(path).primary.name, provenance.declared()["search"]["shuffled"]
+    again = pool.each(shuffled, [(path, file, name, k) for k, file in enumerate(files[:most])],
+                      processes)
     frames = list(pool.each(computed, [(path, file) for file in files], processes))
     tasks = climbs(path, files, list(again))
     return united(frames, tasks, list(pool.each(extreme, tasks, processes)))
-
-
-def shuffles(path: str, files: list[Path]) -> list[tuple]:
-    """Tasks for `shuffled`."""
-    name = load(path).primary.name
-    return [(path, file, name, k) for k, file in enumerate(
-        files[: provenance.declared()["search"]["shuffled"]])]
 
 
 def climbs(path: str, files: list[Path], again: list) -> list[tuple]:
@@ -231,12 +226,10 @@ def united(frames: list[pd.DataFrame], tasks: list[tuple], found: list[tuple]) -
     whole = table.iloc[:, :full].round(9).fillna(np.inf)
     twin = {(key[1:4], key[5], tuple(whole.loc[key])): values for key, values in own.items()
             if key in whole.index}
-    shared = [own.get(key, twin.get((key[1:4], key[5], tuple(values)))) for key, values in
+    pushed = [own.get(key, twin.get((key[1:4], key[5], tuple(values)))) for key, values in
               zip(whole.index, whole.to_numpy().tolist(), strict=True)]
-    out = pd.DataFrame({
-        "low": [min([low, *(more or [])]) for low, more in zip(table.min(axis=1), shared,
-                                                               strict=True)],
-        "high": [max([high, *(more or [])]) for high, more in zip(table.max(axis=1), shared,
-                                                                  strict=True)],
-        "searched": [int(more is not None) for more in shared]}, index=table.index)
+    searched = pd.DataFrame([values or [] for values in pushed], index=table.index, dtype=float)
+    both = pd.concat([table, searched], axis=1)
+    out = pd.DataFrame({"low": both.min(axis=1), "high": both.max(axis=1),
+                        "searched": [int(values is not None) for values in pushed]})
     return out[(out["low"] < out["high"]) | (out["searched"] == 1)].reset_index()

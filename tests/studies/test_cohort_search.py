@@ -227,8 +227,7 @@ def trial_of_cohort():
 
 def test_cells_that_no_mean_covers_are_held_by_the_model():
     """Scores of those lost, unseen follow-ups, and two people swapped: some row changes."""
-    path = ROOT / "mair" / "data" / "mair_synthetic.csv"
-    people = pd.read_csv(path)
+    people = pd.read_csv(cohort.PATH)
     spec, look = cohort.specification(), numbers.Lookup(numbers.read())
     for name, own in spec["outcomes"].items():
         columns = [f"{own['column']}_{v}" for v in VISITS]
@@ -260,7 +259,7 @@ def test_cells_that_no_mean_covers_are_held_by_the_model():
 DROPOUTS = {"RT": (0, 0, 1, 2), "MAIR": (1, 2, 2)}  # dropouts' medications that the search finds
 
 
-def test_a_part_of_the_committed_file_is_made_again():
+def test_a_part_of_the_committed_file_is_made_again(tmp_path):
     published, spec = numbers.read(), cohort.specification()
     look = numbers.Lookup(published)
     arms = allocation.sizes(look, spec)
@@ -271,15 +270,7 @@ def test_a_part_of_the_committed_file_is_made_again():
     small = spec | {"outcomes": {k: v for k, v in spec["outcomes"].items() if k in kept},
                     "biomarkers": {"BDNF": spec["biomarkers"]["BDNF"]}}
     made = cohort.generate(published, small, cohort.SEED, own)
-    path = ROOT / "mair" / "data" / "mair_synthetic.csv"
-    committed = pd.read_csv(path, keep_default_na=False, dtype=str)
-    made = pd.read_csv(_text(made, small), keep_default_na=False, dtype=str)
+    committed, made = (pd.read_csv(path, keep_default_na=False, dtype=str) for path in (
+        cohort.PATH, cohort.write(made, tmp_path / "made.csv", small)))
     assert set(made) < set(committed)
     pd.testing.assert_frame_equal(made, committed[list(made)])
-
-
-def _text(frame, spec):
-    import tempfile
-
-    folder = tempfile.mkdtemp()
-    return cohort.write(frame, Path(folder) / "made.csv", spec)

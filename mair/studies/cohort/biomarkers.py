@@ -17,7 +17,7 @@ from mair.published.numbers import Number
 from mair.stats import mixed
 from mair.stats.effects import d_ppc2_of
 from mair.stats.normality import lilliefors
-from mair.studies.cohort.integers import normal, quantiles, sample
+from mair.studies.cohort.integers import normal, quantiles, ranked, sample
 from mair.studies.cohort.targets import Allowed, Window
 
 # How much more skewed than log-normal, and the least SD of the ln shape; the last ones are for
@@ -102,12 +102,8 @@ def _values(rng, own: Allowed, lean, log: bool) -> list[int] | None:
 
 def _paired(rng, before, after, r: float) -> np.ndarray:
     """One arm's described people (n, 2): ranks after follow ranks before with correlation ``r``."""
-    n = len(before)
-    latent = [r * q + math.sqrt(1 - r * r) * normal(rng) for q in quantiles(n)]
-    paired = np.empty((n, 2), int)
-    paired[:, 0] = sorted(before)
-    paired[np.argsort(latent, kind="stable"), 1] = sorted(after)
-    return paired
+    latent = [r * q + math.sqrt(1 - r * r) * normal(rng) for q in quantiles(len(before))]
+    return np.column_stack([sorted(before), ranked(latent, after)])
 
 
 def _others(rng, marker: Marker, described, aim: float) -> list[np.ndarray]:

@@ -22,6 +22,13 @@ def shuffled(rng, values) -> list:
     return [values[k] for k in rng.permutation(len(values)).tolist()]
 
 
+def ranked(latent, values) -> np.ndarray:
+    """The values dealt out, the smallest to the smallest of ``latent``."""
+    out = np.empty(len(values), int)
+    out[np.argsort(latent, kind="stable")] = sorted(values)
+    return out
+
+
 @cache
 def quantiles(n: int) -> tuple[float, ...]:
     """Normal quantiles at (i - 1/2) / n."""

@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from mair.studies.cohort.integers import normal
+from mair.studies.cohort.integers import normal, ranked
 from mair.studies.cohort.undescribed import MARGIN, Outcome, Plan
 
 SWAPS = 12_000  # of one attempt
@@ -65,9 +65,7 @@ def started(rng, outcome: Outcome, values, m, level, r: float) -> list[list[int]
     for scores in values:
         latent = [outcome.worse * (math.sqrt(r) * own[i] + math.sqrt(1 - r) * normal(rng))
                   for i in range(n)]
-        row = np.empty(n, int)
-        row[np.argsort(latent, kind="stable")] = sorted(scores)
-        rows.append(row.tolist())
+        rows.append(ranked(latent, scores).tolist())
     return rows
 
 

@@ -96,12 +96,12 @@ def summary(trial: Trial, spec: dict, compared: pd.DataFrame, rows: pd.DataFrame
         ``steps`` (1 where kept); correlations ``r_implied r_min r_max``; ``broken``, text.
     """
     found = []
-    for name in dict.fromkeys(rows["variable"]):
-        implied, made = (records(rows, variable=name, method=method)[0]
-                         for method in ("implied", "generated"))
-        pairs = {kind: met(compared, name, kind) for kind in KINDS}
-        found.append({"variable": name, **{kind: n for kind, (n, _) in pairs.items()},
-                      **{f"{kind}_of": n for kind, (_, n) in pairs.items()},
+    for implied, made in zip(*(records(rows, method=method) for method in (
+            "implied", "generated")), strict=True):
+        name = made.variable
+        counts = {kind: met(compared, name, kind) for kind in KINDS}
+        found.append({"variable": name, **{kind: n for kind, (n, _) in counts.items()},
+                      **{f"{kind}_of": n for kind, (_, n) in counts.items()},
                       "steps": int(whole(trial, name)), "r_implied": implied.r,
                       "r_min": made.r_min, "r_max": made.r_max,
                       "broken": "; ".join(broken(rows, spec, name))})
