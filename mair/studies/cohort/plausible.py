@@ -16,7 +16,6 @@ from mair.stats import mixed, normality
 from mair.studies.cohort.scores import heaped as heap
 from mair.trial import Trial
 
-FISHER = 0.76  # the arms within this of each other on Fisher's z
 TAIL = 0.001
 
 

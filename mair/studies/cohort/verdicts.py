@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pandas as pd
 
 from mair.results import records
-from mair.studies.cohort import plausible
 from mair.trial import Trial
 
 KINDS = {
@@ -15,24 +12,6 @@ KINDS = {
     "model": {"b", "ci_low", "ci_high", "z", "p"},
     "counts": {"n", "responders", "percent", "median", "q1", "q3"},
 }
-# A rule of plausibility: when it is broken, and how far.
-SCORES = (
-    (lambda v: v.r_min <= max(0.0, v.band_low) or v.r_max >= v.band_high,
-     "(i) r {v.r_min:.2f} to {v.r_max:.2f}, band {v.band_low:g} to {v.band_high:g}{exempt}"),
-    (lambda v: v.arms_apart > plausible.FISHER, "(i) arms {v.arms_apart:.2f} apart on Fisher's z"),
-    (lambda v: v.slope_z <= 0, "(iv) slope towards better health, z {v.slope_z:.2f}"),
-    (lambda v: v.p_normal_min <= 0.05, "(v) Lilliefors p down to {v.p_normal_min:.2g}"),
-    (lambda v: v.heaped > 0, "(ii) {v.heaped:.0f} too many at an extreme of an arm's scores"),
-    (lambda v: v.distance > 1, "(ii) distance {v.distance:.2f} of the 0.999 point"),
-)
-BIOMARKERS = (
-    (lambda v: v.r_min <= 0, "(i) r down to {v.r_min:.2f}"),
-    (lambda v: v.change_sd > 3, "(iii) a change of {v.change_sd:.2f} SD"),
-    (lambda v: v.log and v.skewness > 1.5, "(iii) skewness of ln values up to {v.skewness:.2f}"),
-    (lambda v: v.log and v.p_normal_max >= 0.05,
-     "(v) raw values not told from normal, p {v.p_normal_max:.2g}"),
-    (lambda v: not v.log and v.p_normal_min <= 0.05, "(v) Lilliefors p {v.p_normal_min:.2g}"),
-)
 
 
 def met(compared: pd.DataFrame, name: str, kind: str) -> tuple[int, int]:
@@ -77,13 +56,13 @@ def broken(rows: pd.DataFrame, spec: dict, name: str) -> list[str]:
     name : str
     """
     own = {**spec["outcomes"], **spec.get("biomarkers", {})}[name]
-    values = SimpleNamespace(log=bool(own.get("log")))
+    values = {"exempt": " (exempt: responders)" if own.get("pre_post") else ""}
     for one in records(rows, variable=name, method=["implied", "generated"]):
-        values.__dict__.update(vars(one))
-    exempt = " (exempt: responders)" if own.get("pre_post") else ""
-    return [text.format(v=values, exempt=exempt)
-            for fails, text in (SCORES if name in spec["outcomes"] else BIOMARKERS)
-            if fails(values)]
+        values |= vars(one)
+    kind = "outcomes" if name in spec["outcomes"] else "log" if own.get("log") else "linear"
+    return [rule["say"].format(**values) for rule in spec["plausible"][kind]
+            if not all(values.get(low, low) < values[of] < values.get(high, high)
+                       for of, (low, high) in rule["within"].items())]
 
 
 def summary(trial: Trial, spec: dict, compared: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
