@@ -8,6 +8,7 @@ which `implied` solves for. `mair.stats.mixed` fits the same model from rows; a 
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import reduce
 from operator import add
 from typing import NamedTuple
@@ -16,24 +17,6 @@ import numpy as np
 from scipy.optimize import brentq
 
 HIGHEST = 64.0  # ratio of variances
-
-
-class Group(NamedTuple):
-    """People of one arm with the same observed visits; any sum may be an array over draws.
-
-    ``visits``; ``n`` people; ``sums`` of the scores by visit of ``visits``; ``squares``, the sum
-    of all squared scores; ``totals2``, the sum over people of the squared total of their scores;
-    ``m, m2``, sums of the covariate and of its square; ``mt``, the sum of covariate x total.
-    """
-
-    visits: tuple[int, ...]
-    n: int
-    sums: tuple
-    squares: float
-    totals2: float
-    m: float
-    m2: float
-    mt: float
 
 
 class Fit(NamedTuple):
@@ -50,13 +33,13 @@ class Fit(NamedTuple):
 
 
 class Sums:
-    """All that the likelihood needs of two arms.
+    """All that the likelihood needs of two arms, of some draws at once.
 
     Parameters
     ----------
-    arms : pair of lists of Group
-        Control, treatment; sums that are arrays have one shape, of draws.
     visits : int
+    shape : tuple of int
+        Of the draws.
 
     Attributes
     ----------
@@ -69,26 +52,35 @@ class Sums:
         People, by their number of visits.
     """
 
-    def __init__(self, arms, visits: int):
-        shape, v = np.shape(arms[0][0].sums[0]), visits
-        self.visits, self.n = v, np.zeros(v)
-        self.design = np.zeros((1 + v, 2, v + 1, v + 1))
-        self.scores = np.zeros((1 + v, *shape, 2, v + 2))
-        for a, groups in enumerate(arms):
-            for g in groups:
-                seen, k = list(g.visits), len(g.visits)
-                rows, people = self.design[0, a], self.design[k, a]
-                self.n[k - 1] += g.n
-                rows[seen, seen] += g.n
-                people[np.array(seen)[:, None], seen] += g.n
-                self.scores[0, ..., a, seen] += np.stack(g.sums)
-                self.scores[k, ..., a, seen] += sum(g.sums)
-                for at, times, square in ((0, 1, g.squares), (k, k, g.totals2)):
-                    self.design[at, a, seen, v] += times * g.m
-                    self.design[at, a, v, v] += times * k * g.m2
-                    self.scores[at, ..., a, v] += times * g.mt
-                    self.scores[at, ..., a, v + 1] += square
-        self.df = self.n @ np.arange(1, v + 1) - 2 * v - 1
+    def __init__(self, visits: int, shape=()):
+        self.visits, self.n = visits, np.zeros(visits)
+        self.design = np.zeros((1 + visits, 2, visits + 1, visits + 1))
+        self.scores = np.zeros((1 + visits, *shape, 2, visits + 2))
+
+    def add(self, arm, seen, n, sums, squares, m, m2, totals2=0.0, mt=0.0):
+        """People of one arm with the same observed visits; any sum may be an array over draws.
+
+        ``seen``, the visits; ``n`` people; ``sums`` of the scores by visit seen; ``squares``, the
+        sum of all squared scores; ``m, m2``, sums of the covariate and of its square;
+        ``totals2``, the sum over people of the squared total of their scores; ``mt``, the sum of
+        covariate x total.
+        """
+        seen, k, v = list(seen), len(seen), self.visits
+        self.n[k - 1] += n
+        self.design[0, arm, seen, seen] += n
+        self.design[k, arm, np.array(seen)[:, None], seen] += n
+        self.scores[0, ..., arm, seen] += np.stack(sums)
+        self.scores[k, ..., arm, seen] += sum(sums)
+        for at, times, square in ((0, 1, squares), (k, k, totals2)):
+            self.design[at, arm, seen, v] += times * m
+            self.design[at, arm, v, v] += times * k * m2
+            self.scores[at, ..., arm, v] += times * mt
+            self.scores[at, ..., arm, v + 1] += square
+
+    @property
+    def df(self):
+        """Rows less fixed effects."""
+        return self.n @ np.arange(1, self.visits + 1) - 2 * self.visits - 1
 
 
 class At:
@@ -172,20 +164,19 @@ def _times(matrices, vectors):
     return (matrices * vectors[..., None, :]).sum(-1)
 
 
-def fitted(arms, visits: int, totals2: float, mt: float) -> Fit:
+def fitted(known: Sums, totals2: float, mt: float) -> Fit:
     """The REML fit for given sums of the completers (scalars only).
 
     Parameters
     ----------
-    arms : pair of lists of Group
-        The first group of each holds the completers, whose own ``totals2`` and ``mt`` are 0.
-    visits : int
+    known : Sums
+        Without ``totals2`` and ``mt`` of the completers.
     totals2, mt : float
         Of the completers of both arms.
     """
-    first = arms[0][0]._replace(totals2=totals2, mt=mt)
-    sums = Sums([[first, *arms[0][1:]], arms[1]], visits)
-    ratio = 0.0
+    sums, v, ratio = deepcopy(known), known.visits, 0.0
+    sums.scores[[0, v], 0, v] += mt, v * mt
+    sums.scores[v, 0, v + 1] += totals2
     if At(sums, 0.0).score < 0:
         ratio = brentq(lambda x: float(At(sums, x).score), 0.0, HIGHEST, xtol=1e-15, rtol=1e-14)
     at = At(sums, ratio)

@@ -17,7 +17,7 @@ import numpy as np
 from mair.published.numbers import Number
 from mair.stats.effects import d_ppc2_of
 from mair.studies.cohort.integers import nearly, sample, tuples
-from mair.studies.cohort.likelihood import At, Fit, Group, Sums, fitted
+from mair.studies.cohort.likelihood import At, Fit, Sums, fitted
 from mair.studies.cohort.targets import Allowed, Window, sd_of
 
 FEW = 200  # points of a scale on which squares are met exactly
@@ -175,16 +175,17 @@ def draw(rng, outcome: Outcome, n: int) -> Draws:
     return Draws(sums, squares, scores, odd)
 
 
-def sums_of(outcome: Outcome, draws: Draws) -> tuple[list[list[Group]], Sums]:
-    """Both arms as groups, the completers first (their two sums open), and their sums."""
-    arms = [[Group(tuple(range(outcome.visits)), len(m), tuple(draws.sums[a]),
-                   draws.squares[a].sum(0), 0.0, sum(m), sum(v * v for v in m), 0.0)]
-            for a, m in enumerate(outcome.m)]
+def sums_of(outcome: Outcome, draws: Draws) -> Sums:
+    """What the likelihood takes, the completers' two sums open."""
+    out = Sums(outcome.visits, np.shape(draws.odd))
+    for a, m in enumerate(outcome.m):
+        out.add(a, range(outcome.visits), len(m), draws.sums[a], draws.squares[a].sum(0),
+                sum(m), sum(v * v for v in m))
     for other, own in zip(outcome.others, draws.scores, strict=True):
         total = own.sum(0)
-        arms[other.arm].append(Group(other.visits, 1, tuple(own), (own * own).sum(0), total**2,
-                                     other.m, other.m**2, other.m * total))
-    return arms, Sums(arms, outcome.visits)
+        out.add(other.arm, other.visits, 1, own, (own * own).sum(0), other.m, other.m**2,
+                total**2, other.m * total)
+    return out
 
 
 def violation(outcome: Outcome, fit: Fit):
@@ -209,7 +210,7 @@ def _gap(outcome: Outcome, fit: Fit):
 
 def at_slope(outcome: Outcome, draws: Draws, slope) -> Fit:
     """The fit with this slope and the standard errors in the middle of what was printed."""
-    _, sums = sums_of(outcome, draws)
+    sums = sums_of(outcome, draws)
     gap = _gap(outcome, At(sums, RATIOS.reshape(-1, *(1,) * slope.ndim)).implied(slope))
     after = np.clip((gap > 0).sum(0), 1, len(RATIOS) - 1)  # the errors fall as the ratio grows
     low, high = np.sqrt(RATIOS[after - 1]), np.sqrt(RATIOS[after])
@@ -251,7 +252,7 @@ def solve(outcome: Outcome, draws: Draws):
     _, unit = _just_significant(outcome, draws)
     slope = unit * nodes[:, None]
     ratio = at_slope(outcome, draws.at([0]), slope).ratio  # nearly everyone's
-    off = _worst_b(outcome, At(sums_of(outcome, draws)[1], ratio).implied(slope)).min(0)
+    off = _worst_b(outcome, At(sums_of(outcome, draws), ratio).implied(slope)).min(0)
     draws = draws.at(np.sort(np.argsort(draws.odd + 10 * np.maximum(off - NEAR, 0),
                                         kind="stable")[:SOLVED]))
     slope = unit * _best(outcome, at_slope(outcome, draws, slope), nodes)
@@ -301,7 +302,7 @@ def steered(rng, outcome: Outcome, draws: Draws) -> Draws:
     moved = draws.at(np.zeros(len(free), int))
     for row, (i, k) in enumerate(free):
         moved.scores[i][k, row] += 1
-    weights = (At(sums_of(outcome, moved)[1], first.ratio).implied(first.slope).b - first.b).T
+    weights = (At(sums_of(outcome, moved), first.ratio).implied(first.slope).b - first.b).T
     square = weights.T @ weights
     damp = 1e-3 * np.diag(square).max() + 1e-12
     left = np.linalg.solve(square + damp * np.eye(len(gaps)), gaps)
@@ -322,7 +323,7 @@ class Plan:
     Attributes
     ----------
     outcome : Outcome
-    arms : list of lists of Group
+    known : Sums
     sums, squares : list of list of int
         Of the completers, by arm and visit.
     scores : list of list of int
@@ -332,7 +333,7 @@ class Plan:
     """
 
     outcome: Outcome
-    arms: list
+    known: Sums
     sums: list
     squares: list
     scores: list
@@ -341,7 +342,7 @@ class Plan:
 
     def check(self, totals2: int, mt: int) -> float:
         """The violation of the fit with these sums, rounded to 1e-6."""
-        fit = fitted(self.arms, self.outcome.visits, float(totals2), float(mt))
+        fit = fitted(self.known, float(totals2), float(mt))
         return round(float(violation(self.outcome, fit)), 6)
 
     def reach(self, dq: int, dc: int) -> int:
@@ -357,7 +358,7 @@ class Plan:
 
 def polished(outcome: Outcome, one: Draws, slope: float, ratio: float) -> Plan:
     """The plan of one draw: slope and ratio on finer and finer grids, then whole sums."""
-    (arms, sums), grid = sums_of(outcome, one), np.linspace(-1, 1, 21)
+    sums, grid = sums_of(outcome, one), np.linspace(-1, 1, 21)
     wide = np.array([0.02 * ratio, 0.02 * abs(slope)])
     for _ in range(4):
         ratios, slopes = ratio + wide[0] * grid, slope + wide[1] * grid
@@ -366,7 +367,7 @@ def polished(outcome: Outcome, one: Draws, slope: float, ratio: float) -> Plan:
         ratio, slope, wide = ratios[i], slopes[j], wide / 4
     fit = At(sums, ratio).implied(slope)
     whole = [[row.astype(int).tolist() for row in x] for x in (one.sums, one.squares, one.scores)]
-    return Plan(outcome, arms, *whole, round(float(fit.totals2)), round(float(fit.mt)))
+    return Plan(outcome, sums, *whole, round(float(fit.totals2)), round(float(fit.mt)))
 
 
 def plans(rng, outcome: Outcome, n: int, margin: float = MARGIN) -> Iterator[Plan]:
