@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -12,33 +12,20 @@ from scipy.stats import skew
 
 from mair.results import Rows
 from mair.sections import model as models
-from mair.stats import mixed, normality
-from mair.studies.cohort.scores import heaped as heap
+from mair.stats import mixed
+from mair.stats.normality import lilliefors
+from mair.studies.cohort.scores import heaped
 from mair.trial import Trial
 
 TAIL = 0.001
 
 
-def correlations(trial: Trial, name: str) -> pd.DataFrame:
-    """Within-arm correlations between visits among those seen at every visit.
-
-    Returns
-    -------
-    DataFrame
-        ``arm, pair, r``; of ln values where the model takes them.
-    """
-    found = []
-    for arm, people in _complete(trial, name).items():
-        r = people.corr()
-        found += [(arm, f"{a}, {b}", r.loc[a, b]) for a, b in combinations(people.columns, 2)]
-    return pd.DataFrame(found, columns=["arm", "pair", "r"])
-
-
-def _complete(trial: Trial, name: str) -> dict[str, pd.DataFrame]:
+def complete(trial: Trial, name: str) -> list[pd.DataFrame]:
+    """Scores of those seen at every visit, by arm; of the model's scale."""
     people = trial.scores(name).dropna()
     if trial.variable(name).transform == "log":
         people = np.log(people)
-    return {arm: people[trial.arm[people.index] == arm] for arm in trial.arms}
+    return [people[trial.arm[people.index] == arm] for arm in trial.arms]
 
 
 def distance(people: pd.DataFrame) -> float:
@@ -48,15 +35,11 @@ def distance(people: pd.DataFrame) -> float:
     return float((x.T * solved).sum(axis=0).max() / chdtri(x.shape[1], TAIL))
 
 
-def heaped(trial: Trial, name: str) -> int:
-    """Most people beyond 10 % of an arm at its extremes; ends of the scale are excepted."""
-    ends = trial.variable(name).range or (math.nan, math.nan)
-    return max(heap(people[visit].tolist(), *ends)
-               for people in _complete(trial, name).values() for visit in people)
-
-
 def rows(trial: Trial, spec: dict) -> pd.DataFrame:
     """Every measure of plausibility as rows of ``results.csv``, analysis ``reconstruction``.
+
+    Correlations between visits are those within an arm; ``heaped`` counts people beyond 10 % of
+    an arm at its extremes, ends of the scale excepted; p is Lilliefors' of the measured scores.
 
     Parameters
     ----------
@@ -67,44 +50,36 @@ def rows(trial: Trial, spec: dict) -> pd.DataFrame:
     out = Rows("reconstruction")
     known = spec["outcomes"] | spec.get("biomarkers", {})
     for name in [name for name in (*trial.outcomes, *trial.biomarkers) if name in known]:
-        own, r = known[name], correlations(trial, name)
-        for row in r.itertuples():
-            out.add(name, row.arm, row.pair, "pearson", r=row.r)
-        z = r.assign(z=np.arctanh(r["r"])).pivot(index="pair", columns="arm", values="z")
-        band = own.get("band", (math.nan, math.nan))
-        gaps = z.diff(axis=1).iloc[:, -1].abs()
-        if own.get("pre_post"):
-            gaps = gaps.drop(r["pair"].iloc[0])
-        out.add(name, "overall", "", "implied", r=own["r"], band_low=band[0], band_high=band[1])
-        out.add(name, "overall", "", "generated", r_min=r["r"].min(), r_max=r["r"].max(),
-                arms_apart=gaps.max(), heaped=heaped(trial, name),
-                distance=max(distance(people) for people in _complete(trial, name).values()),
-                **_normal(trial, name), **_slope(trial, name, own), **_changes(trial, name))
+        own, arms = known[name], complete(trial, name)
+        r = pd.DataFrame({(a, b): [people.corr().loc[a, b] for people in arms]
+                          for a, b in combinations(arms[0].columns, 2)}, index=trial.arms)
+        for arm, pair in product(trial.arms, r):
+            out.add(name, arm, ", ".join(pair), "pearson", r=r.loc[arm, pair])
+        apart = np.arctanh(r).diff().iloc[-1].abs()[1 if own.get("pre_post") else 0:]
+        low, high = own.get("band", (math.nan, math.nan))
+        ends = trial.variable(name).range or (math.nan, math.nan)
+        scores = trial.scores(name)
+        p = [lilliefors(scores[visit].dropna().to_numpy(float)).p for visit in scores]
+        out.add(name, "overall", "", "implied", r=own["r"], band_low=low, band_high=high)
+        out.add(name, "overall", "", "generated", r_min=r.min(axis=None), r_max=r.max(axis=None),
+                arms_apart=apart.max(), heaped=max(heaped(people[visit].tolist(), *ends)
+                                                   for people in arms for visit in people),
+                distance=max(map(distance, arms)), p_normal_min=min(p), p_normal_max=max(p),
+                **(_slope(trial, name, own) if "worse" in own else _changes(arms)))
     return out.frame()
-
-
-def _normal(trial: Trial, name: str) -> dict:
-    """Smallest and largest Lilliefors p of the measured scores, by visit, both arms together."""
-    people = trial.scores(name)
-    p = [normality.lilliefors(people[visit].dropna().to_numpy(float)).p for visit in people]
-    return {"p_normal_min": min(p), "p_normal_max": max(p)}
 
 
 def _slope(trial: Trial, name: str, own: dict) -> dict:
     """z of the covariate's slope, positive towards worse health."""
-    if "worse" not in own:
-        return {}
     design = models.build(trial, name)
     fitted = mixed.random_intercept(design.rows["y"].to_numpy(float), design.X, design.groups)
     column = next(iter(design.covariates.values()))
     return {"slope_z": own["worse"] * float(fitted.beta[column] / fitted.se[column])}
 
 
-def _changes(trial: Trial, name: str) -> dict:
+def _changes(arms: list[pd.DataFrame]) -> dict:
     """Of biomarkers: the largest change in SDs of change, the largest skewness of ln values."""
-    if name not in trial.biomarkers:
-        return {}
-    people = list(_complete(trial, name).values())
-    change = [p.iloc[:, 1] - p.iloc[:, 0] for p in people]
+    change = [people.iloc[:, 1] - people.iloc[:, 0] for people in arms]
     return {"change_sd": max(float(((c - c.mean()).abs() / c.std()).max()) for c in change),
-            "skewness": max(float(np.abs(skew(p)).max()) for p in (*people, pd.concat(people)))}
+            "skewness": max(float(np.abs(skew(people)).max()) for people in (
+                *arms, pd.concat(arms)))}
