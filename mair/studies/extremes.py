@@ -97,8 +97,8 @@ def climb(rng, paper, x, target, sign, windows, rounds=ROUNDS, patience=FAILED):
     paper : Paper
     x : array (n, k) of int
         Where it does not print everything, it is first brought to (repair).
-    target : callable
-        A statistic of score tables (B, n, k), (B,).
+    target : callable or None
+        A statistic of score tables (B, n, k), (B,). None: `x` is repaired, no more.
     sign : {1, -1}
         Upwards or downwards.
     windows : Windows
@@ -115,8 +115,12 @@ def climb(rng, paper, x, target, sign, windows, rounds=ROUNDS, patience=FAILED):
         found = paper.printed(tables)
         return np.column_stack([found[key] for key in windows.keys])
 
+    repair = target is None
+    target = target or (lambda tables: np.zeros(len(tables)))
     now, best, failed = values(x[None])[0], sign * target(x[None])[0], 0
     for _ in range(rounds):
+        if repair and not windows.outside(now).any():
+            break
         drawn = moves(rng, paper, x, MOVES, 1.0 if windows.outside(now).any() else SWAPS)
         tables, told, aim = _foretold(rng, paper, x, drawn, lambda near: np.c_[
             values(near), sign * target(near)], np.r_[now, best])

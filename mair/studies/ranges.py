@@ -102,8 +102,7 @@ def shuffled(path: str, file: Path, name: str, number: int):
     rng = pool.stream(plan["seed"], 0, number)
     for who, t in product(paper.groups, range(x.shape[1])):
         x[who, t] = rng.permutation(x[who, t])
-    x, left = climb(rng, paper, x, lambda tables: np.zeros(len(tables)), 1, windows,
-                    plan["repair"], plan["repair"])
+    x, left = climb(rng, paper, x, None, 1, windows, plan["repair"], plan["repair"])
     return None if left else x
 
 

@@ -85,11 +85,14 @@ def test_the_search_reaches_what_full_enumeration_finds(tiny):
         values = goal(tables)
         for sign in (-1, 1):
             true = np.nanmax(sign * values)
-            found = [sign * float(goal(climb(pool.stream(5, start), tiny, tables[at], goal, sign,
-                                             windows)[0][None])[0])
-                     for start, at in enumerate((0, len(tables) // 2, -1))]
-            assert max(found) == pytest.approx(true, rel=1e-9), (method, s, sign)
-            assert max(found) <= true + 1e-9
+            found = -np.inf
+            for start, at in enumerate((0, len(tables) // 2, -1)):
+                x, _ = climb(pool.stream(5, start), tiny, tables[at], goal, sign, windows)
+                found = max(found, sign * float(goal(x[None])[0]))
+                assert found <= true + 1e-9
+                if found == pytest.approx(true, rel=1e-9):
+                    break
+            assert found == pytest.approx(true, rel=1e-9), (method, s, sign)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +142,7 @@ def test_a_shuffled_pairing_is_repaired(mair):
     windows = Windows.of(paper, paper.start)
     values = np.column_stack([paper.printed(x[None])[key] for key in windows.keys])
     assert windows.outside(values).sum() > 0
-    y, left = climb(rng, paper, x, lambda tables: np.zeros(len(tables)), 1, windows, 80, 80)
+    y, left = climb(rng, paper, x, None, 1, windows, 80, 80)
     assert left == 0 and (y != paper.start).any()
 
 

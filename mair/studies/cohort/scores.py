@@ -79,7 +79,8 @@ def _plainest(n: int, total: int, squares: int, low: int, high: int) -> list[lis
     """On a coarse scale: of all ways to place people those with the fewest at an extreme."""
     ways = tuples(n, total, squares, low, high)
     heaps = [heaped(x, low, high) for x in ways]
-    return [list(x) for x, heap in zip(ways, heaps, strict=True) if heap == min(heaps)][::-1]
+    fewest = min(heaps, default=0)
+    return [list(x) for x, heap in zip(ways, heaps, strict=True) if heap == fewest][::-1]
 
 
 def _values(rng, own: Outcome, n: int, total: int, squares: int) -> list[int] | None:
