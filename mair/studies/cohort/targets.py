@@ -21,13 +21,12 @@ LONG = 64  # sums of squares kept of a long list, evenly spaced
 class Allowed:
     """Sums and sums of squares of ``n`` scores, in steps, that print as a mean and an SD.
 
-    ``squares`` are given by sum. When no integers have the printed SD, ``nearest`` is the sum of
-    squares whose SD comes closest, and the only one of each sum; else it is None.
+    ``squares`` are given by sum. When no integers have the printed SD, the sum of squares whose SD
+    comes closest is the only one of each sum.
     """
 
     n: int
     squares: dict[int, tuple[int, ...]]
-    nearest: int | None = None
 
     @cached_property
     def pairs(self) -> list[tuple[int, int]]:
@@ -68,14 +67,14 @@ def room(mean: Number, sd: Number, n: int, per: float, low: float = 0.0) -> Allo
     if not sums:
         raise ValueError(f"no {n} values in steps of 1/{per:g} have mean {mean.printed}")
     found = {total: granularity.squares(sd.values, total, n, 1 / per) for total in sums}
-    nearest = None
+    nearest = ()
     if not any(found.values()):
         square = sums[0] ** 2 / n + (n - 1) * (sd.value * per) ** 2
         middle = 2 * round((square - sums[0] % 2) / 2) + sums[0] % 2  # of the sum's parity
-        nearest = min((middle - 2, middle, middle + 2),
-                      key=lambda q: abs(sd_of(sums[0], q, n) - sd.value * per))
-    return Allowed(n, {total: tuple(own[:: max(1, len(own) // LONG)]) or (nearest,)
-                       for total, own in found.items()}, nearest)
+        nearest = (min((middle - 2, middle, middle + 2),
+                       key=lambda q: abs(sd_of(sums[0], q, n) - sd.value * per)),)
+    return Allowed(n, {total: tuple(own[:: max(1, len(own) // LONG)]) or nearest
+                       for total, own in found.items() if own or nearest})
 
 
 def sd_of(total, squares, n: int):
