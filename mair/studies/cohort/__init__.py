@@ -39,6 +39,12 @@ def specification() -> dict:
     return yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))
 
 
+def lookup(published: pd.DataFrame, spec: dict) -> numbers.Lookup:
+    """The printed numbers by key, those of the specification's ``source`` before any others."""
+    other = published["source"] != spec["source"]
+    return numbers.Lookup(published.loc[other.sort_values(kind="stable").index])
+
+
 def generate(published: pd.DataFrame, spec: dict | None = None, seed: int = SEED,
              people: Allocation | None = None) -> pd.DataFrame:
     """People of a two-arm trial who agree with its printed numbers.
@@ -65,7 +71,7 @@ def generate(published: pd.DataFrame, spec: dict | None = None, seed: int = SEED
         A printed number leaves no room, or no draw prints every row; the message says which.
     """
     spec = specification() if spec is None else spec
-    look = numbers.Lookup(published)
+    look = lookup(published, spec)
     people = allocate(look, spec) if people is None else people
     rng = np.random.default_rng([seed, 0])
     people = Allocation(people.arms, tuple((*shuffled(rng, m[: arm.seen]), *m[arm.seen :])
@@ -141,7 +147,7 @@ def many(n: int, folder: Path | str) -> list[Path]:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     published, spec = numbers.read(), specification()
-    (people,) = pool.each(allocate, [(numbers.Lookup(published), spec)])
+    (people,) = pool.each(allocate, [(lookup(published, spec), spec)])
     made = pool.each(generate, [(published, spec, seed, people) for seed in range(1, n + 1)])
     return [write(frame, folder / f"mair_synthetic_{seed:03d}.csv", spec)
             for seed, frame in enumerate(made, 1)]

@@ -114,8 +114,8 @@ def outcome(look: Lookup, spec: dict, name: str, people: Allocation, away=()) ->
     """
     own, visits = spec["outcomes"][name], spec["visits"]
     per, unseen = round(1 / own["step"]), own.get("unseen", {})
-    ends = (round(per * look("outcomes", name, "overall", "", "declared", statistic=s,
-                             source=spec["source"]).value) for s in ("range_low", "range_high"))
+    ends = (round(per * look("outcomes", name, "overall", "", "declared", statistic=s).value)
+            for s in ("range_low", "range_high"))
     there = tuple(t for t, v in enumerate(visits) if v != unseen.get("visit"))
     described, whole, others, seen = [], [], [], []
     for a, (arm, mine) in enumerate(zip(people.arms, people.m, strict=True)):
