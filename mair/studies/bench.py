@@ -22,6 +22,7 @@ from statistics import median
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import EngFormatter
 
 from mair.report import figure, style
 from mair.sections import measures
@@ -56,20 +57,25 @@ def row(work, against, ours, theirs, runs):
             "ratio": None if theirs_s is None else theirs_s / ours_s, "runs": runs}
 
 
-def example(batch, seed=2020):
-    """Responses (batch, 123), design (123, 7), participants (123,) of 41 people at 3 visits.
+def example(batch=1, people=41, visits=3, seed=2020):
+    """Responses (batch, N), design (N, 2 visits + 1), participant and visit of each row (N,).
 
-    Columns: intercept, arm, two visits, two arm x visit, one covariate.
+    Columns: intercept, arm, later visits, arm x later visits, one covariate.
     """
-    rng = np.random.default_rng(seed)
-    people = np.repeat(np.arange(41), 3)
-    visits = np.tile(np.eye(3)[:, 1:], (41, 1))
-    arm = (people % 2).astype(float)[:, None]
-    covariate = rng.normal(4, 2, 41)[people]
-    X = np.c_[np.ones(123), arm, visits, arm * visits, covariate]
-    mean = X @ np.array([60.0, 1, -4, -3, -8, -9, 2])
-    y = mean + rng.normal(0, 10, (batch, 41))[:, people] + rng.normal(0, 8, (batch, 123))
-    return y, X, people
+    rng, who = np.random.default_rng(seed), np.repeat(np.arange(people), visits)
+    when = np.tile(np.arange(visits), people)
+    time, arm = np.eye(visits)[when][:, 1:], (who % 2.0)[:, None]
+    X = np.c_[np.ones(len(who)), arm, time, arm * time, rng.normal(4, 2, people)[who]]
+    y = rng.normal(50, 10, (batch, people))[:, who] + rng.normal(0, 8, (batch, len(who)))
+    return y, X, who, when
+
+
+def inferred(of, structure, inference):
+    """A fit of the first response of an `example` and its inference, to be called."""
+    y, X, who, when = of
+    contrasts = np.eye(X.shape[1])[when.max() + 2:-1]
+    return lambda: smallsample.contrast(covariance.fit(y[0], X, who, when, structure), contrasts,
+                                        inference)
 
 
 def seconds(work, units=1, runs=5):
@@ -88,7 +94,7 @@ def compared(runs=5, batch=BATCH, tables=2000):
     from statsmodels.regression.mixed_linear_model import MixedLM
     from statsmodels.stats.proportion import confint_proportions_2indep
 
-    y, X, people = example(batch)
+    y, X, people, _ = of = example(batch)
     arms = np.random.default_rng(7).permuted(np.tile(np.arange(41) % 2, (batch, 1)), axis=1)
     rng = np.random.default_rng(11)
     x1, x2, levels = rng.integers(0, 23, tables), rng.integers(0, 20, tables), rng.integers(
@@ -97,10 +103,6 @@ def compared(runs=5, batch=BATCH, tables=2000):
                       compare="diff")
     refit = partial(mixed.random_intercept, y, X, people), batch
     by_r = _of_r(y, X, people, runs)
-
-    def inferred(structure, inference):
-        found = covariance.fit(y[0], X, people, np.tile(np.arange(3), 41), structure)
-        return smallsample.contrast(found, np.eye(7)[4:6], inference)
 
     def mixed_lm():
         with warnings.catch_warnings(record=True):  # of convergence, which is not measured
@@ -120,11 +122,11 @@ def compared(runs=5, batch=BATCH, tables=2000):
              lambda: [tests.fisher(table) for table in levels], 20,
              lambda: [fisher_exact(table) for table in levels[:2]], 2),
             ("reml_refit", "lme4::refit", *refit, None, 1),
-            *((work, against, partial(inferred, structure, inference), 1, None, 1)
-              for work, against, structure, inference in (
-                ("satterthwaite", "lmerTest", "random-intercept", "satterthwaite"),
-                ("kenward_roger", "pbkrtest", "random-intercept", "kenward-roger"),
-                ("unstructured", "nlme::gls", "unstructured", "z")))):
+            ("satterthwaite", "lmerTest", inferred(of, "random-intercept", "satterthwaite"), 1,
+             None, 1),
+            ("kenward_roger", "pbkrtest", inferred(of, "random-intercept", "kenward-roger"), 1,
+             None, 1),
+            ("unstructured", "nlme::gls", inferred(of, "unstructured", "z"), 1, None, 1)):
         other = seconds(theirs, their_units, runs) if theirs else by_r.get(against)
         found.append(row(work, against, seconds(ours, units, runs), other, runs))
     return found
@@ -186,15 +188,6 @@ def growth(sizes=GROWTH, runs=3):
 
     ``a_second`` counts model fits, of draws simulated trials, of outcomes their sections' rows.
     """
-    def fit(people, visits):
-        rng, each = np.random.default_rng(3), np.repeat(np.arange(people), visits)
-        when = np.tile(np.arange(visits), people)
-        time, arm = np.eye(visits)[when][:, 1:], (each % 2)[:, None]
-        X = np.c_[np.ones(len(each)), arm, time, arm * time]
-        y = rng.normal(50, 10, people)[each] + rng.normal(0, 7, len(each))
-        return lambda: smallsample.contrast(covariance.fit(y, X, each, when, "unstructured"),
-                                            np.eye(X.shape[1])[-1:], "kenward-roger")
-
     def power(draws):
         return lambda: simulated.simulated_power(20, 3, d=0.8, share=0.15, draws=draws,
                                                  rng=np.random.default_rng(4))
@@ -204,11 +197,16 @@ def growth(sizes=GROWTH, runs=3):
             trial = load(invented(folder, 100, 3, count))
         return lambda: measures.rows(replace(trial, _memo={}), "outcomes")
 
-    works = {"participants": lambda n: fit(n, 3), "visits": lambda k: fit(200, k),
+    def fit(**sizes):
+        return inferred(example(**sizes), "unstructured", "kenward-roger")
+
+    works = {"participants": lambda n: fit(people=n), "visits": lambda k: fit(people=200, visits=k),
              "draws": power, "outcomes": outcomes}
     found = []
     for what, size in ((what, size) for what, some in sizes.items() for size in some):
         work, count = works[what](size), size if what in ("draws", "outcomes") else 1
+        if size == sizes[what][0]:
+            work()  # what is loaded at first use is not measured
         tracemalloc.start()
         work()
         peak = tracemalloc.get_traced_memory()[1] / 2**20
@@ -231,7 +229,9 @@ def drawn(rows):
                     **look.markers())
         ax.set(xscale="log", yscale="log", xlabel="How many", ylabel=label)
         ax.grid(True)
-    axes[0].legend()
+        ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+        ax.yaxis.set_major_formatter("{x:,.10g}")
+    axes[0].legend(loc=(0.04, 0.52))
     return axes[0]
 
 
