@@ -118,58 +118,49 @@ def needed(trial: Trial, found: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a design of two n or more: keys; ``n``, with 95 % limits ``low high`` from
-        Monte-Carlo error, ``low_correlation high_correlation`` also from what is open about the
-        correlation that the trial at hand gave (its logarithm of 1 - r normal between the exact
-        limits); ``n_sd low_sd high_sd`` with the SD of a change in that trial's own data,
-        chi-square on its degrees of freedom. nan where the trial has none.
+        Of each design of two n or more, keys, ``n`` and its 95 % limits ``low high`` by what is
+        ``open``: the simulation's chance; also the correlation, where the trial at hand gave it
+        (the logarithm of 1 - r normal between its exact limits); or the SD of a change in that
+        trial's own data, in place of the planned one (chi-square on its degrees of freedom).
     """
     declared, visits, keys = trial.sections["sample_size"], trial.primary.visits[1:], KEYS[1:]
     taken, pilot = planning.correlation(trial), None if trial.synthetic else power.pilot(trial)
     rng, wanted, out = pool.stream(trial.analysis.seed, len(found)), ndtri(declared["power"]), []
     spread = np.log((1 - taken.low) / (1 - taken.high)) / (2 * ndtri(0.975))
+    own, (sd, df) = np.exp(spread * rng.standard_normal(REDRAWN)), pilot or (np.nan, 1)
+    variance = (sd / declared["sd"]) ** 2
     for values, part in found.groupby(keys, sort=False):
-        n, rates, trials = part["n"].to_numpy(float), part[[*visits]].to_numpy(), part["trials"]
-        if len(n) < 2:
-            continue
+        n, rates, trials = part["n"].to_numpy(float), part[[*visits]], part["trials"].iloc[0]
 
-        def reached(rates, n=n, trials=trials.iloc[0]):
+        def reached(rates, n=n, trials=trials):
             lines = [power.smoothed(n, rate, trials) for rate in rates.T]
             return max((wanted - a) / b for a, b in lines) ** 2
 
+        if len(n) < 2:
+            continue
         line = dict(zip(keys, values, strict=True))
-        sizes = np.array([reached(rng.binomial(trials.iloc[0], rates) / trials.iloc[0])
-                          for _ in range(REDRAWN)])
-        own = np.exp(spread * rng.standard_normal(REDRAWN))
-        line |= {"n": reached(rates)} | _limits("", sizes) | _limits(
-            "_correlation", sizes * (own if line["correlation"] == taken.value else np.nan))
-        sd, df = pilot or (np.nan, 1)
-        change = (sd / declared["sd"]) ** 2 / (2 * (1 - line["correlation"]))
-        out.append(line | {"n_sd": line["n"] * change} | _limits(
-            "_sd", sizes * change * df / rng.chisquare(df, REDRAWN)))
-    return pd.DataFrame(out)
-
-
-def _limits(ending, sizes):
-    return dict(zip((f"low{ending}", f"high{ending}"), np.quantile(sizes, (0.025, 0.975)),
-                    strict=True))
+        size = reached(rates.to_numpy())
+        sizes = np.array([reached(rng.binomial(trials, rates) / trials) for _ in range(REDRAWN)])
+        change = variance / (2 * (1 - line["correlation"]))
+        for what, times, drawn in (
+                ("chance", 1, 1),
+                ("the correlation", 1, own if line["correlation"] == taken.value else np.nan),
+                ("the SD", change, change * df / rng.chisquare(df, REDRAWN))):
+            low, high = np.quantile(sizes * drawn, (0.025, 0.975))
+            out.append(line | {"open": what, "n": times * size, "low": low, "high": high})
+    return pd.DataFrame(out).dropna()
 
 
 def sizes_table(trial: Trial, sizes: pd.DataFrame) -> Table:
     """`needed` as a table: what does not vary stands with the table of power."""
-    shown = sizes[[key for key in KEYS[1:] if sizes[key].nunique() > 1]].astype(str)
-    if shown.empty:
-        shown = pd.DataFrame({"": ["each arm"] * len(sizes)})
-    for header, n, ending in (("n, Monte-Carlo error", "n", ""),
-                              ("n, and correlation's error", "n", "_correlation"),
-                              ("n, with this trial's SD", "n_sd", "_sd")):
-        found = np.ceil(sizes[[n, f"low{ending}", f"high{ending}"]])
-        shown[header] = ["" if np.isnan(low) else f"{size:.0f} ({low:.0f} to {high:.0f})"
-                         for size, low, high in found.itertuples(index=False)]
+    shown = sizes[[key for key in KEYS[1:] if sizes[key].nunique() > 1]].astype(str).assign(**{
+        "What is open": sizes["open"], "n": [f"{n:.0f}" for n in np.ceil(sizes["n"])],
+        "95% limits": [f"{low:.0f} to {high:.0f}" for low, high in np.ceil(
+            sizes[["low", "high"]]).itertuples(index=False)]})
     return Table("power_sizes", "People in each arm of the next trial", shown, sizes, (
-        f"For a power of {100 * trial.sections['sample_size']['power']:g}% at every later visit, "
-        "with 95% limits: of chance in the simulation; of this trial's correlation too; with this "
-        "trial's SD of a change in place of the planned one, and its chance.",))
+        f"For a power of {100 * trial.sections['sample_size']['power']:g}% at every later visit. "
+        "What is open: chance in the simulation; the correlation of this trial's visits too; the "
+        "SD of a change in this trial's data, in place of the planned one, too.",))
 
 
 def main(params: str, grid: str, out: str | None = None) -> None:

@@ -1,7 +1,5 @@
 """Power over a grid: what a grid may hold, its rates, and the commands' errors."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from mair.__main__ import main
 from mair.sections import planning
 from mair.stats import simulated
 from mair.studies import grid
@@ -67,18 +66,20 @@ def test_the_next_trials_n_and_what_is_open_about_it(trial, monkeypatch):
     rate = stats.norm.cdf(a + b * np.sqrt(n))
     found = pd.DataFrame({"n": n, **key, "post": rate, "followup": rate, "trials": 10**9})
     held = planning.correlation(trial)
-    (one,) = grid.needed(trial, found).to_dict("records")
     exact = ((stats.norm.ppf(0.8) - a) / b) ** 2
-    assert [one["n"], one["low"], one["high"]] == pytest.approx([exact] * 3, rel=1e-3)
-    assert one["high_correlation"] / one["low_correlation"] == pytest.approx(
-        (1 - held.low) / (1 - held.high), rel=0.2)  # its 95 % limits, redrawn 500 times
-    assert np.isnan(one["n_sd"])  # the SD of a cohort is its generator's
+    sizes = grid.needed(trial, found).set_index("open")[["n", "low", "high"]]
+    assert [*sizes.index] == ["chance", "the correlation"]  # the SD of a cohort is its generator's
+    assert sizes.loc["chance"].tolist() == pytest.approx([exact] * 3, rel=1e-3)
+    n, low, high = sizes.loc["the correlation"]
+    assert n == pytest.approx(exact, rel=1e-3)  # 95 % limits, redrawn 500 times
+    assert high / low == pytest.approx((1 - held.low) / (1 - held.high), rel=0.2)
     monkeypatch.setattr(grid.power, "pilot", lambda trial: (20.0, 30))
-    (one,) = grid.needed(replace(trial, synthetic=False), found).to_dict("records")
-    assert one["n_sd"] / one["n"] == pytest.approx(20**2 / (15.2**2 * 2 * (1 - 0.365)))
+    sizes = grid.needed(replace(trial, synthetic=False), found).set_index("open")
+    n, low, high = sizes.loc["the SD", ["n", "low", "high"]]
+    assert n / exact == pytest.approx(20**2 / (15.2**2 * 2 * (1 - 0.365)), rel=1e-3)
     limits = [30 / stats.chi2.ppf(p, 30) for p in (0.975, 0.025)]
-    assert [one["low_sd"] / one["n_sd"], one["high_sd"] / one["n_sd"]] == pytest.approx(
-        limits, rel=0.1)
+    assert [low / n, high / n] == pytest.approx(limits, rel=0.1)
+    assert "n" in grid.sizes_table(trial, sizes.reset_index()).headers
     assert not len(grid.needed(trial, found[:1]))
 
 
@@ -103,7 +104,7 @@ def test_by_arm_with_two_visits_is_welchs_test_of_the_change():
     (["size", "params/mair.yaml", "--out", "mair"], "mair: is not empty and holds no manifest.json "
      "of ours; expected a new or empty directory, or one that an earlier run wrote"),
 ])
-def test_bad_input_is_a_plain_line(arguments, said):
-    done = subprocess.run([sys.executable, "-m", "mair", *arguments], cwd=ROOT, text=True,
-                          capture_output=True)
-    assert (done.returncode, done.stderr, done.stdout) == (2, f"{said}\n", "")
+def test_bad_input_is_a_plain_line(arguments, said, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert main(arguments) == 2
+    assert tuple(capsys.readouterr()) == ("", f"{said}\n")

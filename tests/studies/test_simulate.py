@@ -28,7 +28,7 @@ def committed():
     return study.read()
 
 
-def _trials(k, rho, loss, count=24, sizes=(9, 13), seed=3):
+def _trials(k, rho, loss, count=12, sizes=(9, 13), seed=3):
     """Scores of unequal SDs (count, n, k), visits seen, arms."""
     rng = np.random.default_rng(seed)
     treated = np.repeat([0, 1], sizes)
