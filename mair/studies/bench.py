@@ -184,7 +184,7 @@ def invented(folder, people, visits, outcomes, seed=1) -> Path:
 
 
 def growth(sizes=GROWTH, runs=3):
-    """Seconds and peak megabytes of one analysis over its size, one size varied at a time.
+    """Processor seconds and peak megabytes of an analysis over its size, one size at a time.
 
     ``a_second`` counts model fits, of draws simulated trials, of outcomes their sections' rows.
     """
@@ -211,7 +211,8 @@ def growth(sizes=GROWTH, runs=3):
         work()
         peak = tracemalloc.get_traced_memory()[1] / 2**20
         tracemalloc.stop()
-        one = row(f"{size} {what}", "", timeit.repeat(work, number=1, repeat=runs), [], runs)
+        one = row(f"{size} {what}", "", timeit.repeat(
+            work, timer=time.process_time, number=1, repeat=runs), [], runs)
         found.append(one | {"a_second": count / one["ours_s"], "peak_mb": peak})
     return found
 
