@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from mair.run.notebook import ROOT
+from mair.run.notebook import PACKAGE, ROOT
 from mair.run.output import Build, RunFailed, files
 
 LOCK = ROOT / "requirements.lock"
@@ -17,6 +17,13 @@ OWN = ("index.html", "results.csv", "tables/estimands.csv", "tables/estimands.do
        "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx",
        "tables/provenance.csv", "tables/audit.xlsx", "tables/manuscript.docx",
        "tables/checklist.csv", "tables/checklist.docx", "check/check.R", "check/check.sps")
+
+
+def package() -> list[Path]:
+    """What a run may read of the package; of the studies, only what notebooks opened counts."""
+    studies, code = PACKAGE / "studies", (".py", ".css", ".j2", ".mplstyle", ".yaml")
+    return [path for path in PACKAGE.rglob("*") if path.suffix in code
+            and studies not in path.parents]
 
 
 def place(source: Path, target: Path) -> None:

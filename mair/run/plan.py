@@ -19,7 +19,7 @@ from threading import Thread
 from urllib.parse import quote, unquote
 
 from mair.run import notebook
-from mair.run.assembly import LOCK, assemble, place, prepared, published_line, report
+from mair.run.assembly import LOCK, assemble, package, place, prepared, published_line, report
 from mair.run.notebook import PACKAGE, ROOT
 from mair.run.output import Build, RunFailed, digest, lock_of, sha256
 from mair.trial.errors import TrialError, display
@@ -250,7 +250,7 @@ def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS,
     found = _read(path, blind)
     trial = found.trial
     found.folder = folder.resolve()
-    found.code = {file: sha256(file) for file in (LOCK, *_package())}
+    found.code = {file: sha256(file) for file in (LOCK, *package())}
     defaults = type(vars(trial)["analysis"])().model_dump()
     for name, entry in table.items():
         if (why := _lacks(trial, entry, blind)) is not None:
@@ -298,13 +298,6 @@ def _named(path: Path) -> list[Path]:
     named[:0] = [file.resolve() for file in [source.relative("harms", "data")] if file]
     beside = [file.with_name(name) for name in BESIDE for file in named[-1:]]
     return [*(stated for _, stated, _ in source.files), lock_of(path), *named, *beside]
-
-
-def _package() -> list[Path]:
-    """What a run may read of the package; of the studies, only what notebooks opened counts."""
-    studies, code = PACKAGE / "studies", (".py", ".css", ".j2", ".mplstyle", ".yaml")
-    return [path for path in PACKAGE.rglob("*") if path.suffix in code
-            and studies not in path.parents]
 
 
 def _lacks(trial, entry: Notebook, blind) -> str | None:
