@@ -74,7 +74,8 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
         style=style, script=script,
         policy=f"default-src 'none'; img-src data:; script-src {_hash(script)}; "
                f"style-src {_hash(style)}; base-uri 'none'; form-action 'none'",
-        names=names, sections=[one for one in sections if not one.appendix], bodies=bodies,
+        plain=plain, names=names, bodies=bodies,
+        sections=[one for one in sections if not one.appendix],
         appendices=[*moved, *(one for one in sections if one.appendix)],
         left_out={name: plain(why) for name, why in left_out.items()},
         follows=WORDS, met=words.MET, table=printed(trial, compared),
