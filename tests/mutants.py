@@ -53,10 +53,11 @@ def main(wanted: list[str]) -> None:
     """Plant the faults (all, or those of files that contain a word given) and count."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("mair", "tests", "params"):
+        for part in ("mair", "tests", "params", "notebooks"):
             shutil.copytree(ROOT / part, folder / part,
                             ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", folder)
+        for file in ("pyproject.toml", "requirements.lock"):
+            shutil.copy(ROOT / file, folder)
         if seen(folder):
             raise SystemExit("a test fails before any fault is planted")
         chosen = [one for one in faults() if not wanted or any(word in one[0] for word in wanted)]

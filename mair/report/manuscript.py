@@ -51,9 +51,10 @@ def manuscript(trial, whole: Path, rows, first, manifest) -> bytes:
                 word.upright(document)
             document.add_paragraph(plain(line.lstrip("# ")), style="Heading " + str(level)
                                    if level else "Body")
-        elif place[1] == "table" and _made(trial, rows, place[2]):
+        elif place[1] == "table" and _made(trial, rows, place[2]) and (
+                table := TABLES[place[2]](trial, rows)):  # None: nothing of it is estimable
             counts["table"] += 1
-            table = TABLES[place[2]](trial, rows).put(plain)
+            table = table.put(plain)
             word.add(document, table, f"Table {counts['table']}",
                      word.abbreviations(trial, table), trial.synthetic)
         elif place[1] == "figure" and (file := whole / "figures" / f"{place[2]}.png").is_file():

@@ -48,6 +48,18 @@ def test_the_manuscript_states_the_results_in_order(built):
     assert cited == listed == set(range(1, len(cited) + 1))
 
 
+def test_a_table_without_lines_is_left_out(built):
+    """Reductions of a baseline that is zero in a whole arm: rows, but no arms to compare."""
+    rows = results.read(built / "results.csv")
+    rows = rows[(rows["analysis"] != "nnt") | (rows["arm"] == "overall")]
+    one = pd.DataFrame([["nnt", "FIQ >=20%", "overall", "post", "", "zero_baselines", 1.0]],
+                       columns=results.COLUMNS)
+    versions = {"python": "3", "packages": dict.fromkeys(manuscript.PACKAGES, "1")}
+    said = texts(io.BytesIO(manuscript.manuscript(
+        load("params/mair.yaml"), built, pd.concat([rows, one]), summary.Summary(), versions)))
+    assert "Table 3. Biomarkers" in " ".join(said) and "Table 4" not in " ".join(said)
+
+
 def test_choices_in_force_change_the_methods(built):
     trial = load("params/mair.yaml", inference="kenward-roger", responder_missing="nonresponder",
                  risk_interval="newcombe", confidence=0.9)
