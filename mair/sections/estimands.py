@@ -76,8 +76,8 @@ def _counts(trial: Trial, variable: str, stand: str, visit: str, response: str |
     else:
         seen, complete = trial.seen(variable), models.complete_covariates(trial)
     if stand == "described":
-        seen, complete = seen[[trial.reference, visit]], trial.described(variable)
-        complete &= seen.all(axis=1)
+        seen = seen[[trial.reference, visit]]
+        complete = trial.described(variable) & seen.all(axis=1)
     used = seen | (stand == "imputed")
     if stand == "pairs" and visit:
         used, complete = used[[visit]], complete & seen[trial.reference]

@@ -27,6 +27,10 @@ def test_a_column_says_whom_a_section_describes():
     found = estimands.table(tiny.trial(data, describe={"outcomes": "kept"}), rows)
     d = found[(found["method"] == "d_ppc2") & (found["time"] == "later")]
     assert d[["n_with_data_C", "n_with_data_T"]].to_numpy().tolist() == [[3, 3]]
+    whole = tiny.trial(data.replace(",no\n", ",yes\n"), describe={"outcomes": "kept"})
+    found = estimands.table(whole, measures.rows(whole, "outcomes"))
+    d = found[(found["method"] == "d_ppc2") & (found["time"] == "later")]  # c4 was not seen then
+    assert d[["rows_C", "rows_T"]].to_numpy().tolist() == [[6, 8]]
 
 
 def test_q_is_corrected_within_the_family(pain):
