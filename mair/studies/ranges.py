@@ -81,7 +81,7 @@ def statistic(paper: Paper, key: tuple):
         "", paper.name, "difference", visit][name])
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=8)
 def _trial(path: str, file: Path) -> Trial:
     with TemporaryDirectory() as folder:
         own = Path(folder) / "cohort.yaml"
@@ -106,23 +106,30 @@ def shuffled(path: str, file: Path, name: str, number: int):
     return None if left else x
 
 
+def begun(path: str, file: Path, again=None) -> dict[tuple, list[float]]:
+    """Values of every statistic of `targets` at a cohort's scores, by outcome and generator; the
+    primary outcome's third generator is its table ``again``, as `shuffled` gives it."""
+    trial, out = load(path), {}
+    for name in trial.outcomes:
+        paper, keys = _paper(path, file, name), targets(trial, name)
+        tables = [paper.start, *([again] if again is not None and name == trial.primary.name
+                                 else [])]
+        for x in tables:
+            out[name, x is again] = [float(statistic(paper, key)(x[None])[0]) for key in keys]
+    return out
+
+
 def extreme(path: str, name: str, key: tuple, sign: int, starts: list, place: tuple):
     """The most extreme of some climbs: its value, and the rows of its cohort, where it is wide.
 
-    ``starts``: lists of (file, table or None for the file's own), one a generator; a climb begins
-    at the most extreme of each.
+    ``starts``: of each generator the (file, table or None for the file's own) to begin at.
     """
     plan, found = provenance.declared()["search"], []
-    for number, several in enumerate(starts):
-        met = []
-        for file, x in several:
-            paper = _paper(path, file, name)
-            x = paper.start if x is None else x
-            met.append((sign * float(statistic(paper, key)(x[None])[0]), file, x))
-        _, file, x = max(met, key=lambda one: one[0])
+    for number, (file, x) in enumerate(starts):
         paper = _paper(path, file, name)
         goal, rng = statistic(paper, key), pool.stream(plan["seed"], *place, number)
-        x, _ = climb(rng, paper, x, goal, sign, Windows.of(paper, paper.start), plan["rounds"])
+        x, _ = climb(rng, paper, paper.start if x is None else x, goal, sign,
+                     Windows.of(paper, paper.start), plan["rounds"])
         found.append((sign * float(goal(x[None])[0]), file, x))
     value, file, x = max(found, key=lambda one: one[0])
     wide = key[4] not in (*plan["methods"]["narrow"], *plan["methods"]["small"])
@@ -191,23 +198,29 @@ def ranges(path: str | Path, files: list[Path], *, processes: int = -1) -> pd.Da
     path, first = str(Path(path).resolve()), load(path).data_path
     files = [first, *(Path(file).resolve() for file in files)]
     name, most = load(path).primary.name, provenance.declared()["search"]["shuffled"]
-    again = pool.each(shuffled, [(path, file, name, k) for k, file in enumerate(files[:most])],
-                      processes)
+    again = list(pool.each(shuffled, [(path, file, name, k) for k, file in
+                                      enumerate(files[:most])], processes))
+    again += [None] * (len(files) - len(again))
     frames = list(pool.each(computed, [(path, file) for file in files], processes))
-    tasks = climbs(path, files, list(again))
+    values = list(pool.each(begun, [(path, *one) for one in zip(files, again, strict=True)],
+                            processes))
+    tasks = climbs(path, files, again, values)
     return united(frames, tasks, list(pool.each(extreme, tasks, processes)))
 
 
-def climbs(path: str, files: list[Path], again: list) -> list[tuple]:
-    """Tasks for `extreme`; ``again``, of the primary outcome, as `shuffled` gives them."""
+def climbs(path: str, files: list[Path], again: list, values: list[dict]) -> list[tuple]:
+    """Tasks for `extreme`, each from the committed cohort and from the most extreme of the other
+    seeds and of the repaired ones; ``again`` and ``values`` of each file as `shuffled` and
+    `begun` give them."""
     trial, out = load(path), []
     for number, name in enumerate(trial.outcomes, 1):
-        starts = [[(file, None) for file in some] for some in (files[:1], files[1:])]
-        if name == trial.primary.name:
-            repaired = zip(files, again, strict=False)
-            starts.append([(file, x) for file, x in repaired if x is not None])
-        out += [(path, name, key, sign, [one for one in starts if one], (number, k, 1 + (sign > 0)))
-                for (k, key), sign in product(enumerate(targets(trial, name)), (-1, 1))]
+        own = [(one[name, False], file, None) for one, file in zip(values, files, strict=True)]
+        anew = [(one[name, True], file, x) for one, file, x in
+                zip(values, files, again, strict=True) if (name, True) in one]
+        generators = [some for some in (own[:1], own[1:], anew) if some]
+        for (k, key), sign in product(enumerate(targets(trial, name)), (-1, 1)):
+            starts = [max(some, key=lambda one: sign * one[0][k])[1:] for some in generators]
+            out.append((path, name, key, sign, starts, (number, k, 1 + (sign > 0))))
     return out
 
 
