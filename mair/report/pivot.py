@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import partial
 
 import pandas as pd
 
 from mair import results
-from mair.report import fmt, written
+from mair.report import fmt, words, written
 from mair.report.table import Table
 
 
@@ -23,8 +24,8 @@ class Line:
 
     Parameters
     ----------
-    stub : str, or dict of str -> str
-        Text of the first column, or of the leading columns by their heads.
+    stub : dict of str -> str
+        Text of the leading columns by their heads.
     keys : dict of str -> str
         Key fields of ``results.csv`` that the line's statistics share. Further fields may be
         named for columns whose keys follow the line; they stand in the data, too.
@@ -36,7 +37,7 @@ class Line:
         Fields for columns whose keys follow the line that do not stand in the data.
     """
 
-    stub: str | dict[str, str]
+    stub: dict[str, str]
     keys: dict[str, str]
     group: str = ""
     digits: int = 2
@@ -73,14 +74,14 @@ class Column:
 
     def wanted(self, line: Line) -> dict[str, tuple[str, ...]]:
         """The whole keys of the column's statistics in one line, by their names in the data."""
-        fields = self.said | line.keys | line.more
+        fields = self.said | line.more | line.keys
         keys = line.keys | {key: text.format(**fields) for key, text in self.keys.items()}
         first = [keys.get(name, "") for name in results.KEYS[:-1]]
         return {f"{self.data}_{one}".lstrip("_"): (*first, one) for one in self.statistics}
 
 
 def worded(key: str, name: str = "", **values) -> dict:
-    """A table's name, title, head and notes (``data/tables.yaml``), with `values` filled in.
+    """A table's name, title and notes (``data/tables.yaml``), with `values` filled in.
 
     A note that comes out empty is left out.
 
@@ -92,8 +93,7 @@ def worded(key: str, name: str = "", **values) -> dict:
     """
     said = written.data("tables")[key]
     notes = tuple(filter(None, (note.format(**values) for note in said.get("notes", ()))))
-    return {"name": name or key, "title": said["title"].format(**values), "notes": notes,
-            **({"head": said["head"]} if "head" in said else {})}
+    return {"name": name or key, "title": said["title"].format(**values), "notes": notes}
 
 
 def columns(key: str, **values) -> list[Column]:
@@ -124,18 +124,57 @@ def _format(show, values) -> Callable[..., str]:
 
 
 def sides(trial) -> dict:
-    """What declarations may name of every trial: its arms and the confidence."""
+    """What declarations may name of every trial: itself, its arms and the confidence."""
     label = {arm: trial.labels[arm] if arm.isdecimal() else arm for arm in trial.arms}
     arms = [{"arm": arm, "label": said, "heading": f"{said} (n = {trial.n(arm)})"}
             for arm, said in label.items()]
     percent = 100 * trial.analysis.confidence
-    return {"arms": arms, "everybody": [*arms, {"arm": "overall",
+    return {"trial": trial, "arms": arms, "everybody": [*arms, {"arm": "overall",
                                                 "heading": f"Overall (n = {trial.n()})"}],
             "treatment": label[trial.treatment], "control": label[trial.control],
             "percent": percent, "ci": f"{percent:g}% CI"}
 
 
-def declared(trial, rows, lines, key: str, name: str = "", **values) -> Table | None:
+def lines(trial, rows, key: str, values: dict) -> list[Line]:
+    """The lines of a table (``data/tables.yaml``): of a list among `values`, or of keys in `rows`.
+
+    Raises
+    ------
+    KeyError
+        What a declaration names and neither `values` nor the line has.
+    """
+    found = []
+    for block in written.data("tables")[key]["lines"]:
+        for own in values[block["each"]] if "each" in block else _distinct(rows, block["keys"]):
+            if "if" in block and not own[block["if"]]:
+                continue
+            said = values | _in_words(trial, own) | own
+            stub, keys = ({head.format(**said): text.format(**said) for head, text in of.items()}
+                          for of in (block["stub"], block["keys"] if "each" in block else {}))
+            found.append(Line(stub, keys or own, block.get("group", "").format(**said),
+                              own.get("digits", 2), own))
+    return found
+
+
+def _distinct(rows, wanted: dict) -> list[dict]:
+    """What stands under some keys where each is as wanted, or as one of those wanted."""
+    for key, patterns in wanted.items():
+        either = [patterns] if isinstance(patterns, str) else patterns
+        rows = rows[rows[key].isin([of for of in rows[key].unique() if any(
+            fnmatchcase(of, one) for one in either)])]
+    return rows[[*wanted]].drop_duplicates().to_dict("records")
+
+
+def _in_words(trial, own: dict) -> dict[str, str]:
+    """What stubs may name beside a line's own fields: its variable, visit and method in words."""
+    variable, time, how = (own.get(key, "") for key in ("variable", "time", "method"))
+    visit = trial.visit_labels.get(time, "all") if time else "all"
+    return {"visit": visit, "at": f", {visit}" if time else "", "Variable": words.begin(variable),
+            "what": variable.partition(": ")[2], "how": words.method(how),
+            "How": words.begin(words.method(how))}
+
+
+def declared(trial, rows, key: str, name: str = "", **values) -> Table | None:
     """A table that ``data/tables.yaml`` declares; None without lines.
 
     Parameters
@@ -143,20 +182,21 @@ def declared(trial, rows, lines, key: str, name: str = "", **values) -> Table | 
     trial : Trial
     rows : DataFrame
         Columns of ``results.csv``.
-    lines : iterable of Line
     key : str
         Of the declaration.
     name : str
         Of the table, where it is not the declaration's.
     **values
-        What the declaration names besides `sides`.
+        What the declaration names besides `sides`: numbers, texts, and lists of what lines and
+        columns are repeated over.
     """
-    values, lines = sides(trial) | values, list(lines)
-    return pivot(rows, lines, columns(key, **values),
-                 **worded(key, name, **values)) if lines else None
+    values = sides(trial) | values
+    there = lines(trial, rows, key, values)
+    return pivot(rows, there, columns(key, **values),
+                 **worded(key, name, **values)) if there else None
 
 
-def pivot(rows, lines, columns, *, head="", **worded) -> Table:
+def pivot(rows, lines, columns, **worded) -> Table:
     """A table of statistics: what stands in each line, and in each column.
 
     A cell is blank where none of its statistics has a row. The data hold one line each: its key
@@ -168,8 +208,6 @@ def pivot(rows, lines, columns, *, head="", **worded) -> Table:
         Columns of ``results.csv``.
     lines : list of Line
     columns : list of Column
-    head : str
-        Header of the first column where the lines' stubs are plain text.
     **worded
         ``name``, ``title`` and ``notes`` of `Table`.
 
@@ -188,9 +226,9 @@ def pivot(rows, lines, columns, *, head="", **worded) -> Table:
     >>> rows.add("FIQ", "RT", "post", "described", mean=61.2233, sd=25.897)
     >>> table = pivot(
     ...     rows.frame(),
-    ...     [Line("post", {"analysis": "outcomes", "variable": "FIQ", "time": "post"})],
+    ...     [Line({"Visit": "post"}, {"analysis": "outcomes", "variable": "FIQ", "time": "post"})],
     ...     [Column("RT", ("mean", "sd"), fmt.mean_sd, {"arm": "RT", "method": "described"}, "RT")],
-    ...     name="example", title="Means (SD)", head="Visit")
+    ...     name="example", title="Means (SD)")
     >>> table.cells(), list(table.data)
     ([['post', '61.22 (25.90)']], ['variable', 'time', 'RT_mean', 'RT_sd'])
     """
@@ -198,8 +236,7 @@ def pivot(rows, lines, columns, *, head="", **worded) -> Table:
                       pd.to_numeric(rows["value"]), strict=True))
     display, data, shown = [], [], []
     for line in lines:
-        texts = dict(line.stub) if isinstance(line.stub, dict) else {head: line.stub}
-        wanted, keys = {}, [()] * len(texts)
+        texts, wanted, keys = dict(line.stub), {}, [()] * len(line.stub)
         for column in columns:
             own = column.wanted(line)
             if twice := [one for one in own if wanted.get(one, own[one]) != own[one]]:

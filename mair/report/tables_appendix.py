@@ -1,6 +1,6 @@
 """Tables of responders, robustness, power, the audit and the reconstruction.
 
-Each says which rows stand in its lines; its columns are declared in ``tables.yaml``.
+Each gives what its declaration in ``tables.yaml`` names.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import pandas as pd
 from mair.published import provenance
 from mair.published.consistency import SEVERITY, WORDS
 from mair.report import fmt, words, written
-from mair.report.pivot import Line, declared, worded
+from mair.report.pivot import declared, worded
 from mair.report.table import Table
 from mair.results import COLUMNS, Rows, records
 from mair.sections import nnt as responders
@@ -24,11 +24,6 @@ MISSING, LIMITS, METHODS, MECHANISMS, DROPOUTS, TRUTHS, STUDIED, TAKEN = written
     "labels"].values()
 
 
-def _criterion(trial, name: str, visit: str) -> str:
-    """What good result at which visit a block of lines is of."""
-    return name + (f", {trial.visit_labels[visit]}" if visit else "")
-
-
 def nnt(trial, rows) -> Table:
     """Responders and NNT: the declared missing rule under every interval, the others under one."""
     main, shown = trial.analysis.responder_missing, trial.analysis.risk_interval
@@ -37,38 +32,30 @@ def nnt(trial, rows) -> Table:
                *((rule, shown) for rule in RULES if rule != main), ("mi-mar", "wald"), brief[1]]
     own = records(rows, arm="difference")
     there = {(one.variable, one.time, one.method) for one in own}
-    lines = [
-        Line({"Missing results": MISSING[rule], "Interval": LIMITS[limits]},
-             {"analysis": "nnt", "variable": name, "time": visit, "missing": rule,
-              "interval": limits}, _criterion(trial, name, visit))
+    return declared(trial, rows, "nnt", criteria=[
+        {"variable": name, "time": visit, "missing": rule, "limits": limits,
+         "seen": MISSING[rule], "shown": LIMITS[limits]}
         for name, visit in dict.fromkeys((one.variable, one.time) for one in own)
         for rule, limits in dict.fromkeys(methods if visit == own[0].time else brief)
-        if (name, visit, f"{rule}/{limits}") in there]
-    return declared(trial, rows, lines, "nnt")
+        if (name, visit, f"{rule}/{limits}") in there])
 
 
 def odds(trial, rows) -> Table:
     """Odds ratios and tests of every criterion at its declared visit, by missing rule."""
-    lines = [Line(MISSING[rule], {"analysis": "nnt", "variable": name, "arm": "difference",
-                                  "time": visit, "missing": rule}, _criterion(trial, name, visit))
-             for name, visit in responders.declared(trial) for rule in RULES]
-    return declared(trial, rows, lines, "odds_ratios")
+    return declared(trial, rows, "odds_ratios", criteria=[
+        {"variable": name, "time": visit, "missing": rule, "seen": MISSING[rule]}
+        for name, visit in responders.declared(trial) for rule in RULES])
 
 
 def robustness(trial, rows) -> Table:
     """The primary contrast under every choice; of a synthetic trial, its range over cohorts."""
     found = {key: origin[1:] for key, origin in provenance.kinds(trial, rows).items()
              if key[5] == "b" and origin.low < origin.high}
-    own = rows[choices.is_contrast(rows)]
-    lines = [Line(words.method(method),
-                  {"analysis": "robustness", "variable": trial.primary.name,
-                   "arm": "difference", "time": visit, "method": method},
-                  f"{trial.primary.name}, {trial.visit_labels[visit]}")
-             for visit in trial.primary.visits
-             for method in own.loc[own["time"] == visit, "method"].unique()
-             if "delta=" not in method]
-    return declared(trial, pd.concat([rows, _ranges(found)]), lines, "robustness",
-                    primary=trial.primary.name, over=[{}] * bool(found))
+    own = rows[choices.is_contrast(rows) & ~rows["method"].str.contains("delta=")]
+    return declared(trial, pd.concat([rows, _ranges(found)]), "robustness", over=[{}] * bool(found),
+                    choices=[{"variable": trial.primary.name, "time": visit, "method": method}
+                             for visit in trial.primary.visits
+                             for method in own.loc[own["time"] == visit, "method"].unique()])
 
 
 def _ranges(found: dict[tuple, tuple]) -> pd.DataFrame:
@@ -81,12 +68,7 @@ def small_sample(trial) -> Table | None:
     """What small-sample inference would have printed: ranges over agreeing cohorts, if stored."""
     found = {key: own[:2] for key, own in provenance.stored(trial).items() if key[0] == "outcomes"
              and key[4].endswith("/kenward-roger") and own[2]}
-    lines = [Line({"Variable": name, "Visit": trial.visit_labels[time],
-                   "Method": words.method(method)},
-                  {"analysis": "outcomes", "variable": name, "arm": "difference", "time": time,
-                   "method": method})
-             for _, name, _, time, method in dict.fromkeys(key[:5] for key in found)]
-    return declared(trial, _ranges(found), lines, "small_sample")
+    return declared(trial, _ranges(found), "small_sample")
 
 
 def delta_grid(trial, visit) -> Table | None:
@@ -109,15 +91,14 @@ def power_by_size(trial, rows) -> Table | None:
     if not trial.primary.visits[1:]:
         return None
     plan, (_, _, sizes, shares) = trial.sections["sample_size"], power.sizes(trial)
-    lines = [Line(f"{n}", {"analysis": "power", "arm": "difference", "n": n}) for n in sizes]
     return declared(
-        trial, pd.concat([rows, power.formula(trial)]), lines, "power_by_size",
+        trial, pd.concat([rows, power.formula(trial)]), "power_by_size",
+        sizes=[{"n": n} for n in sizes],
         designs=[{"share": share, "lost": f"Dropout {share:.0%}" if share else "No dropout",
                   "visit": visit, "label": trial.visit_labels[visit]}
                  for share in shares for visit in trial.primary.visits[1:]],
-        difference=planning.difference(plan), sd=plan["sd"], alpha=plan["alpha"],
-        correlation=planning.correlation(trial).value, simulated=power.METHOD,
-        method=words.method(power.METHOD), draws=trial.analysis.draws)
+        difference=planning.difference(plan), plan=plan, simulated=power.METHOD,
+        correlation=planning.correlation(trial).value, method=words.method(power.METHOD))
 
 
 def sd_taken(method) -> str:
@@ -128,13 +109,12 @@ def sd_taken(method) -> str:
 def next_trial(trial, rows) -> Table:
     """The next trial's size at the planned difference, by what is taken for the SD."""
     plan = trial.sections["sample_size"]
-    lines = [Line(sd_taken(method), {"analysis": "power", "arm": "overall", "method": method,
-                                     "variable": f"{trial.primary.name}, next trial"})
-             for method in power.standard_deviations(trial)]
     dropout = (" With dropout: n / (1 - dropout), rounded up an arm."
                if plan.get("dropout") is not None else "")
-    return declared(trial, rows, lines, "next_trial", alpha=plan["alpha"], power=plan["power"],
-                    difference=planning.difference(plan), dropout=dropout)
+    return declared(trial, rows, "next_trial", plan=plan, dropout=dropout,
+                    difference=planning.difference(plan),
+                    taken=[{"method": method, "said": sd_taken(method)}
+                           for method in power.standard_deviations(trial)])
 
 
 def simulation(trial, rows, statistic) -> Table | None:
@@ -151,16 +131,14 @@ def simulation(trial, rows, statistic) -> Table | None:
     for row in study.criteria(cells).to_dict("records") if statistic == "type1" else ():
         marks.add(study.scenario(row), "difference", row["visit"], row["method"],
                   within=row["passed"])
-    lines = [Line({"Dropout": DROPOUTS[dropout].capitalize(), "Visit": trial.visit_labels[visit]},
-                  {"analysis": "power", "arm": "difference", "time": visit,
-                   "variable": study.scenario({"mechanism": mechanism, "dropout": dropout,
-                                               "effect": said["effect"]})},
-                  MECHANISMS[mechanism])
-             for mechanism in study.MECHANISMS for dropout in study.DROPOUTS
-             for visit in trial.primary.visits[1:]]
     low, high = binomial_limits(first["simulations"], first["alpha"])
     return declared(
-        trial, pd.concat([rows, marks.frame()]), lines, "simulation", f"simulation_{statistic}",
+        trial, pd.concat([rows, marks.frame()]), "simulation", f"simulation_{statistic}",
+        designs=[{"time": visit, "lost": DROPOUTS[dropout].capitalize(),
+                  "mechanism": MECHANISMS[mechanism], "scenario": study.scenario({
+                      "mechanism": mechanism, "dropout": dropout, "effect": said["effect"]})}
+                 for mechanism in study.MECHANISMS for dropout in study.DROPOUTS
+                 for visit in trial.primary.visits[1:]],
         statistic=statistic, what=said["what"], truth=said["truth"],
         more=said["more"].format(low=100 * low, high=100 * high),
         methods=[{"method": method, "label": label} for method, label in METHODS.items()],
@@ -172,11 +150,6 @@ def simulation(trial, rows, statistic) -> Table | None:
 def size(trial, rows) -> Table | None:
     """True size and coverage of every inference at this trial's n; None where nothing was drawn."""
     found = rows[rows["statistic"] == "type1_low"]
-    lines = [Line({"Scores drawn with": TRUTHS[truth], "Inference": words.method(method)},
-                  {"analysis": "power", "arm": "difference", "method": method,
-                   "variable": sizes.scenario(truth)})
-             for truth in sizes.TRUTHS for method in found.loc[
-                 found["variable"] == sizes.scenario(truth), "method"].unique()]
     rates = [{"rate": rate, "of": of, "visit": visit, "label": trial.visit_labels[visit]}
              for visit in found["time"].unique()
              for rate, of in (("Size", "type1"), ("Coverage", "coverage"))]
@@ -184,10 +157,12 @@ def size(trial, rows) -> Table | None:
               if hasattr(one, "type1_low")}
     again = (f" ({trials[True]} for re-randomisation, {sizes.ALLOCATIONS} allocations each)"
              if True in trials else "")
-    return declared(trial, rows, lines, "size", primary=trial.primary.name, rates=rates,
-                    level=sizes.LEVEL, again=again,
-                    simulations=trials.get(False), seed=trial.analysis.seed,
-                    alpha=100 * (1 - trial.analysis.confidence))
+    return declared(trial, rows, "size", rates=rates, level=sizes.LEVEL, again=again,
+                    simulations=trials.get(False), alpha=100 * (1 - trial.analysis.confidence),
+                    inferences=[{"scenario": scenario, "truth": TRUTHS[truth], "method": method}
+                                for truth in sizes.TRUTHS for scenario in [sizes.scenario(truth)]
+                                for method in found.loc[
+                                    found["variable"] == scenario, "method"].unique()])
 
 
 def consistency(checked) -> Table:

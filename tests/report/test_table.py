@@ -186,7 +186,7 @@ def test_invented_cells_are_set_apart_with_their_range(tmp_path, capsys, monkeyp
     rows = Rows("outcomes")
     rows.add("Pain", "A", "after", "described", mean=5.25, n=8)
     key = ("outcomes", "Pain", "A", "after", "described")
-    table = pivot(rows.frame(), [Line("after", {
+    table = pivot(rows.frame(), [Line({"": "after"}, {
         "analysis": "outcomes", "variable": "Pain", "time": "after", "arm": "A",
         "method": "described"})], [Column("Mean", ("mean",), "{:.2f}".format),
                                    Column("n", ("n",), "{:g}".format)], name="t", title="Means")
