@@ -6,7 +6,6 @@ import datetime
 import json
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
@@ -149,17 +148,16 @@ def _of_r(y, X, people, runs):
 
 def make(runs=3):
     """Wall clock and user CPU of a run of the default trial from clean, environment there."""
-    wall, cpu = [], []
+    taken = []
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder:
-            begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            before = os.times()
             subprocess.run([sys.executable, "-m", "mair", "run", "params/mair.yaml", "--out",
                             f"{folder}/out"], cwd=ROOT, check=True, capture_output=True)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        wall.append(time.perf_counter() - begin)
-        cpu.append(after.ru_utime - before.ru_utime)
-    return [row(f"make, {what}", "", taken, [], runs)
-            for what, taken in (("wall clock", wall), ("user CPU", cpu))]
+            taken.append(np.subtract(os.times(), before).tolist())
+    _, _, cpu, _, wall = zip(*taken, strict=True)
+    return [row(f"make, {what}", "", some, [], runs)
+            for what, some in (("wall clock", wall), ("user CPU", cpu))]
 
 
 def invented(folder, people, visits, outcomes, seed=1) -> Path:

@@ -100,13 +100,11 @@ def run(trial: Trial, grid: dict[str, list], processes: int = -1) -> pd.DataFram
         for at, one in enumerate(designs)],
         [(number, min(BLOCK, trials - at)) for number, at in enumerate(range(0, trials, BLOCK))],
         processes)
-    found = []
-    for one, (total, _) in zip(designs, sums, strict=True):
-        found += [one | dict(zip(METHOD, method, strict=True)) | dict(
-            zip(visits[1:], rate, strict=True)) | {
-            "mc_se": np.sqrt(rate * (1 - rate) / trials).max(), "trials": trials}
-            for method, rate in zip(methods, total / trials, strict=True)]
-    return pd.DataFrame(found)
+    return pd.DataFrame([
+        one | dict(zip(METHOD, method, strict=True)) | dict(zip(visits[1:], rate, strict=True))
+        | {"mc_se": np.sqrt(rate * (1 - rate) / trials).max(), "trials": trials}
+        for one, (total, _) in zip(designs, sums, strict=True)
+        for method, rate in zip(methods, total / trials, strict=True)])
 
 
 def needed(trial: Trial, found: pd.DataFrame) -> pd.DataFrame:

@@ -7,8 +7,10 @@ task's random stream is its own, so the result is the same bytes wherever it run
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pickle
+import platform
 import shutil
 import sys
 import time
@@ -26,8 +28,8 @@ import numpy as np
 
 from mair.trial.errors import TrialError
 
-TRIES = 4  # of what a killed process took with it
-TIMEOUT = 10  # seconds to wait for a scheduler
+TRIES = 3  # more, of what a killed process took with it
+TIMEOUT = 10  # seconds to wait for a scheduler, and for its workers
 SAID = 10.0  # seconds between two lines of progress
 PACKAGE = Path(__file__).resolve().parent.parent
 _folders: ContextVar = ContextVar("folders", default=None)  # a job's: its own, then chunks'
@@ -49,43 +51,69 @@ def each(function: Callable, tasks: Iterable[tuple], processes: int = -1) -> Ite
     object
         The same whatever the number of processes, where a task's random stream is its own.
     """
-    tasks, folders = list(tasks), _folders.get()
-    folder = None if folders is None else _folder(function, tasks)
-    found = {} if folder is None else {
-        place: pickle.loads(file.read_bytes()) for place in range(len(tasks))
-        if (file := folder / f"{place}.pickle").exists()}
-    left = {place: task for place, task in enumerate(tasks) if place not in found}
-    done = _computed(function, left, processes)
-    if folder is not None:
-        folders.append(folder)
-        say = _progress(len(tasks), len(found))
-    for place in range(len(tasks)):
+    left, found = dict(enumerate(tasks)), {}
+    done = (_computed if _folders.get() is None else _kept)(function, left, processes)
+    for place in range(len(left)):
         while place not in found:
-            finished, result = next(done)
-            found[finished] = result
-            if folder is not None:
-                _store(folder / f"{finished}.pickle", result)
-                say()
+            found.update([next(done)])
         yield found.pop(place)
 
 
-def _computed(function, left, processes):
+def _kept(function, left, processes):
+    """As `_computed`, in a job: what an earlier run finished is read, what this one does stored.
+
+    Now and then it says how many are done, and what is left.
+    """
+    what = code_version(), function.__module__, function.__qualname__, [*left.values()]
+    folder, size = _folders.get()[0] / joblib.hash(what), len(left)
+    _folders.get().append(folder)
+    files = {place: folder / f"{place}.pickle" for place in left}
+    for place in [place for place, file in files.items() if file.exists()]:
+        del left[place]
+        yield place, pickle.loads(files[place].read_bytes())
+    if before := size - len(left):
+        print(f"{before} of {size} were done before", file=sys.stderr, flush=True)
+    start = last = time.monotonic()
+    for done, (place, result) in enumerate(_computed(function, left, processes), before + 1):
+        _store(files[place], result)
+        if (now := time.monotonic()) - last >= SAID:
+            last, rest = now, (now - start) / (done - before) * (size - done)
+            print(f"{done} of {size} done, {now - start:.0f} s; about {rest:.0f} s left",
+                  file=sys.stderr, flush=True)
+        yield place, result
+
+
+def _computed(function, left, processes, tries=TRIES):
     """(place, result) of the tasks of ``left``, by place, as they finish."""
-    for attempt in range(TRIES):
-        try:
-            for place, result in joblib.Parallel(
-                    n_jobs=processes, batch_size=1, return_as="generator_unordered")(
-                    joblib.delayed(_placed)(function, *one) for one in list(left.items())):
-                del left[place]
-                yield place, result
-            return
-        except BrokenProcessPool:  # a process was killed; what it had not finished is repeated
-            if attempt == TRIES - 1:
-                raise
+    try:
+        for place, result in joblib.Parallel(
+                n_jobs=processes, batch_size=1, pre_dispatch="all",  # a later worker has some too
+                return_as="generator_unordered")(
+                joblib.delayed(_placed)(function, *one) for one in list(left.items())):
+            del left[place]
+            yield place, result
+    except BrokenProcessPool:  # a process was killed; what it had not finished is repeated
+        if not tries:
+            raise
+        yield from _computed(function, left, processes, tries - 1)
 
 
 def _placed(function, place, task):
+    _keep_memory()
     return place, function(*task)
+
+
+@cache
+def _keep_memory():
+    """Have glibc keep the memory that this process frees, for its next arrays.
+
+    Else those above 128 KB are mapped anew and faulted in page by page: in a Dask worker all of
+    them, as its nanny sets ``MALLOC_TRIM_THRESHOLD_``, which ends glibc's own adjustment.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(-3, 32 * 2**20)  # M_MMAP_THRESHOLD, the largest there may be
+        libc.mallopt(-1, 256 * 2**20)  # M_TRIM_THRESHOLD
 
 
 def summed(function: Callable, cells: Iterable[tuple], blocks: Iterable[tuple],
@@ -150,6 +178,11 @@ def _cluster(address):
         raise TrialError([f"SCHEDULER={address}: nobody answers there; expected the address of a "
                           f"Dask scheduler, as tcp://host:8786 ({error})"]) from None
     with client:
+        try:
+            client.wait_for_workers(2, timeout=TIMEOUT)  # joblib does the work of one itself
+        except TimeoutError as error:
+            raise TrialError([f"SCHEDULER={address}: expected two workers or more, of one thread "
+                              f"each ({error})"]) from None
         for worker, code in client.run(code_version).items():
             if code != code_version():
                 raise TrialError([f"SCHEDULER={address}: the worker {worker} has another version "
@@ -167,33 +200,9 @@ def code_version() -> str:
     return found.hexdigest()
 
 
-def _folder(function, tasks):
-    """Where the results of these tasks are kept."""
-    what = code_version(), function.__module__, function.__qualname__, tasks
-    return _folders.get()[0] / joblib.hash(what)
-
-
 def _store(file, result):
     """Write beside, then rename: a file that is there is whole."""
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_suffix(f".{os.getpid()}")
     beside.write_bytes(pickle.dumps(result))
     beside.replace(file)
-
-
-def _progress(size, before):
-    """A function that notes a finished task and now and then says how many, and what is left."""
-    start = last = time.monotonic()
-    done = before
-
-    def say():
-        nonlocal done, last
-        done, now = done + 1, time.monotonic()
-        if now - last >= SAID:
-            last, rest = now, (now - start) / (done - before) * (size - done)
-            print(f"{done} of {size} done, {now - start:.0f} s; about {rest:.0f} s left",
-                  file=sys.stderr, flush=True)
-
-    if before:
-        print(f"{before} of {size} were done before", file=sys.stderr, flush=True)
-    return say

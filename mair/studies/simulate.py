@@ -155,7 +155,6 @@ def run(held: Plan, *, blocks=BLOCKS, processes=-1, which=None) -> pd.DataFrame:
     mean = mean.where(mean["variance"] > 0)  # re-randomisation estimates none
     sd = np.sqrt((mean["squared"] - mean["error"] ** 2).clip(lower=0))
     null, (control, treatment) = frame["effect"] == "null", held.sizes
-    counts = {name: frame[name].astype(int) for name in ("block_rejected", "block_covered")}
     return frame[KEYS].assign(
         type1=share["rejected"].where(null), power=share["rejected"].where(~null),
         mc_se=error["rejected"], coverage=share["covered"], coverage_mc_se=error["covered"],
@@ -164,7 +163,8 @@ def run(held: Plan, *, blocks=BLOCKS, processes=-1, which=None) -> pd.DataFrame:
         lost_treatment=frame["lost_treatment"] / n / treatment, simulations=n, seed=SEED,
         n_control=control, n_treatment=treatment, sd=held.sd,
         difference=held.difference, alpha=held.alpha, dropout_planned=held.dropout,
-        allocations=np.where(frame["method"] == METHODS[-1], ALLOCATIONS, np.nan), **counts)
+        allocations=np.where(frame["method"] == METHODS[-1], ALLOCATIONS, np.nan),
+        **frame[["block_rejected", "block_covered"]].astype(int))
 
 
 def main() -> Path:

@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import chdir
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from distributed import Client, LocalCluster
 
 from mair.__main__ import main
 from mair.studies import grid, pool
@@ -17,22 +20,25 @@ from mair.trial.errors import ROOT, TrialError
 
 CHUNKS = 12
 GRID = f"n: 20\ndifference: 14.2\ntrials: {CHUNKS * grid.BLOCK}\n"
-RATES = ["post", "followup", "mc_se"]
-TABLE = "out/tables/power_grid.csv"
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """What one process gives, as `make power` writes it, without anything kept."""
-    folder, before = tmp_path_factory.mktemp("alone"), Path.cwd()
-    trial = load(ROOT / "params/mair.yaml")
-    os.chdir(folder)
-    try:
+    with chdir(tmp_path_factory.mktemp("alone")):
         Path("grid.yaml").write_text(GRID)
-        found = grid.run(trial, grid.read(Path("grid.yaml"), trial), 1)
-    finally:
-        os.chdir(before)
-    return found
+        return run(1)
+
+
+def _cluster(workers):
+    return LocalCluster(n_workers=workers, threads_per_worker=1, host="127.0.0.1",
+                        dashboard_address="127.0.0.1:0")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with _cluster(3) as running:
+        yield running
 
 
 @pytest.fixture
@@ -42,69 +48,60 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def same(found, alone):
-    return found.to_csv(index=False) == alone.to_csv(index=False)
-
-
-def run(trial, processes=-1):
-    return grid.run(trial, grid.read(Path("grid.yaml"), trial), processes)
-
-
-def test_a_cluster_that_loses_a_worker_gives_the_bytes_of_one_process(folder, alone):
-    from distributed import Client, LocalCluster
-
+def run(processes=-1):
     trial = load(ROOT / "params/mair.yaml")
-    with LocalCluster(n_workers=3, threads_per_worker=1, host="127.0.0.1",
-                      dashboard_address=None) as cluster, Client(cluster) as client:
-        victim, met = next(iter(client.run(os.getpid).values())), []
+    return grid.run(trial, grid.read(Path("grid.yaml"), trial), processes).to_csv(index=False)
 
-        def killed(task_done=pool._store):
-            def store(file, result):
-                task_done(file, result)
-                met.append(file)
-                if len(met) == CHUNKS // 4:
-                    os.kill(victim, signal.SIGKILL)
-            return store
 
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pool, "_store", killed())
-            with pool.job("power", cluster.scheduler_address):
-                found = run(trial)
+def test_a_cluster_that_loses_a_worker_gives_the_bytes_of_one_process(
+        folder, alone, cluster, monkeypatch):
+    with Client(cluster) as client:
+        victim, met, store = next(iter(client.run(os.getpid).values())), [], pool._store
+
+        def until_half(file, result):
+            store(file, result)
+            met.append(file)
+            if len(met) == CHUNKS // 2:
+                os.kill(victim, signal.SIGKILL)
+
+        monkeypatch.setattr(pool, "_store", until_half)
+        with pool.job("power", cluster.scheduler_address):
+            found = run()
         assert len(met) == CHUNKS and victim not in client.run(os.getpid).values()
-    assert same(found, alone) and not (folder / "build/power").exists()
+    assert found == alone and not (folder / "build/power").exists()
 
 
-def test_what_a_kill_leaves_is_taken_up(folder, alone):
+def test_what_a_kill_leaves_is_taken_up(folder, alone, cluster):
     command = [sys.executable, "-m", "mair", "power", "params/mair.yaml", "--grid", "grid.yaml",
                "--out", "out"]
-    driver = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    on_cluster = ["--scheduler", cluster.scheduler_address]
 
     def kept():
         return [*(folder / "build/power/chunks").glob("*/*.pickle")]
 
-    def until(count):
-        while len(kept()) < count and driver.poll() is None:
-            time.sleep(0.005)
-
-    until(1)
-    children = Path(f"/proc/{driver.pid}/task/{driver.pid}/children").read_text().split()
-    worker = next(int(pid) for pid in children
-                  if b"popen_loky" in Path(f"/proc/{pid}/cmdline").read_bytes())
-    os.kill(worker, signal.SIGKILL)  # what it had is done by another
-    until(CHUNKS // 2)
-    driver.kill()
-    driver.wait()
+    for least, where in ((CHUNKS // 3, []), (2 * CHUNKS // 3, on_cluster)):
+        driver = subprocess.Popen(command + where, stderr=subprocess.DEVNULL)
+        for count in (1, least):
+            while len(kept()) < count and driver.poll() is None:
+                time.sleep(0.005)
+            if count < least and not where:  # what a worker had is done by another
+                children = Path(f"/proc/{driver.pid}/task/{driver.pid}/children").read_text()
+                os.kill(next(int(pid) for pid in children.split() if b"popen_loky" in Path(
+                    f"/proc/{pid}/cmdline").read_bytes()), signal.SIGKILL)
+        driver.kill()
+        driver.wait()
+        assert least <= len(kept()) < CHUNKS and not (folder / "out").exists()
     left = kept()
-    assert CHUNKS // 2 <= len(left) < CHUNKS and not (folder / "out").exists()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert f"{len(left)} of {CHUNKS} were done before" in done.stderr
-    written = pd.read_csv(folder / TABLE)
-    assert written[RATES].equals(alone[RATES])
+    written = pd.read_csv(folder / "out/tables/power_grid.csv")
+    rates = ["post", "followup", "mc_se"]
+    assert written[rates].equals(pd.read_csv(StringIO(alone))[rates])
     assert not (folder / "build/power").exists()
 
 
 def test_only_what_is_left_is_done_and_other_work_is_not_taken(folder, alone, monkeypatch):
-    trial, stored, store = load(ROOT / "params/mair.yaml"), [], pool._store
+    stored, store = [], pool._store
 
     def until(file, result):
         store(file, result)
@@ -116,32 +113,36 @@ def test_only_what_is_left_is_done_and_other_work_is_not_taken(folder, alone, mo
     for text in (GRID, GRID.replace("14.2", "10")):
         Path("grid.yaml").write_text(text)
         with pytest.raises(KeyboardInterrupt), pool.job("power"):
-            run(trial, 1)
+            run(1)
     assert len({*stored}) == 2  # kept apart, and kept where the job does not end
     Path("grid.yaml").write_text(GRID)
     with pool.job("power"):
-        assert same(run(trial, 1), alone)
+        assert run(1) == alone
     assert len(stored) == 4 + CHUNKS - 2
 
 
 def test_what_is_wrong_with_a_cluster_is_said(folder, capsys, monkeypatch):
-    arguments = ["simulate", "--scheduler", "tcp://127.0.0.1:9"]
-    assert main(arguments) == 2
+    monkeypatch.setattr(pool, "TIMEOUT", 1)
+    assert main(["simulate", "--scheduler", "tcp://127.0.0.1:9"]) == 2
     assert "SCHEDULER=tcp://127.0.0.1:9: nobody answers there" in capsys.readouterr().err
+    with _cluster(0) as nobody:
+        assert main(["simulate", "--scheduler", nobody.scheduler_address]) == 2
+    assert "expected two workers or more, of one thread each" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(TrialError, match=r"pip install 'mair\[dask\]'"), pool.job("x", "tcp://x:1"):
         pass
 
 
-def test_memory_does_not_grow_with_the_trials():
-    code = ("import resource; from mair.studies import grid; from mair.trial import load\n"
-            "trial = load('params/mair.yaml')\n"
-            "own = {'n': [20], 'difference': [14.2], 'correlation': [0.4], 'sd_ratio': [1.0],\n"
-            "       'dropout': [0.15], 'mechanism': ['last score'], 'inference': ['z'],\n"
-            "       'covariance': ['random-intercept']}\n"
-            "for trials in (10_000, 80_000):\n"
-            "    grid.run(trial, own | {'trials': [trials]}, 1)\n"
-            "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n")
-    few, many = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                               check=True, cwd=ROOT).stdout.split()
-    assert int(many) < 1.2 * int(few)
+def test_neither_memory_nor_its_mapping_grows_with_the_trials():
+    """Under what Dask's nanny sets, too, which has large arrays mapped anew each time."""
+    code = ("import resource; from mair.studies import grid, pool\n"
+            "design = {'n': 4, 'k': 2, 'd': 1.0, 'methods': ['unstructured/z']}\n"
+            "for trials in (10_000, 1_000_000):\n"
+            "    blocks = [(i, grid.BLOCK) for i in range(trials // grid.BLOCK)]\n"
+            "    list(pool.summed(grid.block, [(design, 1, 0)], blocks, 1))\n"
+            "    used = resource.getrusage(resource.RUSAGE_SELF)\n"
+            "    print(used.ru_maxrss, used.ru_minflt)\n")
+    few, faults, many, later = map(int, subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT,
+        env=os.environ | {"MALLOC_TRIM_THRESHOLD_": "65536"}).stdout.split())
+    assert many < 1.2 * few and later < 1.2 * faults
