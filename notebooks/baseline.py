@@ -71,19 +71,21 @@ words.say(
 # %%
 chance = effects.chance_smd(t.n(t.treatment), t.n(t.control))
 found = frames.smd(t, rows)
-ends = [f"{fmt.number(row.smd)} ({row.label})" for row in found.sort_values("smd").itertuples()]
+ends = [f"{fmt.number(row.estimate)} ({row.label})"
+        for row in found.sort_values("estimate").itertuples()]
 alt = (f"Standardised mean differences at baseline, {t.treatment} minus {t.control}, from "
        f"{ends[0]} to {ends[-1]}, each with the band that chance alone gives, plus or minus "
        f"{chance.bound:.2f} where there are no more than two levels.") if ends else ""
 
 # %%
 if len(found):
-    show(forest.smd_plot(found), "baseline_smd",
+    show(forest.forest(found, text={}, xlabel="Standardised mean difference; shaded: where chance "
+                       "alone puts 19 of 20"), "baseline_smd",
          "Baseline differences, with what chance alone gives", alt=alt,
          of=rows[rows["method"] == "smd"])
 
 # %%
-beyond = list(found.loc[found["smd"].abs() > found["chance"], "label"])
+beyond = list(found.loc[found["estimate"].abs() > found["chance"], "label"])
 several = dict(found.loc[found["levels"] > 2, ["levels", "chance"]].to_numpy())
 words.say(
     f"With {t.n(t.control)} and {t.n(t.treatment)} people, chance alone gives an average absolute "

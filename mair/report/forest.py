@@ -21,8 +21,8 @@ def forest(rows, *, xlabel, text, favours=()):
         One row a contrast, in drawing order: ``label`` (the outcome), ``visit``, ``estimate``,
         ``low``, ``high``, all three on the scale of the axis, nan where not estimable;
         ``primary`` (bool: drawn black, with a diamond); ``invented`` (bool, optional: drawn
-        hollow and said in a legend); ``printed`` (optional: a ring); and the text columns that
-        `text` names.
+        hollow and said in a legend); ``printed`` (optional: a ring); ``chance`` (optional: of
+        outcomes with one visit; shaded from minus to plus it); and the text columns of `text`.
         Outcomes with one visit take one line.
     xlabel : str
         The scale, with its unit.
@@ -83,8 +83,11 @@ def _lines(rows):
 
 
 def _points(ax, lines, rows):
-    """Estimates with intervals over the shaded lines."""
-    for line in lines[lines["band"]].itertuples():
+    """Estimates with intervals over the shaded lines, or over what chance gives."""
+    if "chance" in rows:
+        ax.barh(rows["y"], 2 * rows["chance"], 1, -rows["chance"], color=style.SHADE, linewidth=0,
+                zorder=0)
+    for line in lines[lines["band"] & ("chance" not in rows)].itertuples():
         ax.axhspan(line.y - line.high / 2, line.y + line.high / 2, color=style.SHADE, linewidth=0,
                    zorder=0)
     ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1)
@@ -96,52 +99,15 @@ def _points(ax, lines, rows):
         ax.plot(rows["printed"], rows["y"], "o", color=style.COLORS[2], markersize=10,
                 markerfacecolor="none", markeredgewidth=1.3, zorder=4)
     style.hollow_legend(ax.figure, rows.get("invented", []))
-    _lined(ax, lines["high"].sum() - 0.4, -0.6)
-    style.numbered(ax.xaxis, 7, (1, 2, 5, 10))
-
-
-def _lined(ax, bottom, top, names=()):
-    """Lines from the top, named at the left without spine and tick marks."""
-    ax.set_ylim(bottom, top)
-    ax.set_yticks(range(len(names)), names)
+    ax.set(ylim=(lines["high"].sum() - 0.4, -0.6), yticks=[])
     ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
+    style.numbered(ax.xaxis, 7, (1, 2, 5, 10))
 
 
 def _label(ax, text, place, offset, *, bold=False, ha="left"):
     """A text beside the axes on a line of it."""
     style.note(ax, text, place, offset, xycoords=ax.get_yaxis_transform(), ha=ha, va="center",
                size=style.SIZE, weight="bold" if bold else "normal", color=style.INK)
-
-
-@style.styled
-def smd_plot(rows):
-    """Baseline differences (a love plot), with what chance alone gives as a band.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        ``label``, ``smd``, ``low``, ``high``, in drawing order from the top; each line is shaded
-        from minus to plus its ``chance``.
-
-    Returns
-    -------
-    Axes
-    """
-    _, ax = style.subplots(height=ROW * len(rows) + 0.95)
-    ax.barh(range(len(rows)), 2 * rows["chance"], 1, -rows["chance"], color=style.SHADE,
-            linewidth=0, zorder=0)
-    style.note(ax, "shaded: where chance alone puts 19 of 20 differences", (1, 1), (0, 4),
-               xycoords="axes fraction", ha="right")
-    ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1)
-    smd, ends = style.limits(rows, "smd")
-    ax.errorbar(smd, range(len(rows)), xerr=ends, fmt="o", color="black", ecolor=style.RULE,
-                elinewidth=1.2)
-    ax.grid(axis="y", linestyle=":")
-    _lined(ax, len(rows) - 0.5, -0.5, [style.wrap(label, 56) for label in rows["label"]])
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.set_xlabel("Standardised mean difference at baseline")
-    return ax
 
 
 @style.styled

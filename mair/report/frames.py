@@ -18,7 +18,7 @@ FEW = 5  # people, of fewer than which nothing is drawn unless single people may
 
 
 def smd(trial: Trial, rows: pd.DataFrame) -> pd.DataFrame:
-    """Baseline differences for a love plot: ``label``, ``smd``, ``low``, ``high``, ``levels``.
+    """Baseline differences for `forest.forest`, with their ``levels``.
 
     Estimable ones only, treatment minus control, in the order of the trial file; ``chance`` is
     what chance alone exceeds once in twenty times.
@@ -27,10 +27,10 @@ def smd(trial: Trial, rows: pd.DataFrame) -> pd.DataFrame:
     sizes = [trial.n(arm) for arm in trial.arms]
     return pd.DataFrame(
         [(feature.label, one.smd, one.ci_low, one.ci_high, levels,
-          effects.chance_smd(*sizes, levels).bound) for feature in trial.baseline
+          effects.chance_smd(*sizes, levels).bound, "", False) for feature in trial.baseline
          if (one := found[feature.name]).smd == one.smd
          for levels in [max(2, len(feature.levels))]],
-        columns=["label", "smd", "low", "high", "levels", "chance"])
+        columns=["label", "estimate", "low", "high", "levels", "chance", "visit", "primary"])
 
 
 def forest(trial: Trial, rows: pd.DataFrame, section="outcomes",

@@ -53,7 +53,8 @@ def trajectories(people, means, outcomes, *, arms, visits, log=(), apart=False):
                              row=(1.8 if columns > 1 else 2.8) + under + above)
     for name, ax in axes.items():
         places, seen = _panel(ax, people[people["outcome"] == name],
-                              means[means["outcome"] == name], arms, visits, apart, name in log)
+                              means[means["outcome"] == name], style.arm_styles(arms), visits,
+                              apart, name in log)
         between = ", " if slanted else "\n"
         ax.set_xticks(places, [f"{where}{between}n = {count}" for where, count in
                                zip(names, seen, strict=True)])
@@ -85,29 +86,19 @@ def primary(people, means, label, *, arms, visits):
     fig, axes = style.subplots(1, len(arms), width=2.6 * len(arms), height=2.9, sharey=True,
                                squeeze=False)
     for ax, (arm, look) in zip(axes[0], style.arm_styles(arms).items(), strict=True):
-        own = people[people["arm"] == arm]
-        seen = _seen(own, own["visit"])
-        _courses(ax, own, {visit: i for i, visit in enumerate(visits)}, style.RULE)
-        middle = means[means["arm"] == arm].dropna(subset=["mean"])
-        at = middle["visit"].map(list(visits).index)
-        _summary(ax, at, middle, look)
-        for x, mean in zip(at, middle["mean"], strict=True):
-            style.note(ax, fmt.number(mean, 1), (x, mean), (7, 5), color=look.color, size=None,
-                       weight="bold", zorder=6, annotation_clip=None,
+        places, seen = _panel(ax, people[people["arm"] == arm], means, {arm: look}, visits,
+                              thin=style.RULE)
+        for one in means[means["arm"] == arm].dropna(subset=["mean"]).itertuples():
+            style.note(ax, fmt.number(one.mean, 1), (list(visits).index(one.visit), one.mean),
+                       (7, 5), color=look.color, size=None, weight="bold", zorder=6,
+                       annotation_clip=None,
                        path_effects=[withStroke(linewidth=2.5, foreground="white")])
-        ax.set_xticks(range(len(visits)), [
-            style.wrap(f"{name}\nn = {seen.get(visit, 0)}", 12 if len(visits) < 4 else 8)
-            for visit, name in visits.items()])
-        ax.set_xlim(-0.4, len(visits) - 0.4)
+        ax.set_xticks(places, [
+            style.wrap(f"{name}\nn = {count}", 12 if len(visits) < 4 else 8)
+            for name, count in zip(visits.values(), seen, strict=True)])
         ax.set_title(style.wrap(arms[arm], 24), color=look.color)
-        _value_axis(ax, False)
     axes[0][0].set_ylabel(style.wrap(label, 36))
     return fig
-
-
-def _seen(people, *by):
-    """How many people were seen, by arm or visit."""
-    return people.get("people", people["value"].notna()).groupby([*by]).sum()
 
 
 def _grid(labels, visits, groups):
@@ -123,19 +114,20 @@ def _grid(labels, visits, groups):
     return columns, crowded(columns), names
 
 
-def _panel(ax, people, means, arms, visits, apart, log):
+def _panel(ax, people, means, looks, visits, apart=False, log=False, thin=None):
     """Draw one panel; the places of its visits, and how many people were seen at each."""
     _value_axis(ax, log)
-    seen = _seen(people, people["arm"].map(lambda arm: arm * apart), people["visit"])
+    seen = people.get("people", people["value"].notna()).groupby(
+        [people["arm"].map(lambda arm: arm * apart), people["visit"]]).sum()
     means, ticks, counts = means.dropna(subset=["mean"]), [], []
-    for i, (arm, look) in enumerate(style.arm_styles(arms).items()):
+    for i, (arm, look) in enumerate(looks.items()):
         start = i * (len(visits) + 0.6) if apart else 0.0
         at = {visit: start + j for j, visit in enumerate(visits)}
         if apart or not i:
             ticks += at.values()
             counts += [seen.get((arm * apart, visit), 0) for visit in visits]
-        own = _courses(ax, people[people["arm"] == arm], at, look.color)
-        middle, beside = means[means["arm"] == arm], 0.1 * (i - (len(arms) - 1) / 2)
+        own = _courses(ax, people[people["arm"] == arm], at, thin or look.color)
+        middle, beside = means[means["arm"] == arm], 0.1 * (i - (len(looks) - 1) / 2)
         x = middle["visit"].map(at).astype(float)  # where no mean was estimated too
         if apart:  # the summary stands beside the participants' points, not over them
             ax.plot(own["x"], own["value"], markersize=3.2, alpha=0.6, zorder=2, **look.points())

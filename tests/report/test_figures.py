@@ -113,8 +113,10 @@ def residuals():
 
 def differences():
     labels = ["Age, years", "Sex, female", "Marital status, stable relationship"]
-    frame = pd.DataFrame({"label": labels, "smd": [0.2, 0.0, -0.4], "chance": [0.61, 0.61, 0.77]})
-    return forest.smd_plot(frame.assign(low=frame["smd"] - 0.6, high=frame["smd"] + 0.6))
+    frame = pd.DataFrame({"label": labels, "visit": "", "primary": False,
+                          "estimate": [0.2, 0.0, -0.4], "chance": [0.61, 0.61, 0.77]})
+    return forest.forest(frame.assign(low=frame["estimate"] - 0.6, high=frame["estimate"] + 0.6),
+                         xlabel="SMD", text={})
 
 
 def courses(labels=9, arms=ARMS, visits=VISITS, n=(19, 22), **kwargs):

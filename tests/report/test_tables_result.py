@@ -153,7 +153,7 @@ def test_people_and_means(trial, rows):
 def test_baseline_differences_as_they_are_drawn(trial, rows):
     found = frames.smd(trial, rows["baseline"])
     assert list(found["label"]) == ["Age, years", "Women", "Education"]
-    assert found["smd"].tolist() == pytest.approx([1.224745, -0.534522, 0.920575], rel=1e-5)
+    assert found["estimate"].tolist() == pytest.approx([1.224745, -0.534522, 0.920575], rel=1e-5)
     own = rows["baseline"].copy()
     own.loc[own["method"].eq("smd") & own["variable"].eq("sex"), "value"] = None
     assert list(frames.smd(trial, own)["label"]) == ["Age, years", "Education"]
