@@ -9,7 +9,6 @@ Maths is set by matplotlib and embedded, with its source as the text alternative
 
 from __future__ import annotations
 
-import base64
 import io
 import itertools
 import re
@@ -69,24 +68,20 @@ class Chapter:
 def formula(tex: str) -> str:
     """TeX as an embedded SVG on the line's own baseline; as code where it cannot be set."""
     from matplotlib import rc_context
-    from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
-    from matplotlib.mathtext import MathTextParser
+    from matplotlib.mathtext import math_to_image
 
-    source, size = " ".join(tex.split()), 11.5
-    text, buffer = f"${source}$", io.BytesIO()
+    from mair.report import figure
+
+    source, svg = " ".join(tex.split()), io.BytesIO()
     try:
         with rc_context({"svg.hashsalt": "mair", "svg.fonttype": "path",
-                         "mathtext.fontset": "stix"}):
-            width, height, depth, *_ = MathTextParser("path").parse(
-                text, dpi=72, prop=FontProperties(size=size))
-            figure = Figure(figsize=(max(width, 1) / 72, max(height, 1) / 72))
-            figure.text(0, depth / height, text, fontsize=size)
-            figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+                         "mathtext.fontset": "stix", "savefig.transparent": True}):
+            depth = math_to_image(f"${source}$", svg, FontProperties(size=11.5), format="svg")
     except ValueError:
         return f'<code class="tex">{escape(source)}</code>'
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return (f'<img class="tex" alt="{escape(source)}" src="data:image/svg+xml;base64,{data}" '
+    height = float(re.search(rb'height="([\d.]+)pt"', svg.getvalue())[1])
+    return (f"<img class=\"tex\" src='{figure.data(svg.getvalue())}' alt=\"{escape(source)}\" "
             f'data-box="height:{height / 12:.3f}em;vertical-align:{-depth / 12:.3f}em">')
 
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-
-import jinja2
 
 from mair.published import provenance
 from mair.published.consistency import SEVERITY
 from mair.published.consistency.sheet import INPUT
-from mair.report import fmt, reviewer, words
+from mair.report import fmt, reviewer, words, written
 from mair.results import KEYS, records
 from mair.sections import audit, flow, measures, nnt, robustness
 
 DOI = re.compile(r"\b10\.\d{4,}/\S*[^\s.,;]")
 SHOWN = 3  # findings on the first screen
-SENTENCES = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(
-    (Path(__file__).parents[1] / "data" / "summary.j2").read_text("utf-8"))
 
 
 @dataclass
@@ -77,8 +72,8 @@ def summary(trial, rows, compared=None) -> Summary:
         found.design = "An audit of the published numbers alone; there are no data."
         found.result = reviewer.sentence(trial) if trial.published else ""
         return found
-    say = SENTENCES.make_module({"t": trial, "fmt": fmt, "words": words,
-                                 "found": partial(records, rows)})
+    say = written.templates().get_template("summary.j2").make_module({
+        "t": trial, "fmt": fmt, "words": words, "found": partial(records, rows)})
     found.design = say.design()
     later = measures.later(trial, trial.primary.name) if trial.outcomes else ()
     ends = list(dict.fromkeys((*later[:1], *later[-1:])))

@@ -17,7 +17,6 @@ from mair import results
 from mair.report import fmt, written
 from mair.report.fmt import absent
 
-OPEN, CLOSE = "\ue000", "\ue001"  # around an invented cell, until great_tables has escaped it
 MARK = "SYNTHETIC: simulated data, no real participants"
 
 
@@ -151,10 +150,10 @@ def html(table: Table, synthetic=False, origins=None) -> str:
     def text(label):  # in which braces would be units
         return raw(escape(label).replace("{", "&#123;"))
 
-    cells = table.cells(whole=True)
-    for row, keys in zip(cells, table.keys if origins else (), strict=False):
-        row[:] = [_invented(cell, [origins[key] for key in own]) for cell, own in
-                  zip(row, keys, strict=True)]
+    keys = table.keys if origins else [[()] * len(table.headers)] * len(table.display)
+    cells = [[first, *(_cell(cell, [origins[key] for key in own])
+                       for cell, own in zip(row, of[1:], strict=True))]
+             for (first, *row), of in zip(table.cells(whole=True), keys, strict=True)]
     frame = pd.DataFrame(cells, columns=list(table.display.columns), dtype=object)
     stub, *rest = frame.columns
     group = None
@@ -170,20 +169,21 @@ def html(table: Table, synthetic=False, origins=None) -> str:
     for note in table.notes:
         gt = gt.tab_source_note(note)
     numbers = [name for name, flag in zip(frame, table.numeric(), strict=False) if flag]
+    gt = gt.fmt(str, columns=rest)  # which are HTML already
     gt = gt.cols_align("left", columns=[name for name in rest if name not in numbers])
     gt = gt.cols_align("right", columns=numbers)
     gt = gt.tab_options(**written.data("look")["options"])
     return _tidy(gt.as_raw_html(), table)
 
 
-def _invented(cell: str, origins: list) -> str:
-    """A cell set apart where one of its statistics is the generator's choice."""
+def _cell(text: str, origins: list) -> str:
+    """A cell in HTML, set apart where one of its statistics is the generator's choice."""
     ranges = [f"{fmt.number(one.low)} to {fmt.number(one.high)}" for one in origins
               if one.kind == "invented" and one.low < one.high]
-    if not re.search(r"\d", cell) or all(one.kind != "invented" for one in origins):
-        return cell
+    if not re.search(r"\d", text) or all(one.kind != "invented" for one in origins):
+        return escape(text)
     title = "over agreeing cohorts " + "; ".join(ranges) if ranges else ""
-    return f"{OPEN}{title}>{cell}{CLOSE}"
+    return f'<span class="invented" title="{title}">{escape(text)}</span>'
 
 
 def unbroken(cell: str) -> str:
@@ -195,8 +195,6 @@ def unbroken(cell: str) -> str:
 def _tidy(text: str, table: Table) -> str:
     """Mend what great_tables leaves: rules that leak out of their table, an unmarked mark."""
     name = f"#table-{table.name}"
-    text = re.sub(f"{OPEN}(.*?)&gt;(.*?){CLOSE}",
-                  r'<span class="invented" title="\1">\2</span>', text)
     for leaking, mended in written.data("look")["mended"].items():
         text = text.replace(leaking.replace("#table", name), mended.replace("#table", name))
     text = text.replace("</style>", written.data("look")["rules"].replace("#table", name), 1)

@@ -79,9 +79,7 @@ def opening(trial, section="") -> None:
         Whose ``remarks`` of the trial file are shown, as the trial's and not as Markdown.
     """
     markup.names(trial)
-    sizes = " and ".join(f"{trial.n(arm)} to {label}" + (f" ({arm})" if label != arm else "")
-                         for arm, label in trial.labels.items())
-    say(_said("opening", trial, sizes), page="head")
+    say(_said("opening", trial), page="head")
     say(_said("synthetic") if trial.synthetic else "", page="head")
     bullets(*(trial.notices if section == "flow" else []), page="head")
     bullets(*trial.overrides)
@@ -101,14 +99,8 @@ def estimand(trial, summary: str) -> None:
     summary : str
         What the notebook estimates.
     """
-    declared = trial.sections.get("estimand") or {}
-    events = "; ".join(f"{e['event']}: {e['strategy']}" for e in declared.get("intercurrent") or [])
-    against = f"{trial.treatment} against {trial.control}"
-    bullets(
-        f"**Population:** {declared.get('population', 'all randomised')}",
-        f"**Treatments:** {declared.get('treatment', against)}",
-        f"**Intercurrent events:** {events or 'none declared; every observed value is used'}",
-        page="once")
+    bullets(*(_said(part, trial, trial.sections.get("estimand") or {}) for part in (
+        "population", "treatments", "intercurrent")), page="once")
     say(f"**Summary:** {summary}.")
 
 
