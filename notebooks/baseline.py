@@ -79,8 +79,8 @@ alt = (f"Standardised mean differences at baseline, {t.treatment} minus {t.contr
 
 # %%
 if len(found):
-    show(forest.forest(found, text={}, xlabel="Standardised mean difference; shaded: where chance "
-                       "alone puts 19 of 20"), "baseline_smd",
+    show(forest.forest(found, text={}, xlabel="Standardised mean difference\n(shaded: where chance "
+                       "alone puts 19 of 20)"), "baseline_smd",
          "Baseline differences, with what chance alone gives", alt=alt,
          of=rows[rows["method"] == "smd"])
 

@@ -1,14 +1,18 @@
 """The CONSORT flow diagram, drawn from counts: boxes take the size of their text.
 
 Lengths are inches and y runs upwards from minus the figure's height, so that text and boxes
-share one scale. A box is a list of texts, the first one bold.
+share one scale. A box is a list of texts (``data/consort.j2``), the first one bold.
 """
 
 from __future__ import annotations
 
+import re
+from functools import partial
+
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from mair.report import written
 from mair.report.style import MUTED, RULE, SHADE, SIZE, WIDTH, fit, inches, styled
 
 STEP = SIZE * 1.32 / 72  # from line to line
@@ -42,11 +46,16 @@ def consort(rows, *, arms, visits, outcome):
     """
     rows = rows[(rows["analysis"] == "flow") & (rows["statistic"] == "n") & rows["value"].notna()]
     n = {(row.variable, row.arm, row.time): int(row.value) for row in rows.itertuples()}
+    text = written.filled(
+        "consort.j2", n=n, arms=arms, visits=visits, outcome=outcome, reasons=partial(_reasons, n),
+        others={arm: count for (variable, arm, _), count in n.items()
+                if variable == "randomised" and arm not in (*arms, "overall")})
+    above, *columns = ([box.strip().splitlines() for box in re.split(r"\n{2,}", part.strip())]
+                       for part in text.split("\f"))
     figure = Figure()
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set_axis_off()
-    columns = [_column(n, arm, label, visits, outcome) for arm, label in arms.items()]
-    height = EDGE - _columns(ax, columns, _trunk(ax, _above_arms(n, arms)))
+    height = EDGE - _columns(ax, columns, _trunk(ax, above))
     figure.set_size_inches(WIDTH, height)
     ax.set(xlim=(0, WIDTH), ylim=(-height, 0))
     return figure
@@ -58,47 +67,13 @@ def _reasons(n, prefix, arm, visit="") -> dict[str, int]:
             if variable.startswith(prefix) and (a, v) == (arm, visit)}
 
 
-def _list(head, counts, total=None) -> list[str]:
-    """A head with its count, and under it the reasons that occur."""
-    total = sum(counts.values()) if total is None else total
-    return [f"{head} (n = {total})", *(f"· {what} (n = {k})" for what, k in counts.items() if k)]
-
-
-def _above_arms(n, arms) -> list[tuple[bool, list[str]]]:
-    """Boxes above the arms, from the top, and whether each stands aside."""
-    others = {arm: count for (variable, arm, _), count in n.items()
-              if variable == "randomised" and arm not in (*arms, "overall")}
-    assessed, compared = n.get(("assessed", "overall", "")), n["randomised", "overall", ""]
-    excluded = _reasons(n, "excluded: ", "overall")
-    boxes = (
-        (assessed is not None, False, [f"Assessed for eligibility (n = {assessed})"]),
-        (excluded, True, _list("Excluded", excluded)),
-        (True, False, [f"Randomised (n = {compared + sum(others.values())})"]),
-        (others, True, _list("Allocated to another arm", others)),
-        (others, False, [f"Allocated to the arms compared here (n = {compared})"]))
-    return [(aside, texts) for there, aside, texts in boxes if there]
-
-
-def _column(n, arm, label, visits, outcome) -> list[list[str]]:
-    """The boxes of one arm, from the top."""
-    allocated, analysed = n["randomised", arm, ""], n[f"analysed: {outcome}", arm, ""]
-    boxes = [[label, f"Allocated (n = {allocated})"]]
-    for visit, name in visits.items():
-        lost = _reasons(n, "lost: ", arm, visit)
-        boxes.append([name[:1].upper() + name[1:], f"Retained (n = {n['retained', arm, visit]})",
-                      *(_list("Lost", lost) if lost else ())])
-    left_out = _reasons(n, "left out: ", arm)
-    # One participant may lack several covariates: the reasons need not add up to the total.
-    left = _list("Not analysed", left_out, allocated - analysed) if any(left_out.values()) else ()
-    return [*boxes, [f"Analysed (n = {analysed})", *left]]
-
-
 def _trunk(ax, boxes) -> float:
     """Draw what stands above the arms; the lower edge of the last box."""
     middle, y, above = WIDTH / 2, -TOP, None
-    for aside, texts in boxes:
-        left = middle + GUTTER
-        lines = _lines(texts, WIDTH - EDGE - left if aside else 0.62 * WIDTH)
+    for first, *texts in boxes:
+        aside, left = first.startswith("> "), middle + GUTTER
+        room = WIDTH - EDGE - left if aside else 0.62 * WIDTH
+        lines = _lines([first.removeprefix("> "), *texts], room)
         wide = 2 * PAD + max(inches(*line) for line in lines)
         left = left if aside else middle - wide / 2
         bottom = _box(ax, lines, left, y, wide)

@@ -85,8 +85,8 @@ def _lines(rows):
 def _points(ax, lines, rows):
     """Estimates with intervals over the shaded lines, or over what chance gives."""
     if "chance" in rows:
-        ax.barh(rows["y"], 2 * rows["chance"], 1, -rows["chance"], color=style.SHADE, linewidth=0,
-                zorder=0)
+        ax.barh(rows["y"], 2 * rows["chance"], lines["high"], -rows["chance"], color=style.SHADE,
+                linewidth=0, zorder=0)
     for line in lines[lines["band"] & ("chance" not in rows)].itertuples():
         ax.axhspan(line.y - line.high / 2, line.y + line.high / 2, color=style.SHADE, linewidth=0,
                    zorder=0)
