@@ -7,19 +7,18 @@ A sheet is told by its first cell, and sheets are read in the order of the paper
 from __future__ import annotations
 
 import csv
-import functools
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-import yaml
 from openpyxl.utils import get_column_letter
 
 from mair.published.numbers import COLUMNS
+from mair.trial import errors
 from mair.trial.errors import TrialError, counted, display, folded, nearest, regular, shown
 
-DECLARED = Path(__file__).resolve().parent.parent / "data" / "entry.yaml"
+LAYOUT = errors.declared("entry")
 KINDS = "an entered paper (.xlsx, or a folder of .csv)"
 MOST_BYTES = 20_000_000
 SAME = str.maketrans({**dict.fromkeys("−–—‐‑", "-"), "·": ".", "\u00a0": " ", "≤": "<", "≥": ">"})
@@ -29,12 +28,6 @@ NUMBER = re.compile(r"([<>]?)\s*((?<![\d.%)])-(?=[\d.]))?(\d{1,3}(?:,\d{3})+(?:\
 LEVEL = re.compile(r"\d+\s*%?\s*(?:CI|confidence interval)\b", re.IGNORECASE)
 KEPT = ("scale", "kind")  # of a scale: not in a trial file
 WORDS = {"to", "of", "and", "ci", "sd", "se", "iqr"}  # beside a number; single letters are marks
-
-
-@functools.cache
-def declared() -> dict:
-    """``mair/data/entry.yaml``."""
-    return yaml.safe_load(DECLARED.read_text(encoding="utf-8"))
 
 
 class Entered(NamedTuple):
@@ -147,7 +140,7 @@ class Reader:
     def __init__(self, path: Path):
         self.file, self.slips, self.rows, self.cells = display(path), [], [], []
         self.facts, self.scales, self.kinds, self.arms, self.visits = {}, {}, {}, [], []
-        self.grids = [grid for grid in sheets(path) if grid.get(0, 0) in declared()["heads"]]
+        self.grids = [grid for grid in sheets(path) if grid.get(0, 0) in LAYOUT["heads"]]
 
     def read(self) -> Entered:
         """The paper as entered; TrialError with every slip."""
@@ -170,7 +163,7 @@ class Reader:
             self._slip(self.cells[place], f"each number of a place once: {self.cells[first].at} "
                        f"has {frame.at[first, 'printed']}" if frame.at[place, "variable"] else
                        "a variable to it")
-        claims = pd.DataFrame(self._claims(frame), columns=declared()["heads"]["claim"])
+        claims = pd.DataFrame(self._claims(frame), columns=LAYOUT["heads"]["claim"])
         if frame.empty:
             self.slips.append(f"{self.file}: no printed number, expected sheets of tables or text")
         if self.slips:
@@ -179,7 +172,7 @@ class Reader:
 
     def _of(self, kind: str, only: Grid | None = None) -> list[dict[str, Cell]]:
         """The lines of the sheets of a kind, by the heads of their columns."""
-        heads = declared()["heads"][kind]
+        heads = LAYOUT["heads"][kind]
         return [{head: grid.get(row, k) for k, head in enumerate(heads)}
                 for grid in self.grids if grid.get(0, 0) == kind and only in (None, grid)
                 for row in grid.lines()]
@@ -188,7 +181,7 @@ class Reader:
         """The claims; a slip for each word no check takes, each name that is not printed."""
         lines = self._of("claim")
         for line in lines:
-            known = {"claim": declared()["claims"], "analysis": [*printed["analysis"].unique()],
+            known = {"claim": LAYOUT["claims"], "analysis": [*printed["analysis"].unique()],
                      "variable": ["*", *printed["variable"].unique()],
                      "time": ["*", "", *self.visits]}
             words = known["claim"].get(line["claim"])
@@ -215,13 +208,13 @@ class Reader:
             if not re.fullmatch(r"-?\d+(\.\d+)?", cell.translate(SAME)):
                 self._slip(cell, "a number")
             return cell.translate(SAME)
-        known = declared()["choices"].get(name)
+        known = LAYOUT["choices"].get(name)
         return str(cell) if known is None else known.get(self._known(cell, known), "")
 
     def _fact(self, line: dict[str, Cell]) -> None:
-        name = self._known(line["fact"], declared()["facts"])
+        name = self._known(line["fact"], LAYOUT["facts"])
         self.facts[name] = self._said(line["value"], name)
-        if statistic := declared()["facts"].get(name, {}).get("prints"):
+        if statistic := LAYOUT["facts"].get(name, {}).get("prints"):
             self._add(line["value"], ["", "allocation", "overall", "", ""], [statistic],
                       line["where"] or "facts")
 
@@ -236,7 +229,7 @@ class Reader:
 
     def _trial(self) -> dict:
         """The trial file of the paper, and the arms and visits that the tables may name."""
-        asked = declared()["facts"]
+        asked = LAYOUT["facts"]
         facts = {name: self.facts.get(name) or "" for name in asked}
         self.slips += [f"{self.file}: sheet facts: {name} is empty, expected: {fact['asks']}"
                        for name, fact in asked.items() if "needed" in fact and not facts[name]]
@@ -261,7 +254,7 @@ class Reader:
         """A printed table: what its columns are, the people at their heads, then its lines."""
         first = [grid.get(row, 0) for row in range(len(grid.cells))]
         lines = {word: first.index(word) if word in first else len(first)
-                 for word in (*declared()["heads"]["table"], "variable")}
+                 for word in (*LAYOUT["heads"]["table"], "variable")}
         self.slips += [f"{self.file}: sheet {grid.name}: no line begins with {word}, expected one, "
                        "as in the template" for word in ("about", "arm", "layout", "variable")
                        if word not in first]
@@ -307,12 +300,12 @@ class Reader:
         try:
             found = numbers(cell, layout)
         except ValueError:
-            name = next((name for name, own in declared()["choices"]["layout"].items()
+            name = next((name for name, own in LAYOUT["choices"]["layout"].items()
                          if own == layout), "nothing here, or a layout that says what is printed")
             return self._slip(cell, name + f", so {counted(len(layout), 'number')}" * bool(layout))
         for statistic, printed, note in found:
             own = {"analysis": about, "arm": arm, "statistic": statistic, "row": first}
-            rule = next(rule for rule in declared()["methods"] if all(
+            rule = next(rule for rule in LAYOUT["methods"] if all(
                 value in rule.get(key, [value]) for key, value in own.items()))
             usual = "/".join(self.facts.get(fact, "") for fact in rule.get("facts", ()))
             row = [*map(str, (about, variable, arm, time)), str(

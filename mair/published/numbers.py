@@ -15,18 +15,11 @@ import pandas as pd
 from mair import results
 from mair.published import rounding
 from mair.results import KEYS
+from mair.trial.errors import TrialError, display
 
 COLUMNS = [*KEYS, "printed", "source", "note"]
 PRINTED = re.compile(r"[<>]?-?[0-9]+(\.[0-9]+)?")
 PATH = Path(__file__).resolve().parent.parent / "data" / "published.csv"
-
-
-class PublishedError(ValueError):
-    """A file of published numbers breaks the contract; ``problems`` has one line each."""
-
-    def __init__(self, problems: list[str]):
-        self.problems = problems
-        super().__init__("\n".join(problems))
 
 
 def problems(frame: pd.DataFrame, name: str = "published.csv") -> list[str]:
@@ -75,14 +68,17 @@ def read(path: Path | str | None = None) -> pd.DataFrame:
 
     Raises
     ------
-    PublishedError
-        Rows that break the contract's rules, all at once.
+    TrialError
+        Not text in UTF-8, not CSV, or rows that break the contract's rules, all at once.
     """
     path = Path(path) if path is not None else PATH
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
-    found = problems(frame.reset_index(drop=True), path.name)
-    if found:
-        raise PublishedError(found)
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+    except ValueError as error:
+        raise TrialError(f"{display(path)}: cannot be read as CSV in UTF-8 "
+                         f"({str(error).splitlines()[0]})") from None
+    if found := problems(frame.reset_index(drop=True), path.name):
+        raise TrialError(found)
     return frame
 
 

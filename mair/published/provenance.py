@@ -8,25 +8,22 @@ tolerances there. *invented*: everything else. A real trial has none of the thre
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from fnmatch import translate
 from itertools import product
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-import yaml
 
 from mair.published import numbers
 from mair.published.rounding import rule_of
 from mair.results import KEYS
 from mair.trial import Trial, remembered
+from mair.trial.errors import declared
 
 SECTIONS = ("outcomes", "biomarkers")
 FILE = "provenance.csv"  # beside the published numbers; of the cohort made from them
-DECLARED = Path(__file__).resolve().parent.parent / "data" / "provenance.yaml"
 
 
 class Origin(NamedTuple):
@@ -36,12 +33,6 @@ class Origin(NamedTuple):
     kind: str
     low: float
     high: float
-
-
-@functools.cache
-def declared() -> dict:
-    """The rules, tolerances and the plan of the search: ``mair/data/provenance.yaml``."""
-    return yaml.safe_load(DECLARED.read_text(encoding="utf-8"))
 
 
 @remembered
@@ -84,7 +75,7 @@ def kinds(trial: Trial, rows: pd.DataFrame) -> dict[tuple, Origin]:
         ends = [value, *(v for v in (low, high) if not math.isnan(v + value))]
         if printed := rules.prints(key, value):
             ends += [rules.printed[key][0].values.low, rules.printed[key][0].values.high]
-        of, se = declared()["tolerances"], values.get((*key[:-1], "se"), math.nan)
+        of, se = declared("provenance")["tolerances"], values.get((*key[:-1], "se"), math.nan)
         far = of["unit"].get(key[-1], of["share"].get(key[-1], math.nan) * se)  # nan: never
         implied = searched and max(ends) - min(ends) <= far
         kind = ("printed" if printed or rules.follows(key, values) else
@@ -147,7 +138,7 @@ class Rules:
         self.words = {"each arm": list(trial.arms), "reference": [trial.reference],
                       "each later visit": list(trial.visits[1:])}
         self.rules = [({name: self._pattern(wanted) for name, wanted in rule["rows"].items()}, rule)
-                      for rule in declared()["rules"]]
+                      for rule in declared("provenance")["rules"]]
 
     def prints(self, key: tuple, value: float) -> bool:
         """Whether a row is printed and its value prints so, rounded or cut off; an inequality

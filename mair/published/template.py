@@ -9,7 +9,7 @@ from pathlib import Path
 import openpyxl
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from mair.published.entry import Grid, declared
+from mair.published.entry import LAYOUT, Grid
 from mair.trial.errors import TrialError, display
 
 WIDTHS, LAST = (26, 22, 18, 20, 22), 300  # characters; the last line that is kept as text
@@ -18,7 +18,7 @@ CHOICES = "choices"  # the protected sheet that the lists are read from
 
 def grids() -> list[Grid]:
     """The empty sheets, in the order of a paper; the instructions first, with every list."""
-    of = declared()
+    of = LAYOUT
     more = {"facts": [[name, "", "", fact["asks"]] for name, fact in of["facts"].items()],
             "README": [[], ["Words that are known:"], *(
                 [name, *words] for name, words in of["choices"].items())]}
@@ -64,7 +64,7 @@ def write(path: Path | str, sheets: list[Grid] | None = None) -> Path:
 
 def _workbook(sheets: list[Grid]) -> openpyxl.Workbook:
     """A workbook whose cells are text, with choices from a hidden, protected sheet."""
-    of, book = declared(), openpyxl.Workbook()
+    of, book = LAYOUT, openpyxl.Workbook()
     for grid in sheets:
         sheet = book.create_sheet(grid.name)
         for line in grid.cells:

@@ -6,16 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import jinja2
-import yaml
+
+from mair.trial.errors import declared
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent / "data"
-
-
-@cache
-def data(name: str):
-    """A list of ``mair/data``, by its file's stem; not to be changed."""
-    return yaml.safe_load((DATA / f"{name}.yaml").read_text("utf-8"))
+data = declared
 
 
 @cache

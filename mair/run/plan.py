@@ -277,12 +277,7 @@ def _read(path: Path, blind: bool) -> Plan:
     if blind:
         trial = locked.blinded(trial)
     if trial.published is not None:
-        try:
-            published = numbers.read(trial.published)
-        except ValueError as error:  # not text in UTF-8, not CSV, or not such rows
-            raise TrialError(getattr(error, "problems", None) or (
-                f"{display(trial.published)}: cannot be read as CSV in UTF-8 ("
-                f"{str(error).splitlines()[0]})")) from None
+        published = numbers.read(trial.published)
     for file, was in before.items():
         if not file.is_file() or sha256(file) != was:
             raise TrialError([f"{display(file)}: edited while it was read; run again"])

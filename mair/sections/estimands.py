@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 
 import pandas as pd
-import yaml
 
 from mair.results import KEYS
 from mair.sections import arms, nnt
 from mair.sections import model as models
 from mair.trial import Trial, remembered
-from mair.trial.errors import ROOT
+from mair.trial.errors import declared
 
-WORDS = yaml.safe_load((ROOT / "mair" / "data" / "estimands.yaml").read_text("utf-8"))
+WORDS = declared("estimands")
 
 
 def table(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:

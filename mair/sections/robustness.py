@@ -8,7 +8,6 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-import yaml
 from scipy.special import stdtrit
 from scipy.stats import linregress
 
@@ -19,10 +18,9 @@ from mair.sections import model as models
 from mair.stats import clusters, effects, mixed, permute, pooling
 from mair.stats.smallsample import tested
 from mair.trial import Trial, remembered
-from mair.trial.errors import ROOT
+from mair.trial.errors import declared
 
-PLAIN, GRID, LABELS = yaml.safe_load(
-    (ROOT / "mair" / "data" / "choices.yaml").read_text("utf-8")).values()
+PLAIN, GRID, LABELS = declared("choices").values()
 REFERENCE = "rerandomisation/random-intercept"
 RHO = (0.0, 0.01, 0.02, 0.05, 0.10)
 AROUND = (0.5, 0.8, 1.5)  # sizes of a therapy group beside the one declared

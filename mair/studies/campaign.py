@@ -20,7 +20,7 @@ import pandas as pd
 from mair.published import numbers
 from mair.published.consistency import SEVERITY, claims_beside, consistency
 from mair.studies import pool
-from mair.studies.campaign_trials import declared, paper
+from mair.studies.campaign_trials import SOUND, paper
 from mair.trial import load
 
 PATH = Path(__file__).resolve().parent.parent / "data" / "campaign.csv"
@@ -35,7 +35,7 @@ OPEN = "finer classes than shown"
 
 def kinds() -> dict[str, str]:
     """The kind of number that a statistic is."""
-    return {one: kind for kind, own in declared()["kinds"].items() for one in own}
+    return {one: kind for kind, own in SOUND["kinds"].items() for one in own}
 
 
 def changed(printed: str, change: str, up: bool) -> str:
@@ -94,7 +94,7 @@ def roles(frame: pd.DataFrame, size: int) -> list[str]:
     found = [0] * size
     for check, verdict, convention, places in _judged(frame):
         if verdict != "not checkable" and check != "none":
-            screen = check in declared()["screens"]
+            screen = check in SOUND["screens"]
             own = 4 if verdict == "impossible" or convention == OPEN else 3
             for place in places:
                 if place >= 0:  # below are sentences
@@ -144,7 +144,7 @@ def alarms(papers: int, processes: int = -1) -> tuple[pd.DataFrame, int]:
 
 def _alarms(number):
     frame = pd.concat([consistency(*paper(name, pool.stream(SEED, number, at)))
-                       for at, name in enumerate(declared()["trials"])])
+                       for at, name in enumerate(SOUND["trials"])])
     wrong = (frame["verdict"].isin(["impossible", "other convention"])
              | frame["convention"].isin(ODD))
     return frame[wrong], int((frame["verdict"] != "not checkable").sum())
@@ -153,7 +153,7 @@ def _alarms(number):
 def faults_of_real(processes: int = -1) -> pd.DataFrame:
     """`faults` of the first paper of each real trial."""
     done = [faults(*paper(name, pool.stream(SEED, 0, at)), processes=processes).assign(trial=name)
-            for at, name in enumerate(declared()["trials"])]
+            for at, name in enumerate(SOUND["trials"])]
     found = pd.concat(done, ignore_index=True)
     return found.assign(place=found.groupby(["trial", "place"]).ngroup())
 
@@ -184,7 +184,7 @@ def main() -> Path:
     """Run the campaign and write the table (`make campaign`)."""
     results = faults(numbers.read(), load("params/mair.yaml").sections,
                      claims_beside(numbers.PATH))
-    papers = PAPERS * len(declared()["trials"])
+    papers = PAPERS * len(SOUND["trials"])
     table = pd.concat([summary(results), summary(faults_of_real(), "faults in real trials"),
                        correct(*alarms(PAPERS), papers)], ignore_index=True)
     table.to_csv(PATH, index=False, lineterminator="\n")

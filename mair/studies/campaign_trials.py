@@ -7,7 +7,6 @@ at random. A check that finds fault with such a paper raises a false alarm.
 
 from __future__ import annotations
 
-import functools
 import math
 import tempfile
 from decimal import ROUND_HALF_UP, Decimal
@@ -20,16 +19,12 @@ from mair.published.numbers import COLUMNS
 from mair.results import records
 from mair.sections import baseline, flow, measures, nnt
 from mair.trial import Trial, load
+from mair.trial.errors import ROOT, declared
 
-REAL = Path(__file__).resolve().parent.parent / "data" / "sound.yaml"
+# the trials, what is printed of each, and its decimals
+SOUND = declared("sound")
 MODEL = {"covariance": "random-intercept", "inference": "z"}
 ERRORS = 0.3  # share of tables with standard errors in place of SDs
-
-
-@functools.cache
-def declared() -> dict:
-    """``mair/data/sound.yaml``: the trials, what is printed of each, and its decimals."""
-    return yaml.safe_load(REAL.read_text(encoding="utf-8"))
 
 
 def show(value: float, digits: int) -> str:
@@ -41,9 +36,9 @@ def show(value: float, digits: int) -> str:
 
 def drawn(name: str, rng) -> Trial:
     """A trial with at least half of the people of each arm, those whose baseline is known."""
-    own = declared()["trials"][name]
+    own = SOUND["trials"][name]
     features = [one["name"] for one in own.get("baseline", ()) if "name" in one]
-    data = pd.read_csv(REAL.parent / own["data"], dtype=str).dropna(subset=features)
+    data = pd.read_csv(ROOT / "mair" / "data" / own["data"], dtype=str).dropna(subset=features)
     some = [d.sample(int(rng.integers(len(d) // 2, len(d) + 1)), random_state=rng)
             for _, d in data.groupby(own["arm"]["column"])]
     with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +75,7 @@ def paper(name: str, rng) -> tuple[pd.DataFrame, dict]:
     """
     trial, out = drawn(name, rng), []
     computed, hidden = rows(trial), "sd" if rng.random() < ERRORS else "se"
-    for line in declared()["prints"]:
+    for line in SOUND["prints"]:
         where = {key: list(trial.arms) if value == "arms" else value
                  for key, value in line["rows"].items()}
         found = records(computed, **where)
@@ -114,4 +109,4 @@ def printed(values: dict, statistic: str, digits: int) -> str:
         return "<0.001" if value < 0.001 else show(value, 2 + digits % 2)
     if statistic == "nnt":
         value = math.copysign(math.ceil(abs(value) - 1e-9), value)
-    return show(value, declared()["decimals"].get(statistic, digits))
+    return show(value, SOUND["decimals"].get(statistic, digits))

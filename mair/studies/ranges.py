@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from mair.published import provenance
 from mair.results import KEYS, Rows
 from mair.sections import analysis, measures, nnt, power, robustness
 from mair.sections import rows as sections
@@ -29,6 +28,7 @@ from mair.studies.agreeing import Paper
 from mair.studies.cohort import plausible
 from mair.studies.extremes import Windows, climb
 from mair.trial import Trial, load
+from mair.trial.errors import declared
 
 
 def targets(trial: Trial, name: str) -> list[tuple]:
@@ -37,7 +37,7 @@ def targets(trial: Trial, name: str) -> list[tuple]:
     Of every outcome the small-sample p, errors and limits; of the primary one the robustness
     grid, the responder curve, the SD of change and the correlations.
     """
-    plan, later, found = provenance.declared()["search"], measures.later(trial, name), []
+    plan, later, found = declared("provenance")["search"], measures.later(trial, name), []
     for (kind, methods), visit in product(plan["methods"].items(), later):
         section = "robustness" if kind != "small" else "outcomes"
         if section == "outcomes" or name == trial.primary.name:
@@ -97,7 +97,7 @@ def _paper(path: str, file: Path, name: str) -> Paper:
 def shuffled(path: str, file: Path, name: str, number: int):
     """A cohort of another generator: who has which score of a visit drawn anew, then repaired;
     None where it cannot be."""
-    paper, plan = _paper(path, file, name), provenance.declared()["search"]
+    paper, plan = _paper(path, file, name), declared("provenance")["search"]
     windows, x = Windows.of(paper, paper.start), paper.start.copy()
     rng = pool.stream(plan["seed"], 0, number)
     for who, t in product(paper.groups, range(x.shape[1])):
@@ -124,7 +124,7 @@ def extreme(path: str, name: str, key: tuple, sign: int, starts: list, place: tu
 
     ``starts``: of each generator the (file, table or None for the file's own) to begin at.
     """
-    plan, found = provenance.declared()["search"], []
+    plan, found = declared("provenance")["search"], []
     for number, (file, x) in enumerate(starts):
         paper = _paper(path, file, name)
         goal, rng = statistic(paper, key), pool.stream(plan["seed"], *place, number)
@@ -158,7 +158,7 @@ def computed(path: str, file: Path, name: str = "", x=None) -> pd.DataFrame:
 
 def more(trial: Trial, names: list[str]) -> pd.DataFrame:
     """Small-sample contrasts; of the primary outcome the curve's points and the next trial."""
-    out, plan = Rows("power"), provenance.declared()["search"]
+    out, plan = Rows("power"), declared("provenance")["search"]
     for name in names:
         one = analysis.analyse(
             trial, name, covariance="random-intercept", variance="common", missing="observed",
@@ -197,7 +197,7 @@ def ranges(path: str | Path, files: list[Path], *, processes: int = -1) -> pd.Da
     """
     path, first = str(Path(path).resolve()), load(path).data_path
     files = [first, *(Path(file).resolve() for file in files)]
-    name, most = load(path).primary.name, provenance.declared()["search"]["shuffled"]
+    name, most = load(path).primary.name, declared("provenance")["search"]["shuffled"]
     again = list(pool.each(shuffled, [(path, file, name, k) for k, file in
                                       enumerate(files[:most])], processes))
     again += [None] * (len(files) - len(again))

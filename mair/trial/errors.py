@@ -127,13 +127,13 @@ class _Sentence(string.Formatter):
 
 
 @functools.cache
-def sentences() -> dict[str, str]:
-    """The sentences of ``data/sentences.yaml`` by their names."""
+def declared(name: str):
+    """A list of ``mair/data``, by its file's stem; not to be changed."""
     import yaml
 
-    return yaml.safe_load((ROOT / "mair" / "data" / "sentences.yaml").read_text("utf-8"))
+    return yaml.safe_load((ROOT / "mair" / "data" / f"{name}.yaml").read_text("utf-8"))
 
 
 def said(sentence: str, *values, **named) -> str:
     """A sentence of ``data/sentences.yaml`` with its values in place."""
-    return _Sentence().vformat(sentences()[sentence], values, named)
+    return _Sentence().vformat(declared("sentences")[sentence], values, named)

@@ -12,7 +12,7 @@ import yaml
 
 from mair.trial import checks, errors, scales
 from mair.trial.checks import at, single
-from mair.trial.errors import TrialError, display, nearest, refused, said, shown
+from mair.trial.errors import TrialError, declared, display, nearest, refused, said, shown
 from mair.trial.schema import SECTIONS, TrialFile, known_keys
 from mair.trial.tables import text_of
 
@@ -256,8 +256,8 @@ def _refused(source: Source, error: dict) -> str:
         return source.line(where, *_unknown(where))
     limits = {key: shown(limit) if isinstance(limit, (int, float)) else str(limit).replace("'", "")
               for key, limit in error.get("ctx", {}).items()}
-    sentence = next((one for one in (kind, kind.split("_")[0]) if one in errors.sentences()),
-                    "refused")
+    known = declared("sentences")
+    sentence = next((one for one in (kind, kind.split("_")[0]) if one in known), "refused")
     return source.line(where, sentence, error["msg"], **{"stated": error["input"], **limits})
 
 

@@ -25,7 +25,7 @@ MAIR = ROOT / "params" / "mair_paper"
 
 @pytest.mark.parametrize(("cell", "layout", "printed"), CELLS.to_numpy().tolist())
 def test_a_cell_is_read_as_printed(cell, layout, printed):
-    statistics = entry.declared()["choices"]["layout"][layout]
+    statistics = entry.LAYOUT["choices"]["layout"][layout]
     if printed == "!":
         with pytest.raises(ValueError, match=re.escape(cell)):
             entry.numbers(cell, statistics)
@@ -166,7 +166,7 @@ def test_the_template_offers_lists_from_a_protected_sheet(tmp_path):
         with pytest.raises(TrialError, match="exists, expected a new file"):
             template.write(path)
     assert [one.cells for one in entry.sheets(path)] == [one.cells for one in template.grids()]
-    assert all(word in (path / "0-README.csv").read_text() for words in entry.declared()[
+    assert all(word in (path / "0-README.csv").read_text() for words in entry.LAYOUT[
         "choices"].values() for word in words)
 
 

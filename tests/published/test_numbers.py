@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mair.published import numbers
+from mair.trial.errors import TrialError
 
 
 def test_the_papers_numbers_keep_the_rules():
@@ -21,7 +22,7 @@ def broken(tmp_path, edit):
     edit(rows)
     path = tmp_path / "p.csv"
     rows.to_csv(path, index=False, lineterminator="\n")
-    with pytest.raises(numbers.PublishedError) as error:
+    with pytest.raises(TrialError) as error:
         numbers.read(path)
     return error.value.problems
 
@@ -50,7 +51,7 @@ def test_all_problems_at_once(tmp_path):
 def test_other_columns_are_refused(tmp_path):
     path = tmp_path / "p.csv"
     path.write_text("analysis,value\nflow,3\n")
-    with pytest.raises(numbers.PublishedError, match="expected analysis,variable,arm"):
+    with pytest.raises(TrialError, match="expected analysis,variable,arm"):
         numbers.read(path)
 
 

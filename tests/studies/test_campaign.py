@@ -12,7 +12,7 @@ import yaml
 from mair.published import numbers
 from mair.published.consistency import claims_beside, consistency
 from mair.studies import campaign
-from mair.studies.campaign_trials import declared, paper, show
+from mair.studies.campaign_trials import SOUND, paper, show
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,7 +63,7 @@ def test_a_wrong_paper_does():
     assert "impossible" in set(consistency(published, sections)["verdict"])
 
 
-@pytest.mark.parametrize("name", declared()["trials"])
+@pytest.mark.parametrize("name", SOUND["trials"])
 def test_printed_trials_keep_the_contracts_form(name):
     published, _ = paper(name, np.random.default_rng(3))
     assert not numbers.problems(published)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from trials.small import SPEC, check, long_spec, long_table, merged, problems, put, table, write
 
 from mair.trial import TrialError, load
-from mair.trial.errors import ROOT, sentences
+from mair.trial.errors import ROOT, declared
 
 WRONG, DIRTY, UNREADABLE = (
     yaml.safe_load(Path(__file__).with_name(f"{name}.yaml").read_text("utf-8"))
@@ -37,7 +37,7 @@ def test_each_sentence_is_said_somewhere():
     code = "".join(path.read_text("utf-8") for path in (ROOT / "mair/trial").glob("*.py"))
     kinds = {"string", "int", "float", "bool", "list", "dict", "model", "finite", "greater_than",
              "greater_than_equal", "less_than", "less_than_equal", "literal", "value"}  # pydantic's
-    assert [name for name in sentences() if name not in kinds and not (
+    assert [name for name in declared("sentences") if name not in kinds and not (
         f'"{name}"' in code or f"'{name}'" in code)] == []
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mair.published.consistency.engine import Judgement, check, unsure, yes_no
-from mair.published.consistency.sheet import Printed, Sheet
+from mair.published.consistency.sheet import Printed, Sheet, need, perhaps
 from mair.published.rounding import Interval
 from mair.stats.tests import benjamini_hochberg
 
@@ -60,7 +60,7 @@ def said(kind: str, name: str):
                     about = keys[0] == claim["analysis"] and all(
                         claim[column] == "*" or key in claim[column].split(";")
                         for column, key in (("variable", keys[1]), ("time", keys[3])))
-                    if about and (found := find(sheet, claim["word"], keys)):
+                    if about and (found := perhaps(find, sheet, claim["word"], keys)):
                         p, word, *rest = found
                         judged = True
                         yield worded(p, claim, word), *rest
@@ -78,8 +78,7 @@ def said(kind: str, name: str):
 @said("size", "word for d")
 def size(sheet: Sheet, word: str, keys: tuple):
     """The word for a d, by the cut-offs that the paper declares."""
-    if (d := sheet.get(*keys, "d")) is None:
-        return None
+    d = need(sheet.get(*keys, "d"))
     cuts = CUTS | {p.statistic: p.value for p in sheet.where(method="declared", variable="d")}
     ranges = {"small": (cuts["small"], cuts["medium"]),
               "moderate": (cuts["medium"], cuts["large"]), "large": (cuts["large"], 99.0)}
@@ -94,29 +93,27 @@ def size(sheet: Sheet, word: str, keys: tuple):
 @said("significant", "significance")
 def significant(sheet: Sheet, word: str, keys: tuple):
     """A p called significant, or not."""
-    p = sheet.get(*keys, "p")
-    below = p and (p.value <= LEVEL if p.relation == "<" else p.value < LEVEL and not p.relation)
-    return p and (p, word, yes_no(below == (word == "yes"), f"p {p}", p.values),
-                  f"p {p}, level {LEVEL:g}", (p,))
+    p = need(sheet.get(*keys, "p"))
+    below = p.value <= LEVEL if p.relation == "<" else p.value < LEVEL and not p.relation
+    return (p, word, yes_no(below == (word == "yes"), f"p {p}", p.values),
+            f"p {p}, level {LEVEL:g}", (p,))
 
 
 @said("improved", "direction")
 def improved(sheet: Sheet, word: str, keys: tuple):
     """The direction of a contrast, where the trial file says what is better."""
-    p = sheet.get(*keys, "b") or sheet.get(*keys, "d")
-    better = sheet.declared(keys[1]).get("better")
-    good = p and (p.value < 0 if better == "lower" else p.value > 0)
-    return p and better and (p, word, yes_no(good == (word == "yes"), f"{better} is better",
-                                             p.values),
-                             f"{p.statistic} {p}, {better} is better", (p,))
+    p, better = need(sheet.get(*keys, "b") or sheet.get(*keys, "d"),
+                     sheet.declared(keys[1]).get("better"))
+    good = p.value < 0 if better == "lower" else p.value > 0
+    return (p, word, yes_no(good == (word == "yes"), f"{better} is better", p.values),
+            f"{p.statistic} {p}, {better} is better", (p,))
 
 
 @said("larger", "larger effect")
 def larger(sheet: Sheet, word: str, keys: tuple):
     """A d larger than at another visit."""
-    now, then = sheet.get(*keys, "d"), sheet.get(*keys[:3], word, "d")
-    if now is None or then is None or keys[3] == word:
-        return None
+    need(keys[3] != word)
+    now, then = need(sheet.get(*keys, "d"), sheet.get(*keys[:3], word, "d"))
     a, b = (p.printed.lstrip("-") for p in (now, then))
     fits = now.values.size().high > then.values.size().low
     return (now, f"> {b}", yes_no(fits, f"than at {word}", now.values.size()),

@@ -15,7 +15,7 @@ from mair.published.consistency.counts import course
 from mair.published.consistency.engine import Judgement, check, formula, judge, unsure, yes_no
 from mair.published.consistency.formulas import RATIOS, Z
 from mair.published.consistency.moments import possible_sizes
-from mair.published.consistency.sheet import Printed, Sheet
+from mair.published.consistency.sheet import Printed, Sheet, need, perhaps
 from mair.published.rounding import Interval, corners, image, interval, span
 from mair.stats.effects import d_ppc2_of
 
@@ -30,12 +30,10 @@ ESTIMATED = ("welch", "satterthwaite", "kenward-roger", "/t")  # whose df may be
 D = {"arm": "difference", "statistic": "d", "time": bool, "analysis": lambda a: a != "baseline"}
 
 
-def courses(sheet: Sheet, p: Printed) -> list | None:
-    """(n, mean before, SD before, mean after) of (control, treatment), or None."""
-    before = sheet.both_arms(p.analysis, p.variable, *sheet.visits[:1])
-    after = [sheet.get(p.analysis, p.variable, arm, p.time, "mean") for arm in sheet.arms]
-    if not before or None in after:
-        return None
+def courses(sheet: Sheet, p: Printed) -> list[tuple]:
+    """(n, mean before, SD before, mean after) of (control, treatment)."""
+    before = sheet.both_arms(p.analysis, p.variable, sheet.start)
+    after = need(*(sheet.get(p.analysis, p.variable, arm, p.time, "mean") for arm in sheet.arms))
     return [(*moments, mean) for moments, mean in zip(before, after, strict=True)]
 
 
@@ -50,14 +48,14 @@ def standardisers(sheet: Sheet, p: Printed, c, t) -> dict[str, tuple]:
     that of all randomised; after."""
     (n1, s1), (n2, s2) = ((q[0].value, q[2]) for q in (c, t))
     found = {"": (n1, s1, n2, s2)}
-    m1, m2 = (possible_sizes(sheet).get((p.analysis, p.variable, arm, sheet.visits[0]), n)
+    m1, m2 = (possible_sizes(sheet).get((p.analysis, p.variable, arm, sheet.start), n)
               for arm, n in zip(sheet.arms, (n1, n2), strict=True))
     if (m1, m2) != (n1, n2) and min(m1, m2) >= 2:
         found[f", n={m1:g} and {m2:g}"] = (m1, s1, m2, s2)
     if None not in sheet.sizes:
         everyone = (size.value for size in sheet.sizes)
         found[", n of all randomised"] = (next(everyone), s1, next(everyone), s2)
-    if start := sheet.both_arms("baseline", p.variable):
+    if start := perhaps(sheet.both_arms, "baseline", p.variable):
         found[", SD of all randomised"] = tuple(v for n, _, s in start for v in (n.value, s))
     last = [sheet.get(p.analysis, p.variable, arm, p.time, "sd") for arm in sheet.arms]
     if all(last):
@@ -74,11 +72,9 @@ def d(n1, n2, *six):
 
 @lru_cache(maxsize=200)
 def conventions(sheet: Sheet, p: Printed):
-    """Candidates, the declared one first; a line of text; and the numbers used; or None."""
-    arms = courses(sheet, p)
-    if not arms or min(arms[0][0].value, arms[1][0].value) < 2:
-        return None
-    c, t = arms
+    """Candidates, the declared one first; a line of text; and the numbers used."""
+    c, t = courses(sheet, p)
+    need(min(c[0].value, t[0].value) >= 2)
     found, inputs, text, b = [], [*c, *t], "", sheet.get(*p.key[:4], "b")
     for name, (n1, s1, n2, s2) in standardisers(sheet, p, c, t).items():
         six = (t[1], t[3], s2, c[1], c[3], s1)
@@ -98,14 +94,14 @@ def conventions(sheet: Sheet, p: Printed):
     if sheet.declared(p.variable).get("transform") == "log" and found:
         text = f"on the measured scale {found[1][2]:.4f}, corrected {found[0][2]:.4f}"
     found.sort(key=lambda candidate: candidate[0] != p.method)  # stable
-    return found and (found, text, inputs)
+    return need(found), text, inputs
 
 
 @check("effect size", **D)
 def effect_size(sheet: Sheet, p: Printed):
     """Each d under: corrected or not; SD of those described, of all randomised, or after; and
     the n at which granularity says the means are possible."""
-    found = conventions(sheet, p)
+    found = perhaps(conventions, sheet, p)
     if found and others(sheet, courses(sheet, p)) and (
             judge(p.printed, found[0]).verdict == "impossible"):
         return unsure("other people", found[0][0][1]), *found[1:]
@@ -121,7 +117,7 @@ def together(sheet: Sheet):
     """
     by_source = defaultdict(list)
     for p in sheet.where(**D):
-        if found := conventions(sheet, p):
+        if found := perhaps(conventions, sheet, p):
             by_source[p.source].append((p, judge(p.printed, found[0]), *found))
     for read in by_source.values():
         if sum(own.verdict == "other convention" for _, own, *_ in read) > 1:
@@ -184,7 +180,7 @@ def references(sheet: Sheet, p: Printed, t_first: bool) -> list[tuple[str, tuple
     t at people minus 2, rows minus parameters, and those within people; where a method estimates
     them, from those of the smaller arm to all people's; and any where nobody says how many people
     a method is of."""
-    arms = [sheet.both_arms(p.analysis, p.variable, t) for t in (*sheet.visits[:1], p.time)]
+    arms = [perhaps(sheet.both_arms, *p.key[:2], t) for t in (sheet.start, p.time)]
     visits, found = len(visits_of(sheet, p)), set()
     for pair in (sheet.sizes, *([n for n, *_ in both] for both in arms if both)):
         n = [q.value for q in pair if q]
@@ -211,7 +207,7 @@ def two_sided(size, df: float = math.inf) -> Interval:
 def sign(sheet: Sheet, p: Printed, c: dict):
     """B, its statistic and d point the same way."""
     b, same = c["b"], c["b"].value * p.value
-    seen = sheet.both_arms(p.analysis, p.variable, p.time)
+    seen = perhaps(sheet.now, p)
     everyone = seen and None not in sheet.sizes and all(
         n.value == size.value for (n, *_), size in zip(seen, sheet.sizes, strict=True))
     found = yes_no(same > 0, "as B" if same > 0 else "opposite to B")
@@ -286,8 +282,7 @@ def se_ratio(sheet: Sheet, b: Printed, second: dict):
     """The ratio of the SEs of two visits, against missingness under a random intercept."""
     others = [sheet.get(*key, "b", like=b) for key in sheet.contrasts if key[:2] == b.key[:2]]
     first_b, first = next((q, c) for q in others if q and (c := with_limits(sheet, q)))
-    if first_b is b:
-        return None
+    need(first_b is not b)
     times = first_b.time, b.time
     ends = [c[s] for c in (second, first) for s in ("ci_low", "ci_high")]
     _, ratio, at = formula(lambda *ends: width(*ends[2:]) / width(*ends[:2]), *ends)
@@ -297,8 +292,7 @@ def se_ratio(sheet: Sheet, b: Printed, second: dict):
     counts, inputs = tuple(seen for seen, _ in courses), [*ends, *courses[0][1], *courses[1][1]]
     if None in (*counts[0], *counts[1]):
         return unsure("no flow printed"), text, ends
-    if any(max(later) > n or min(later) < 0 for n, *later in counts):
-        return None
+    need(all(min(later) >= 0 and max(later) <= n for n, *later in counts))
     flow = possible_ratios(counts, 0, 0, 0)
     text += f"; the flow's losses give {flow.low:.4g} to {flow.high:.4g}"
     wide = Interval(ratio.low * (1 - SLACK), ratio.high * (1 + SLACK))

@@ -7,27 +7,25 @@ from collections import defaultdict
 
 from mair.published import granularity
 from mair.published.consistency.engine import check, judge, unsure, yes_no
-from mair.published.consistency.sheet import GROUPS, Printed, Sheet
+from mair.published.consistency.sheet import GROUPS, Printed, Sheet, need
 from mair.published.rounding import RULES, Interval, interval, values
 
 LARGE = 5000  # more people than that: no exact test
 UNSHOWN = [("", 1), ("unshown classes or missing", 0)]  # how many people are left over
 
 
-def counted(sheet: Sheet, p: Printed) -> tuple | None:
+def counted(sheet: Sheet, p: Printed) -> tuple:
     """The count (perhaps None) and the denominator that a percentage belongs to."""
     names = ("responders", "n") if p.analysis == "nnt" else ("n", "n_known")
     count, n = (sheet.beside(p, s) for s in names)
-    n = n or (sheet.randomised(p.arm) if p.analysis != "nnt" else None)
-    return (count, n) if n is not None and n.value > 0 and count is not n else None
+    n = need(n or (p.analysis != "nnt" and sheet.randomised(p.arm)))
+    return need(n.value > 0, count is not n) and (count, n)
 
 
 @check("percent", counted, statistic="percent")
 def percent(sheet: Sheet, p: Printed, of: tuple):
     """A percentage of its count and denominator, or of fewer where some did not answer."""
-    if of[0] is None:
-        return None
-    k, n = (int(q.value) for q in of)
+    k, n = (int(q.value) for q in need(*of))
     if k > n:
         return yes_no(False, "count above n"), f"{of[0]} of {of[1]}", of
     found = judge(p.printed, [("", 100 * k / n)])
@@ -63,31 +61,30 @@ def course(sheet: Sheet, arm: str, times) -> tuple[tuple, list]:
             [n, *(q for _, used in kept for q in used)])
 
 
-def retained_by_arm(sheet: Sheet, p: Printed) -> list | None:
-    """`retained` of (control, treatment) at a visit, or None where either is not known."""
+def retained_by_arm(sheet: Sheet, p: Printed) -> list[tuple]:
+    """`retained` of (control, treatment) at a visit."""
     found = [retained(sheet, arm, p.time) for arm in sheet.arms]
-    return None if any(count is None for count, _ in found) else found
+    return need(all(count is not None for count, _ in found)) and found
 
 
 @check("percent of n", counted, statistic="percent")
 def percent_alone(sheet: Sheet, p: Printed, of: tuple):
     """A percentage printed without its count is one of so many people."""
     count, n = of
+    need(count is None)
     fits = implied(p, n)
     k = fits[0] if fits else round(p.value * n.value / 100)
     value, text = 100 * k / n.value, "" if fits else f"no count of {n}: "
-    return count is None and (
-        [(f"count={k}", value)] if fits else yes_no(False, "", value),
-        f"{text}{k}/{n} = {value:.3f} %", (n,))
+    return ([(f"count={k}", value)] if fits else yes_no(False, "", value),
+            f"{text}{k}/{n} = {value:.3f} %", (n,))
 
 
-def cells(sheet: Sheet, p: Printed) -> list[Printed] | None:
-    """Numbers of responders and n of treatment, then of control, or None."""
-    found = [sheet.get("nnt", p.variable, arm, p.time, s, like=p)
-             for arm in reversed(sheet.arms) for s in ("responders", "n")]
-    possible = None not in found and all(
-        n.value >= 1 and x.value <= n.value for x, n in (found[:2], found[2:]))
-    return found if possible else None
+def cells(sheet: Sheet, p: Printed) -> tuple[Printed, ...]:
+    """Numbers of responders and n of treatment, then of control."""
+    x, n, y, m = need(*(sheet.get("nnt", p.variable, arm, p.time, s, like=p)
+                        for arm in reversed(sheet.arms) for s in ("responders", "n")))
+    need(n.value >= 1, x.value <= n.value, m.value >= 1, y.value <= m.value)
+    return x, n, y, m
 
 
 @check("flow")
@@ -201,14 +198,12 @@ stated_twice("range stated twice", ranges=True)
 @check("scale", statistic=("range_low", "range_high"), method="declared")
 def scales(sheet: Sheet, p: Printed):
     """The ends of a scale against its items and points, in one place after another."""
-    inputs = sheet.where(("items", "points", "subscales"))
-    parent = next((q.variable for q in inputs if f"{p.variable}-".startswith(f"{q.variable}-")),
-                  None)
-    low, high = (next((q for q in sheet.by_key.get((*p.key[:4], end), ())
-                       if q.source == p.source), None) for end in ("range_low", "range_high"))
-    if parent is None or low is None or high is None:
-        return None
-    known = {q.statistic: q for q in inputs if q.variable == parent}
+    parts = need([q for q in sheet.where(("items", "points", "subscales"))
+                  if f"{p.variable}-".startswith(f"{q.variable}-")])
+    parent = parts[0].variable
+    low, high = need(*(next((q for q in sheet.by_key[*p.key[:4], end] if q.source == p.source),
+                            None) for end in ("range_low", "range_high")))
+    known = {q.statistic: q for q in parts if q.variable == parent}
     items, points, parts = (int(known[k].value) if k in known else None
                             for k in ("items", "points", "subscales"))
     if p.variable != parent:  # a subscale
@@ -247,8 +242,7 @@ def allocation(sheet: Sheet, p: Printed):
     block, ratio, strata = (sheet.get("", "allocation", "overall", "", s)
                             for s in ("block_size", "allocation_ratio", "strata"))
     centres, other = sheet.get("", "centres", "overall"), sheet.sizes[0]
-    if p.arm != sheet.arms[1] or not block or not other:
-        return None
+    need(p.arm == sheet.arms[1], block, other)
     times, sizes = ratio.value if ratio else 1, sheet.by_key[block.key]
     most = max(q.value for q in sizes) * times / (1 + times) * (strata.value if strata else 1)
     gap = abs(p.value - times * other.value)

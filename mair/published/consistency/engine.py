@@ -1,9 +1,9 @@
 """The engine of the checks: a check says what it selects and computes, and is judged here.
 
 A check is a function under `check`. With keys it gets the sheet and one printed number at a
-time (and what it is ``given`` for it), and returns nothing where it does not apply, else
-``(candidates, computation, inputs)``. Without keys it gets the sheet, and yields the printed
-number first. ``candidates`` are what `judge` takes, or a `Judgement` already.
+time (and what it is ``given`` for it), and returns ``(candidates, computation, inputs)``; where
+it does not apply, nothing, or `NotPrinted` is raised. Without keys it gets the sheet, and yields
+the printed number first. ``candidates`` are what `judge` takes, or a `Judgement` already.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import takewhile
 
 import numpy as np
 import pandas as pd
 
-from mair.published.consistency.sheet import COUNTS, INPUT, Printed, Sheet
+from mair.published.consistency.sheet import COUNTS, INPUT, Printed, Sheet, need, perhaps
 from mair.published.rounding import Interval, image, interval, rule_of
 
 COLUMNS = [
@@ -109,23 +108,23 @@ def check(name: str, *given, first: bool = False, **keys):
     name : str
         As the table has it. Several functions may make up one check.
     *given : callable
-        Each takes the sheet and the printed number; where one finds nothing the check does
-        not apply, else it gets what they find, too.
+        Each takes the sheet and the printed number; the check gets what they find, too, and
+        does not apply where one finds nothing.
     first : bool
         Of numbers printed more than once, only the first; of a difference, by each method.
     **keys
         None: the check chooses for itself.
     """
     def register(find):
+        def tried(sheet: Sheet, p: Printed, text: str):
+            more = [need(one(sheet, p)) for one in given]
+            return find(sheet, replace(p, printed=text), *more) if text else find(sheet, p, *more)
+
         def select(sheet: Sheet):
             for p in sheet.where(**keys):
-                more = [*takewhile(bool, (one(sheet, p) for one in given))]
-                wanted = len(more) == len(given) and (not first or sheet.is_first(p))
-                if wanted and (found := find(sheet, p, *more)):
-                    yield p, *found, *((),) * (3 - len(found)), partial(again, sheet, p, more)
-
-        def again(sheet: Sheet, p: Printed, more: list, text: str):
-            return find(sheet, replace(p, printed=text), *more)
+                again = partial(perhaps, tried, sheet, p)
+                if (not first or sheet.is_first(p)) and (found := again("")):
+                    yield p, *found, *((),) * (3 - len(found)), again
 
         CHECKS.append((name, select if keys else find))
         return find

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import jinja2
 import pandas as pd
-import yaml
 
 from mair.published.consistency.claims import LEVEL
 from mair.published.consistency.engine import SIGN
 from mair.published.consistency.sheet import Sheet
 from mair.results import KEYS
+from mair.trial.errors import declared
 
 SHIFT = 0.5  # SDs by which those lost differ that are worth a word
-TABLE = Path(__file__).resolve().parents[2] / "data" / "findings.yaml"
 COLUMNS = {"checks": "check", "verdicts": "verdict", "statistics": "statistic"}
 
 
@@ -74,7 +72,7 @@ def findings(consistency: pd.DataFrame, published: pd.DataFrame, sections=None) 
     words.filters["in_words"] = in_words
     words.globals |= {"right": partial(right, frame), "people": f"{people:g}"}
     keys = list(published[KEYS].itertuples(index=False, name=None))
-    kinds = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    kinds = declared("findings")
     for kind, rows in ((of, rows) for of in kinds for rows in parts(of, frame, sheet, told)):
         more = {name: pick(frame[frame["variable"].isin(rows["variable"])] if "same" in of
                            else frame, of) for name, of in kind.get("also", {}).items()}

@@ -8,19 +8,17 @@ from __future__ import annotations
 import functools
 import re
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-import yaml
 from scipy import special
 
 from mair.published.consistency.counts import cells
 from mair.published.consistency.engine import check, formula
-from mair.published.consistency.sheet import GROUPS, Printed, Sheet
+from mair.published.consistency.sheet import GROUPS, Printed, Sheet, need
 from mair.stats.risk import odds_ratio
 from mair.stats.risk_limits import INTERVALS, difference_limits, ratio_limits
+from mair.trial.errors import declared
 
-TABLE = Path(__file__).resolve().parents[2] / "data" / "formulas.yaml"
 RATIOS = ("rr", "or", "hr", "gmr")
 T_TESTS = ("student", "welch")
 Z = float(special.ndtri(0.975))
@@ -102,9 +100,8 @@ def register(row: dict) -> None:
     @check(row["check"], first=row.get("first", False), statistic=row["statistic"], analysis=bool,
            method=re.compile(row.get("method", ".*")).fullmatch)
     def find(sheet: Sheet, p: Printed):
-        numbers = [address(sheet, p, text) for text in row["inputs"].split()]
-        if None in numbers or (":responders" in row["inputs"] and not cells(sheet, p)):
-            return None  # not printed, or more responders than people
+        numbers = [need(address(sheet, p, text)) for text in row["inputs"].split()]
+        need(":responders" not in row["inputs"] or cells(sheet, p))  # no more than people
         order = sorted(ways, key=lambda name: name != p.method.rpartition("/")[2])
         found = [formula(FORMULAS[ways[way]], *numbers, name=way) for way in order]
         found = [c for c in found if np.isfinite([c[1].low, c[1].high, c[2]]).all()]
@@ -112,5 +109,5 @@ def register(row: dict) -> None:
         return found and (found, f"{row['text'].format(*numbers)} = {values}", numbers)
 
 
-for _row in yaml.safe_load(TABLE.read_text(encoding="utf-8")):
+for _row in declared("formulas"):
     register(_row)

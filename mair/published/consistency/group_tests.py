@@ -17,7 +17,7 @@ from mair.published.consistency.counts import LARGE, UNSHOWN, cells, retained_by
 from mair.published.consistency.engine import check, judge, yes_no
 from mair.published.consistency.formulas import T_TESTS
 from mair.published.consistency.moments import SECTIONS
-from mair.published.consistency.sheet import COUNTS, GROUPS, Printed, Sheet, at_print
+from mair.published.consistency.sheet import COUNTS, GROUPS, Printed, Sheet, at_print, need, perhaps
 from mair.published.rounding import Interval, image, interval, span
 from mair.stats import tests
 
@@ -59,9 +59,8 @@ def t_test(sheet: Sheet, p: Printed):
     of = [f"change{end}" for end in ("", "_sd", "_se")] if p.method.startswith("change") else (
         "mean", "sd", "se")
     both, kind = sheet.both_arms(p.analysis, p.variable, p.time, of=of), p.method.split("/")[-1]
-    if not both or min(n.value for n, *_ in both) < 2 or kind.startswith("mann") or (
-            p.analysis != "baseline" and kind not in T_TESTS):
-        return None
+    need(min(n.value for n, *_ in both) >= 2, not kind.startswith("mann"),
+         p.analysis == "baseline" or kind in T_TESTS)
     found = []
     for name in ("", *(() if p.relation else (", SDs and standard errors mistaken",))):
         six = [q for n, m, s in both for q in (n, m, other_spread(n, s) if name else s)]
@@ -78,26 +77,26 @@ def t_test(sheet: Sheet, p: Printed):
     return found, text, [*both[0], *both[1]]
 
 
-def counts_table(sheet: Sheet, p: Printed) -> tuple | None:
+def counts_table(sheet: Sheet, p: Printed) -> tuple:
     """Counts (levels, arms) of a binary or categorical variable, of those retained or of
     responders, and the numbers used."""
     if p.analysis == "nnt":
-        x, n, y, m = (int(q.value) for q in cells(sheet, p) or [p] * 4)
-        return cells(sheet, p) and (((y, x), (m - y, n - x)), cells(sheet, p))
+        x, n, y, m = (int(q.value) for q in cells(sheet, p))
+        return ((y, x), (m - y, n - x)), cells(sheet, p)
     levels = list(dict.fromkeys(q.variable for q in sheet.where(analysis="baseline")
                                 if q.variable.startswith(p.variable + ": ")))
     used = [sheet.get("baseline", v, arm) for v in levels or [p.variable] for arm in sheet.arms]
     counts = [q and int(q.value) for q in used]
     if p.analysis == "flow":
-        seen = retained_by_arm(sheet, p) if p.variable == "retained" else None
-        counts, used = [count for count, _ in seen or ()], [q for _, own in seen or () for q in own]
-    if not counts or None in (*sheet.sizes, *counts) or sheet.both_arms("baseline", p.variable):
-        return None
+        seen = need(p.variable == "retained") and retained_by_arm(sheet, p)
+        counts, used = [count for count, _ in seen], [q for _, own in seen for q in own]
+    need(*sheet.sizes, None not in counts, not perhaps(sheet.both_arms, "baseline", p.variable))
     table = np.reshape(counts, (-1, 2))
     rest = at_print(sheet.sizes).astype(int) - table.sum(axis=0)
     if not levels or any(rest):
         table = np.vstack([table, rest])
-    return (tuple(map(tuple, table.tolist())), [*used, *sheet.sizes]) if min(rest) >= 0 else None
+    need(min(rest) >= 0)
+    return tuple(map(tuple, table.tolist())), [*used, *sheet.sizes]
 
 
 @lru_cache(maxsize=5_000)
@@ -223,11 +222,9 @@ def overall(sheet: Sheet):
             value, inputs = sum(q.value for q in some), some
             found = [("sum", value)] if value >= total.value else judge("0", UNSHOWN)
         else:
-            moments = [sheet.moments(*q.key[:4]) for q in some]
-            if None in moments:
-                continue
-            n, inputs = sheet.size(total), [q for one in moments for q in one]
-            if n and n.value != sum(one[0].value for one in moments):
+            moments = [perhaps(sheet.moments, *q.key[:4]) for q in some]
+            n, inputs = sheet.size(total), [q for one in moments for q in one or ()]
+            if None in moments or (n and n.value != sum(one[0].value for one in moments)):
                 continue
             found = [combined(moments)[total.statistic]]
             value = found[0][2]

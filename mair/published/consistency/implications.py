@@ -32,7 +32,7 @@ from mair.published.consistency.engine import Judgement, check, formula, unsure,
 from mair.published.consistency.formulas import T_TESTS, Z
 from mair.published.consistency.group_tests import P, count_ps, counts_table
 from mair.published.consistency.moments import people
-from mair.published.consistency.sheet import Printed, Sheet, at_print
+from mair.published.consistency.sheet import Printed, Sheet, at_print, need, perhaps
 from mair.published.rounding import Interval, image, prints_so, rule_of, span
 from mair.stats import tests
 
@@ -81,8 +81,7 @@ def mean_changes(sheet: Sheet, b: Printed, c: dict, arms: list):
     With every pair complete a time-constant covariate does not matter, and a random
     intercept's B is exactly that difference. It need not be where others were in the model.
     """
-    if on_log(sheet, b):
-        return None
+    need(not on_log(sheet, b))
     (c1, c2), (t1, t2) = ((m[1], m[3]) for m in arms)
     found = formula(lambda t1, t2, c1, c2: (t2 - t1) - (c2 - c1), t1, t2, c1, c2,
                     name="difference in mean changes")
@@ -94,7 +93,7 @@ def mean_changes(sheet: Sheet, b: Printed, c: dict, arms: list):
         who = f"{left[0]} and {left[1]} not described"
     if found[1].meets(b.values) or (left and not any(left) and not others(sheet, arms)):
         return [found], text, inputs
-    after = sheet.now(b)
+    after = perhaps(sheet.now, b)
     if not left or min(left) < 1 or len(visits_of(sheet, b)) > 2 or not after or not (
             c["ci_low"] and c["ci_high"]):
         return unsure(who, found[1]), text, inputs
@@ -152,8 +151,7 @@ def at_means(sheet: Sheet, p: Printed | None, z: float) -> str:
 def correlation(sheet: Sheet, b: Printed, c: dict, arms: list):
     """The correlation between two visits that the SE of a contrast of changes needs."""
     n, mean, sd = np.moveaxis(at_print(arms), -1, 0)  # visits x arms
-    if len(visits_of(sheet, b)) != 2 or n[0].min() < 2 or mean.min() <= 0:
-        return None
+    need(len(visits_of(sheet, b)) == 2, n[0].min() >= 2, mean.min() > 0)
     log, weight = on_log(sheet, b), n[0] - 1
     sd = np.sqrt(np.log1p((sd / mean) ** 2)) if log else sd
     factor = (1 / n[0]).sum() / weight.sum()
@@ -171,8 +169,7 @@ def correlation(sheet: Sheet, b: Printed, c: dict, arms: list):
 def variances(sheet: Sheet, b: Printed, c: dict, both: list):
     """SDs of the arms at a visit where the model has one residual variance: F test."""
     (n1, _, s1), (n2, _, s2) = sorted(at_print(both).tolist(), key=lambda m: -m[2])
-    if s2 <= 0 or min(n1, n2) < 2 or on_log(sheet, b):
-        return None
+    need(s2 > 0, min(n1, n2) >= 2, not on_log(sheet, b))
     f, df = (s1 / s2) ** 2, (n1 - 1, n2 - 1)
     p = min(1.0, 2 * special.fdtrc(*df, f))
     return p < LEVEL / len(sheet.contrasts) and (
@@ -206,8 +203,7 @@ def planned_people(sheet: Sheet, p: Printed):
 @check("fisher", counts_table, **P)
 def fisher(sheet: Sheet, p: Printed, counted: tuple):
     """Pearson's p where expected counts below 5 call for Fisher's test, which is named."""
-    if not claims_of(sheet, "fisher") or p.relation:
-        return None
+    need(claims_of(sheet, "fisher"), not p.relation)
     kept, ps = tests.counts(counted[0]), count_ps(counted[0])
     least = np.outer(kept.sum(axis=1), kept.sum(axis=0)).min() / kept.sum()
     asked = ps and least < 5 and rule_of(ps["pearson"], p.printed) and "fisher" in ps
@@ -252,9 +248,8 @@ def timing(sheet: Sheet):
 @check("whole scores", courses, Sheet.step, **D)
 def whole_scores(sheet: Sheet, p: Printed, arms: list, step: float):
     """d from the sums that whole scores can have, where only the printed means give it."""
-    if not all(people(sheet, mean) and g.grim_can_fail(mean.printed, int(n.value), step=step)
-               for n, *two in arms for mean in two[::2]):
-        return None
+    need(*(people(sheet, mean) and g.grim_can_fail(mean.printed, int(n.value), step=step)
+           for n, *two in arms for mean in two[::2]))
     sides, found = [], {}
     for n, m0, s0, m1 in arms:
         k = int(n.value)
@@ -263,17 +258,15 @@ def whole_scores(sheet: Sheet, p: Printed, arms: list, step: float):
         sides.append(np.array([(t * step / k, after * step / k, sd) for t, sd in starts
                                for after in g.sums(m1.values, k, step)]).T)
     c, t = sides
-    if not 0 < c.size * t.size <= 9 * MOST:
-        return None
+    need(0 < c.size * t.size <= 9 * MOST)
     for name, (n1, s1, n2, s2) in standardisers(sheet, p, *arms).items():
         if (s1, s2) == (arms[0][2], arms[1][2]):
             whole = d(n1, n2, *t[..., None], *c[:, None])
             at = d(n1, n2, *(q.value for _, m0, s0, m1 in arms[::-1] for q in (m0, m1, s0)))
             found["uncorrected" + name] = whole.change / whole.sd, at.change / at.sd
             found["corrected" + name] = whole.estimate, at.estimate
+    need(not any(prints_so(v, p.printed) for own, _ in found.values() for v in np.unique(own)))
     fits = [name for name, (_, at) in found.items() if prints_so(at, p.printed)]
-    if any(prints_so(v, p.printed) for own, _ in found.values() for v in np.unique(own)):
-        return None
     ways = {fit.partition(",")[0] for fit in fits}
     ends = {name: span(own) for name, (own, _) in found.items() if name.partition(",")[0] in ways}
     said = " or ".join(f"{own.low:.4f}" + (f" to {own.high:.4f}" if own.high - own.low > 5e-5

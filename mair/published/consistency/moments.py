@@ -15,7 +15,7 @@ from mair.published.consistency.engine import (
     unsure,
     yes_no,
 )
-from mair.published.consistency.sheet import Printed, Sheet
+from mair.published.consistency.sheet import Printed, Sheet, need
 from mair.published.rounding import RULES, Interval, image, values
 
 SECTIONS = ("baseline", "outcomes", "biomarkers")
@@ -25,10 +25,10 @@ LARGE = 500  # more people than that: intervals instead of enumeration
 MEAN, SD = ({"analysis": SECTIONS, "statistic": s} for s in ("mean", "sd"))
 
 
-def people(sheet: Sheet, p: Printed) -> int | None:
-    """The n of a mean or an SD of an arm that has a grain, where it can be enumerated."""
+def people(sheet: Sheet, p: Printed) -> int:
+    """The n of a mean or an SD of an arm that has a grain, where it can be enumerated; else 0."""
     n = sheet.size(p) if p.arm in sheet.arms and sheet.step(p) else None
-    return int(n.value) if n is not None and 2 <= n.value <= LARGE else None
+    return int(n.value) if n and 2 <= n.value <= LARGE else 0
 
 
 @lru_cache(maxsize=4)
@@ -131,9 +131,7 @@ def dropouts(sheet: Sheet, p: Printed, everyone: tuple, part: tuple):
     (n_all, mean, sd), (n_part, m, s) = everyone, part
     n, seen = int(n_all.value), possible_sizes(sheet).get(m.key[:4], int(n_part.value))
     k, inputs, is_mean = n - seen, [*everyone, *part], p is m
-    if p.arm not in sheet.arms or sheet.visits[:1] != [p.time] or (
-            k and seen < 2) or (k < 0 and not is_mean):
-        return None
+    need(p.arm in sheet.arms, p.time == sheet.start, k == 0 or seen >= 2, k >= 0 or is_mean)
     if k == 0:
         return [formula(lambda x: x, mean if is_mean else sd, name="nobody left out")], (
             "the same people"), inputs
@@ -151,8 +149,8 @@ def dropouts(sheet: Sheet, p: Printed, everyone: tuple, part: tuple):
     if scale and step and n <= LARGE:
         sum_fits, squares_fit = g.rest_possible(
             (n, mean.printed, sd.printed), (seen, m.printed, s.printed), step, *scale)
-        if not sum_fits and k < n and not g.grim(m.printed, seen, step=step):
-            return None  # the mean itself is not possible, which GRIM says
+        # the mean itself may not be possible, which GRIM says
+        need(sum_fits or k >= n or g.grim(m.printed, seen, step=step))
     name = f"{n} - {seen} people"
     if is_mean:
         return (yes_no(sum_fits, name, rest), f"({n} x {mean} - {seen} x {m}) / {k} = {at:.2f}",
@@ -166,11 +164,10 @@ def change(sheet: Sheet, p: Printed, means: list):
     """A change against the means of two visits; where other people were seen at the second, the
     mean at the first of those not seen must be possible."""
     (a, b), percent = means, p.statistic == "percent_change"
+    need(a.values.low > 0 or not percent)
     found = formula(lambda a, b: 100 * (b - a) / a if percent else b - a, a, b)
     text = f"({b} - {a}) / {a}" if percent else f"{b} - {a}"
     n, m = sheet.size(a), sheet.size(b)
-    if percent and a.values.low <= 0:
-        return None
     judged, text = judge(p.printed, [found]), f"{text} = {found[2]:.3f}"
     if judged.verdict == "impossible" and n and m and n.value != m.value:
         judged = unsure("other people", found[1])
@@ -187,9 +184,8 @@ def change(sheet: Sheet, p: Printed, means: list):
 def sd_of_change(sheet: Sheet, p: Printed):
     """The correlation between two visits that the SD of a change needs, at the SDs there."""
     change = sheet.moments(*p.key[:4], of=("change", "change_sd", "change_se"))
-    first, last = (sheet.moments(*p.key[:3], t) for t in (*sheet.visits[:1], p.time))
-    if not (change and first and last) or p not in (change[2], sheet.get(*p.key)):
-        return None
+    first, last = (sheet.moments(*p.key[:3], t) for t in (sheet.start, p.time))
+    need(p in (change[2], sheet.get(*p.key)))
     _, r, at = formula(lambda c, a, b: (a**2 + b**2 - c**2) / (2 * a * b),
                        change[2], first[2], last[2])
     same = len({n.value for n, *_ in (change, first, last)}) == 1

@@ -9,7 +9,7 @@ from scipy import special
 
 from mair.published.consistency.counts import cells
 from mair.published.consistency.engine import Judgement, check, formula, unsure
-from mair.published.consistency.sheet import Printed, Sheet
+from mair.published.consistency.sheet import Printed, Sheet, need, perhaps
 from mair.published.rounding import Interval, image, interval
 from mair.stats import power as planning
 
@@ -44,9 +44,8 @@ def nnt_unit(sheet: Sheet, p: Printed, of: list):
 @check("randomised denominators", cells, statistic="nnt", **OF)
 def over_randomised(sheet: Sheet, p: Printed, of: list):
     """The same responders over everybody randomised."""
-    sizes = sheet.sizes[::-1]
-    if None in sizes or [n.value for n in sizes] == [n.value for n in of[1::2]]:
-        return None
+    sizes = need(*sheet.sizes[::-1])
+    need([n.value for n in sizes] != [n.value for n in of[1::2]])
     value, text = arr_of(of[0], sizes[0], of[2], sizes[1])
     return value and (unsure("nonresponder", 100 / value),
                       f"{text} = {value:.1f} %, NNT {100 / value:.2f}", [*of, *sizes])
@@ -65,17 +64,15 @@ def share(p: Printed | None, default: float = math.nan) -> float:
 
 
 def d_of_difference(known: dict) -> float:
-    """Planned difference over planned SD, or 0."""
-    gap, sd = known.get("difference"), known.get("sd")
-    return gap.value / sd.value if gap and sd and sd.values.low > 0 else 0.0
+    """Planned difference over planned SD."""
+    gap, sd = need(known.get("difference"), known.get("sd"))
+    return need(sd.values.low > 0) and gap.value / sd.value
 
 
 @check("planned difference", plan, statistic="difference", **PLAN)
 def planned_difference(sheet: Sheet, p: Printed, known: dict):
     """A share of the mean."""
-    mean, part = known.get("mean"), known.get("relative_difference")
-    if not (mean and part):
-        return None
+    mean, part = need(known.get("mean"), known.get("relative_difference"))
     found = formula(lambda mean: mean * share(part), mean)
     return [found], f"{share(part):g} x {mean} = {found[2]:g}", (mean, part)
 
@@ -83,9 +80,8 @@ def planned_difference(sheet: Sheet, p: Printed, known: dict):
 @check("planned d", plan, statistic="d", **PLAN)
 def planned_d(sheet: Sheet, p: Printed, known: dict):
     """Difference over SD."""
-    value, (gap, sd, mean) = d_of_difference(known), map(known.get, ("difference", "sd", "mean"))
-    if not value:
-        return None
+    value = need(d_of_difference(known))
+    gap, sd, mean = map(known.get, ("difference", "sd", "mean"))
     ends = [gap.values.low, gap.values.high]
     if mean and known.get("relative_difference"):
         ends.append(mean.value * share(known["relative_difference"]))
@@ -97,10 +93,9 @@ def planned_d(sheet: Sheet, p: Printed, known: dict):
 def planned_n(sheet: Sheet, p: Printed, known: dict):
     """People an arm, with the normal distribution or t."""
     alpha, power = share(known.get("alpha"), 0.05), share(known.get("power"), 0.80)
-    quotient = d_of_difference(known)
+    quotient = perhaps(d_of_difference, known) or 0.0
     d = known["d"].value if "d" in known else quotient
-    if not (d > 0.01 and 0 < alpha < power < 1):
-        return None
+    need(d > 0.01, 0 < alpha < power < 1)
     sizes = {}
     for name, v in (("", d), (", d from the difference", quotient if "d" in known else 0)):
         for m in ("normal", "t") if v > 0.01 else ():
@@ -116,9 +111,8 @@ def planned_n(sheet: Sheet, p: Printed, known: dict):
 @check("planned dropout", plan, statistic="n_with_dropout", **PLAN)
 def planned_dropout(sheet: Sheet, p: Printed, known: dict):
     """Everybody, divided by 1 - dropout or multiplied by 1 + dropout, in each rounding."""
-    n, part = known.get("n"), share(known.get("dropout"))
-    if not (n and n.value >= 1 and 0 <= part < 1):
-        return None
+    n, part = need(known.get("n")), share(known.get("dropout"))
+    need(n.value >= 1, 0 <= part < 1)
     people, whole = 2 * int(n.value), planning.inflate(int(n.value), part)
     divided, multiplied = people / (1 - part), people * (1 + part)
     ways = {math.floor(multiplied): "multiplied, rounded down",

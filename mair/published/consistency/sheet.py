@@ -19,6 +19,25 @@ COUNTS = ("n", "n_known", "responders", "n_with_dropout")
 GROUPS = ("overall", "difference", "")
 
 
+class NotPrinted(Exception):
+    """What a check needs is not printed, or not such that the check applies."""
+
+
+def need(*found):
+    """What a check needs, one or several; `NotPrinted` where one of them is nothing."""
+    if not all(found):
+        raise NotPrinted
+    return found if len(found) > 1 else found[0]
+
+
+def perhaps(find, *args, **keys):
+    """What a function finds; None where it is not printed."""
+    try:
+        return find(*args, **keys)
+    except NotPrinted:
+        return None
+
+
 @dataclass(frozen=True)
 class Printed(Number):
     """One printed number: its text, its place in the frame and its keys; or what it implies
@@ -72,6 +91,8 @@ class Sheet:
         (control, treatment).
     visits : list of str
         In order, the first the reference.
+    start : str or None
+        The first visit.
     contrasts : list of tuple of str
         (analysis, variable, "difference", visit) of every difference with a B, a d or a p.
     """
@@ -93,6 +114,7 @@ class Sheet:
             p.arm for p in [p for p in named if p.analysis != "flow"] or named]
         self.arms = tuple([*dict.fromkeys(map(str, arms)), "", ""][:2])
         self.visits = [str(v) for v in self.sections.get("visits", [])] or self._visits()
+        self.start = next(iter(self.visits), None)
         self.contrasts = list(dict.fromkeys(
             p.key[:4] for p in self.where(arm="difference", statistic=("b", "d", "p"))
             if p.time and (p.statistic != "p" or p.analysis in ("outcomes", "biomarkers"))))
@@ -162,10 +184,9 @@ class Sheet:
             return next(filter(None, (self.get(*p.key[:4], s) for s in ("n_known", "n"))),
                         self.randomised(p.arm))
         same = self.where("n", analysis=p.analysis, arm=p.arm, method=p.method)
-        best = ([q for q in same if (q.source, q.time) == (p.source, p.time)]
-                or [q for q in same if q.variable == p.variable]
-                or [q for q in same if q.source == p.source] or same)
-        return self.get(*p.key[:4]) or next(iter(best), None)
+        return self.get(*p.key[:4]) or min(same, default=None, key=lambda q: [
+            (q.source, q.time) == (p.source, p.time), q.variable == p.variable,
+            q.source == p.source, True].index(True))
 
     def declared(self, variable: str) -> dict:
         """What the trial file says of a variable."""
@@ -191,37 +212,32 @@ class Sheet:
         scale = self.scale(mean)
         return Interval(*scale) if scale else None
 
-    def before_and_after(self, p: Printed) -> list | None:
+    def before_and_after(self, p: Printed) -> tuple:
         """The means of an arm at the first visit and at that of ``p``."""
-        found = [self.get(*p.key[:3], t, "mean", like=p) for t in (*self.visits[:1], p.time)]
-        return found if len(found) == 2 and None not in found else None
+        return need(*(self.get(*p.key[:3], t, "mean", like=p) for t in (self.start, p.time)))
 
     def step(self, p: Printed) -> float:
         """The grain of a score, where the trial file says it; else 0."""
         return float(self.declared(p.variable).get("step") or 0)
 
-    def moments(self, analysis, variable, arm, time="", of=("mean", "sd", "se")) -> tuple | None:
-        """(n, mean, SD) numbers of an arm at a visit, or None when one is missing; an SD may be
-        that of a standard error. ``of`` names the statistics."""
+    def moments(self, analysis, variable, arm, time="", of=("mean", "sd", "se")) -> tuple:
+        """(n, mean, SD) numbers of an arm at a visit; an SD may be that of a standard error.
+        ``of`` names the statistics."""
         mean, sd, se = (self.get(analysis, variable, arm, time, s) for s in of)
-        n = self.size(mean) if mean else None
-        if n and se and not sd:
-            sd = replace(se, by=lambda x: x * np.sqrt(n.value))
-        return (n, mean, sd) if n and mean and sd else None
+        n = need(self.size(need(mean)))
+        return n, mean, sd or replace(need(se), by=lambda x: x * np.sqrt(n.value))
 
-    def both_arms(self, analysis, variable, time="", **of) -> list | None:
-        """`moments` of (control, treatment), or None when one is missing."""
-        found = [self.moments(analysis, variable, arm, time, **of) for arm in self.arms]
-        return found if all(found) else None
+    def both_arms(self, analysis, variable, time="", **of) -> list[tuple]:
+        """`moments` of (control, treatment)."""
+        return [self.moments(analysis, variable, arm, time, **of) for arm in self.arms]
 
-    def now(self, p: Printed) -> list | None:
+    def now(self, p: Printed) -> list[tuple]:
         """`both_arms` at the visit of ``p``."""
         return self.both_arms(p.analysis, p.variable, p.time)
 
-    def first_and_now(self, p: Printed) -> list | None:
-        """`both_arms` at the first visit and at that of ``p``, or None when one is missing."""
-        found = [self.both_arms(p.analysis, p.variable, t) for t in (*self.visits[:1], p.time)]
-        return found if all(found) else None
+    def first_and_now(self, p: Printed) -> list[list]:
+        """`both_arms` at the first visit and at that of ``p``."""
+        return [self.both_arms(p.analysis, p.variable, t) for t in (self.start, p.time)]
 
 
 def at_print(numbers) -> np.ndarray:
