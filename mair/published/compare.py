@@ -102,8 +102,7 @@ def compare(published: pd.DataFrame, results: pd.DataFrame, checked=None) -> pd.
             found = _with_methods(judge(value, printed, key[5]), value, printed,
                                   {m: v for m, v in others.items() if m != key[4] and v == v})
         word = own.given if own.given and own.verdict not in AGAINST else own.verdict
-        rows.append((*key, printed, value, *_joined(found, own), source,
-                     WORDS.get(word, word)))
+        rows.append((*key, printed, value, *_joined(found, own), source, WORDS.get(word, word)))
     return pd.DataFrame(rows, columns=[*KEYS, "printed", "computed", "verdict", "why", "source",
                                        "word"])
 

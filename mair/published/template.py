@@ -18,11 +18,11 @@ CHOICES = "choices"  # the protected sheet that the lists are read from
 
 def grids() -> list[Grid]:
     """The empty sheets, in the order of a paper; the instructions first, with every list."""
-    of = LAYOUT
-    more = {"facts": [[name, "", "", fact["asks"]] for name, fact in of["facts"].items()],
+    more = {"facts": [[name, "", "", fact["asks"]] for name, fact in LAYOUT["facts"].items()],
             "README": [[], ["Words that are known:"], *(
-                [name, *words] for name, words in of["choices"].items())]}
-    return [Grid(name, [*own["rows"], *more.get(name, ())]) for name, own in of["template"].items()]
+                [name, *words] for name, words in LAYOUT["choices"].items())]}
+    return [Grid(name, [*own["rows"], *more.get(name, ())])
+            for name, own in LAYOUT["template"].items()]
 
 
 def write(path: Path | str, sheets: list[Grid] | None = None) -> Path:
@@ -64,7 +64,7 @@ def write(path: Path | str, sheets: list[Grid] | None = None) -> Path:
 
 def _workbook(sheets: list[Grid]) -> openpyxl.Workbook:
     """A workbook whose cells are text, with choices from a hidden, protected sheet."""
-    of, book = LAYOUT, openpyxl.Workbook()
+    book = openpyxl.Workbook()
     for grid in sheets:
         sheet = book.create_sheet(grid.name)
         for line in grid.cells:
@@ -77,12 +77,12 @@ def _workbook(sheets: list[Grid]) -> openpyxl.Workbook:
     source = book.worksheets[0]
     source.title, source.sheet_state, source.protection.sheet = CHOICES, "hidden", True
     offered = {}
-    for column, (name, words) in enumerate(of["choices"].items(), start=1):
+    for column, (name, words) in enumerate(LAYOUT["choices"].items(), start=1):
         letters = [source.cell(row, column, word).column_letter
                    for row, word in enumerate(words, start=1)]
         offered[name] = f"{CHOICES}!${letters[0]}$1:${letters[0]}${len(words)}"
-    cells = {name: own.get("lists", {}) for name, own in of["template"].items()}
-    cells["facts"] = {f"B{row}": fact for row, fact in enumerate(of["facts"], start=2)}
+    cells = {name: own.get("lists", {}) for name, own in LAYOUT["template"].items()}
+    cells["facts"] = {f"B{row}": fact for row, fact in enumerate(LAYOUT["facts"], start=2)}
     for name in set(cells) & set(book.sheetnames):
         for place, choice in cells[name].items():
             if choice in offered:

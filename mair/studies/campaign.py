@@ -182,8 +182,7 @@ def correct(false: pd.DataFrame, judged: int, papers: int) -> pd.DataFrame:
 
 def main() -> Path:
     """Run the campaign and write the table (`make campaign`)."""
-    results = faults(numbers.read(), load("params/mair.yaml").sections,
-                     claims_beside(numbers.PATH))
+    results = faults(numbers.read(), load("params/mair.yaml").sections, claims_beside(numbers.PATH))
     papers = PAPERS * len(SOUND["trials"])
     table = pd.concat([summary(results), summary(faults_of_real(), "faults in real trials"),
                        correct(*alarms(PAPERS), papers)], ignore_index=True)

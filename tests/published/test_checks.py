@@ -51,8 +51,7 @@ def test_what_passes_by_chance_is_what_any_test_named_prints():
     p = found[found["statistic"] == "p"].iloc[0]
     passing = [k for k in range(100) if consistency(rows.assign(printed=rows["printed"].where(
         rows["statistic"] != "p", f"{k / 100:.2f}"))).iloc[p.name]["verdict"] != "impossible"]
-    assert p["by_chance"] == (
-        f"of 100 values from 0.00 to 0.99, {len(passing)} would have passed")
+    assert p["by_chance"] == (f"of 100 values from 0.00 to 0.99, {len(passing)} would have passed")
     assert 0 < len(passing) < 10 and (found["by_chance"][found.index != p.name] == "").all()
     assert not consistency(rows)["by_chance"].any()
 

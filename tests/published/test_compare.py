@@ -36,8 +36,7 @@ def test_verdicts(value, printed, verdict, why):
 
 def test_double_rounding_is_named():
     # 0.4449 to three places is 0.445, and that half up to two is 0.45
-    assert compare.judge(0.4449, "0.45") == (
-        "within rounding", "rounded twice: 0.4449, then 0.445")
+    assert compare.judge(0.4449, "0.45") == ("within rounding", "rounded twice: 0.4449, then 0.445")
 
 
 def results(*rows):
@@ -69,8 +68,7 @@ def test_what_the_paper_says_of_its_numbers_comes_before_what_data_made_from_it_
     found = compare.compare(paper, results((*keys, "n", 5), (*keys, "percent", 26.0)), checked)
     assert list(found["verdict"]) == ["reproduced", "not reproduced", "not reproduced",
                                       "not checkable"]
-    assert found["why"][1] == (
-        "the data meet it; consistency: impossible (5/20 = 25.000 %)")
+    assert found["why"][1] == ("the data meet it; consistency: impossible (5/20 = 25.000 %)")
     assert list(found["word"])[1:3] == ["cannot hold as printed", "follows with rounding"]
     assert compare.counts(found, checked) == {
         "printed": 4, "given": 0, "follow": 1, "linked": 2, "met": 1, "compared": 3}

@@ -13,15 +13,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from mair.published import consistency as wing
 from mair.published import numbers
-from mair.published.consistency import (
-    COLUMNS,
-    VERDICTS,
-    claims_beside,
-    consistency,
-    findings,
-    worst,
-)
+from mair.published.consistency import claims_beside, consistency, findings, worst
 from mair.published.consistency.claims import COLUMNS as CLAIMS
 from mair.published.consistency.contrasts import possible_ratios, two_sided
 from mair.published.consistency.implications import readings
@@ -46,8 +40,8 @@ def one(check, variable, arm="difference", time="", statistic="p", frame=FRAME):
 
 
 def test_the_contracts_columns_and_verdicts():
-    assert list(FRAME.columns[:10]) == COLUMNS
-    assert set(FRAME["verdict"]) <= set(VERDICTS)
+    assert list(FRAME.columns[:10]) == wing.COLUMNS
+    assert set(FRAME["verdict"]) <= set(wing.VERDICTS)
     named = FRAME[FRAME["verdict"] == "other convention"]
     assert named["convention"].ne("").all()
 
@@ -169,8 +163,7 @@ def test_benjamini_hochberg_by_family():
                enumerate(("0.010", "0.030", "0.200")) for s, v in (("b", "1.00"), ("p", p))]
     records += [("biomarkers", f"m{k}", "difference", "post", "z", s, "0.900" if s == "p" else
                  "1.00") for k in range(5) for s in ("b", "p")]
-    claims = pd.DataFrame([("fdr", "outcomes", "*", "*", "maintained", "text", "")],
-                          columns=CLAIMS)
+    claims = pd.DataFrame([("fdr", "outcomes", "*", "*", "maintained", "text", "")], columns=CLAIMS)
     frame = consistency(rows_of(*records), None, claims)
     kept, lost = (one("fdr", f"y{k}", "difference", "post", "p", frame) for k in (0, 1))
     assert kept["verdict"] == "other convention" and lost["convention"] == "one table"

@@ -193,8 +193,7 @@ def test_a_baseline_table_alone_is_audited(tmp_path):
     odd = own["verdict"] == "impossible"
     assert list(own.loc[odd, "printed"]) == ["99"] and not trial.outcomes
     assert list(cells[odd]) == ["sheet table 1, F9"] and (cells != "").all()
-    assert own.loc[odd, "by_chance"].tolist() == [
-        "of 100 values from 0 to 99, 4 would have passed"]
+    assert own.loc[odd, "by_chance"].tolist() == ["of 100 values from 0 to 99, 4 would have passed"]
     assert "|20 - 2 x 20| = 20, at most 40 with blocks of 4" in set(own["computation"])
     letter = docx.Document(io.BytesIO(reviewer.letter(trial)))
     letter = "".join(one.text for one in letter.paragraphs)
@@ -207,8 +206,7 @@ def test_a_baseline_table_alone_is_audited(tmp_path):
 def test_papers_stand_in_one_table_and_cells_they_share_are_named(tmp_path):
     for name, other in (("one", {"E10": "50.15 (9.92)"}), ("two", {
             "F10": "50.15 (9.92)", "A10": "years", "E9": "5 (35.0)"})):
-        fill(tmp_path / "in" / f"{name}.xlsx",
-             {**TYPED, "table 1": {**TYPED["table 1"], **other}})
+        fill(tmp_path / "in" / f"{name}.xlsx", {**TYPED, "table 1": {**TYPED["table 1"], **other}})
     papers.main(str(tmp_path / "in"), str(tmp_path / "out"))
     found = {name: pd.read_csv(tmp_path / "out" / "tables" / f"{name}.csv", dtype=str)
              for name in ("papers", "shared")}

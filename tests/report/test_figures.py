@@ -15,16 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from PIL import Image
 
-from mair.report import (
-    consort,
-    curves,
-    figure,
-    forest,
-    frames_appendix,
-    people,
-    robust,
-    style,
-)
+from mair.report import consort, curves, figure, forest, frames_appendix, people, robust, style
 from mair.report.show import Show
 from mair.results import Rows
 

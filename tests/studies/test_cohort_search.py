@@ -13,14 +13,7 @@ from mair.published import numbers
 from mair.results import KEYS
 from mair.stats import mixed, smallsample
 from mair.studies import cohort
-from mair.studies.cohort import (
-    allocation,
-    integers,
-    likelihood,
-    plausible,
-    targets,
-    verdicts,
-)
+from mair.studies.cohort import allocation, integers, likelihood, plausible, targets, verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
 VISITS = ["baseline", "post", "followup"]

@@ -40,8 +40,7 @@ def tiny(request, tmp_path_factory):
     limits = [("outcomes", "Pain", "difference", "after", "random-intercept/z", s, "0", "0")
               for s in ("ci_low", "ci_high")]
     keys = [*moments, *(limits if "limits" in request.param else [])]
-    rows = pd.DataFrame([[*key, "t", ""] for *key, _, _ in keys], columns=[
-        *KEYS, "source", "note"])
+    rows = pd.DataFrame([[*key, "t", ""] for *key, _, _ in keys], columns=[*KEYS, "source", "note"])
     rows.assign(printed="0")[numbers.COLUMNS].to_csv(folder / "p.csv", index=False)
     found = Paper(load(trial), "Pain").printed(Paper(load(trial), "Pain").start[None])
     rows["printed"] = [f"{found[tuple(key)][0]:.{digits}f}" for *key, digits, _ in keys]

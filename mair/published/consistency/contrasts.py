@@ -78,8 +78,7 @@ def conventions(sheet: Sheet, p: Printed):
     found, inputs, text, b = [], [*c, *t], "", sheet.get(*p.key[:4], "b")
     for name, (n1, s1, n2, s2) in standardisers(sheet, p, c, t).items():
         six = (t[1], t[3], s2, c[1], c[3], s1)
-        over, at = d(n1, n2, *corners(*(q.values for q in six))), d(n1, n2, *(
-            q.value for q in six))
+        over, at = d(n1, n2, *corners(*(q.values for q in six))), d(n1, n2, *(q.value for q in six))
         if not (np.min(over.sd) > 0 and at.sd > 0):
             continue
         text = text or (
@@ -233,8 +232,7 @@ def statistic(sheet: Sheet, p: Printed, c: dict):
     kinds = references(sheet, p, not c["z"])
     found = [(name, ratio * ks, at * ks.low) for name, _, ks in kinds]
     se = half_width(c) * Z / kinds[0][2].low
-    return p is (c["z"] or c["t"]) and (
-        found, f"{c['b']} / {se:.4f} = {found[0][2]:.3f}", numbers)
+    return p is (c["z"] or c["t"]) and (found, f"{c['b']} / {se:.4f} = {found[0][2]:.3f}", numbers)
 
 
 @check("se", with_limits, statistic="se", **KEYS)
@@ -339,6 +337,5 @@ def possible_ratios(counts, more: int, arm: int, visit: int) -> Interval:
             at = (slice(None), *np.ix_(visits, visits))
             information[at] += m * np.linalg.inv(covariance[at])
         cov = np.linalg.inv(information)
-        variances += (np.diagonal(cov, axis1=1, axis2=2)[:, 1:] + cov[:, :1, 0]
-                      - 2 * cov[:, 0, 1:])
+        variances += (np.diagonal(cov, axis1=1, axis2=2)[:, 1:] + cov[:, :1, 0] - 2 * cov[:, 0, 1:])
     return span(np.sqrt(variances[:, 0] / variances[:, 1]))

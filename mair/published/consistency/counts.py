@@ -173,11 +173,10 @@ def percent_sums(sheet: Sheet):
             yield p, found, f"{' + '.join(map(str, parts))} = {at:.1f}", parts
 
 
-def stated_twice(name: str, ranges: bool):
-    """Register a check of the same number, by the same method, stated in two places, at whatever
-    precision."""
-    @check(name)
-    def of(sheet: Sheet):
+for _name, _ranges in (("stated twice", False), ("range stated twice", True)):
+    @check(_name)
+    def stated_twice(sheet: Sheet, ranges=_ranges):
+        """The same number, by the same method, in two places, at whatever precision."""
         for p in itertools.chain(*sheet.by_key.values()):
             first = next(q for q in sheet.by_key[p.key] if q.method == p.method)
             if first is p or p.statistic.startswith("range_") != ranges or (
@@ -189,10 +188,6 @@ def stated_twice(name: str, ranges: bool):
             if found.convention in RULES and not fine.decimals:
                 found = yes_no(False, "", limits)  # whole numbers are not rounded
             yield p, found, f"{first} in {first.source}, {p} in {p.source}", (first,)
-
-
-stated_twice("stated twice", ranges=False)
-stated_twice("range stated twice", ranges=True)
 
 
 @check("scale", statistic=("range_low", "range_high"), method="declared")

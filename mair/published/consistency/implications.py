@@ -12,21 +12,9 @@ import numpy as np
 from scipy import special
 
 from mair.published import granularity as g
+from mair.published.consistency import contrasts
 from mair.published.consistency.claims import LEVEL, adjusted, claims_of, families, worded
-from mair.published.consistency.contrasts import (
-    KEYS,
-    D,
-    contrast,
-    courses,
-    d,
-    half_width,
-    others,
-    standardisers,
-    two_sided,
-    visits_of,
-    width,
-    with_limits,
-)
+from mair.published.consistency.contrasts import KEYS, D, contrast, courses, width, with_limits
 from mair.published.consistency.counts import course
 from mair.published.consistency.engine import Judgement, check, formula, unsure, yes_no
 from mair.published.consistency.formulas import T_TESTS, Z
@@ -91,13 +79,13 @@ def mean_changes(sheet: Sheet, b: Printed, c: dict, arms: list):
     if None not in sheet.sizes:
         left = [int(n.value) - k for n, k in zip(sheet.sizes, described, strict=True)]
         who = f"{left[0]} and {left[1]} not described"
-    if found[1].meets(b.values) or (left and not any(left) and not others(sheet, arms)):
+    if found[1].meets(b.values) or (left and not any(left) and not contrasts.others(sheet, arms)):
         return [found], text, inputs
     after = perhaps(sheet.now, b)
-    if not left or min(left) < 1 or len(visits_of(sheet, b)) > 2 or not after or not (
+    if not left or min(left) < 1 or len(contrasts.visits_of(sheet, b)) > 2 or not after or not (
             c["ci_low"] and c["ci_high"]):
         return unsure(who, found[1]), text, inputs
-    se = half_width(c)
+    se = contrasts.half_width(c)
     sd = math.sqrt(np.mean([m[2].value ** 2 for m in (*arms, *after)]))
     more, once = readings(abs(b.value - found[2]), se, sd, described, left)
     text += (f"; with the printed limits {at_means(sheet, c['p'], found[2] / se)}. B = {b} if the "
@@ -138,7 +126,7 @@ def readings(gap: float, se: float, sd: float, seen: list, left: list) -> tuple:
 
 def at_means(sheet: Sheet, p: Printed | None, z: float) -> str:
     """z, p and q of a contrast at the printed means."""
-    own = two_sided(z).low
+    own = contrasts.two_sided(z).low
     said = f"z = {z:.2f}, p = {own:.3f}"
     if p is None:
         return said
@@ -151,7 +139,7 @@ def at_means(sheet: Sheet, p: Printed | None, z: float) -> str:
 def correlation(sheet: Sheet, b: Printed, c: dict, arms: list):
     """The correlation between two visits that the SE of a contrast of changes needs."""
     n, mean, sd = np.moveaxis(at_print(arms), -1, 0)  # visits x arms
-    need(len(visits_of(sheet, b)) == 2, n[0].min() >= 2, mean.min() > 0)
+    need(len(contrasts.visits_of(sheet, b)) == 2, n[0].min() >= 2, mean.min() > 0)
     log, weight = on_log(sheet, b), n[0] - 1
     sd = np.sqrt(np.log1p((sd / mean) ** 2)) if log else sd
     factor = (1 / n[0]).sum() / weight.sum()
@@ -159,7 +147,7 @@ def correlation(sheet: Sheet, b: Printed, c: dict, arms: list):
                                      / factor) / (2 * (weight * sd.prod(axis=0)).sum()),
                   c["ci_low"].values, c["ci_high"].values)
     return found.low > 1 and (
-        unsure("above 1", found), f"SE {half_width(c):.4f} needs r = {found.low:.2f} to "
+        unsure("above 1", found), f"SE {contrasts.half_width(c):.4f} needs r = {found.low:.2f} to "
         f"{found.high:.2f} between the visits, at the printed SDs"
         + (" taken to the log scale" if log else ""),
         [c["ci_low"], c["ci_high"], *(q for arm in arms for row in arm for q in row)])
@@ -259,10 +247,11 @@ def whole_scores(sheet: Sheet, p: Printed, arms: list, step: float):
                                for after in g.sums(m1.values, k, step)]).T)
     c, t = sides
     need(0 < c.size * t.size <= 9 * MOST)
-    for name, (n1, s1, n2, s2) in standardisers(sheet, p, *arms).items():
+    for name, (n1, s1, n2, s2) in contrasts.standardisers(sheet, p, *arms).items():
         if (s1, s2) == (arms[0][2], arms[1][2]):
-            whole = d(n1, n2, *t[..., None], *c[:, None])
-            at = d(n1, n2, *(q.value for _, m0, s0, m1 in arms[::-1] for q in (m0, m1, s0)))
+            whole = contrasts.d(n1, n2, *t[..., None], *c[:, None])
+            at = contrasts.d(n1, n2, *(q.value for _, m0, s0, m1 in arms[::-1]
+                                       for q in (m0, m1, s0)))
             found["uncorrected" + name] = whole.change / whole.sd, at.change / at.sd
             found["corrected" + name] = whole.estimate, at.estimate
     need(not any(prints_so(v, p.printed) for own, _ in found.values() for v in np.unique(own)))

@@ -7,14 +7,7 @@ from collections import defaultdict
 from functools import lru_cache
 
 from mair.published import granularity as g
-from mair.published.consistency.engine import (
-    Judgement,
-    check,
-    formula,
-    judge,
-    unsure,
-    yes_no,
-)
+from mair.published.consistency.engine import Judgement, check, formula, judge, unsure, yes_no
 from mair.published.consistency.sheet import Printed, Sheet, need
 from mair.published.rounding import RULES, Interval, image, values
 
