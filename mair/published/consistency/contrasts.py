@@ -11,12 +11,13 @@ from functools import lru_cache
 import numpy as np
 from scipy import special
 
+from mair.published.consistency import engine
 from mair.published.consistency.counts import course
 from mair.published.consistency.engine import Judgement, check, formula, judge, unsure, yes_no
 from mair.published.consistency.formulas import RATIOS, Z
 from mair.published.consistency.moments import possible_sizes
 from mair.published.consistency.sheet import Printed, Sheet, need, perhaps
-from mair.published.rounding import Interval, corners, image, interval, span
+from mair.published.rounding import Interval, image, interval, span
 from mair.stats.effects import d_ppc2_of
 
 SLACK = 0.003  # relative: what a covariate moves the ratio of two SEs by
@@ -42,53 +43,50 @@ def others(sheet: Sheet, arms: list) -> bool:
     return any((m := sheet.size(after)) and m.value != n.value for n, *_, after in arms)
 
 
-def standardisers(sheet: Sheet, p: Printed, c, t) -> dict[str, tuple]:
-    """Name of a convention to (n, SD, n, SD) of (control, treatment): the SD of those
-    described, also weighted by the n at which their means are possible, or by all randomised;
-    that of all randomised; after."""
-    (n1, s1), (n2, s2) = ((q[0].value, q[2]) for q in (c, t))
-    found = {"": (n1, s1, n2, s2)}
-    m1, m2 = (possible_sizes(sheet).get((p.analysis, p.variable, arm, sheet.start), n)
-              for arm, n in zip(sheet.arms, (n1, n2), strict=True))
-    if (m1, m2) != (n1, n2) and min(m1, m2) >= 2:
-        found[f", n={m1:g} and {m2:g}"] = (m1, s1, m2, s2)
+def standardised(sheet: Sheet, p: Printed, arms: list) -> dict[str, list]:
+    """`courses` by convention: the SD of those described, also weighted by the n at which their
+    means are possible, or by all randomised; that of all randomised; after."""
+    def instead(n=(None, None), sd=(None, None)):
+        return [(n or own[0], own[1], sd or own[2], own[3])
+                for own, n, sd in zip(arms, n, sd, strict=True)]
+
+    found, ns = {"": arms}, [n for n, *_ in arms]
+    fewer = [replace(n, printed=f"{possible_sizes(sheet).get((*p.key[:2], arm, sheet.start), n)}")
+             for arm, n in zip(sheet.arms, ns, strict=True)]
+    if [n.value for n in fewer] != [n.value for n in ns] and min(n.value for n in fewer) >= 2:
+        found[", n={} and {}".format(*fewer)] = instead(fewer)
     if None not in sheet.sizes:
-        everyone = (size.value for size in sheet.sizes)
-        found[", n of all randomised"] = (next(everyone), s1, next(everyone), s2)
+        found[", n of all randomised"] = instead(sheet.sizes)
     if start := perhaps(sheet.both_arms, "baseline", p.variable):
-        found[", SD of all randomised"] = tuple(v for n, _, s in start for v in (n.value, s))
+        found[", SD of all randomised"] = instead(*[*zip(*start, strict=True)][::2])
     last = [sheet.get(p.analysis, p.variable, arm, p.time, "sd") for arm in sheet.arms]
-    if all(last):
-        found[", SD afterwards"] = (n1, last[0], n2, last[1])
-    return found
+    return found | ({", SD afterwards": instead(sd=last)} if all(last) else {})
 
 
-def d(n1, n2, *six):
-    """d_ppc2 from the n of (control, treatment), and mean before, mean after and SD of treatment
-    and then of control, numbers or arrays."""
-    (before_t, after_t, sd_t), (before_c, after_c, sd_c) = six[:3], six[3:]
-    return d_ppc2_of((n2, before_t, sd_t, after_t), (n1, before_c, sd_c, after_c))
+def d_of(*eight):
+    """d_ppc2 from n, mean before, SD and mean after of control, then of treatment."""
+    return d_ppc2_of(eight[4:], eight[:4])
+
+
+WAYS = {"d_ppc2": lambda *eight: d_of(*eight).estimate,
+        "d_ppc2-uncorrected": lambda *eight: d_of(*eight).change / d_of(*eight).sd}
 
 
 @lru_cache(maxsize=200)
 def conventions(sheet: Sheet, p: Printed):
     """Candidates, the declared one first; a line of text; and the numbers used."""
-    c, t = courses(sheet, p)
+    c, t = arms = courses(sheet, p)
     need(min(c[0].value, t[0].value) >= 2)
     found, inputs, text, b = [], [*c, *t], "", sheet.get(*p.key[:4], "b")
-    for name, (n1, s1, n2, s2) in standardisers(sheet, p, c, t).items():
-        six = (t[1], t[3], s2, c[1], c[3], s1)
-        over, at = d(n1, n2, *corners(*(q.values for q in six))), d(n1, n2, *(q.value for q in six))
-        if not (np.min(over.sd) > 0 and at.sd > 0):
-            continue
-        text = text or (
-            f"({t[3]} - {t[1]} - ({c[3]} - {c[1]})) / {at.sd:.3f} "
-            f"= {at.change / at.sd:.4f}; x {at.factor:.4f} = {at.estimate:.4f}")
-        found.append((f"d_ppc2{name}", span(over.estimate), float(at.estimate)))
-        found.append((f"d_ppc2-uncorrected{name}", span(over.change / over.sd),
-                      float(at.change / at.sd)))
-        if b is not None and not name and p.method == "b_over_sd":
-            found.append(("b_over_sd", image(np.divide, b.values, span(over.sd)), b.value / at.sd))
+    for name, both in standardised(sheet, p, arms).items():
+        eight = [*both[0], *both[1]]
+        found += engine.formulas({way + name: f for way, f in WAYS.items()}, *eight)
+        if found and not text:
+            at = d_of(*(q.value for q in eight))
+            text = (f"({t[3]} - {t[1]} - ({c[3]} - {c[1]})) / {at.sd:.3f} "
+                    f"= {found[1][2]:.4f}; x {at.factor:.4f} = {at.estimate:.4f}")
+        if b and not name and p.method == "b_over_sd":
+            found += engine.formulas({p.method: lambda b, *q: b / d_of(*q).sd}, b, *eight)
             inputs.append(b)
     if sheet.declared(p.variable).get("transform") == "log" and found:
         text = f"on the measured scale {found[1][2]:.4f}, corrected {found[0][2]:.4f}"

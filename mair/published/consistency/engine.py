@@ -100,6 +100,12 @@ def formula(f, *numbers: Printed, name: str = "") -> tuple[str, Interval, float]
         return name, interval(at) if exact else image(f, *box), at
 
 
+def formulas(ways: dict, *numbers: Printed) -> list[tuple]:
+    """`formula` of each function of the same numbers, by name, where it has a value."""
+    found = (formula(f, *numbers, name=name) for name, f in ways.items())
+    return [c for c in found if np.isfinite([c[1].low, c[1].high, c[2]]).all()]
+
+
 def check(name: str, *given, first: bool = False, **keys):
     """Register a check of the printed numbers that `Sheet.where` selects by ``keys``.
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special
 
 from mair.published.consistency.counts import cells
-from mair.published.consistency.engine import check, formula
+from mair.published.consistency.engine import check, formulas
 from mair.published.consistency.sheet import GROUPS, Printed, Sheet, need
 from mair.stats.risk import odds_ratio
 from mair.stats.risk_limits import INTERVALS, difference_limits, ratio_limits
@@ -103,8 +103,7 @@ def register(row: dict) -> None:
         numbers = [need(address(sheet, p, text)) for text in row["inputs"].split()]
         need(":responders" not in row["inputs"] or cells(sheet, p))  # no more than people
         order = sorted(ways, key=lambda name: name != p.method.rpartition("/")[2])
-        found = [formula(FORMULAS[ways[way]], *numbers, name=way) for way in order]
-        found = [c for c in found if np.isfinite([c[1].low, c[1].high, c[2]]).all()]
+        found = formulas({way: FORMULAS[ways[way]] for way in order}, *numbers)
         values = ", ".join(f"{name} {at:.3f}".strip() for name, _, at in found)
         return found and (found, f"{row['text'].format(*numbers)} = {values}", numbers)
 

@@ -243,17 +243,17 @@ def whole_scores(sheet: Sheet, p: Printed, arms: list, step: float):
         k = int(n.value)
         starts = [(t, step * math.sqrt(max(0.0, (q - t**2 / k) / (k - 1))))
                   for t in g.sums(m0.values, k, step) for q in g.squares(s0.values, t, k, step)]
-        sides.append(np.array([(t * step / k, after * step / k, sd) for t, sd in starts
+        sides.append(np.array([(t * step / k, sd, after * step / k) for t, sd in starts
                                for after in g.sums(m1.values, k, step)]).T)
     c, t = sides
     need(0 < c.size * t.size <= 9 * MOST)
-    for name, (n1, s1, n2, s2) in contrasts.standardisers(sheet, p, *arms).items():
-        if (s1, s2) == (arms[0][2], arms[1][2]):
-            whole = contrasts.d(n1, n2, *t[..., None], *c[:, None])
-            at = contrasts.d(n1, n2, *(q.value for _, m0, s0, m1 in arms[::-1]
-                                       for q in (m0, m1, s0)))
-            found["uncorrected" + name] = whole.change / whole.sd, at.change / at.sd
-            found["corrected" + name] = whole.estimate, at.estimate
+    at = {name: point for name, _, point in contrasts.conventions(sheet, p)[0]}
+    for name, both in contrasts.standardised(sheet, p, arms).items():
+        if [own[2] for own in both] == [own[2] for own in arms]:
+            n1, n2 = (own[0].value for own in both)
+            whole = contrasts.d_of(n1, *c[:, None], n2, *t[..., None])
+            found["uncorrected" + name] = whole.change / whole.sd, at["d_ppc2-uncorrected" + name]
+            found["corrected" + name] = whole.estimate, at["d_ppc2" + name]
     need(not any(prints_so(v, p.printed) for own, _ in found.values() for v in np.unique(own)))
     fits = [name for name, (_, at) in found.items() if prints_so(at, p.printed)]
     ways = {fit.partition(",")[0] for fit in fits}
