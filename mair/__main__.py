@@ -1,7 +1,5 @@
 """The command behind make: ``python -m mair``."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

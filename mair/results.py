@@ -4,8 +4,6 @@ One row holds one statistic. Six key columns say which; ``value`` is empty where
 the statistic is not estimable.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from pathlib import Path

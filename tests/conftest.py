@@ -1,7 +1,5 @@
 """What several test files share: finished runs, a browser, and when a missing one is a failure."""
 
-from __future__ import annotations
-
 import fcntl
 import functools
 import json

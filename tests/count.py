@@ -1,7 +1,5 @@
 """Code lines by folder, without blanks, comments and docstrings: ``make count``."""
 
-from __future__ import annotations
-
 import ast
 import io
 import tokenize

@@ -5,8 +5,6 @@ people, a label, a visit or a denominator that is wrong. The tests of sections, 
 figure frames run on the copy; a fault is caught when one of them fails. Not part of `make test`.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -5,8 +5,6 @@ The verdicts are those of the contract: ``reproduced``, ``within rounding``,
 own numbers say of a number (`consistency`) comes first: there is one judgement on each.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -15,8 +15,6 @@ Anaya J. PeerJ Preprints 2016;4:e2400v1; Allard A. Analytic-GRIMMER, 2018.
 Heathers JAJ, Brown NJL. DEBIT, 2019. https://osf.io/5vb3u/
 """
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 

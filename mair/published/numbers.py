@@ -4,8 +4,6 @@ One row is one printed occurrence of a number. ``printed`` stays text, because i
 digits say how far the number was rounded.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

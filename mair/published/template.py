@@ -1,7 +1,5 @@
 """The template in which a paper is entered: a workbook, or a folder of CSV files."""
 
-from __future__ import annotations
-
 import csv
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Analyses side by side: as the trial file declares and as chosen by hand, or of several runs."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -7,8 +7,6 @@ metadata names ``page: head`` stands in the page's head already, ``page: once`` 
 Maths is set by matplotlib and embedded, with its source as the text alternative.
 """
 
-from __future__ import annotations
-
 import io
 import itertools
 import re

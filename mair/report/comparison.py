@@ -1,7 +1,5 @@
 """The run's own tables: published beside recomputed, the estimands, the workbook of both."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

@@ -4,8 +4,6 @@ Lengths are inches and y runs upwards from minus the figure's height, so that te
 share one scale. A box is a list of texts (``data/consort.j2``), the first one bold.
 """
 
-from __future__ import annotations
-
 import re
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Curves over a design's choices, rates, responders at every threshold, and residuals."""
 
-from __future__ import annotations
-
 from mair.report import style
 
 LINES = ("-", "--", "-.", ":")

@@ -1,7 +1,5 @@
 """How a figure becomes files: its mark, its layout, the bytes of svg and png."""
 
-from __future__ import annotations
-
 import io
 import re
 from html import escape

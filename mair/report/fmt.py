@@ -4,8 +4,6 @@ Everything here takes plain numbers and returns text; nothing is computed from d
 nan are what ``results.csv`` leaves empty.
 """
 
-from __future__ import annotations
-
 import math
 import string
 

@@ -1,7 +1,5 @@
 """Plots with one row a quantity: contrasts, baseline differences, correlations."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from mair.report import style

@@ -1,7 +1,5 @@
 """What the figures of flow, baseline, outcomes and biomarkers draw: frames of rows and scores."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy.special import expit, ndtri

@@ -1,7 +1,5 @@
 """What the figures of robustness, power and the audit take: rows in, frame out."""
 
-from __future__ import annotations
-
 import re
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """What goes into a manuscript: methods and results in Word, and the reporting checklist."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from pathlib import Path

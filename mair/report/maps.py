@@ -1,7 +1,5 @@
 """The map of an audit: every published number where it stands in the paper's tables."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mair.report.fmt import MINUS

@@ -5,8 +5,6 @@ anything. So what is not `Markup` is text: of a sentence only ``**``, ``*`` and 
 backticks mean something, and these not inside a name. `Markup` is made by our templates alone.
 """
 
-from __future__ import annotations
-
 import re
 
 import pandas as pd

@@ -3,8 +3,6 @@
 Everything drawn is passed in; what is thin is a person, what is thick is a summary.
 """
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

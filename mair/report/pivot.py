@@ -3,8 +3,6 @@
 The columns, and the words around a table, stand in ``data/tables.yaml``.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What the audit comes to for a reviewer: three classes, a worksheet to fill, a letter to send."""
 
-from __future__ import annotations
-
 import re
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The primary contrast under every choice, and under every shift of what was not seen."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 

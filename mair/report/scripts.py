@@ -1,7 +1,5 @@
 """The declared primary analysis in R and in SPSS syntax, our numbers as comments."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

@@ -8,8 +8,6 @@ Examples
 (True, False)
 """
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from pathlib import Path

@@ -6,8 +6,6 @@ Figures are made without pyplot: nothing is registered globally, nothing has to 
 a notebook shows a figure once, through `mair.report.show.Show`.
 """
 
-from __future__ import annotations
-
 import functools
 import textwrap
 from dataclasses import dataclass

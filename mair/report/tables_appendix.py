@@ -3,8 +3,6 @@
 Each gives what its declaration in ``tables.yaml`` names.
 """
 
-from __future__ import annotations
-
 import pandas as pd
 
 from mair.published import provenance

@@ -4,8 +4,6 @@ Each function takes the trial (for names, order and sizes) and rows of ``results
 columns are declared in ``tables.yaml``.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """What the report has in writing beside its code: lists in YAML and templates of Jinja."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``make check``: a trial file read and validated, and what it would have analysed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mair.run.locked import planned

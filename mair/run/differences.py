@@ -1,7 +1,5 @@
 """Runs beside each other: ``make compare`` of two, and the page of ``make all``."""
 
-from __future__ import annotations
-
 import sys
 from itertools import groupby
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``make audit``: no published number that used to be reproduced may stop being so."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

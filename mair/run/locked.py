@@ -1,7 +1,5 @@
 """Planned before seen: ``make lock``, what a later run chose otherwise, and the blinded dry run."""
 
-from __future__ import annotations
-
 import copy
 from datetime import date
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``make paper``: the template of an entered paper, and the audit of one, alone."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

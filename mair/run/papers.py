@@ -1,7 +1,5 @@
 """``make papers``: one table over several papers, and the cells that two of them share."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from tempfile import TemporaryDirectory
 

@@ -1,7 +1,5 @@
 """What every section does with two arms: their values apart, a comparison as statistics."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from mair.trial import Trial

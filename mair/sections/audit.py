@@ -1,7 +1,5 @@
 """The audit of a published paper: its printed numbers against each other."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Baseline characteristics by arm, the tests a paper may print, and standardised differences."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """The estimand behind each estimated row: whom it covers, and how many stand behind it."""
 
-from __future__ import annotations
-
 import re
 
 import pandas as pd

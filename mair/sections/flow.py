@@ -1,7 +1,5 @@
 """Flow of participants: from assessed to analysed, retention, attendance, progression."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from statsmodels.stats.rates import confint_poisson

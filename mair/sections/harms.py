@@ -1,7 +1,5 @@
 """Harms: who had an adverse event, how often, and how differently in the two arms."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from mair.results import Rows

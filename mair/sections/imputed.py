@@ -1,7 +1,5 @@
 """Multiple imputation of a trial's repeated measure, and the analyses of what was imputed."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mair.sections import model as models

@@ -4,8 +4,6 @@ For each variable: who was seen and how they scored, the declared analysis' cont
 sizes, marginal means and normality.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

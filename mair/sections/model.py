@@ -4,8 +4,6 @@ Group x categorical Time with the reference visit as baseline and the declared c
 every observed row is used. `mair.sections.analysis` fits it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

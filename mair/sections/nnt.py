@@ -1,7 +1,5 @@
 """Responders, absolute risk reduction, risk ratio and number needed to treat."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """The planned sample size, under each formula, and the correlation that a change depends on."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Power: the mixed model's by simulation, and the size of a next trial."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri

@@ -1,7 +1,5 @@
 """The primary contrast under every choice a statistician could have made, and by design alone."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import replace
 from itertools import product

@@ -1,7 +1,5 @@
 """Every section's rows at once, as a run merges them; without notebooks."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from mair.sections import baseline, flow, measures, nnt

@@ -5,8 +5,6 @@ was seen when are as they were, scores are normal with the covariance that the t
 give, and every inference on offer tests each later visit.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

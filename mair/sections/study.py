@@ -1,7 +1,5 @@
 """The committed simulation study (`make simulate`): its design, its rates, what they must meet."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -4,8 +4,6 @@ Every table with the observed margins is accounted for, none is sampled: equal i
 gives equal output. `mair.stats.tests.fisher` is the test, `mair.stats.risk.odds_ratio` the ratio.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

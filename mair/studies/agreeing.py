@@ -5,8 +5,6 @@
 pushes to their extremes. Scores are in whole steps of the instrument.
 """
 
-from __future__ import annotations
-
 from functools import cached_property
 
 import numpy as np

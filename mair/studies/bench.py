@@ -1,7 +1,5 @@
 """Rows of ``build/bench.json``: what a piece of work takes here and elsewhere, in one go."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import os

@@ -8,8 +8,6 @@ not raise before, or a worse one, or one that names another convention. Converse
 printed correctly must raise no alarm.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from decimal import Decimal
 from itertools import product

@@ -5,8 +5,6 @@ in ``mair/data/sound.yaml`` are printed rounded half up from full precision, wit
 at random. A check that finds fault with such a paper raises a false alarm.
 """
 
-from __future__ import annotations
-
 import math
 import tempfile
 from decimal import ROUND_HALF_UP, Decimal

@@ -1,7 +1,5 @@
 """``make power``: power of the mixed model over a grid of designs, by simulation."""
 
-from __future__ import annotations
-
 from itertools import product
 from pathlib import Path
 

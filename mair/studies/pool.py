@@ -5,8 +5,6 @@ task is kept in ``build/<name>/chunks``, so that a run that was stopped goes on 
 task's random stream is its own, so the result is the same bytes wherever it runs.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import pickle

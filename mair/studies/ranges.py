@@ -8,8 +8,6 @@ run computes it. The plan stands in ``mair/data/provenance.yaml``; `mair.publish
 reads the result.
 """
 
-from __future__ import annotations
-
 import functools
 from dataclasses import replace
 from itertools import product

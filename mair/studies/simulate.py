@@ -13,8 +13,6 @@ own, spawned from the seed by cell and block: the result does not depend on the 
 processes, and a test can repeat one block.
 """
 
-from __future__ import annotations
-
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple

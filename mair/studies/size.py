@@ -1,7 +1,5 @@
 """``make size``: true size and coverage of each inference at a trial's own number of people."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mair.report import curves, figure, frames_appendix, show, table, tables_appendix

@@ -1,7 +1,5 @@
 """``make verify-r``: the file ``check/check.R`` of each trial, run by R where R is to be had."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

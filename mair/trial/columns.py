@@ -1,7 +1,5 @@
 """Arms, scores and features of a trial, from the columns of its data."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field

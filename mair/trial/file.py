@@ -1,7 +1,5 @@
 """Trial files: YAML read strictly, `extends` followed, keys validated, problems located."""
 
-from __future__ import annotations
-
 import itertools
 import os
 from dataclasses import dataclass

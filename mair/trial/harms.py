@@ -1,7 +1,5 @@
 """Adverse events: a column of the trial's data, or a file of its own with one row an event."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from mair.trial import readers

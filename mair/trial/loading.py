@@ -5,8 +5,6 @@
 (100, 48, ('baseline', '2 months'))
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -6,8 +6,6 @@ there is ``any`` entry, or whether a name is ``in`` it. What a notebook does fol
 parts it asked for, so equal parts mean an equal notebook.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Scores from answers to items, by the key of a scale."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterator

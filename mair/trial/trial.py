@@ -1,7 +1,5 @@
 """A trial: what was declared, and the data by participant; every analysis takes a `Trial`."""
 
-from __future__ import annotations
-
 import functools
 import os
 import pickle

@@ -1,7 +1,5 @@
 """Each check on a sound and on a broken tiny paper; known examples from the literature."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The paper against itself: what the checks find, and that they are general."""
 
-from __future__ import annotations
-
 import ast
 import csv
 import re

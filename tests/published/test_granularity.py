@@ -1,7 +1,5 @@
 """GRIM, GRIMMER and DEBIT: against scrutiny's documented examples and by enumeration."""
 
-from __future__ import annotations
-
 import csv
 import itertools
 from pathlib import Path

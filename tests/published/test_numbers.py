@@ -1,7 +1,5 @@
 """Reading ``published.csv`` and the contract's rules about it."""
 
-from __future__ import annotations
-
 import pytest
 
 from mair.published import numbers

@@ -1,7 +1,5 @@
 """Printed numbers as intervals."""
 
-from __future__ import annotations
-
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 import numpy as np

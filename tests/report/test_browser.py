@@ -3,8 +3,6 @@
 The default trial (synthetic, with published numbers) and Beat the Blues (real, without).
 """
 
-from __future__ import annotations
-
 import io
 import os
 import re

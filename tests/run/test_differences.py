@@ -1,7 +1,5 @@
 """Runs beside each other: `make compare`, and the page of `make all`."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

@@ -4,8 +4,6 @@ The Makefile's own recipe runs, in a copy of the files that JupyterLab sees, so 
 can change the repository; the package is the installed one.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Notebooks as text: the parameters cell."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The text notebooks: what each of them promises, and that its prose holds no result."""
 
-from __future__ import annotations
-
 import ast
 import csv
 import json

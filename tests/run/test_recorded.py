@@ -4,8 +4,6 @@ The table says which notebooks show or use a key. That those left alone would ha
 the same is tried: each is executed with everything changed at once that does not concern it.
 """
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import json

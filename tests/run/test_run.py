@@ -3,8 +3,6 @@
 The trials and notebooks here are tiny, so that one real run takes about two seconds.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

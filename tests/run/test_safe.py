@@ -1,7 +1,5 @@
 """Nothing of a person leaves a real trial's run, and its names are text wherever they stand."""
 
-from __future__ import annotations
-
 import csv
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Rates of error over simulated responses: the batch against single fits, and against theory."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

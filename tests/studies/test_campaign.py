@@ -1,7 +1,5 @@
 """The fault campaign, a small seeded part of it, and the committed whole."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -4,8 +4,6 @@ Everything is recomputed from the CSV with pandas alone, row by row of ``publish
 is not met is compared with a short list with reasons, so neither list can grow unseen.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

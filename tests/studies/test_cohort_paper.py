@@ -1,7 +1,5 @@
 """A synthetic cohort of an invented paper, which is known by its printed numbers alone."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The search behind the synthetic cohort: its arithmetic, its proofs, and an invented trial."""
 
-from __future__ import annotations
-
 from itertools import combinations_with_replacement
 from pathlib import Path
 

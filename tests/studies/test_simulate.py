@@ -1,7 +1,5 @@
 """The simulation study: its batched estimators against the single ones, its trials, its table."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

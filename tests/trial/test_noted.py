@@ -1,7 +1,5 @@
 """What a trial notes of what it was asked, and when a part has changed."""
 
-from __future__ import annotations
-
 import pickle
 
 import pytest

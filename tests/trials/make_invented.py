@@ -6,8 +6,6 @@ three visits named by numbers, biomarkers on the log scale, one of them with val
 detection limit, and a yes/no column whose good result is no.
 """
 
-from __future__ import annotations
-
 import csv
 import sys
 from pathlib import Path

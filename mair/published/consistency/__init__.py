@@ -5,8 +5,6 @@ ranges of scales and what is better, and a file of claims adds words to hold aga
 No variable is known by name. Importing a module here registers its checks, in this order.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

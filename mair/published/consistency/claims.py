@@ -7,8 +7,6 @@ what was said: small, moderate, large, moderate to large; yes or no; a visit to 
 maintained.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 """Differences between arms: standardised effects against means and SDs, under each convention in
 use; and what a table of model contrasts holds: centre, SE, kind of statistic, structure."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Flow and counts: percentages, sums, the same number stated twice, scales, quartiles."""
 
-from __future__ import annotations
-
 import itertools
 from collections import defaultdict
 

@@ -6,8 +6,6 @@ it does not apply, nothing, or `NotPrinted` is raised. Without keys it gets the 
 the printed number first. ``candidates`` are what `judge` takes, or a `Judgement` already.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ numbers show and what they do not, and names harmless explanations first. None s
 is as it is.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 

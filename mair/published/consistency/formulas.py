@@ -3,8 +3,6 @@
 A row does not apply where an input is not printed or its formula has no value.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 from functools import partial

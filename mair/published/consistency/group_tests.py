@@ -1,7 +1,5 @@
 """Tests of the baseline table: t tests from means and SDs, tests of counts, overall moments."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import re

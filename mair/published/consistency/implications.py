@@ -3,8 +3,6 @@
 But for `mean changes` none judges a number: each asks a question, with its computation.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

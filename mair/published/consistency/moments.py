@@ -1,7 +1,5 @@
 """Means and SDs of an arm at a visit: granularity, what the scale allows, and who dropped out."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from functools import lru_cache

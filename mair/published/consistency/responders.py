@@ -1,7 +1,5 @@
 """Responders and planning: NNT; sample size, effect and inflation."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The printed numbers of a paper, found by their keys."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Who takes how many medications: the allocation of the covariate that all models share."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, product

@@ -1,7 +1,5 @@
 """The counted part of the cohort: who the invented people are."""
 
-from __future__ import annotations
-
 import itertools
 
 import pandas as pd

@@ -5,8 +5,6 @@ way. Swaps of two people of an arm at a visit, which leave means and SDs as they
 SDs of change and the model's B with its limits towards the print. All else is invented.
 """
 
-from __future__ import annotations
-
 import math
 import zlib
 from functools import partial

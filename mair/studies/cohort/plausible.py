@@ -1,7 +1,5 @@
 """How plausible the cohort's people are, measured from the ordinary trial."""
 
-from __future__ import annotations
-
 import math
 from itertools import combinations, product
 

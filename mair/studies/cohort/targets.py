@@ -1,7 +1,5 @@
 """What the printed numbers allow: integer sums of an arm at a visit, windows of an estimate."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property

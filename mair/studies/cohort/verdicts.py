@@ -1,7 +1,5 @@
 """What of the printed numbers the cohort gives back, and which rules of plausibility it breaks."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from mair.results import records
