@@ -12,6 +12,7 @@ import pytest
 
 from mair.run import kernels
 from mair.run import plan as run
+from mair.trial import load
 
 REQUIRED = "MAIR_REQUIRE_BROWSER"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -61,6 +62,18 @@ def server():
         yield own
     if kept.cache_info().currsize:
         own.close(kept())
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The working directory, an empty one."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def mair():
+    """The default trial, loaded once a test file."""
+    return load("params/mair.yaml")
 
 
 @pytest.fixture(scope="session")

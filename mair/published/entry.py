@@ -4,10 +4,9 @@ What is asked, what a cell may hold and how a number is filed stand in ``mair/da
 A sheet is told by its first cell, and sheets are read in the order of the paper.
 """
 
-from __future__ import annotations
-
 import csv
 import re
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -258,32 +257,28 @@ class Reader:
         self.slips += [f"{self.file}: sheet {grid.name}: no line begins with {word}, expected one, "
                        "as in the template" for word in ("about", "arm", "layout", "variable")
                        if word not in first]
-        source, variable = grid.get(0, 1) or grid.name, ""
+        source = grid.get(0, 1) or grid.name
         about = self._said(grid.get(lines["about"], 1), "about")
         known, people = [*self.arms, "overall", "difference"], about in ("baseline", "flow")
-        columns = [(k, arm, self._said(grid.get(lines["layout"], k), "layout"))
+        columns = [(k, arm, self._said(grid.get(lines["layout"], k), "layout"),
+                    grid.get(lines["visit"], k), grid.get(lines["method"], k))
                    for k in range(4, max(map(len, grid.cells)))
                    if (arm := self._known(grid.get(lines["arm"], k), known))]
-        usual = next((layout for _, arm, layout in columns if arm in self.arms), "")
-        named = []  # each line and its variable, which the next may leave out
-        for row in grid.lines(lines["variable"]):
-            variable = grid.get(row, 0) or variable
-            named.append((row, variable))
-        for k, arm, _ in columns:
-            visit, method = (grid.get(lines[word], k) for word in ("visit", "method"))
+        usual = next((layout for _, arm, layout, *_ in columns if arm in self.arms), "")
+        rows = grid.lines(lines["variable"])  # whose variable the next line may leave out
+        named = [*accumulate((grid.get(row, 0) for row in rows), lambda above, own: own or above)]
+        for k, arm, _, visit, method in columns:
             self._add(grid.get(lines["n"], k), ["flow", "randomised", arm, "", ""] if people else [
-                about, named[0][1] if named else "", arm, visit or (*self.visits, "")[0], method],
-                ["n"], source)
-        for row, variable in named:
+                about, (*named, "")[0], arm, visit or (*self.visits, "")[0], method], ["n"], source)
+        for row, variable in zip(rows, named, strict=True):
             name, time = variable, "" if people else self._known(grid.get(row, 1), self.visits)
             own = self._said(grid.get(row, 2), "layout")
             if people and grid.get(row, 1):
                 name = f"{variable}: {grid.get(row, 1)}"
             self._add(grid.get(row, 3), [self.kinds.get(name, ""), name, "overall",
                                          "", ""], ["range_low", "range_high"], source)
-            for k, arm, layout in columns:
-                visit, method = (grid.get(lines[word], k) for word in ("visit", "method"))
-                same = [r for r, of in named if of == variable]
+            same = [r for r, of in zip(rows, named, strict=True) if of == variable]
+            for k, arm, layout, visit, method in columns:
                 whole = (people and arm == "difference" and row in (same[0], same[-1])
                          and [r for r in same if grid.get(r, k)] == [row] != same)
                 self._add(grid.get(row, k), [about, variable if whole else name, arm,

@@ -4,17 +4,10 @@ import math
 from dataclasses import replace
 
 import pandas as pd
-import pytest
 
 from mair import results
 from mair.published import numbers, provenance
 from mair.results import KEYS
-from mair.trial import load
-
-
-@pytest.fixture(scope="module")
-def mair():
-    return load("params/mair.yaml")
 
 
 def planted(trial, *printed):

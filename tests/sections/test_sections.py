@@ -23,11 +23,6 @@ def as_bytes(trial, path) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def mair():
-    return load("params/mair.yaml")
-
-
-@pytest.fixture(scope="module")
 def rows(mair):
     return sections.rows(mair)
 

@@ -94,11 +94,6 @@ def test_the_search_reaches_what_full_enumeration_finds(tiny):
             assert found == pytest.approx(true, rel=1e-9), (method, s, sign)
 
 
-@pytest.fixture(scope="module")
-def mair():
-    return load("params/mair.yaml")
-
-
 def test_nothing_of_the_committed_cohort_lies_outside_its_range(mair):
     """As the package computes it today; `kinds` would stretch the range, so the csv is read."""
     stored = provenance.stored(mair)

@@ -12,10 +12,7 @@ from mair.trial.errors import ROOT
 
 SMALL = Path(__file__).with_name("draft.yaml").read_text("utf-8")
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def written(cells, name="small.csv") -> str:

@@ -18,10 +18,7 @@ from mair.trial import TrialError, load
 
 FILES = yaml.safe_load(Path(__file__).with_name("files.yaml").read_text("utf-8"))
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def said(data: str, changes: dict | None = None, spec: dict = SPEC) -> list[str]:

@@ -16,10 +16,7 @@ from mair.trial import file, load, scales, schema
 
 KEYS = yaml.safe_load(Path(__file__).with_name("scales.yaml").read_text("utf-8"))
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def key(name):

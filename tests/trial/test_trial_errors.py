@@ -20,10 +20,7 @@ WRONG, DIRTY, UNREADABLE = (
     for name in ("wrong", "dirty", "unreadable"))
 CASES = WRONG | DIRTY
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def test_the_trials_that_are_broken_below_are_whole():
