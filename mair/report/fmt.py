@@ -183,45 +183,6 @@ TEMPLATE = _Template()
 # Several statistics of a row in one cell of a table (`tables.yaml`).
 
 
-def characteristic(n, known, percent, mean, sd, digits) -> str:
-    """A mean with its SD, or a count of those known with its percentage."""
-    return mean_sd(mean, sd, digits) if absent(known) else count(n, percent)
-
-
-def answers(n, percent, median, q1, q3) -> str:
-    """A median with quartiles, or a count with its percentage."""
-    return count(n, percent) if absent(median) else f"{median:g} ({q1:g} to {q3:g}), n = {n:g}"
-
-
-def reached(n, of, months, percent, rate) -> str:
-    """What a criterion of progression counts: a share, or people a month."""
-    return (count(n, percent, of=of) if absent(rate)
-            else f"{n:g} in {months:g} months ({number(rate, 1)} a month)")
-
-
-def responders(responded, n, percent) -> str:
-    """How many of how many, and their percentage."""
-    return f"{tally(responded, n)} ({number(percent, 1)}%)"
-
-
-def nnt_estimate(value, low, high, through_infinity) -> str:
-    """A number needed to treat and its interval."""
-    return f"{nnt(value)} ({nnt_ci(low, high, through_infinity)})"
-
-
-def icc(participant, residual) -> str:
-    """The intraclass correlation of two variances."""
-    total = participant + residual
-    return number(participant / total if total else None, 3)
-
-
-def group_time(chi2, f, df1, df2, p_of) -> str:
-    """Group x Time as a whole, by Wald's test or by F."""
-    test = (f"χ²({df1:g}) = {number(chi2)}" if absent(f)
-            else f"F({df1:g}, {number(df2, 1)}) = {number(f)}")
-    return f"{test}, {p(p_of)}"
-
-
 def state(boundary, fallback, converged) -> str:
     """What became of a fit."""
     states = {"variance at zero": boundary, "fell back": fallback, "not converged": not converged}
@@ -232,8 +193,3 @@ def span(low, high, show) -> str:
     """Two ends, or the one text that both have."""
     return " to ".join(dict.fromkeys({"p": p_value, "number": number}[show](end)
                                      for end in (low, high)))
-
-
-def marked(rate, within) -> str:
-    """A rate in percent; ``*`` inside its limits, ``†`` outside them."""
-    return number(100 * rate, 1) + {1: "*", 0: "†"}.get(within, "")

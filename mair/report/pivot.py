@@ -106,15 +106,19 @@ def columns(key: str, **values) -> list[Column]:
     for block in written.data("tables")[key]["columns"]:
         for own in values[block["each"]] if "each" in block else [{}]:
             said = values | own
-            found += [Column(head.format(**said), tuple(of.format(**said).split()),
-                             _format(show, values), block.get("keys", {}) | dict(*keys),
+            found += [Column(head.format(**said), of := tuple(names.format(**said).split()),
+                             _format(show, of, values), block.get("keys", {}) | dict(*keys),
                              block.get("data", "").format(**said), said)
-                      for head, of, show, *keys in block["are"]]
+                      for head, names, show, *keys in block["are"]]
     return found
 
 
-def _format(show, values) -> Callable[..., str]:
+def _format(show, names, values) -> Callable[..., str]:
     """A format of `mair.report.fmt` or of `values` by name, with what it is given; a template."""
+    if "{{" in show:
+        template = written.templates().from_string(show)
+        return lambda *shown, **more: template.render(
+            dict(zip(names, shown, strict=True)) | more, fmt=fmt, shown=shown)
     if "{" in show:
         return partial(fmt.TEMPLATE.format, show)
     (name, given), = show.items() if isinstance(show, dict) else [(show, {})]

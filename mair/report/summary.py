@@ -90,7 +90,9 @@ def summary(trial, rows, compared=None) -> Summary:
         for visit in ends for one in records(rows, analysis="robustness", method="tipping-point",
                                              time=visit))
     if not found.held:
-        found.facts = list(_facts(trial, rows, ends))
+        name, seen = flow.followed(trial)
+        found.facts = [one.strip().split("\x1f") for one in
+                       say.facts(name, ends or [*seen]).split("\x1e")[1:]]
     return found
 
 
@@ -155,24 +157,3 @@ def _grid(trial, rows, visit, origins):
 def _better(trial) -> int:
     """What turns the primary outcome's points so that more is better."""
     return -1 if trial.primary.better == "lower" else 1
-
-
-def _facts(trial, rows, ends):
-    """What a reader asks of a trial without a publication, with the answers."""
-    seen = {(r.arm, r.time): r.n for r in records(rows, analysis="flow", variable="retained",
-                                                  method="")}
-    name, when = flow.followed(trial)
-    for visit in (visit for visit in ends or when if ("overall", visit) in seen):
-        yield f"Seen, {trial.visit_labels[visit]}", "; ".join(
-            f"{seen[arm, visit]:g} of {trial.n(arm)} in {arm}" for arm in trial.arms)
-        lost = trial.n() - seen["overall", visit]
-        yield f"Missing, {trial.visit_labels[visit]}", (
-            f"{lost:g} of {trial.n()} results of {name} "
-            f"({100 * lost / trial.n():.0f}%)")
-    had: dict = {}  # of each kind of harm, the people in each arm
-    for one in records(rows, analysis="harms", arm=list(trial.arms), method=""):
-        had.setdefault(one.variable, []).append(f"{fmt.count(one.n, one.percent)} in {one.arm}")
-    yield "Harms", "; ".join(f"{words.label(trial, what)}, {' and '.join(people)}" for what, people
-                             in list(had.items())[:2]) or "not recorded in the trial file"
-    for one in records(rows, analysis="flow", arm="overall", variable=f"analysed: {name}"):
-        yield "Analysed", f"{one.n:g} of {trial.n()} people"

@@ -17,7 +17,7 @@ def templates() -> jinja2.Environment:
     """The templates by their files' names; in HTML and XML what is filled in is text."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader([HERE, DATA, DATA / "check"]), trim_blocks=True,
-        autoescape=lambda name: name.endswith((".html.j2", ".xml.j2")), lstrip_blocks=True,
+        autoescape=lambda name: str(name).endswith((".html.j2", ".xml.j2")), lstrip_blocks=True,
         undefined=jinja2.StrictUndefined)
 
 
