@@ -81,7 +81,7 @@ class Column:
 def worded(key: str, name: str = "", **values) -> dict:
     """A table's name, title and notes (``data/tables.yaml``), with `values` filled in.
 
-    A note that comes out empty is left out.
+    A note may be a template of Jinja; one that comes out empty is left out.
 
     Examples
     --------
@@ -90,7 +90,9 @@ def worded(key: str, name: str = "", **values) -> dict:
     'Biomarkers on the ln scale, as ratios'
     """
     said = written.data("tables")[key]
-    notes = tuple(filter(None, (note.format(**values) for note in said.get("notes", ()))))
+    notes = tuple(filter(None, (
+        written.templates().from_string(note).render(values) if "{{" in note else
+        note.format(**values) for note in said.get("notes", ()))))
     return {"name": name or key, "title": said["title"].format(**values), "notes": notes}
 
 

@@ -106,20 +106,11 @@ def _measured(trial: Trial, rows: pd.DataFrame, section: str) -> list[dict]:
 
 def outcomes(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:
     """Means by arm and visit with d, B, z or t, p and q, one block a variable."""
-    measured = _measured(trial, rows, section)
-    column = (trial.sections.get("describe") or {}).get(section)
-    covariates = ", ".join(covariate.name for covariate in trial.covariates)
-    z = trial.analysis.inference == "z"
+    measured, z = _measured(trial, rows, section), trial.analysis.inference == "z"
     return declared(
         trial, rows, "contrasts", section, measured=measured, section=section.capitalize(),
-        under_z=[{}] * z, under_t=[{}] * (not z),
-        whom=f"those with {column}" if column else "everyone seen at every visit of the variable",
-        fitted="; ".join(_fitted(measured)) + (f"; covariates: {covariates}" if covariates else ""),
-        reference=trial.visit_labels[trial.reference],
-        scale=_scale(measures.variables(trial, section)),
-        family="q: Benjamini-Hochberg within the declared family."
-        if getattr(trial.analysis.fdr_families, section)
-        else "No correction for multiplicity is declared.")
+        of=section, under_z=[{}] * z, under_t=[{}] * (not z), fitted="; ".join(_fitted(measured)),
+        scale=words.said("scale", measures.variables(trial, section)))
 
 
 def once(trial: Trial, rows: pd.DataFrame) -> Table:
@@ -127,28 +118,19 @@ def once(trial: Trial, rows: pd.DataFrame) -> Table:
     measured = _measured(trial, rows, measures.ONCE)
     return declared(trial, rows, "one_visit", measured=measured,
                     fitted=words.listed(_fitted(measured)),
-                    scale=_scale(measures.variables(trial, measures.ONCE)))
+                    scale=words.said("scale", measures.variables(trial, measures.ONCE)))
 
 
 def once_methods(trial: Trial, rows: pd.DataFrame) -> Table:
     """Every method's difference of the variables seen once."""
     return declared(trial, rows, "one_visit_methods",
                     ratio=[{}] * bool(rows["statistic"].eq("gmr").any()),
-                    scale=_scale(measures.variables(trial, measures.ONCE)))
+                    scale=words.said("scale", measures.variables(trial, measures.ONCE)))
 
 
 def _fitted(measured: list[dict]) -> list[str]:
     """The methods of lines in words."""
     return list(map(words.method, dict.fromkeys(one["method"] for one in measured)))
-
-
-def _scale(variables) -> str:
-    """Which differences stand on the ln scale."""
-    logs = [name for name, one in variables.items() if one.transform == "log"]
-    links = [name for name, one in variables.items() if one.family]
-    scales = {"on the ln scale, where exp(B) is a ratio of geometric means": logs,
-              "on the log scale, where exp(B) is a ratio of odds or rates": links}
-    return "".join(f", of {', '.join(names)} {scale}" for scale, names in scales.items() if names)
 
 
 def models(trial: Trial, rows: pd.DataFrame, section="outcomes") -> Table:

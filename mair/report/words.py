@@ -26,7 +26,7 @@ def say(*sentences: str, page="") -> None:
     _display(" ".join(markup.sentence(one) for one in sentences if one), page)
 
 
-def _said(name: str, *content) -> str:
+def said(name: str, *content) -> str:
     """A paragraph of ``sentences.j2``."""
     return written.macro("sentences.j2", name, *content).strip().replace("\n", " ")
 
@@ -66,7 +66,7 @@ def known(origins: dict, one, statistic: str, show=fmt.number) -> str:
 def own_numbers(trial) -> None:
     """Say, of a cohort made from a paper, that what follows is not the paper's."""
     if provenance.has(trial):
-        say(_said("own_numbers"))
+        say(said("own_numbers"))
 
 
 def opening(trial, section="") -> None:
@@ -79,8 +79,8 @@ def opening(trial, section="") -> None:
         Whose ``remarks`` of the trial file are shown, as the trial's and not as Markdown.
     """
     markup.names(trial)
-    say(_said("opening", trial), page="head")
-    say(_said("synthetic") if trial.synthetic else "", page="head")
+    say(said("opening", trial), page="head")
+    say(said("synthetic") if trial.synthetic else "", page="head")
     bullets(*(trial.notices if section == "flow" else []), page="head")
     bullets(*trial.overrides)
     own = (trial.sections.get("remarks") or {}).get(section)
@@ -99,7 +99,7 @@ def estimand(trial, summary: str) -> None:
     summary : str
         What the notebook estimates.
     """
-    bullets(*(_said(part, trial, trial.sections.get("estimand") or {}) for part in (
+    bullets(*(said(part, trial, trial.sections.get("estimand") or {}) for part in (
         "population", "treatments", "intercurrent")), page="once")
     say(f"**Summary:** {summary}.")
 
@@ -215,7 +215,7 @@ def listed(parts) -> str:
 
 def assumptions(trial) -> str:
     """What the declared analysis takes for granted, in a few sentences."""
-    return _said("assumptions", trial.analysis, COVARIANCES, MISSING, INFERENCES)
+    return said("assumptions", trial.analysis, COVARIANCES, MISSING, INFERENCES)
 
 
 def level_kept(trial) -> str:
@@ -224,4 +224,4 @@ def level_kept(trial) -> str:
 
     found = [one for one in results.records(size.of(trial, False))
              if one.method.endswith(f"/{trial.analysis.inference}")]
-    return _said("level_kept", trial, found, method(found[0].method if found else ""))
+    return said("level_kept", trial, found, method(found[0].method if found else ""))
