@@ -110,6 +110,11 @@ def counted(n: int, what: str) -> str:
     return f"{n} {what}{'' if n == 1 else 's'}"
 
 
+def some(names, most: int) -> str:
+    """The first of many names, and how many more there are."""
+    return ", ".join(names[:most]) + f" and {len(names) - most} more" * (len(names) > most)
+
+
 def few(texts) -> str:
     """A few of a column's values, sorted."""
     held = sorted({*texts} - {None})

@@ -53,8 +53,7 @@ def _letters(people: People) -> None:
     names |= {(*at, "label"): one.label or at[1] for at, one in spec.measures().items()}
     for where, name in names.items():
         if re.search("[\u0900-\u109f\u1100-\u139f\u1780-\u17ff\u2e80-\ua63f\uac00-\ufaff]", name):
-            line = people.source.line(where, "other letters", name)
-            people.notices.append((line, line))
+            people.lines.append(people.source.line(where, "other letters", name))
 
 
 def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.DataFrame) -> None:
@@ -81,14 +80,21 @@ def _variable(people: People, arm: pd.Series, name: str, measure, scores: pd.Dat
         people.note(column, "baselines of zero", low.sum(), len(low), who=people.index[low])
 
 
-def _codes(people: People, column: str, of: np.ndarray) -> None:
+def far(of: np.ndarray) -> list[float]:
     """Values such as -99 and 999 that lie far outside all others."""
+    found = []
     for code in sorted(CODES.intersection(of.tolist())):
         rest = of[(of != code) & ~np.isnan(of)]
         low, high = np.quantile(rest, [0.25, 0.75]) if len(rest) > 3 else (0, 0)
         if high > low and max(low - code, code - high) > FAR * (high - low):
-            who = people.index[of == code]
-            people.note(column, "far outside", code, len(who), who=who)
+            found.append(code)
+    return found
+
+
+def _codes(people: People, column: str, of: np.ndarray) -> None:
+    for code in far(of):
+        who = people.index[of == code]
+        people.note(column, "far outside", code, n=len(who), who=who)
 
 
 def _feature(people: People, feature: Feature) -> None:
@@ -105,7 +111,7 @@ def _feature(people: People, feature: Feature) -> None:
         like = [other for other in feature.levels if other != one and _alike(one, other)]
         if like and one not in said:
             said |= {*like}
-            people.note(column, "spell alike", map(shown, [one, *like]), len(like) + 1)
+            people.note(column, "spell alike", [*map(shown, [one, *like])], len(like) + 1)
 
 
 def _alike(one: str, other: str) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import chain
 
 import pandas as pd
 
-from mair.trial.errors import display, folded, nearest, said, shown, written
+from mair.trial.errors import display, folded, nearest, said, shown, some, written
 from mair.trial.file import Source
 from mair.trial.schema import TrialFile
 from mair.trial.tables import YES_NO, Column, Table, number_of, text_of
@@ -31,12 +32,13 @@ class People:
     Attributes
     ----------
     rows : dict of str to list of int
-        Each participant's rows, in the order in which the file first names them.
+        Each participant's rows, in the order in which the file first names them; those at
+        visits that are left out stand last.
     visited : dict of (str, str or None) to int
         The row of a participant at a visit; None in a wide file.
     problems : list of str
-    notices : list of (str, str)
-        What may be meant otherwise, without and with participants' ids.
+    lines : list of str
+        What may be meant otherwise of the whole; ``notices`` has those of columns, too.
     ignored, other_arms : dict of str to int
         Rows left out by what they hold; people of arms that are not compared.
     """
@@ -44,13 +46,15 @@ class People:
     def __init__(self, table: Table, spec: TrialFile, source: Source):
         self.table, self.spec, self.source = table, spec, source
         self.problems: list[str] = []
-        self.notices = [(f"{table.path.name}: {line}",) * 2 for line in table.notices]
+        self.lines = [f"{table.path.name}: {line}" for line in table.notices]
+        self._noted: dict[tuple, list[tuple]] = {}
         self.ignored: dict[str, int] = {}
         self.other_arms: dict[str, int] = {}
         self._asked: dict[tuple, Column] = {}
         self._ambiguous: set[str] = set()
         self.rows: dict[str, list[int]] = {}
         self.visited: dict[tuple, int] = {}
+        self._aside: set[int] = set()
         self.who: list[str | None] = [None] * len(table.rows)
         ids = self.column(spec.participant, ("participant",))
         visits = self.column(spec.visit, ("visit",)) if spec.visit else None
@@ -65,6 +69,9 @@ class People:
         empty, wrong, again = [], [], []
         for row, who in enumerate(self.who):
             if row in skipped:
+                continue
+            if row in self._aside and who is not None:
+                self.rows.setdefault(who, []).append(row)
                 continue
             label = visits.texts[row] if visits else None
             visit = label if label in known else text_of(visits.cells[row])
@@ -82,10 +89,16 @@ class People:
         self.tell_cells(self.spec.visit, said("one of the visits", known), wrong)
         self.tell_cells(self.spec.visit or self.spec.participant, said(
             "a visit once" if visits else "a participant once"), again)
+        for rows in self.rows.values():
+            rows.sort(key=self._aside.__contains__)
         self._spelled_alike()
 
     def _ignored(self) -> set[int]:
-        """Rows that the trial file leaves out; of an arm that is left out, all of its people's."""
+        """Rows that the trial file leaves out; of an arm that is left out, all of its people's.
+
+        Those at visits that are left out go to ``_aside``: whose they are was randomised all the
+        same, and what does not change may stand there alone, as the age at a screening.
+        """
         asked, spec, out = self.spec.ignore, self.spec, set()
         for where, name, values in (
                 (("ignore", "arms"), spec.arm.column, asked.arms),
@@ -103,9 +116,9 @@ class People:
                     rows = {row for row, who in enumerate(self.who) if who in people}
                     self.other_arms[value] = len(people)
                 else:
-                    self.ignored[f"ignored: {name} {value}"] = len(rows - out)
-                self.note(name, "rows left out", len(rows), value, key)
-                out |= rows
+                    self.ignored[f"ignored: {name} {value}"] = len(rows - out - self._aside)
+                self.note(name, "rows left out", value, key, n=len(rows))
+                (self._aside if where[1] == "visits" else out).update(rows)
         return out
 
     def _spelled_alike(self) -> None:
@@ -136,7 +149,9 @@ class People:
         ``numeric``: it is to hold numbers, so decimal commas are read.
         """
         if name not in self.table.columns:
-            self.tell(name, "no column", self.source.key(where), nearest(name, self.table.columns))
+            self.tell(name, *(("one of several", self.source.key(where), name) if (
+                f"{name} (1)" in self.table.columns) else (
+                "no column", self.source.key(where), nearest(name, self.table.columns))))
             return None
         if (name, numeric) not in self._asked:
             plain = self._plain(name) if not numeric else self.column(name, where)
@@ -153,11 +168,11 @@ class People:
                 (row, f"the formula {shown(cell)}") for row, cell in texts if cell[0] == "="]):
             self.tell_cells(name, said("a stored value"), formulas)
             self._ambiguous.add(name)
-        held = [*map(text_of, column.cells)]
         for code in codes:
-            if n := held.count(code):
-                self.note(name, "declared missing", code, n)
-        return column.without(codes) if codes else column
+            column, before = column.without(code), column
+            if n := column.cells.count(None) - before.cells.count(None):
+                self.note(name, "declared missing", code, n=n)
+        return column
 
     def _numeric(self, name: str, column: Column) -> Column:
         """A column of numbers by its decimal mark: stated, or the only one that occurs."""
@@ -173,17 +188,29 @@ class People:
             self._ambiguous.add(name)
         elif not stated and marks.keys() == {","}:
             who = [self.who[row] for row, cell in enumerate(column.cells) if "," in str(cell)]
-            self.note(name, "decimal comma", len(who), who=who * (len(who) <= MOST_LINES))
+            self.note(name, "decimal comma", n=len(who), who=who * (len(who) <= MOST_LINES))
             stated = ","
         return column.read_with(stated) if stated else column
 
-    def note(self, name: str, sentence: str, *values, who=()) -> None:
-        """Note what may be meant otherwise; participants are named where nothing is kept."""
-        line = f"{self.table.path.name}: column {name}: {said(sentence, *values)}"
-        few = [str(one) for one in who][:MOST_LINES]
-        more = [f"and {len(who) - len(few)} more"] * (len(who) > len(few))
-        named = f" (participants {', '.join([*few, *more])})" if few else ""
-        self.notices.append((line, line + named))
+    def note(self, name: str, sentence: str, *values, n: int | None = None, who=()) -> None:
+        """Note what may be meant otherwise; ``n`` counts what of the column it concerns.
+
+        Participants are named where nothing is kept.
+        """
+        told = self._noted.setdefault((sentence, repr(values)), [])
+        told.append((name, n, [*map(str, who)], values))
+
+    @property
+    def notices(self) -> list[tuple[str, str]]:
+        """Lines without and with participants' ids; alike of several columns, it is one line."""
+        found = [(line, line) for line in self.lines]
+        for (sentence, _), told in self._noted.items():
+            names, counts, ids, (values, *_) = zip(*told, strict=True)
+            total, who = [] if None in counts else [sum(counts)], [*dict.fromkeys(chain(*ids))]
+            line = (f"{self.table.path.name}: column{'s' if len(names) > 1 else ''} "
+                    f"{some(names, 3)}: {said(sentence, *total, *values)}")
+            found.append((line, line + f" (participants {some(who, MOST_LINES)})" * bool(who)))
+        return found
 
     def tell(self, name: str, sentence: str, *values, where: str = "") -> None:
         """Note a problem of a column, unless how to read it is the problem."""
@@ -245,7 +272,8 @@ class People:
                 rows = [self.visited[who, visit]] if (who, visit) in self.visited else [None]
             row, *others = [row for row in rows if row is not None and texts[row] is not None] or (
                 rows[:1])
-            if differ := [other for other in others if same[other] != same[row]]:
+            if differ := [other for other in others if same[other] != same[row] and (
+                    row in self._aside or other not in self._aside)]:
                 several.append(((row, differ[0]), " and ".join(
                     shown(texts[one]) for one in (row, differ[0]))))
             cell = None if row is None else (column.cells if cells else texts)[row]

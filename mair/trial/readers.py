@@ -12,18 +12,22 @@ import math
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 import pandas as pd
 
-from mair.trial.errors import TrialError, display, refused, regular, said
+from mair.trial.errors import NUMBER, TrialError, display, refused, regular, said
 from mair.trial.schema import Read
 from mair.trial.tables import Column, Table, text_of
 
 MOST_BYTES = 200_000_000  # of a data file, packed and unpacked
 MOST_CELLS = 20_000_000
 _MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_TOTALS = re.compile(r"(mean|average|mittelwert|median|sum|summe|total|gesamt|s\.?d\.?|n)\W*",
+                     re.IGNORECASE)
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -44,8 +48,7 @@ def read(path: Path, how: Read | None = None) -> Table:
     Raises
     ------
     TrialError
-        No such file, another format, a file that cannot be read, no row, or a column
-        name that stands twice.
+        No such file, another format, a file that cannot be read, or no row.
     """
     kind = path.suffix.lower()
     if kind not in _READERS:
@@ -78,35 +81,40 @@ def _clean(cell):
 
 
 def _table(path: Path, names: list, columns: list[list], rows: list[int], labels=None,
-           notices=()) -> Table:
-    """A table of clean cells; columns without a name are left out."""
-    names = [text_of(_clean(name)) for name in names]
-    if twice := [name for i, name in enumerate(names) if name and name in names[:i]]:
-        raise TrialError([f"{display(path)}: {said('column twice', name)}" for name in twice])
-    found = {name: Column(cells, (labels or {}).get(name, {}))
-             for name, cells in zip(names, columns, strict=True) if name}
-    return Table(path, found, rows, list(notices))
+           titles=(), notices=()) -> Table:
+    """A table of clean cells; columns without a name are left out, those of one name numbered."""
+    names, notices = [text_of(_clean(name)) for name in names], list(notices)
+    for name in dict.fromkeys(filter(None, names)):
+        if (n := names.count(name)) > 1:
+            notices.append(said("column twice", name, n))
+            for i in range(1, n + 1):
+                names[names.index(name)] = f"{name} ({i})"
+    found = {name: Column(cells, (labels or {}).get(name, {}), title)
+             for name, cells, title in zip_longest(names, columns, titles) if name}
+    return Table(path, found, rows, notices)
 
 
 def _grid(path: Path, lines: list[tuple[int, list]], how: Read, notices: list[str],
-          whole: bool = False) -> Table:
+          merged: Container[int] = (), whole: bool = False) -> Table:
     """A table from numbered lines of cells, the names in the first below a title.
 
-    Empty lines, titles above, footnotes below and the two further heads of Qualtrics are left
-    out. ``whole``: each line has as many cells as the head.
+    Empty lines, titles above, footnotes and totals below and the two further heads of Qualtrics
+    are left out. ``merged``: lines with cells over several columns. ``whole``: each line has as
+    many cells as the head.
     """
     lines = [(row, [_clean(cell) for cell in cells]) for row, cells in lines]
     lines = [(row, cells) for row, cells in lines if _held(cells)]
     if not lines:
         raise refused(path, "empty table")
     most = max(len(_held(cells)) for _, cells in lines)
-    for end, what in ((0, "a title"), (-1, "a footnote")):
-        while most > 2 and len(only := _held(lines[end][1])) == 1 and (
-                what == "a title" or " " in str(only[0])):
-            row, _ = lines.pop(end)
-            notices.append(said("line aside", row, text_of(only[0]), what))
-    header = _joined([cells for _, cells in lines[:how.header]])
-    body = lines[how.header:]
+    for end, what in ((0, "a title"), (-1, "a footnote"), (-1, "totals")):
+        while most > 2 and _is_aside(lines[end][1], what):
+            row, cells = lines.pop(end)
+            notices.append(said("line aside", row, text_of(_held(cells)[0]), what))
+    heads = how.header or (2 if _two_heads(lines, merged) else 1)
+    if heads != (how.header or 1):
+        notices.append(said("two heads", lines[0][0], lines[1][0]))
+    header, body = _joined([cells for _, cells in lines[:heads]]), lines[heads:]
     if len(body) > 1 and str(body[1][1][0]).startswith('{"ImportId"'):
         notices.append(said("heads of Qualtrics", body[0][0], body[1][0]))
         body = body[2:]
@@ -123,6 +131,33 @@ def _grid(path: Path, lines: list[tuple[int, list]], how: Read, notices: list[st
 
 def _held(cells: list) -> list:
     return [cell for cell in cells if cell is not None]
+
+
+def _is_aside(cells: list, what: str) -> bool:
+    """Whether a line above or below a table is none of its rows: alone, or totals without an id."""
+    first, *more = _held(cells)
+    if what == "totals":
+        return (cells[0] is None or len(str(first)) > 3) and bool(_TOTALS.fullmatch(str(first)))
+    return not more and (what == "a title" or " " in str(first))
+
+
+def _two_heads(lines: list[tuple[int, list]], merged: Container[int]) -> bool:
+    """Whether names stand in two rows: the lower one has words where the upper one has gaps.
+
+    Either the upper one reaches over cells that were merged, or the lower one holds words alone,
+    with numbers below them.
+    """
+    (row, upper), (_, lower), *below = [*lines[:50], (0, []), (0, [])][:50]
+    gaps = [i for i, cell in enumerate(lower) if cell is not None and (upper + lower)[i] is None]
+    if row in merged or not all(map(_wordy, _held(lower))):
+        return bool(gaps) and row in merged
+    under = [_held([cells[i] for _, cells in below if i < len(cells)]) for i in gaps]
+    return any(2 * sum(map(_wordy, cells)) < len(cells) for cells in under)
+
+
+def _wordy(cell) -> bool:
+    """Whether a cell holds anything but a number, by either decimal mark."""
+    return isinstance(cell, str) and not Column([cell]).marks and not NUMBER.fullmatch(cell)
 
 
 def _joined(heads: list[list]) -> list:
@@ -179,26 +214,37 @@ def _xlsx(path: Path, how: Read) -> Table:
         formulas = any(re.search(rb"<f[ >/]", packed.read(one)) for one in packed.namelist()
                        if one.startswith("xl/worksheets/"))
     with warnings.catch_warnings(record=True):  # styles and validations, which hold no values
-        sheets = [_sheet(path, openpyxl.load_workbook(path, data_only=values), how)
-                  for values in ([True, False] if formulas else [True])]
-    held = sheets[0]
-    for place, formula in sheets[-1].items():  # where no value was stored, the formula's text
+        books = [openpyxl.load_workbook(path, data_only=values)
+                 for values in ([True, False] if formulas else [True])]
+    sheets = {one: len(_cells(books[0][one])) for one in books[0].sheetnames}
+    name = _sheet(path, sheets, how.sheet)
+    held, formulas = (_cells(book[name]) for book in (books[0], books[-1]))
+    for place, formula in formulas.items():  # where no value was stored, the formula's text
         held.setdefault(place, str(getattr(formula, "text", formula)))
     width = max((column for _, column in held), default=0)
     rows = sorted({row for row, _ in held})
     if len(rows) * width > MOST_CELLS:
         raise refused(path, "too many cells", len(rows), width, MOST_CELLS)
-    return _grid(path, [(row, [held.get((row, column)) for column in range(1, width + 1)])
-                        for row in rows], how, [])
+    merged = {one.min_row for one in books[0][name].merged_cells.ranges if one.size["columns"] > 1}
+    others = [*filter(name.__ne__, sheets)]
+    notices = [said("sheet", name, others)] * bool(others and not how.sheet)
+    table = _grid(path, [(row, [held.get((row, column)) for column in range(1, width + 1)])
+                         for row in rows], how, notices, merged)
+    return replace(table, sheets=sheets if others else {})
 
 
-def _sheet(path: Path, book, how: Read) -> dict[tuple[int, int], object]:
-    """The cells of the sheet that hold a value, by row and column, both from 1."""
-    names, asked = book.sheetnames, how.sheet
-    if asked is not None and asked not in names and not (
-            asked.isdecimal() and 0 < int(asked) <= len(names)):
+def _sheet(path: Path, sheets: dict[str, int], asked: str | None) -> str:
+    """The name of the sheet that is asked for by name or number; else the first that holds any."""
+    names = [*sheets]
+    if asked is None or asked in names:
+        return asked or next(filter(sheets.get, names), names[0])
+    if not (asked.isdecimal() and 0 < int(asked) <= len(names)):
         raise refused(path, "no sheet", asked, names, len(names))
-    sheet = book[asked] if asked in names else book[names[int(asked or 1) - 1]]
+    return names[int(asked) - 1]
+
+
+def _cells(sheet) -> dict[tuple[int, int], object]:
+    """The cells that hold a value, by row and column, both from 1."""
     # Only cells that the file holds: a coloured last row does not make a million of them.
     return {place: cell.value for place, cell in getattr(sheet, "_cells", {}).items()
             if cell.value is not None}
@@ -215,7 +261,7 @@ def _labelled(path: Path, how: Read) -> Table:
         for name, labels in meta.variable_value_labels.items()}
     columns = [[_clean(cell) for cell in data[name]] for name in meta.column_names]
     rows = list(range(1, len(columns[0]) + 1)) if columns else []
-    return _table(path, meta.column_names, columns, rows, labels)
+    return _table(path, meta.column_names, columns, rows, labels, meta.column_labels)
 
 
 def _parquet(path: Path, how: Read) -> Table:

@@ -83,7 +83,7 @@ class Read(Section):
     """How the data file is read, where it does not say so itself."""
 
     sheet: Text | None = key(".xlsx: name or number of the sheet")
-    header: PositiveCount = key("rows of column names, one above the other", 1)
+    header: PositiveCount | None = key("rows of column names, one above the other")
     encoding: Text | None = key("of text, such as cp1252")
     decimal: Literal[",", "."] | None = key("the mark before the fraction")
     missing: list[Text] = key("codes that mean missing, in every column", [])

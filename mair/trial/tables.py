@@ -67,6 +67,7 @@ class Column:
 
     cells: list
     labels: dict[str, str] = field(default_factory=dict)
+    title: str | None = None  # what an SPSS or Stata file says the column is
 
     @cached_property
     def parsed(self) -> list[float | None]:
@@ -117,10 +118,11 @@ class Column:
             and (_MARKED[mark].fullmatch(cell) or (mark == "." and _THOUSANDS.fullmatch(cell)))
             else cell for cell in self.cells])
 
-    def without(self, codes: list[str]) -> Column:
-        """The column with these codes missing."""
-        return replace(self, cells=[None if text_of(cell) in codes else cell
-                                    for cell in self.cells])
+    def without(self, code: str) -> Column:
+        """The column with this code, or the code of this label, missing."""
+        return replace(self, cells=[
+            None if code in (text, self.labels.get(text)) else cell
+            for cell, text in zip(self.cells, map(text_of, self.cells), strict=True)])
 
     @cached_property
     def codes(self) -> dict[str, str]:
@@ -157,3 +159,4 @@ class Table:
     columns: dict[str, Column]
     rows: list[int]  # each row's number as the file's own programme shows it
     notices: list[str] = field(default_factory=list)  # what was inferred of the file
+    sheets: dict[str, int] = field(default_factory=dict)  # of several: the cells that each holds

@@ -1,9 +1,11 @@
 """A draft of a trial file runs as it stands where the guesses are safe, and marks the rest."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from trials.small import HERE, long_table, table
 
 from mair.__main__ import main
@@ -11,6 +13,7 @@ from mair.trial import TrialError, draft, load
 from mair.trial.errors import ROOT
 
 SMALL = Path(__file__).with_name("draft.yaml").read_text("utf-8")
+FILES = yaml.safe_load(Path(__file__).with_name("drafts.yaml").read_text("utf-8"))
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -45,14 +48,21 @@ def test_drafts_of_other_files_run_as_they_stand(data, n, visits, outcomes):
     assert (trial.n(), trial.visits, len(trial.outcomes)) == (n, visits, outcomes)
 
 
-@pytest.mark.parametrize("cells", [[["a"], ["x"]], [["a", "b"], ["1", "2"], ["1", "2"]],
-                                   [["id", "arm"], ["1", ""], ["2", ""]],
-                                   [["id", "a,b: {c}"], ["1", "#x"], ["2", "- y"]]])
-def test_what_cannot_be_guessed_is_a_marked_gap(cells):
-    path = draft.main(written(cells), "draft.yaml")
-    assert draft.GAP.strip() in path.read_text("utf-8")
-    with pytest.raises(TrialError):
-        load(path)
+@pytest.mark.parametrize("name", FILES)
+def test_what_a_file_shows_is_guessed_and_what_it_does_not_is_a_marked_gap(name):
+    case = FILES[name]
+    Path("file.csv").write_text(case["csv"], encoding="utf-8")
+    path = draft.main("file.csv", "draft.yaml")
+    text = path.read_text("utf-8")
+    assert [line for line in case.get("has", ()) if line not in text] == []
+    assert [line for line in case.get("lacks", ()) if line in text] == []
+    if "gap" in case:
+        assert draft.GAP.strip() in text
+        with pytest.raises(TrialError, match=re.escape(case["gap"])):
+            load(path)
+    else:
+        trial = load(path)
+        assert [trial.n(), [*trial.visits], [*trial.outcomes], trial.ignored] == case["loads"]
 
 
 def test_a_result_seen_once_is_a_gap_that_names_the_candidates():

@@ -109,7 +109,9 @@ def test_a_date_is_a_date_in_every_format(kind, writer):
 
 def test_columns_that_differ_by_a_blank_do_not_replace_each_other():
     frame().assign(**{"age ": 1.0}).to_parquet("x.parquet")
-    assert said("x.parquet") == ["!", "x.parquet: column age stands twice, expected each name once"]
+    assert said("x.parquet")[1] == (
+        "x.parquet: column age: stands more than once in the file, expected by baseline.age as "
+        "age (1), age (2) and so on")
 
 
 def test_a_labelled_code_for_missing_is_refused_until_it_is_declared():

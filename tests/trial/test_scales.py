@@ -102,7 +102,7 @@ def test_answers_stored_one_higher_are_noticed_and_then_read():
     write(OWN, [head, *([*line[:-39], *(str(max(int(x), 1)) for x in line[-39:])]
                         for line in lines)])
     assert load("trial.yaml").told[0].startswith(
-        "trial.csv: column p1_pre: the answers to PCS are 1 to 4, expected 0 to 4")
+        "trial.csv: columns p1_pre, p1_post, p1_later: the answers to PCS are 1 to 4, expected")
 
 
 def test_items_left_out_are_counted():
