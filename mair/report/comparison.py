@@ -77,6 +77,7 @@ def estimands(frame: pd.DataFrame, trial) -> Table:
         own = frame[frame["variable"] == name]
     display = own[["time", "method", "population", "strategy", "summary"]].rename(
         columns={"time": "Visit"}).rename(columns=str.capitalize).reset_index(drop=True)
+    display["Visit"] = [trial.visit_labels.get(visit, visit) for visit in display["Visit"]]
     for arm in trial.arms:
         display[f"{arm}, with data of randomised"] = [
             f"{seen} of {n}" for seen, n in zip(own[f"n_with_data_{arm}"],

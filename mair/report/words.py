@@ -156,7 +156,8 @@ def plain(trial):
     'IL-6, −0.2, 2020-21, (3 − 1)'
     """
     either = {*trial.visit_labels, *trial.visit_labels.values()}  # a label may hold its key
-    own = "|".join(map(re.escape, sorted(either, key=len, reverse=True)))
+    own = "|".join(re.escape(one) for one in sorted(either, key=len, reverse=True)
+                   if re.search(r"[^\d.,]", one))  # a number may be any other
     pattern = re.compile(KEY + (rf"|(?P<at>\bat )?(?<![\w–“-])(?P<visit>{own})(?![\w–-])"
                                 if own else ""), re.DOTALL)
 

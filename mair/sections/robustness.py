@@ -60,14 +60,15 @@ def incomplete(trial: Trial, name: str) -> bool:
 
 
 def grid(trial: Trial, name: str) -> list[estimates.Estimate]:
-    """The analyses of ``data/choices.yaml``, but those that fall back to one already there."""
+    """The declared analysis and those of ``data/choices.yaml``, each that was fitted once."""
     found: dict[str, estimates.Estimate] = {}
     for block in GRID:
         for values in product(*block.values()) if (
                 "missing" not in block or incomplete(trial, name)) else ():
             one = estimates.analyse(trial, name, **PLAIN | dict(zip(block, values, strict=True)))
             found.setdefault(one.method, one)
-    return list(found.values())
+    declared = estimates.analyse(trial, name)
+    return list((found | {declared.method: declared}).values())
 
 
 def _rerandomised(trial: Trial, name: str, out: Rows) -> None:

@@ -260,8 +260,6 @@ def _choices(spec: Stated) -> Iterator[Rule]:
         ratio = (size.difference or size.sd) / size.sd
         yield (not 0.01 <= ratio <= 10, ("sample_size", "difference"), "absurd difference",
                size.difference or 0, ratio)
-    yield (chosen.missing != "observed" and chosen.estimator != "difference",
-           ("analysis", "missing"), "missing and estimator", chosen.missing, chosen.estimator)
     yield (chosen.responder_missing == "mi-mar" and not any(
         one.outcome for one in spec.responders or []), ("analysis", "responder_missing"),
         "nothing to impute")

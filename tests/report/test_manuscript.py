@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 from zipfile import ZipFile
@@ -63,13 +64,17 @@ def test_a_table_without_lines_is_left_out(built):
 def test_choices_in_force_change_the_methods(built):
     trial = load("params/mair.yaml", inference="kenward-roger", responder_missing="nonresponder",
                  risk_interval="newcombe", confidence=0.9)
+    trial = replace(trial, sections={  # without the difference itself
+        **trial.sections, "sample_size": {"sd": 15.2, "mean": 70.8, "relative_difference": 0.2,
+                                          "alpha": 0.05, "power": 0.8}})
     rows = results.read(built / "results.csv")
     versions = {"python": "3", "packages": dict.fromkeys(manuscript.PACKAGES, "1")}
     made = [manuscript.manuscript(trial, built, rows, summary.Summary(), versions)
             for _ in range(2)]
     assert made[0] == made[1]
     methods = " ".join(texts(io.BytesIO(made[0])))
-    for part in ("Kenward and Roger", "counted as not improved", "Newcombe limits", "90%",
+    for part in ("a mean of 70.8 and a relative difference of 0.2 with a standard",
+                 "Kenward and Roger", "counted as not improved", "Newcombe limits", "90%",
                  "Biometrics 1997;53:983-97"):
         assert part in methods, part
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -239,9 +240,10 @@ def test_the_comparison_as_table_keeps_every_row_and_full_precision(tmp_path):
 
 def test_estimands_as_table_are_those_of_the_primary_outcome_and_name_both_arms():
     frame = pd.DataFrame(GIVEN["estimands"])
-    trial = SimpleNamespace(primary=SimpleNamespace(name="a"), arms=("A", "B"))
+    trial = SimpleNamespace(primary=SimpleNamespace(name="a"), arms=("A", "B"),
+                            visit_labels={"post": "after"})
     table = comparison.estimands(frame, trial)
-    assert table.display["Visit"].tolist() == ["post"] and len(table.data) == 3
+    assert table.display["Visit"].tolist() == ["after"] and len(table.data) == 3
     assert table.display["B, with data of randomised"].tolist() == ["19 of 22"]
     assert table.display["Strategy"].tolist() == ["stopping: treatment policy"]
 
@@ -332,3 +334,11 @@ def test_a_number_stands_in_its_row_and_column_of_the_map_and_prose_names_it_by_
 def test_no_sign_in_a_picture_is_made_a_minus():
     picture = "<img src='data:image/svg+xml,<g transform=\"scale(0.1 -0.1)\"/>' width=\"9\">"
     assert words.plain(load("params/mair.yaml"))(f"-2 to -2 {picture}") == f"−2 {picture}"
+
+
+def test_a_number_is_no_visit():
+    """Visits 0, 1 and 12 of a long file, with labels: a count of 1 is not one of them."""
+    trial = replace(load("params/mair.yaml"), visit_labels={
+        "0": "start", "1": "month 1", "12": "at a year", "w 1": "week 1"})
+    said = "at 0, 0.1 of 12 people (1%), p = 1; w 1"
+    assert words.plain(trial)(said) == said.replace("w 1", "week 1")

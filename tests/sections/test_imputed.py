@@ -32,7 +32,10 @@ def trial(tmp_path_factory):
 
 
 def analysed(trial, inference="kenward-roger", **choice):
-    return analysis.analyse(trial, "Y", **CHOICE._asdict() | {"inference": inference} | choice)
+    """As a trial file may declare it."""
+    own = CHOICE._asdict() | {"inference": inference} | choice
+    declared = load(trial.path, **{key: own[key] for key in CHOICE._fields[:-1]})
+    return analysis.analyse(declared, "Y")
 
 
 @pytest.mark.parametrize("estimator, variance", [

@@ -84,14 +84,13 @@ def test_a_problem_names_the_file_that_states_the_key(tmp_path):
 
 
 def test_wrong_values_by_keyword_are_told_as_such():
-    wrong = {"missing": "mi-mar", "estimator": "clda"}
+    wrong = {"missing": "mi"}
     write(merged(SPEC, {"synthetic": 3}), table())  # the file first
     assert refused("trial.yaml", **wrong) == ["trial.yaml: synthetic: 3, expected true or false"]
     write(SPEC, table())
     assert refused("trial.yaml", confidance=0.9, **wrong) == [
-        "given by hand: analysis.confidance: unknown key; did you mean confidence?",
-        "given by hand: analysis.missing: mi-mar with estimator clda, expected estimator "
-        "difference"]
+        "given by hand: analysis.missing: 'mi', expected observed, mi-mar, mi-j2r or mi-cr",
+        "given by hand: analysis.confidance: unknown key; did you mean confidence?"]
 
 
 @pytest.mark.parametrize(("of", "name", "content", "line"), [
