@@ -6,6 +6,7 @@ own numbers say of a number (`consistency`) comes first: there is one judgement 
 """
 
 import math
+from collections import defaultdict
 from typing import NamedTuple
 
 import pandas as pd
@@ -81,24 +82,20 @@ def compare(published: pd.DataFrame, results: pd.DataFrame, checked=None) -> pd.
         readers (`WORDS`). Where the checks have found against a number as printed, or that it
         obeys another convention, agreement of data made to meet it does not overrule them.
     """
-    computed, by_method = {}, {}
-    values = pd.to_numeric(results["value"])
-    for key, value in zip(results[KEYS].itertuples(index=False, name=None), values, strict=True):
-        computed[key] = value
-        by_method.setdefault((*key[:4], key[5]), {})[key[4]] = value
+    by_method = defaultdict(dict)
+    for *key, method, statistic, value in results[[*KEYS, "value"]].assign(
+            value=pd.to_numeric(results["value"])).itertuples(index=False, name=None):
+        by_method[*key, statistic][method] = value
     rows, numbers = [], published[[*KEYS, "printed", "source"]].to_numpy().tolist()
     checked = run(Sheet(published)).query("check == 'input'") if checked is None else checked
     for (*key, printed, source), own in zip(numbers, worst(checked, len(numbers)).itertuples(),
                                             strict=True):
-        value = math.nan if own.given else computed.get(tuple(key), math.nan)
-        if own.given:
-            found = Verdict("not checkable", own.given)
-        elif tuple(key) not in computed:
-            found = Verdict("not checkable", "no such row: this run does not compute it")
-        else:
-            others = by_method[*key[:4], key[5]]
+        ways, value = by_method[*key[:4], key[5]], math.nan
+        found = Verdict("not checkable", own.given or "no such row: this run does not compute it")
+        if not own.given and key[4] in ways:
+            value = ways[key[4]]
             found = _with_methods(judge(value, printed, key[5]), value, printed,
-                                  {m: v for m, v in others.items() if m != key[4] and v == v})
+                                  {m: v for m, v in ways.items() if m != key[4] and v == v})
         word = own.given if own.given and own.verdict not in AGAINST else own.verdict
         rows.append((*key, printed, value, *_joined(found, own), source, WORDS.get(word, word)))
     return pd.DataFrame(rows, columns=[*KEYS, "printed", "computed", "verdict", "why", "source",

@@ -5,38 +5,18 @@ import pytest
 
 from mair.published import compare
 from mair.published.consistency import consistency
+from mair.published.rounding import rule_of
 from mair.results import KEYS
 
+CASES = pd.read_csv("tests/published/verdicts.csv", dtype=str, keep_default_na=False)
 
-@pytest.mark.parametrize(
-    ("value", "printed", "verdict", "why"),
-    [
-        (84.2105, "84.2", "reproduced", ""),
-        (2.5, "2", "reproduced", ""),  # half even
-        (2.5, "3", "reproduced", ""),  # half up
-        (-0.125, "-0.13", "reproduced", ""),
-        (0.1249999999999, "0.13", "reproduced", ""),  # machine noise around a tie
-        (-0.004, "-0.00", "reproduced", ""),
-        (0.0004, "<0.001", "reproduced", ""),
-        (0.001, "<0.001", "not reproduced", ""),
-        (0.2, ">0.05", "reproduced", ""),
-        (78.947368, "78.94", "within rounding", "truncated"),
-        (42.105, "42.2", "not reproduced", "one unit off, no rule found: 42.105"),
-        (1.3446, "1.35", "within rounding", "rounded twice"),
-        (26.3158, "26.2", "not reproduced", ""),
-        (0.934, "0.95", "not reproduced", ""),
-        (15, "16", "not reproduced", ""),
-        (float("nan"), "0.27", "not checkable", "not estimable")],
-)
-def test_verdicts(value, printed, verdict, why):
-    found = compare.judge(value, printed, "n" if printed == "16" else "x")
+
+@pytest.mark.parametrize(tuple(CASES), CASES.to_numpy().tolist())
+def test_verdicts_and_the_rules_behind_them(value, printed, rule, verdict, why, remark):
+    found = compare.judge(float(value), printed, "n" if printed == "16" else "x")
     assert found.verdict == verdict
     assert why in found.why
-
-
-def test_double_rounding_is_named():
-    # 0.4449 to three places is 0.445, and that half up to two is 0.45
-    assert compare.judge(0.4449, "0.45") == ("within rounding", "rounded twice: 0.4449, then 0.445")
+    assert rule_of(float(value), printed) == rule, remark
 
 
 def results(*rows):

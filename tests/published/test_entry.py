@@ -9,6 +9,7 @@ import docx
 import openpyxl
 import pandas as pd
 import pytest
+import yaml
 
 from mair.published import entry, numbers, template
 from mair.published.consistency import consistency, findings, worst
@@ -59,17 +60,7 @@ def fill(path: Path, cells: dict[str, dict[str, str]]) -> Path:
     return path
 
 
-TYPED = {
-    "facts": {"B2": "Tiny", "B5": "C", "B7": "T", "B9": "before; after", "B12": "4",
-              "C12": "methods", "B15": "welch's T", "B19": "analysis of covariance"},
-    "scales": {"A2": "Pain", "C2": "outcome", "D2": "0", "E2": "10", "F2": "1", "G2": "lower"},
-    "text": {"A2": "abstract", "B2": "flow", "C2": "randomised", "F2": "n", "G2": "40"},
-    "table 1": {"E3": "C", "F3": "T", "E7": "20", "F7": "20", "A9": "sex", "E9": "5 (25.0)",
-                "F9": "6 (30)", "A10": "age", "C10": "mean (SD)", "E10": "50.1 (9.9)",
-                "F10": "51.0 (10.2)", "G10": "0.78"},
-    "table 2": {"E3": "C", "F3": "T", "E7": "18", "F7": "19", "A9": "Pain", "B9": "before",
-                "D9": "0–10", "E9": "5.1 (2.0)", "F9": "5.2 (2.1)", "B10": "after",
-                "E10": "4.9 (2.2)", "F10": "3.9 (2.0)", "H10": "−1.0 (−2.3 to 0.3)", "I10": "NS"}}
+TYPED = yaml.safe_load(Path(__file__).with_name("typed.yaml").read_text("utf-8"))
 
 
 def test_a_template_filled_by_hand_is_read(tmp_path):

@@ -37,17 +37,6 @@ def test_a_value_rounded_twice_lies_in_the_interval_for_that():
         assert values(text, "rounded twice").meets(interval(value)), (value, text)
 
 
-@pytest.mark.parametrize(
-    ("value", "text", "rule"),
-    [(78.9474, "78.94", "truncated"), (0.85499, "0.86", "rounded twice"),
-     (0.8651, "0.86", "truncated"),
-     (42.105, "42.2", ""), (65.0, "64", ""), (-1.0891, "-1.08", "truncated"),
-     (0.0004, "<0.001", "half"), (0.001, "<0.001", ""), (0.2, ">0.05", "half")],
-)
-def test_the_rule_is_named(value, text, rule):
-    assert rule_of(interval(value), text) == rule
-
-
 def test_arithmetic_holds_every_result():
     for _ in range(200):
         ends = RNG.normal(0, 5, (2, 2))

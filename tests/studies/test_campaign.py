@@ -1,26 +1,20 @@
 """The fault campaign, a small seeded part of it, and the committed whole."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from mair.published import numbers
 from mair.published.consistency import claims_beside, consistency
 from mair.studies import campaign
 from mair.studies.campaign_trials import SOUND, paper, show
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-def test_a_part_of_the_committed_campaign_again():
+def test_a_part_of_the_committed_campaign_again(mair):
     published = numbers.read()
-    sections = yaml.safe_load((ROOT / "params" / "mair.yaml").read_text(encoding="utf-8"))
     kind = published["statistic"].map(campaign.kinds())
     places = np.flatnonzero(kind.isin(["quartile", "risk"]))
-    found = campaign.faults(published, sections, claims_beside(numbers.PATH), places, processes=1)
+    found = campaign.faults(published, mair.sections, claims_beside(numbers.PATH), places, 1)
     table = campaign.summary(found)
     own = table[table["kind"] != "all"].set_index(["part", "change", "role", "kind"])
     committed = pd.read_csv(campaign.PATH).set_index(["part", "change", "role", "kind"])

@@ -1,7 +1,6 @@
 """Differences between arms: standardised effects against means and SDs, under each convention in
 use; and what a table of model contrasts holds: centre, SE, kind of statistic, structure."""
 
-import math
 from collections import defaultdict
 from dataclasses import replace
 from functools import lru_cache
@@ -188,13 +187,13 @@ def references(sheet: Sheet, p: Printed, t_first: bool) -> list[tuple[str, tuple
         found.add(tuple(1 / np.linspace(1 / LEAST, 1 / MOST, GRID)))
     ts = [(f"t with {' to '.join(f'{df:g}' for df in sorted({dfs[0], dfs[-1]}))} df", dfs,
            span(special.stdtrit(dfs, 0.975))) for dfs in sorted(found) if dfs[0] > 2]
-    whole = ("normal", (math.inf,), interval(Z))
+    whole = ("normal", (np.inf,), interval(Z))
     return [*ts, whole] if t_first else [whole, *ts]
 
 
-def two_sided(size, df: float = math.inf) -> Interval:
+def two_sided(size, df: float = np.inf) -> Interval:
     """Two-sided p of a statistic's size, t or normal: falls with it, so its ends suffice."""
-    tail = special.ndtr if math.isinf(df) else lambda x: special.stdtr(df, x)
+    tail = special.ndtr if np.isinf(df) else lambda x: special.stdtr(df, x)
     return image(lambda x: 2 * tail(-x), interval(size).size())
 
 
@@ -258,7 +257,7 @@ def p_value(sheet: Sheet, p: Printed, c: dict):
 def _p(s: Printed | None, numbers: list, df: float, k: float) -> tuple[Interval, float, bool]:
     """p by a statistic and by B with its limits, k SE apart from it; at the numbers; and whether
     the two agree."""
-    sizes, at, both = Interval(0, math.inf), math.nan, None
+    sizes, at, both = Interval(0, np.inf), np.nan, None
     if s:
         sizes, at = s.values.size(), abs(s.value)
     if numbers:
@@ -327,7 +326,7 @@ def possible_ratios(counts, more: int, arm: int, visit: int) -> Interval:
                 ((0, 1) if k1 > k2 else (0, 2), abs(k1 - k2)),
                 ((0, 2) if visit == 0 else (0, 1), extra)]
         if {j for visits, m in seen if m > 0 for j in visits} != {0, 1, 2}:
-            return Interval(0.0, math.inf)
+            return Interval(0.0, np.inf)
         information = np.zeros_like(covariance)
         for visits, m in seen:
             at = (slice(None), *np.ix_(visits, visits))

@@ -6,7 +6,6 @@ it does not apply, nothing, or `NotPrinted` is raised. Without keys it gets the 
 the printed number first. ``candidates`` are what `judge` takes, or a `Judgement` already.
 """
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,7 +27,7 @@ WORDS = {"exact": "follows", "within rounding": "follows with rounding",
          "other convention": "needs an explanation",
          "impossible": "cannot hold as printed", "not checkable": "stands alone", INPUT: INPUT}
 SIGN = "a lost or stray minus sign"
-UNKNOWN = Interval(math.nan, math.nan)
+UNKNOWN = Interval(np.nan, np.nan)
 CHECKS: list[tuple] = []
 # Where a number of a kind plausibly lies; so many at random show what the checks let pass
 PLAUSIBLE = {"p": (0, 1), "q": (0, 1), "percent": (0, 100), "d": (-2, 2)}
@@ -76,12 +75,12 @@ def judge(text: str, candidates: list[tuple]) -> Judgement:
     return Judgement("within rounding" if rule else "impossible", rule or sign, first)
 
 
-def unsure(why: str, computed=math.nan) -> Judgement:
+def unsure(why: str, computed=np.nan) -> Judgement:
     """A ``not checkable`` judgement, with its reason."""
     return Judgement("not checkable", why, interval(computed))
 
 
-def yes_no(fits: bool, convention: str = "", computed=math.nan) -> Judgement:
+def yes_no(fits: bool, convention: str = "", computed=np.nan) -> Judgement:
     """``exact`` or ``impossible``."""
     return Judgement("exact" if fits else "impossible", convention, interval(computed))
 
@@ -175,7 +174,7 @@ def run(sheet: Sheet, chance: bool = False) -> pd.DataFrame:
         places = dict.fromkeys([p.at, *(q.at for q in inputs if q is not None)])
         judged.add(p.at)
         used.update(places)
-        ends = (v if math.isfinite(v) else math.nan
+        ends = (v if np.isfinite(v) else np.nan
                 for v in (found.computed.low, found.computed.high))
         rows.append((name, p.variable, p.arm, p.time, p.statistic, p.printed, *ends, found.verdict,
                      found.convention, text, p.source, " ".join(map(str, places))))

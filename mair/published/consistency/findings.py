@@ -131,19 +131,16 @@ def said(rows: pd.DataFrame, frame: pd.DataFrame) -> dict:
         "fits": int(whole["verdict"].isin(["exact", "within rounding"]).sum()),
         "names": listed(f"{name(r)} {r.statistic} {r.printed}" for r in each),
         "variables": listed(map(name, each)), "visits": len(set(rows["variable"] + rows["time"])),
-        "first": "".join(why[:1]), "final": "".join(why[-1:]),
-        "ends": "; ".join(dict.fromkeys(why[:1] + why[-1:])),
-        "convention": "".join(rows["convention"][:1]), "example": "".join(one[:1]),
+        "why": why, "first": "".join(why[:1]), "one": one,
+        "convention": "".join(rows["convention"][:1]),
         "conventions": " or ".join(dict.fromkeys(rows["convention"])),
         "firsts": "; ".join(dict.fromkeys(f"{name(r)}: {r.computation}" for r in each)),
         "each": "; ".join(f"{r.statistic} {r.printed}: {r.computation}" for r in each),
-        "by": ", ".join(f"{n} {way}" for way, n in rows["convention"].value_counts().items()),
+        "by": rows["convention"].value_counts().to_dict(),
         "turned": listed(f"{r.statistic} {r.printed}" for r in each if r.convention == SIGN),
         "last": "".join([text for text, r in zip(one, each, strict=True)
                          if r.convention == most][-1:]),
-        "q": " and ".join(q[q.astype(float) >= LEVEL]),
-        "gaps": "; ".join(f"{r.arm} {(r.computed_low + r.computed_high) / 2:.2f} against "
-                          f"{r.printed} of those described ({r.computation})" for r in each)}
+        "q": " and ".join(q[q.astype(float) >= LEVEL])}
 
 
 def in_words(text: str) -> str:

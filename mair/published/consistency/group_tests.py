@@ -1,7 +1,6 @@
 """Tests of the baseline table: t tests from means and SDs, tests of counts, overall moments."""
 
 import itertools
-import math
 import re
 from collections import defaultdict
 from dataclasses import replace
@@ -46,7 +45,7 @@ def t_interval(method: str, n1: int, m1, s1, n2: int, m2, s2) -> Interval:
 
 def other_spread(n: Printed, s: Printed) -> Printed:
     """An SD were it a standard error; a standard error, were it an SD."""
-    root = 1 if s.by else math.sqrt(n.value)
+    root = 1 if s.by else np.sqrt(n.value)
     return replace(s, by=lambda x: x * root)
 
 

@@ -3,7 +3,6 @@
 But for `mean changes` none judges a number: each asks a question, with its computation.
 """
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -84,7 +83,7 @@ def mean_changes(sheet: Sheet, b: Printed, c: dict, arms: list):
             c["ci_low"] and c["ci_high"]):
         return unsure(who, found[1]), text, inputs
     se = contrasts.half_width(c)
-    sd = math.sqrt(np.mean([m[2].value ** 2 for m in (*arms, *after)]))
+    sd = np.sqrt(np.mean([m[2].value ** 2 for m in (*arms, *after)]))
     more, once = readings(abs(b.value - found[2]), se, sd, described, left)
     text += (f"; with the printed limits {at_means(sheet, c['p'], found[2] / se)}. B = {b} if the "
              f"{left[0]} and {left[1]} people not described were in the model: measured twice, "
@@ -115,8 +114,8 @@ def readings(gap: float, se: float, sd: float, seen: list, left: list) -> tuple:
     """
     seen, left = np.array(seen), np.array(left)
     share = left / (seen + left)
-    spread = math.sqrt((share**2 * (1 / left + 1 / seen)).sum())
-    change = se / math.sqrt((1 / seen).sum())
+    spread = np.sqrt((share**2 * (1 / left + 1 / seen)).sum())
+    change = se / np.sqrt((1 / seen).sum())
     unlike = min(1.0, change**2 / (2 * sd**2))  # 1 - r
     return ((gap / share.sum(), gap / (spread * change)),
             (gap / share.sum() / unlike, gap / (spread * unlike * sd)))
@@ -239,7 +238,7 @@ def whole_scores(sheet: Sheet, p: Printed, arms: list, step: float):
     sides, found = [], {}
     for n, m0, s0, m1 in arms:
         k = int(n.value)
-        starts = [(t, step * math.sqrt(max(0.0, (q - t**2 / k) / (k - 1))))
+        starts = [(t, step * np.sqrt(max(0.0, (q - t**2 / k) / (k - 1))))
                   for t in g.sums(m0.values, k, step) for q in g.squares(s0.values, t, k, step)]
         sides.append(np.array([(t * step / k, sd, after * step / k) for t, sd in starts
                                for after in g.sums(m1.values, k, step)]).T)
