@@ -29,11 +29,7 @@ CHANGES = ("one unit", "ten percent")
 ODD = ("truncated", "rounded twice")
 ALARM = SEVERITY["within rounding"] + 0.5
 OPEN = "finer classes than shown"
-
-
-def kinds() -> dict[str, str]:
-    """The kind of number that a statistic is."""
-    return {one: kind for kind, own in SOUND["kinds"].items() for one in own}
+KINDS = {one: kind for kind, own in SOUND["kinds"].items() for one in own}  # by statistic
 
 
 def changed(printed: str, change: str, up: bool) -> str:
@@ -67,11 +63,11 @@ def involved(frame: pd.DataFrame, place: int | None = None) -> dict[tuple, tuple
     return found
 
 
-def _judged(frame: pd.DataFrame):
+def _judged(frame: pd.DataFrame) -> list[tuple]:
     """Check, verdict, convention, and places of the numbers involved, the judged one first."""
-    columns = (frame[c].tolist() for c in ("check", "verdict", "convention", "rows"))
-    for check, verdict, convention, rows in zip(*columns, strict=True):
-        yield check, verdict, convention, [int(place) for place in rows.split(" ") if place]
+    columns = frame[["check", "verdict", "convention", "rows"]]
+    return [(*own, [*map(int, rows.split())])
+            for *own, rows in columns.itertuples(index=False, name=None)]
 
 
 def caught(before: dict, after: dict) -> bool:
@@ -130,7 +126,7 @@ def faults(published, sections=None, claims=None, places=None, processes=-1) -> 
     own = published.assign(role=role).iloc[frame["place"]].reset_index(drop=True)
     # an inequality is a statement, not a number: a changed bound mostly still holds
     bound = own["printed"].str.startswith(("<", ">"))
-    kind = own["statistic"].map(kinds()).fillna("other") + bound.map({True: " bound", False: ""})
+    kind = own["statistic"].map(KINDS).fillna("other") + bound.map({True: " bound", False: ""})
     return frame.assign(kind=kind, role=own["role"].mask(bound, "bound"))
 
 

@@ -12,7 +12,7 @@ from mair.studies.campaign_trials import SOUND, paper, show
 
 def test_a_part_of_the_committed_campaign_again(mair):
     published = numbers.read()
-    kind = published["statistic"].map(campaign.kinds())
+    kind = published["statistic"].map(campaign.KINDS)
     places = np.flatnonzero(kind.isin(["quartile", "risk"]))
     found = campaign.faults(published, mair.sections, claims_beside(numbers.PATH), places, 1)
     table = campaign.summary(found)
