@@ -4,8 +4,6 @@ The rules read what pydantic accepts of the keys, so that all problems of a file
 a key that it refuses is as good as absent here. Their sentences stand in ``data/sentences.yaml``.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy

@@ -1,7 +1,5 @@
 """What is wrong with a trial file or its data, said in plain lines."""
 
-from __future__ import annotations
-
 import difflib
 import functools
 import os

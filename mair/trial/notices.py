@@ -1,7 +1,5 @@
 """What of sound data may be meant otherwise: one line a thing, never a reason to stop."""
 
-from __future__ import annotations
-
 import itertools
 import re
 

@@ -1,7 +1,5 @@
 """Who stands in which row of the data, and a column by participant, wide or long alike."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from itertools import chain

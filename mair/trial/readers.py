@@ -4,8 +4,6 @@ A file is read once, as bytes; what is far larger than the data of a trial is re
 is unpacked.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import math
