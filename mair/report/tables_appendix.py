@@ -107,10 +107,7 @@ def sd_taken(method) -> str:
 def next_trial(trial, rows) -> Table:
     """The next trial's size at the planned difference, by what is taken for the SD."""
     plan = trial.sections["sample_size"]
-    dropout = (" With dropout: n / (1 - dropout), rounded up an arm."
-               if plan.get("dropout") is not None else "")
-    return declared(trial, rows, "next_trial", plan=plan, dropout=dropout,
-                    difference=planning.difference(plan),
+    return declared(trial, rows, "next_trial", plan=plan, difference=planning.difference(plan),
                     taken=[{"method": method, "said": sd_taken(method)}
                            for method in power.standard_deviations(trial)])
 
@@ -153,10 +150,8 @@ def size(trial, rows) -> Table | None:
              for rate, of in (("Size", "type1"), ("Coverage", "coverage"))]
     trials = {one.method == sizes.REDRAWN: one.simulations for one in records(rows)
               if hasattr(one, "type1_low")}
-    again = (f" ({trials[True]} for re-randomisation, {sizes.ALLOCATIONS} allocations each)"
-             if True in trials else "")
-    return declared(trial, rows, "size", rates=rates, level=sizes.LEVEL, again=again,
-                    simulations=trials.get(False), alpha=100 * (1 - trial.analysis.confidence),
+    return declared(trial, rows, "size", rates=rates, level=sizes.LEVEL, trials=trials,
+                    allocations=sizes.ALLOCATIONS,
                     inferences=[{"scenario": scenario, "truth": TRUTHS[truth], "method": method}
                                 for truth in sizes.TRUTHS for scenario in [sizes.scenario(truth)]
                                 for method in found.loc[

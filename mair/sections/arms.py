@@ -5,10 +5,12 @@ import pandas as pd
 from mair.trial import Trial
 
 
-def split(trial: Trial, values: pd.Series | pd.DataFrame) -> dict[str, pd.Series | pd.DataFrame]:
-    """Values by participant, apart in each arm, the control arm first."""
+def split(trial: Trial, values: pd.Series | pd.DataFrame,
+          overall=False) -> dict[str, pd.Series | pd.DataFrame]:
+    """Values by participant, apart in each arm, the control arm first, and `overall` if asked."""
     arm = trial.arm[values.index]
-    return {one: values[arm == one] for one in trial.arms}
+    found = {one: values[arm == one] for one in trial.arms}
+    return found | {"overall": values} if overall else found
 
 
 def interval(name: str, found, ends: str = "ci", times: float = 1.0) -> dict[str, float]:

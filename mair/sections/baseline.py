@@ -28,7 +28,7 @@ def rows(trial: Trial) -> pd.DataFrame:
     out = Rows("baseline")
     for feature in trial.baseline:
         known = feature.values.dropna()
-        samples = arms.split(trial, known)
+        samples = arms.split(trial, known, overall=True)
         describe = _continuous if feature.kind == "continuous" else _levels
         found, smd = describe(feature, samples, trial, out)
         for method, test in found.items():
@@ -57,7 +57,7 @@ def labels(feature: Feature) -> dict[str, str]:
 
 def _continuous(feature: Feature, samples: dict, trial: Trial, out: Rows):
     """Mean and SD by arm; the tests and the standardised difference, treatment minus control."""
-    for arm, sample in {**samples, "overall": pd.concat(samples.values())}.items():
+    for arm, sample in samples.items():
         out.add(feature.name, arm, n=len(sample), mean=sample.mean(), sd=sample.std(ddof=1))
     pair = samples[trial.treatment], samples[trial.control]
     smd = effects.smd_continuous(*pair, confidence=trial.analysis.confidence)
@@ -68,9 +68,8 @@ def _levels(feature: Feature, samples: dict, trial: Trial, out: Rows):
     """Counts of each level by arm; the tests and the standardised difference."""
     counts = {arm: {level: int((s == level).sum()) for level in feature.levels}
               for arm, s in samples.items()}
-    overall = {level: sum(of[level] for of in counts.values()) for level in feature.levels}
     for level, label in labels(feature).items():
-        for arm, of in {**counts, "overall": overall}.items():
+        for arm, of in counts.items():
             known = sum(of.values())
             out.add(label, arm, n=of[level], n_known=known,
                     percent=100 * of[level] / known if known else None)

@@ -37,12 +37,10 @@ def _percent(n, of) -> float | None:
     return 100 * n / of if of else None
 
 
-def _count(out: Rows, trial: Trial, variable: str, who: pd.Series, whose, time="") -> None:
+def _count(out: Rows, trial: Trial, variable: str, who: pd.Series, time="", overall=True) -> None:
     """How many of each arm are among `who`, and their percentage of those randomised."""
-    for arm in whose:
-        of = trial.arm == arm if arm != "overall" else trial.arm.notna()
-        n = int((who & of).sum())
-        out.add(variable, arm, time, n=n, percent=_percent(n, int(of.sum())))
+    for arm, own in arms.split(trial, who, overall).items():
+        out.add(variable, arm, time, n=int(own.sum()), percent=_percent(int(own.sum()), len(own)))
 
 
 def _recruited(trial: Trial, out: Rows) -> None:
@@ -81,17 +79,17 @@ def followed(trial: Trial) -> tuple[str, pd.DataFrame]:
 
 def _retained(trial: Trial, out: Rows) -> None:
     """Who was seen on the primary outcome at each visit, by arm, compared by Fisher's test."""
-    (_, seen), total = followed(trial), [trial.n(arm) for arm in trial.arms]
+    seen = followed(trial)[1]
     for visit in seen.columns:
-        _count(out, trial, "retained", seen[visit], (*trial.arms, "overall"), visit)
-        kept = [int(own.sum()) for own in arms.split(trial, seen[visit]).values()]
-        limits = wilson([*kept, sum(kept)], [*total, sum(total)],
-                        confidence=trial.analysis.confidence)
-        for arm, low, high in zip((*trial.arms, "overall"), *limits, strict=True):
+        _count(out, trial, "retained", seen[visit], visit)
+        by_arm = arms.split(trial, seen[visit], overall=True)
+        kept, total = zip(*((int(own.sum()), len(own)) for own in by_arm.values()), strict=True)
+        limits = wilson(kept, total, confidence=trial.analysis.confidence)
+        for arm, low, high in zip(by_arm, *limits, strict=True):
             out.add("retained", arm, visit, "wilson", ci_low=100 * low, ci_high=100 * high)
         if visit != trial.reference or len(seen.columns) == 1:
             out.add("retained", "difference", visit, "fisher",
-                    p=tests.fisher(arms.table(kept, total)).p)
+                    p=tests.fisher(arms.table(kept[:2], total[:2])).p)
 
 
 def _lost(trial: Trial, out: Rows) -> None:
@@ -102,8 +100,7 @@ def _lost(trial: Trial, out: Rows) -> None:
     first = left & ~left.shift(1, axis=1, fill_value=False)
     for visit in seen.columns:
         for reason in sorted(reasons[first[visit]].unique()):
-            _count(out, trial, f"lost: {reason}", first[visit] & (reasons == reason), trial.arms,
-                   visit)
+            _count(out, trial, f"lost: {reason}", first[visit] & (reasons == reason), visit, False)
 
 
 def _analysed(trial: Trial, out: Rows) -> None:
@@ -114,12 +111,11 @@ def _analysed(trial: Trial, out: Rows) -> None:
         name, seen = followed(trial)
         used = {name: seen.any(axis=1)}
     for name, who in used.items():
-        _count(out, trial, f"analysed: {name}", who, (*trial.arms, "overall"))
+        _count(out, trial, f"analysed: {name}", who)
     for covariate in trial.covariates:
         missing = covariate.values.isna()
-        for arm in trial.arms if missing.any() else ():
-            out.add(f"left out: {covariate.name} missing", arm,
-                    n=int((missing & (trial.arm == arm)).sum()))
+        for arm, own in arms.split(trial, missing).items() if missing.any() else ():
+            out.add(f"left out: {covariate.name} missing", arm, n=int(own.sum()))
 
 
 def _attendance(trial: Trial, out: Rows) -> None:

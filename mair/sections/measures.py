@@ -182,7 +182,7 @@ def _normality(trial: Trial, name: str, fitted: Estimate, out: Rows) -> None:
     """Lilliefors and Shapiro-Wilk on scores by visit, and on the model's residuals."""
     scores, samples = trial.scores(name), {}
     for visit in scores.columns:
-        for arm, own in (arms.split(trial, scores[visit]) | {"overall": scores[visit]}).items():
+        for arm, own in arms.split(trial, scores[visit], overall=True).items():
             samples[name, arm, visit] = own.to_numpy(float)
             if trial.variable(name).transform == "log":
                 samples[f"{name}: ln", arm, visit] = np.log(samples[name, arm, visit])

@@ -6,7 +6,6 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 from scipy.stats import linregress
 
 from mair.results import Rows
@@ -214,9 +213,9 @@ def _dose(trial: Trial, name: str, out: Rows) -> None:
         df = len(pairs) - 2
         if df > 0 and pairs["dose"].nunique() > 1:
             line = linregress(pairs["dose"], pairs["change"])
-            half = stdtrit(df, (1 + trial.analysis.confidence) / 2) * line.stderr
-            out.add(name, arm, visit, DOSE, n=len(pairs), b=line.slope, se=line.stderr, df=df,
-                    ci_low=line.slope - half, ci_high=line.slope + half, p=line.pvalue)
+            one = tested(line.slope, line.stderr, df, trial.analysis.confidence)
+            out.add(name, arm, visit, DOSE, n=len(pairs), b=one.estimate, se=one.se, df=df,
+                    ci_low=one.low, ci_high=one.high, p=one.p)
 
 
 def is_contrast(frame: pd.DataFrame) -> pd.Series:
