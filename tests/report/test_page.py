@@ -6,12 +6,12 @@ import base64
 import re
 from collections import Counter
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+import lxml.html
 import nbformat
 import pandas as pd
 import pytest
@@ -87,29 +87,6 @@ def _render(folder: Path, trial=None, names=("flow",), compared=COMPARED) -> str
                            None, compared, GIVEN["manifest"])
 
 
-class _Reader(HTMLParser):
-    """Elements of a page, in order, and whether every one is closed."""
-
-    VOID = frozenset({"meta", "link", "img", "br", "hr", "input", "col", "wbr"})
-
-    def __init__(self, html: str):
-        super().__init__()
-        self.elements: list[tuple[str, dict]] = []
-        self.open: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, f"</{tag}> closes another element"
-
-    def named(self, *tags):
-        return [attrs for tag, attrs in self.elements if tag in tags]
-
-
 @pytest.fixture(scope="module")
 def html(tmp_path_factory):
     return _render(tmp_path_factory.mktemp("page"))
@@ -117,31 +94,32 @@ def html(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def read(html):
-    return _Reader(html)
+    """The page's elements, every one of them closed by its own tag."""
+    parser = lxml.html.HTMLParser()
+    page = lxml.html.document_fromstring(html, parser=parser)
+    assert [one.message for one in parser.error_log if "invalid" not in one.message] == []
+    return page
 
 
 def test_the_page_is_whole_and_its_links_and_levels_lead_somewhere(read, html):
-    assert read.open == []
-    levels = [int(tag[1]) for tag, _ in read.elements if re.fullmatch("h[1-6]", tag)]
+    levels = [int(one.tag[1]) for one in read.xpath("//h1|//h2|//h3|//h4|//h5|//h6")]
     assert levels.count(1) == 1 and levels[0] == 1
     assert all(b <= a + 1 for a, b in pairwise(levels))
-    ids = Counter(attrs["id"] for _, attrs in read.elements if "id" in attrs)
+    ids = Counter(read.xpath("//@id"))
     assert max(ids.values()) == 1
-    inside = [a["href"][1:] for a in read.named("a") if a["href"].startswith("#")]
+    inside = [link[1:] for link in read.xpath("//a/@href") if link.startswith("#")]
     assert "published" in inside and set(inside) <= ids.keys()
-    assert read.named("html")[0]["lang"] == "en"
+    assert read.get("lang") == "en"
     assert "<title>SYNTHETIC: Tea &amp; &lt;biscuits&gt;</title>" in html
-    assert [len(read.named(one)) for one in ("main", "nav", "header", "footer")] == [1] * 4
-    assert read.named("a")[0] == {"class": "skip", "href": "#content"}
-    assert [img["alt"] for img in read.named("img")] == [r"\hat{\beta}_{1}", "two lines"]
+    assert all(len(read.findall(f".//{one}")) == 1 for one in ("main", "nav", "header", "footer"))
+    assert dict(read.find(".//a").attrib) == {"class": "skip", "href": "#content"}
+    assert read.xpath("//img/@alt") == [r"\hat{\beta}_{1}", "two lines"]
     assert "harms; costs" in html and "<dt>Interventions" not in html  # words, not tables
 
 
 def test_nothing_comes_from_elsewhere(read, html):
-    assert read.named("script") == [{}] and read.named("style") == [{}]
-    for attrs in [attrs for _, attrs in read.elements]:
-        assert not attrs.get("src", "data:").startswith(("http", "//"))
-    assert all(a["href"].startswith("data:") for a in read.named("link"))
+    assert [dict(one.attrib) for one in read.xpath("//script|//style")] == [{}, {}]
+    assert all(one.startswith("data:") for one in read.xpath("//@src|//link/@href"))
     assert "url(" not in html and "@import" not in html
 
 
