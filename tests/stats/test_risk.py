@@ -11,17 +11,8 @@ from scipy.special import ndtri
 from scipy.stats import binom
 
 from mair.report import fmt
-from mair.stats.risk import (
-    RULES,
-    counts,
-    improvement,
-    meets,
-    responder_curve,
-    risk_difference,
-    risk_ratio,
-    standardised_risks,
-    with_nnt,
-)
+from mair.stats import risk
+from mair.stats.risk import counts, improvement, meets, risk_difference, risk_ratio, with_nnt
 from mair.stats.risk_limits import INTERVALS, difference_limits, ratio_limits
 
 ORACLES = Path(__file__).parents[1] / "oracles"
@@ -250,7 +241,7 @@ def test_improvement():
 
 
 def test_rules_for_missing():
-    got = {(r, a): counts(5, 3, 20, r, a) for r in RULES for a in ("treatment", "control")}
+    got = {(r, a): counts(5, 3, 20, r, a) for r in risk.RULES for a in ("treatment", "control")}
     assert got == {("completers", "treatment"): (5, 17), ("completers", "control"): (5, 17),
                    ("nonresponder", "treatment"): (5, 20), ("nonresponder", "control"): (5, 20),
                    ("worst-case", "treatment"): (5, 20), ("worst-case", "control"): (8, 20),
@@ -263,7 +254,7 @@ def test_responder_curve():
     control = np.append(control, control[1])
     # 0.3 with three different last bits: one threshold
     assert len({treatment[0], treatment[1], control[1]}) == 3
-    curve = responder_curve(treatment, control)
+    curve = risk.responder_curve(treatment, control)
     np.testing.assert_allclose(curve.thresholds, [-0.2, 0.1, 0.3, 0.5])
     assert curve.treatment.tolist() == [4, 3, 3, 1]
     assert curve.control.tolist() == [3, 3, 2, 0]
@@ -275,7 +266,7 @@ def test_responder_curve():
 
 
 def test_responder_curve_of_an_empty_arm_is_empty():
-    curve = responder_curve([0.5, NAN], [NAN])
+    curve = risk.responder_curve([0.5, NAN], [NAN])
     assert len(curve.thresholds) == len(curve.estimate) == len(curve.low) == 0
     assert (curve.n_treatment, curve.n_control) == (1, 0)
 
@@ -307,7 +298,7 @@ Z = ndtri(0.975)
 
 @pytest.mark.parametrize("r", STANDARDISED)
 def test_r_gives_the_same(r):
-    difference, ratio = standardised_risks(r["response"], r["arm"], r["baseline"])
+    difference, ratio = risk.standardised_risks(r["response"], r["arm"], r["baseline"])
     assert difference[:3] == pytest.approx(
         [r["difference"] + side * Z * r["se"] for side in (0, -1, 1)], rel=1e-6)
     assert np.log(ratio[:3]) == pytest.approx(
@@ -318,7 +309,7 @@ def test_r_gives_the_same(r):
 def test_without_a_slope_it_is_the_risks_themselves():
     y, arm = np.repeat([1, 0, 1, 0], [12, 4, 6, 14]), np.repeat([1, 0], [16, 20])
     for baseline in (np.full(36, 50.0), np.r_[np.tile([40.0, 60.0], 18)]):
-        difference, ratio = standardised_risks(y, arm, baseline)
+        difference, ratio = risk.standardised_risks(y, arm, baseline)
         assert difference.estimate == pytest.approx(12 / 16 - 6 / 20)
         assert ratio.estimate == pytest.approx(2.5)
         se = np.sqrt(0.75 * 0.25 / 16 + 0.3 * 0.7 / 20)  # Wald's
@@ -330,4 +321,4 @@ def test_without_a_slope_it_is_the_risks_themselves():
     ([0, 0, 1, 1, 0, 0, 1, 1], "exactly who responds")])
 def test_it_says_what_has_no_maximum(y, message):
     with pytest.raises(ValueError, match=message):
-        standardised_risks(y, [0, 0, 0, 0, 1, 1, 1, 1], [1, 2, 3, 4, 1, 2, 3, 4])
+        risk.standardised_risks(y, [0, 0, 0, 0, 1, 1, 1, 1], [1, 2, 3, 4, 1, 2, 3, 4])

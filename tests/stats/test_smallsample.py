@@ -6,20 +6,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+import smallsample_oracle
 from numpy.testing import assert_allclose
 from scipy import stats
-from smallsample_oracle import (
-    DATA,
-    FULL,
-    ORACLES,
-    SETS,
-    data,
-    dense,
-    design,
-    first,
-    second,
-    simulated,
-)
+from smallsample_oracle import DATA, FULL, ORACLES, SETS, data, dense, design, first, second
 
 from mair.stats.ancova import ancova
 from mair.stats.covariance import STRUCTURES, fit
@@ -115,7 +105,8 @@ def test_complete_data_unstructured_is_exact_theory(n, q):
     (UN, 0, False), (UN, 3, False), (CS, 1, False), (CS, 2, False), (CS, 5, True), (UN, 6, True)])
 def test_brute_force(structure, seed, by_arm):
     """Numerical derivatives of N x N matrices: Phi_A = Phi - sum W_ij d2 Phi / (di dj)."""
-    sample = simulated(seed, k=3, n=26, missing=0.25, correlation=0.6 if structure == CS else None)
+    sample = smallsample_oracle.simulated(
+        seed, k=3, n=26, missing=0.25, correlation=0.6 if structure == CS else None)
     arms = sample[1][:, 1] > 0 if by_arm else None
     if by_arm:  # a covariate, so that the arms share a column
         covariate = np.random.default_rng(seed).normal(size=26)[sample[2]]
