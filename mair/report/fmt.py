@@ -180,16 +180,7 @@ class _Template(string.Formatter):
 TEMPLATE = _Template()
 
 
-# Several statistics of a row in one cell of a table (`tables.yaml`).
-
-
 def state(boundary, fallback, converged) -> str:
     """What became of a fit."""
     states = {"variance at zero": boundary, "fell back": fallback, "not converged": not converged}
     return "; ".join(one for one, holds in states.items() if holds) or "converged"
-
-
-def span(low, high, show) -> str:
-    """Two ends, or the one text that both have."""
-    return " to ".join(dict.fromkeys({"p": p_value, "number": number}[show](end)
-                                     for end in (low, high)))
