@@ -28,7 +28,8 @@ def rows(trial: Trial) -> pd.DataFrame:
     out = Rows("baseline")
     for feature in trial.baseline:
         known = feature.values.dropna()
-        samples = arms.split(trial, known, overall=True)
+        samples = arms.split(trial, known)
+        samples["overall"] = pd.concat(samples.values())  # one arm after the other
         describe = _continuous if feature.kind == "continuous" else _levels
         found, smd = describe(feature, samples, trial, out)
         for method, test in found.items():
