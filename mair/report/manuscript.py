@@ -87,15 +87,15 @@ def _text(trial, rows, first, manifest) -> str:
         manifest=manifest, packages=PACKAGES)
 
 
-def checklist(trial, whole: Path, first) -> Table:
+def checklist(trial, made, first) -> Table:
     """CONSORT 2025 with its extension for pilot trials, and TIDieR: what answers each item.
 
     Parameters
     ----------
     trial : Trial
         What its file says under ``about: reported`` answers an item by its number.
-    whole : Path
-        The run's folder: an item is answered by a table or figure that is there.
+    made : collection of str
+        The run's files: an item is answered by a table or figure that is there.
     first : mair.report.summary.Summary
 
     Returns
@@ -109,7 +109,7 @@ def checklist(trial, whole: Path, first) -> Table:
         for number, one in items.items():
             place = jinja2.Template(one.get("place", "")).render(
                 trial=trial, first=first, words=words)
-            there = place and (whole / one.get("needs", "")).exists()
+            there = place and ("needs" not in one or one["needs"] in made)
             said = [f"Here: {place.rstrip('.')}."] * bool(there) + (
                 [f"{source}: {reported[number]}."] if number in reported else [])
             lines.append((group, number, words.begin(one["asks"]),

@@ -4,29 +4,67 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 
+from mair import results
+from mair.published import compare
 from mair.published.consistency import WORDS
 from mair.report import cells, comparison, words, written
-from mair.report.cells import PageError
-from mair.report.summary import summary
+from mair.report.summary import Summary, summary
+from mair.sections import audit
+from mair.trial import remembered
 
-__all__ = ["PageError", "printed", "render"]
-
-SHOWN_PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn",
-                  "great-tables", "papermill", "jupytext", "pydantic")
 COUNTED = re.compile(r"(Table|Figure) №([\w·-]+)")
 REFERRED = re.compile(r'<a href="#((?:table|figure)-[\w-]+|map|numbers)">(.*?)</a>')
+PRIMARY = re.compile(r'<figure class="picture" id="figure-primary">.*?</figure>', re.DOTALL)
 BOX = re.compile(r'data-box="(height:[\d.]+em;vertical-align:-?[\d.]+em)"')  # a formula's
 
 
-def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str:
+@remembered
+def findings(trial, text: str) -> tuple[pd.DataFrame, pd.DataFrame | None, Summary, list[dict]]:
+    """What a run's ``results.csv`` of this content comes to.
+
+    Returns
+    -------
+    tuple
+        Its rows, published beside recomputed (None where nothing is), the first screen, and every
+        printed number (`printed`).
+    """
+    rows, compared = results.read(io.StringIO(text)), None
+    if trial.published:
+        compared = compare.compare(audit.published(trial), rows, audit.checks(trial))
+    return rows, compared, summary(trial, rows, compared), printed(trial, compared)
+
+
+def sections(trial, folder: Path, names) -> list[cells.Section]:
+    """The executed notebooks of a folder as sections of the page, in a reader's order."""
+    found, said = [], frozenset()
+    for name in names:
+        text = (folder / f"{name}.ipynb").read_text("utf-8")
+        section, said = _section(trial, name, text, tuple(names), said)
+        found.append(section)
+    return found
+
+
+@remembered
+def _section(trial, name, text, names, said) -> tuple[cells.Section, frozenset[str]]:
+    """A notebook of this content, after what was said; what has been said then."""
+    from nbformat import v4
+
+    known = set(said)
+    section = cells.render(name, v4.reads(text), names, known, words.plain(trial))
+    return section, frozenset(known)
+
+
+def render(trial, whole: Path, names, left_out, first, table, manifest) -> str:
     """The page of a run.
 
     Parameters
@@ -40,10 +78,9 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
         Notebooks in a reader's order.
     left_out : dict of str to str
         Notebook -> why it is not part of the run.
-    rows : DataFrame
-        Columns of ``results.csv``.
-    compared : DataFrame or None
-        Published beside recomputed, as ``mair.published.compare.compare`` gives it.
+    first : Summary
+    table : list of dict
+        As `findings` gives them.
     manifest : dict
         Parameters, versions and hashes of the run.
 
@@ -57,33 +94,29 @@ def render(trial, whole: Path, names, left_out, rows, compared, manifest) -> str
     PageError
         A picture without a text alternative.
     """
-    import nbformat
-
-    said, plain = set(), words.plain(trial)
-    sections = [cells.render(name, nbformat.read(whole / "notebooks" / f"{name}.ipynb", 4), names,
-                             said, plain) for name in names]
-    lead, moved = _lead(sections), [chapter for one in sections for chapter in one.moved]
-    bodies = "".join(one.body for one in sections)
+    shown, plain = sections(trial, whole / "notebooks", names), words.plain(trial)
+    lead = (PRIMARY.search("".join(one.body for one in shown)) or [""])[0]  # to the first screen
+    shown = [replace(one, body=one.body.replace(lead, "")) for one in shown]
+    moved = [chapter for one in shown for chapter in one.moved]
+    bodies = "".join(one.body for one in shown)
     boxes = sorted(set(BOX.findall("".join([bodies, *(one.body for one in moved)]))))
     style = _read("page.css") + "".join(  # a rule a size of formula: no style but this is allowed
         f'[data-box="{box}"]{{{box}}}\n' for box in boxes)
     script = _read("page.js")
     written.templates().filters["unbroken"] = cells.unbroken
     html = written.filled(
-        "page.html.j2", trial=trial, first=summary(trial, rows, compared), lead=lead,
+        "page.html.j2", trial=trial, first=first, lead=lead,
         style=style, script=script,
         policy=f"default-src 'none'; img-src data:; script-src {_hash(script)}; "
                f"style-src {_hash(style)}; base-uri 'none'; form-action 'none'",
         plain=plain, names=names, bodies=bodies,
-        sections=[one for one in sections if not one.appendix],
-        appendices=[*moved, *(one for one in sections if one.appendix)],
+        sections=[one for one in shown if not one.appendix],
+        appendices=[*moved, *(one for one in shown if one.appendix)],
         left_out={name: plain(why) for name, why in left_out.items()},
-        follows=WORDS, met=words.MET, table=printed(trial, compared),
+        follows=WORDS, met=words.MET, table=table,
         files={folder: _files(whole / folder)
                for folder in ("tables", "figures", "notebooks", "check")},
-        manifest=manifest,
-        packages={name: manifest["packages"][name] for name in SHOWN_PACKAGES
-                  if name in manifest["packages"]})
+        manifest=manifest)
     return _numbered(html)
 
 
@@ -107,16 +140,6 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _lead(sections) -> str:
-    """The figure of the primary outcome, taken out of its section for the first screen."""
-    for i, section in enumerate(sections):
-        if found := re.search(r'<figure class="picture" id="figure-primary">.*?</figure>',
-                              section.body, re.DOTALL):
-            sections[i] = replace(section, body=section.body.replace(found[0], ""))
-            return found[0]
-    return ""
-
-
 def printed(trial, compared: pd.DataFrame | None) -> list[dict]:
     """Every printed number in a reader's words, with the audit's and the run's judgement.
 
@@ -132,17 +155,15 @@ def printed(trial, compared: pd.DataFrame | None) -> list[dict]:
         ``source``, ``number``, ``statistic``, ``printed``, ``follows`` (a key of ``WORDS``), and
         with data ``computed``, ``met`` (of ``words.MET``) and ``why``.
     """
-    from mair.sections import audit
-
     if not trial.published:
         return []
-    found, plain = [], words.plain(trial)
+    found, plain, label = [], words.plain(trial), cache(partial(words.label, trial))
     for i, one in enumerate(audit.judged(trial).to_dict("records")):
         keys = (one[key] for key in ("variable", "arm", "time")
                 if one[key] not in ("", "overall", "difference"))
         row = {"source": one["source"], "printed": plain(one["printed"]), "follows": one["verdict"],
-               "number": ", ".join(words.label(trial, key) for key in keys),
-               "statistic": ", ".join(filter(None, (words.label(trial, one["statistic"]),
+               "number": ", ".join(map(label, keys)),
+               "statistic": ", ".join(filter(None, (label(one["statistic"]),
                                                     words.method(one["method"]))))}
         if compared is not None:
             beside = compared.iloc[i]

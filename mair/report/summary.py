@@ -82,7 +82,8 @@ def summary(trial, rows, compared=None) -> Summary:
         [say.contrast(one, not i, _better(trial), _printed(compared, one))
          for i, one in enumerate(contrasts)]
         or [say.responded(*one) for one in _responded(trial, rows)])
-    origins = provenance.kinds(trial, rows) if provenance.stored(trial) else {}
+    others = rows[rows["analysis"] == "robustness"]
+    origins = provenance.kinds(trial, others) if provenance.stored(trial) else {}
     found.grid = " ".join(say.grid(one.time, *tried, bool(origins)) for one in contrasts
                           for tried in _grid(trial, rows, one.time, origins))
     found.undo = " ".join(

@@ -108,9 +108,8 @@ def packed(document) -> bytes:
     """A document or workbook as bytes without a clock."""
     saved = io.BytesIO()
     document.save(saved)
-    return _rewritten(saved.getvalue(), lambda name, content: re.sub(
-        rb"(<dcterms:modified[^>]*>)[^<]*", rb"\g<1>2020-01-01T00:00:00Z", content)
-        if name == "docProps/core.xml" else content)
+    return _rewritten(saved.getvalue(), "docProps/core.xml", b"(<dcterms:modified[^>]*>)[^<]*",
+                      rb"\g<1>2020-01-01T00:00:00Z")
 
 
 def number(folder, html: str) -> None:
@@ -126,17 +125,21 @@ def number(folder, html: str) -> None:
     numbers = {name: label for label, name in captions}
     for path in sorted(folder.glob("*.docx")):
         held, label = (r"№|\d+", f"{numbers[path.stem]} ") if path.stem in numbers else ("№", "")
-        path.write_bytes(_rewritten(path.read_bytes(), lambda name, content, held=held, label=label:
-            re.sub(rf"Table (?:{held})\. ".encode(), label.encode(), content, count=1)
-            if name == "word/document.xml" else content))
+        place = "word/document.xml", rf"Table (?:{held})\. ".encode()
+        with ZipFile(path) as file:
+            found = re.search(place[1], file.read(place[0]))
+        if found and found[0] != label.encode():
+            path.write_bytes(_rewritten(path.read_bytes(), *place, label.encode()))
 
 
-def _rewritten(file: bytes, change) -> bytes:
-    """A packed file with each part changed, dated alike."""
+def _rewritten(file: bytes, part: str, pattern: bytes, put: bytes) -> bytes:
+    """A packed file, dated alike, with the first match in one part replaced."""
     out = io.BytesIO()
     with ZipFile(io.BytesIO(file)) as old, ZipFile(out, "w") as new:
         for name in old.namelist():
-            new.writestr(ZipInfo(name), change(name, old.read(name)), ZIP_DEFLATED)
+            text = old.read(name)
+            new.writestr(ZipInfo(name), re.sub(pattern, put, text, count=1) if name == part else
+                         text, ZIP_DEFLATED)
     return out.getvalue()
 
 

@@ -6,30 +6,21 @@ import platform
 import re
 import shutil
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from mair.run.notebook import PACKAGE, ROOT
-from mair.run.output import Build, RunFailed, files
+from mair.run.output import Build, RunFailed, digest, files, place, sha256
 
 LOCK = ROOT / "requirements.lock"
-# What the run itself writes; a notebook that writes one of these is refused.
-OWN = ("index.html", "results.csv", "tables/estimands.csv", "tables/estimands.docx",
-       "tables/published_vs_recomputed.csv", "tables/published_vs_recomputed.docx",
-       "tables/provenance.csv", "tables/audit.xlsx", "tables/manuscript.docx",
-       "tables/checklist.csv", "tables/checklist.docx", "check/check.R", "check/check.sps")
+ITSELF = dict.fromkeys(("index.html", "results.csv"), "the run itself")
 
 
 def package() -> list[Path]:
     """What a run may read of the package; of the studies, only what notebooks opened counts."""
-    studies, code = PACKAGE / "studies", (".py", ".css", ".j2", ".mplstyle", ".yaml")
+    studies, code = PACKAGE / "studies", (".py", ".css", ".j2", ".js", ".mplstyle", ".yaml")
     return [path for path in PACKAGE.rglob("*") if path.suffix in code
             and studies not in path.parents]
-
-
-def place(source: Path, target: Path) -> None:
-    """Copy a file, its folders made where they are missing."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(source, target)
 
 
 def assemble(plan, parts: dict[str, Path], whole: Path) -> None:
@@ -40,8 +31,7 @@ def assemble(plan, parts: dict[str, Path], whole: Path) -> None:
     RunFailed
         Two notebooks wrote one file, or two values under one key.
     """
-    owner: dict[str, str] = dict.fromkeys(OWN, "the run itself")
-    problems = []
+    owner, problems = dict(ITSELF), []
     for name, folder in parts.items():
         plan.made[name] = {**plan.made[name], "files": files(folder)}
         for file in plan.made[name]["files"]:
@@ -70,65 +60,86 @@ def _merge(sources: list[Path], target: Path) -> None:
     rows[COLUMNS].to_csv(target, index=False, lineterminator="\n")
 
 
-def prepared(plan) -> None:
-    """What the report takes of the trial alone, computed while notebooks run."""
-    import matplotlib.figure
-    import matplotlib.mathtext  # noqa: F401, slow to load, as are the next
+def ahead(plan, build: Build) -> None:
+    """What the report takes of the trial alone, computed while notebooks run.
 
-    from mair.report import comparison, manuscript, page, scripts, summary  # noqa: F401
+    Where nothing but notebooks changed, also what it takes of the earlier run's files: of those
+    that come out the same it is remembered.
+    """
+    import matplotlib.figure
+    import matplotlib.mathtext  # noqa: F401, slow to load
+
+    from mair.report import page
     from mair.sections import audit
 
     with suppress(Exception):  # the report raises it again
-        if plan.published is not None:
+        packages()
+        if plan.trial.published:
             audit.checks(plan.trial)
+        if build.manifest["documents"]["of"] == plan.key:
+            page.findings(plan.trial, (build.out / "results.csv").read_text("utf-8"))
+            page.sections(plan.trial, build.out / "notebooks", list(plan.keys))
 
 
-def report(plan, whole: Path) -> None:
-    """Published beside recomputed, the documents, the page and the manifest."""
-    from mair import results
-    from mair.report import comparison, manuscript, page, scripts, show, summary, word, words
+def report(plan, whole: Path, build: Build) -> None:
+    """The run's own documents, the page and the manifest."""
+    from mair.published import compare
+    from mair.report import cells, page, word
+    from mair.sections import audit
 
-    trial, compared, counted, sheets = plan.trial, None, None, {}
-    frame, plain = results.read(whole / "results.csv"), words.plain(trial)
-    if trial.has_data:
-        from mair.sections import estimands
-
-        estimated = estimands.table(trial, frame)
-        if len(estimated):
-            sheets["Estimands"] = estimated
-            show.write(comparison.estimands(estimated, trial).put(plain), whole, trial.synthetic,
-                       trial)
-        show.save(whole, "check", scripts.scripts(trial))
-    if plan.published is not None:
-        from mair.published import compare, provenance
-        from mair.sections import audit
-
-        checked = audit.checks(trial)
-        compared = compare.compare(plan.published, frame, checked)
-        counted = {**compare.counts(compared, checked), "synthetic": trial.synthetic}
-        sheets |= {"Published beside recomputed": compared, "Consistency": checked}
-        show.write(comparison.published(compared).put(plain), whole, trial.synthetic, trial)
-        if provenance.has(trial):
-            results.write(provenance.table(trial, frame), whole / "tables" / "provenance.csv",
-                          numbers=("low", "high"))
-    first = summary.summary(trial, frame, compared)
-    if trial.has_data:
-        show.write(manuscript.checklist(trial, whole, first), whole, trial.synthetic, trial)
-    if sheets:
-        show.save(whole, "tables", {"audit.xlsx": comparison.workbook(sheets, trial.synthetic)})
-    manifest = _manifest(plan)
-    if counted:
-        manifest["published"] = counted
-    if trial.has_data:
-        show.save(whole, "tables", {"manuscript.docx": manuscript.manuscript(
-            trial, whole, frame, first, manifest)})
+    found = page.findings(plan.trial, (whole / "results.csv").read_text("utf-8"))
+    manifest, (_, compared, *shown) = _manifest(plan), found
+    if compared is not None:
+        manifest["published"] = {"synthetic": plan.trial.synthetic,
+                                 **compare.counts(compared, audit.checks(plan.trial))}
+    made, folder = files(whole), whole.with_name("documents")
+    key = digest([plan.key, {name: name.endswith((".csv", ".png")) and sha256(whole / name)
+                             for name in made}])
+    earlier = build.manifest.get("documents", {})
+    if earlier.get("key") != key or not build.given(earlier, folder):
+        documents(plan.trial, whole, folder, manifest, *found)
+    manifest["documents"] = {"of": plan.key, "key": key, "files": files(folder)}
+    if twice := {*made}.intersection(manifest["documents"]["files"]):
+        raise RunFailed([f"{file} is written by a notebook and by the run itself"
+                         for file in sorted(twice)])
+    shutil.copytree(folder, whole, dirs_exist_ok=True)
     try:
-        html = page.render(trial, whole, list(plan.keys), plan.left_out, frame, compared, manifest)
-    except page.PageError as error:
+        html = page.render(plan.trial, whole, list(plan.keys), plan.left_out, *shown, manifest)
+    except cells.PageError as error:
         raise RunFailed([str(error)]) from None
     word.number(whole / "tables", html)
     (whole / "index.html").write_text(html, encoding="utf-8")
     Build.write_manifest(whole, manifest)
+
+
+def documents(trial, whole: Path, folder: Path, manifest, rows, compared, first, _) -> None:
+    """The tables, documents and scripts that the run itself makes of notebooks' files."""
+    from mair import results
+    from mair.published import provenance
+    from mair.report import comparison, manuscript, scripts, show, words
+    from mair.sections import audit, estimands
+
+    def write(table):
+        show.write(table, folder, trial.synthetic, trial)
+
+    plain, sheets = words.plain(trial), {}
+    if trial.has_data and len(estimated := estimands.table(trial, rows)):
+        sheets["Estimands"] = estimated
+        write(comparison.estimands(estimated, trial).put(plain))
+    if trial.published:
+        sheets |= {"Published beside recomputed": compared,
+                   "Consistency": audit.checks(trial)}
+        write(comparison.published(compared).put(plain))
+    if provenance.has(trial):
+        results.write(provenance.table(trial, rows), folder / "tables" / "provenance.csv",
+                      numbers=("low", "high"))
+    if sheets:
+        show.save(folder, "tables", {"audit.xlsx": comparison.workbook(sheets, trial.synthetic)})
+    if trial.has_data:
+        show.save(folder, "check", scripts.scripts(trial))
+        write(manuscript.checklist(trial, {*files(whole), *files(folder)}, first))
+        show.save(folder, "tables", {"manuscript.docx": manuscript.manuscript(
+            trial, whole, rows, first, manifest)})
 
 
 def published_line(printed, follow, linked, met=0, compared=0, synthetic=True, **_) -> str:
@@ -164,6 +175,7 @@ def _manifest(plan) -> dict:
     }
 
 
+@cache
 def packages() -> dict[str, str]:
     """Versions of the packages of requirements.lock that are installed, by name."""
     from importlib.metadata import distributions

@@ -130,7 +130,6 @@ def serve() -> None:
         with suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
-    gc.set_threshold(100_000, 50, 50)  # kernels are short-lived
     alive: set[int] = set()
 
     def reap(*_):

@@ -6,7 +6,6 @@ user's home, and use one BLAS thread each, so sums do not depend on the machine'
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import pickle
@@ -18,9 +17,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import patch
 
 from mair.run.kernel import RECORD
 from mair.trial.errors import HANDED, display
@@ -119,9 +118,9 @@ def run(plan, names: list[str], parts: dict[str, Path], folder: Path, server: Se
 
     Returns
     -------
-    dict of str to (nbformat.NotebookNode, dict)
-        By name, the executed notebook, with deterministic cell ids and no trace of time or
-        place, and its record: ``files`` with hashes, ``parts`` of the trial.
+    dict of str to dict
+        By name, the record of an executed notebook, which is written with deterministic cell ids
+        and no trace of time or place: ``files`` with hashes, ``parts`` of the trial.
     list of Failure
     """
     executed, failures, progress = {}, [], Progress(len(names))
@@ -132,17 +131,17 @@ def run(plan, names: list[str], parts: dict[str, Path], folder: Path, server: Se
         pickle.dump(plan.trial, file)
     with (
         tempfile.TemporaryDirectory(prefix=f"{SOCKETS}{os.getpid()}-") as sockets,
-        patch.dict(os.environ, _jupyter(plan, names, folder, sockets, server)),
         ThreadPoolExecutor(cores) as pool,
     ):
-        futures = [pool.submit(_execute, plan, name, parts[name], folder, sockets, progress)
+        start = partial(_started, plan, folder, sockets, server)
+        futures = [pool.submit(_execute, plan, name, parts[name], folder, start, progress)
                    for name in names]
         try:
             for future in as_completed(futures):
                 if isinstance(outcome := future.result(), Failure):
                     failures.append(outcome)
                 else:
-                    executed[outcome[0]] = outcome[1:]
+                    executed[outcome[0]] = outcome[1]
         except BaseException:  # an interruption: what runs ends with its kernel, unsaid
             pool.shutdown(wait=False, cancel_futures=True)
             progress.silent = True
@@ -159,42 +158,38 @@ def sweep() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _jupyter(plan, names, folder: Path, sockets: str, server: Server) -> dict[str, str]:
-    """Write kernelspecs of our own; the environment in which Jupyter finds them first."""
-    folders = sorted({plan.folder, *plan.roots})
-    record = {"folders": [str(one) for one in folders],
-              "without": [sys.prefix, str(folder.parent)]}
-    env = {**ENV, "IPYTHONDIR": str(folder / "ipython"), RECORD: json.dumps(record),
-           HANDED: str(folder / "trial.pickle")}
-    _forked(server)
-    for name in names:
-        spec = folder / "jupyter" / "kernels" / f"mair-{name}"
-        spec.mkdir(parents=True)
-        content = {
-            "argv": [sys.executable, "-m", "mair.run.kernel", str(folder / f"{name}.json"),
-                     "-f", "{connection_file}", "--IPKernelApp.log_level=50",
-                     "--HistoryManager.enabled=False"],
-            "display_name": KERNELSPEC["display_name"], "language": "python",
-            "env": {key: value.replace("$", "$$") for key, value in env.items()},
-            "metadata": {"kernel_provisioner": {"provisioner_name": FORKED}},
-        }  # fmt: skip
-        (spec / "kernel.json").write_text(json.dumps(content), encoding="utf-8")
-    paths = [str(folder / "jupyter"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
-    return {"JUPYTER_PATH": os.pathsep.join(paths), "JUPYTER_RUNTIME_DIR": sockets}
-
-
-def _forked(server: Server) -> None:
-    """Make a way of starting kernels known to Jupyter: the server forks them."""
+def _started(plan, folder: Path, sockets: str, server: Server, name: str) -> dict:
+    """What has Jupyter start a notebook's kernel: the server forks it, and nothing is written to
+    the user's home."""
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
+    from traitlets.config import Config
+
+    record = {"folders": sorted(map(str, {plan.folder, *plan.roots})),
+              "without": [sys.prefix, str(folder.parent)]}
+    env = {**ENV, "IPYTHONDIR": str(folder / "ipython"), "JUPYTER_RUNTIME_DIR": sockets,
+           RECORD: json.dumps(record), HANDED: str(folder / "trial.pickle")}
 
     class Forked(LocalProvisioner):
         async def launch_kernel(self, cmd, **kwargs):
-            self.cwd = kwargs.get("cwd") or Path.cwd()
-            self.pid = self.pgid = server.fork(cmd[3:], kwargs["env"], self.cwd)
+            self.pid = self.pgid = server.fork(cmd, kwargs["env"], kwargs.get("cwd") or Path.cwd())
             self.process = Process(self.pid)
             return self.connection_info
 
+    class Manager(AsyncKernelManager):
+        kernel_spec = KernelSpec(
+            argv=[str(folder / f"{name}.json"), "-f", "{connection_file}",
+                  "--IPKernelApp.log_level=50", "--HistoryManager.enabled=False"],
+            env={key: value.replace("$", "$$") for key, value in env.items()},
+            metadata={"kernel_provisioner": {"provisioner_name": FORKED}})
+
     KernelProvisionerFactory.instance().provisioners[FORKED] = SimpleNamespace(load=lambda: Forked)
+    # Sockets in a folder of ours: a port that is free now may be another's when it is used.
+    place = os.path.join(sockets, name)
+    own = {"transport": "ipc", "ip": place} if len(place) < LONGEST_SOCKET else {}
+    return {"kernel_manager_class": Manager, "config": Config({"KernelManager": {
+        "transport_encryption": "auto", "connection_file": f"{place}.json", **own}})}
 
 
 class Process:
@@ -218,44 +213,39 @@ class Process:
     wait = poll
 
 
-def _execute(plan, name: str, out: Path, folder: Path, sockets: str, progress: Progress):
-    """Name, executed notebook and record, or a Failure; said when it is done."""
+def _execute(plan, name: str, out: Path, folder: Path, start, progress: Progress):
+    """Name and record, or a Failure; said when it is done."""
     from jupyter_core.utils import ensure_event_loop
 
     progress.started(name)
-    start = time.monotonic()
+    begun = time.monotonic()
     try:
-        outcome = _executed(plan, name, out, folder, sockets)
+        outcome = _executed(plan, name, out, folder, start(name))
     finally:
         ensure_event_loop().close()  # nbclient leaves this thread's loop open
-    progress.finished(name, time.monotonic() - start, isinstance(outcome, Failure))
+    progress.finished(name, time.monotonic() - begun, isinstance(outcome, Failure))
     return outcome
 
 
-def _executed(plan, name: str, out: Path, folder: Path, sockets: str):
+def _executed(plan, name: str, out: Path, folder: Path, started: dict):
     import logging
 
+    import jupytext
     import nbformat
     import papermill
     from papermill.exceptions import PapermillExecutionError
-    from traitlets.config import Config
 
     # Its own look at the parameters is a regular expression, ours has been done; errors are told.
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     scratch = folder / f"{name}.ipynb"
-    # Sockets in a folder of ours: a port that is free now may be another's when it is used.
-    manager, socket = {"transport_encryption": "auto"}, os.path.join(sockets, name)
-    if len(socket) < LONGEST_SOCKET:
-        manager |= {"transport": "ipc", "ip": socket}
     try:
         node = papermill.execute_notebook(
-            copy.deepcopy(plan.sources[name].node),
+            jupytext.reads(plan.sources[name].text, fmt="py:percent"),
             # Papermill reads braces in a path as fields; the scratch name has none to read.
             str(scratch).replace("{", "{{").replace("}", "}}"),
             parameters={"trial": str(plan.trial.path), "out": str(out), **plan.parameters[name]},
-            kernel_name=f"mair-{name}", language="python", shutdown_kernel="immediate",
-            progress_bar=False, record_timing=False, request_save_on_cell_execute=False,
-            config=Config({"AsyncKernelManager": manager, "KernelManager": manager}))
+            kernel_name=KERNELSPEC["name"], language="python", shutdown_kernel="immediate",
+            progress_bar=False, record_timing=False, request_save_on_cell_execute=False, **started)
     except Exception as error:
         if isinstance(error, PapermillExecutionError):
             lines = f"{error.ename}: {error.evalue}".strip().splitlines()
@@ -265,8 +255,9 @@ def _executed(plan, name: str, out: Path, folder: Path, sockets: str):
         if scratch.is_file():  # as Papermill left it
             nbformat.write(scrub(nbformat.read(scratch, 4), name, plan.shown), scratch)
         return Failure(name, said, scratch if scratch.is_file() else None)
-    record = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    return name, scrub(node, name, plan.shown), record
+    (out / "notebooks").mkdir(exist_ok=True)
+    nbformat.write(scrub(node, name, plan.shown), out / "notebooks" / f"{name}.ipynb")
+    return name, json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def scrub(node, name: str, trial: str):

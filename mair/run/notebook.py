@@ -12,6 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "mair"
 PATHS = ("trial", "out")
+_CELL = re.compile(r"^# %%(.*)$", re.MULTILINE)
+_HEADER = re.compile(r"\A# ---\n(?:#.*\n)*?# ---\n")
 _MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
 
 
@@ -21,15 +23,15 @@ class Source:
 
     Attributes
     ----------
-    node : nbformat.NotebookNode
-        As Jupytext reads it; not to be changed in place.
+    text : str
+        The py:percent notebook.
     parameters : dict
         Defaults declared in the cell tagged ``parameters``.
     problems : list of str
         What keeps the runner from injecting parameters safely, one line each.
     """
 
-    node: object
+    text: str
     parameters: dict
     problems: list[str]
 
@@ -49,14 +51,8 @@ def read(path: Path, defaults: dict) -> Source:
     Source
         With ``problems`` empty when the notebook can be run.
     """
-    import jupytext
-
-    node = jupytext.read(path, fmt="py:percent")
-    declared, problems = _check(node)
-    if declared is not None:
-        problems += [f"the parameters cell does not declare `{name}`"
-                     for name in PATHS if name not in declared]
-    declared = declared or {}
+    text = path.read_text("utf-8")
+    declared, problems = _check(text)
     for name, value in declared.items():
         if name in PATHS:
             continue
@@ -66,22 +62,28 @@ def read(path: Path, defaults: dict) -> Source:
             problems.append(f"parameter `{name}` is {value!r}; the schema's default is "
                             f"{defaults[name]!r}")
     where = f"{path.parent.name}/{path.name}"
-    return Source(node, declared, [f"{where}: {problem}" for problem in problems])
+    return Source(text, declared, [f"{where}: {problem}" for problem in problems])
 
 
-def _check(node) -> tuple[dict | None, list[str]]:
-    """Declared parameters (None: not one cell), and problems; no other cell may bind them."""
+def _code(text: str) -> list[tuple[int, str, str]]:
+    """Number, heading and code of the cells of code, as Jupytext would read them."""
+    first, *others = _CELL.split(_HEADER.sub("", text))
+    cells = [("", first)] * bool(first.strip()) + [*zip(others[::2], others[1::2], strict=True)]
+    return [(index, heading, code) for index, (heading, code) in enumerate(cells, 1)
+            if not re.search(r"\[(markdown|md|raw)\]", heading)]
+
+
+def _check(text: str) -> tuple[dict, list[str]]:
+    """Declared parameters (none: not one cell), and problems; no other cell may bind them."""
     declared, problems, tagged = {}, [], 0
-    for index, cell in enumerate(node.cells, 1):
-        if cell.cell_type != "code":
-            continue
+    for index, heading, code in _code(text):
         try:
-            code = _MAGIC.sub(r"\1pass", cell.source)
+            code = _MAGIC.sub(r"\1pass", code)
             tree, bound = ast.parse(code), _bound(code)
         except SyntaxError as error:
             problems.append(f"cell {index} is not Python: {error.msg}")
             continue
-        if "parameters" in cell.metadata.get("tags", []):
+        if re.search(r'\btags=\[.*"parameters"', heading):
             tagged += 1
             declared, found = _literals(tree)
             problems += found
@@ -89,8 +91,9 @@ def _check(node) -> tuple[dict | None, list[str]]:
             problems += [f"cell {index} assigns the parameter `{name}` again; the injected value "
                          "would be lost" for name in sorted(bound & declared.keys())]
     if tagged != 1:
-        return None, [*problems, f"{tagged} cells tagged `parameters`; expected one"]
-    return declared, problems
+        return {}, [*problems, f"{tagged} cells tagged `parameters`; expected one"]
+    return declared, [*problems, *(f"the parameters cell does not declare `{name}`"
+                                   for name in PATHS if name not in declared)]
 
 
 def _bound(code: str) -> set[str]:

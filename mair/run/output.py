@@ -42,6 +42,12 @@ def digest(content) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def as_claimed(claims: dict[str, str | None], folder: Path) -> bool:
+    """Whether files of a folder hold what they did; None claims that there is none."""
+    return all((sha256(file) if (file := folder / name).is_file() else None) == claimed
+               for name, claimed in claims.items())
+
+
 def files(folder: Path) -> list[str]:
     """Every file below ``folder``, as sorted paths relative to it with forward slashes."""
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
@@ -50,6 +56,12 @@ def files(folder: Path) -> list[str]:
 def lock_of(path: Path) -> Path:
     """Where the lock of a trial file lies (`mair.run.locked`): beside it."""
     return path.with_suffix(".lock")
+
+
+def place(source: Path, target: Path) -> None:
+    """Copy a file, its folders made where they are missing."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
 
 
 class Build:
@@ -96,16 +108,18 @@ class Build:
         return found if found and claimed == digest(found) else {}
 
     @property
-    def intact(self) -> frozenset[str]:
-        """Outputs of the earlier run that are still what it wrote."""
-        return frozenset(name for name, claimed in self.manifest.get("outputs", {}).items()
-                         if (self.out / name).is_file() and sha256(self.out / name) == claimed)
-
-    @property
     def whole(self) -> bool:
         """Whether every output of the earlier run is still what it wrote."""
         made = self.manifest
-        return bool(made) and self.intact == frozenset(made["outputs"])
+        return bool(made) and as_claimed(made["outputs"], self.out)
+
+    def given(self, entry: dict, folder: Path) -> bool:
+        """Copy the files of an entry of the manifest, where all are still what was written."""
+        outputs = self.manifest["outputs"]
+        if whole := as_claimed({name: outputs[name] for name in entry["files"]}, self.out):
+            for name in entry["files"]:
+                place(self.out / name, folder / name)
+        return whole
 
     @property
     def failed(self) -> Path:

@@ -19,9 +19,9 @@ from threading import Thread
 from urllib.parse import quote, unquote
 
 from mair.run import notebook
-from mair.run.assembly import LOCK, assemble, package, place, prepared, published_line, report
+from mair.run.assembly import LOCK, ahead, assemble, package, packages, published_line, report
 from mair.run.notebook import PACKAGE, ROOT
-from mair.run.output import Build, RunFailed, digest, lock_of, sha256
+from mair.run.output import Build, RunFailed, as_claimed, digest, lock_of, place, sha256
 from mair.trial.errors import TrialError, display
 
 
@@ -60,7 +60,6 @@ class Plan:
     Attributes
     ----------
     trial : Trial
-    published : DataFrame or None
     folder : Path
         Of the text notebooks.
     inputs : dict of Path to str
@@ -75,7 +74,6 @@ class Plan:
     """
 
     trial: object
-    published: object
     folder: Path
     inputs: dict[Path, str]
     code: dict[Path, str] = field(default_factory=dict)
@@ -124,6 +122,13 @@ class Plan:
                   *(self.code[PACKAGE / "run" / name] for name in RUNNER)]
         return {name: digest([self.code[self.folder / f"{name}.py"], injected, *common])
                 for name, injected in self.parameters.items()}
+
+    @cached_property
+    def key(self) -> str:
+        """One hash of all that the report depends on, but the notebooks."""
+        read = {self.label(file): sha for file, sha in {**self.code, **self.inputs}.items()
+                if file.parent != self.folder or file in self.inputs}
+        return digest([platform.python_version(), packages(), self.blind, read])
 
     def stands(self, name: str, made: dict) -> bool:
         """Whether a notebook would come out as it did in an earlier run."""
@@ -206,10 +211,9 @@ def _label(path: Path, folder: Path) -> str:
 
 
 def _as_claimed(claims: dict[str, str | None], folder: Path) -> bool:
-    """Whether files hold what they did; None claims that there is none."""
-    named = ((folder / label if label.startswith("./") else ROOT / label, claimed)
-             for label, claimed in claims.items())
-    return all((sha256(file) if file.is_file() else None) == claimed for file, claimed in named)
+    """Whether files so named hold what they did."""
+    return all(as_claimed({label: claimed}, folder if label.startswith("./") else ROOT)
+               for label, claimed in claims.items())
 
 
 def _unchanged(build: Build, path: Path, notebooks: Path, blind: bool) -> bool:
@@ -273,15 +277,15 @@ def _read(path: Path, blind: bool) -> Plan:
     from mair.run import locked
 
     before = {file: sha256(file) for file in _named(path) if file.is_file()}
-    trial, published = locked.planned(trials.load(path)), None
+    trial = locked.planned(trials.load(path))
     if blind:
         trial = locked.blinded(trial)
     if trial.published is not None:
-        published = numbers.read(trial.published)
+        numbers.read(trial.published)
     for file, was in before.items():
         if not file.is_file() or sha256(file) != was:
             raise TrialError([f"{display(file)}: edited while it was read; run again"])
-    return Plan(trial, published, path.parent, before, blind=blind)
+    return Plan(trial, path.parent, before, blind=blind)
 
 
 def _named(path: Path) -> list[Path]:
@@ -289,8 +293,8 @@ def _named(path: Path) -> list[Path]:
     from mair.trial.file import chain
 
     source, _ = chain(path)
-    named = [file.resolve() for key in ("data", "published") if (file := source.relative(key))]
-    named[:0] = [file.resolve() for file in [source.relative("harms", "data")] if file]
+    keys = ("harms", "data"), ("data",), ("published",)
+    named = [file.resolve() for key in keys if (file := source.relative(*key))]
     beside = [file.with_name(name) for name in BESIDE for file in named[-1:]]
     return [*(stated for _, stated, _ in source.files), lock_of(path), *named, *beside]
 
@@ -324,21 +328,19 @@ def _lacks(trial, entry: Notebook, blind) -> str | None:
 def _make(plan: Plan, build: Build, server, echo) -> None:
     """Execute what has to be, assemble the whole beside the target, and swap it in."""
     with build.staging() as staging:
-        done, intact = build.manifest, build.intact
+        done = build.manifest
         same = done and done["parameters"]["trial"] == plan.label(plan.trial.path)
         done = done["notebooks"] if same else {}
-        plan.made = {name: done[name] for name in plan.keys if name in done
-                     and intact.issuperset(done[name]["files"]) and plan.stands(name, done[name])}
         parts = {name: staging / "parts" / name for name in plan.keys}
         for name, folder in parts.items():
             folder.mkdir(parents=True)
-            for file in plan.made[name]["files"] if name in plan.made else ():
-                place(build.out / file, folder / file)
+            if name in done and plan.stands(name, done[name]) and build.given(done[name], folder):
+                plan.made[name] = done[name]
         if plan.made:
             echo(f"unchanged: {', '.join(plan.made)}")
         whole = staging / "whole"
         whole.mkdir()
-        failures = _execute(plan, parts, staging / "scratch", server) if (
+        failures = _execute(plan, parts, staging / "scratch", server, build) if (
             len(plan.made) < len(parts)) else []
         for one in failures:
             del plan.keys[one.name], plan.parameters[one.name]
@@ -348,7 +350,7 @@ def _make(plan: Plan, build: Build, server, echo) -> None:
         try:
             if plan.keys:
                 assemble(plan, {name: parts[name] for name in plan.keys}, whole)
-                report(plan, whole)
+                report(plan, whole, build)
         finally:
             if failures:
                 build.keep_failed(whole, parts)
@@ -360,23 +362,18 @@ def _make(plan: Plan, build: Build, server, echo) -> None:
         build.forget_failed(parts)
 
 
-def _execute(plan: Plan, parts: dict, scratch: Path, server) -> list:
+def _execute(plan: Plan, parts: dict, scratch: Path, server, build: Build) -> list:
     """Run the notebooks that changed, each into its own part; note what they used; failures."""
-    import nbformat
-
     from mair.run import kernels
 
     names = sorted(plan.keys.keys() - plan.made.keys(),
                    key=lambda name: (-NOTEBOOKS.get(name, Notebook(None)).long, name))
-    ahead = Thread(target=prepared, args=[plan])
-    ahead.start()
+    meanwhile = Thread(target=ahead, args=[plan, build])
+    sys.setswitchinterval(0.0005)  # what is told by a kernel does not wait for it
+    meanwhile.start()
     executed, failures = kernels.run(plan, names, parts, scratch, server)
-    ahead.join()
-    for name, (node, record) in executed.items():
-        target = parts[name] / "notebooks" / f"{name}.ipynb"
-        target.parent.mkdir(exist_ok=True)
-        nbformat.write(node, target)
-        plan.made[name] = _used(plan, name, record)
+    meanwhile.join()
+    plan.made |= {name: _used(plan, name, record) for name, record in executed.items()}
     return failures
 
 

@@ -104,9 +104,8 @@ def test_word_tables_are_numbered_as_on_the_page_and_hold_no_key(which, request)
 
 
 @pytest.mark.parametrize("name", ["tiny", "once", "yes_no"])
-def test_a_trial_that_declares_little_has_a_checklist(name, tmp_path):
-    found = manuscript.checklist(load(f"tests/trials/{name}.yaml"), tmp_path,
-                                 SimpleNamespace(design=""))
+def test_a_trial_that_declares_little_has_a_checklist(name):
+    found = manuscript.checklist(load(f"tests/trials/{name}.yaml"), (), SimpleNamespace(design=""))
     assert found.data.set_index("Item").loc["17b"].iloc[-1] == "Authors must write."
 
 

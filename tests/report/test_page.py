@@ -62,7 +62,8 @@ COMPARED = pd.DataFrame(GIVEN["compared"], columns=GIVEN["columns"])
 
 
 def _trial(**changes):
-    return SimpleNamespace(**{**GIVEN["trial"], "n": {"A": 19, "B": 22}.get, **changes})
+    return SimpleNamespace(**{**GIVEN["trial"], "n": {"A": 19, "B": 22}.get, "_memo": {},
+                              **changes})
 
 
 FIRST = Summary("Pilot", [("NCT1", "https://x.org/NCT1")], "B < 1", "All", "Nothing",
@@ -80,11 +81,9 @@ def _render(folder: Path, trial=None, names=("flow",), compared=COMPARED) -> str
     (folder / "tables" / "age.csv").write_text("x")
     for name in names:
         nbformat.write(_notebook(), folder / "notebooks" / f"{name}.ipynb")
-    with (mock.patch.object(page, "summary", lambda *_: FIRST),
-          mock.patch.object(words, "plain", lambda _: str),
-          mock.patch.object(page, "printed", lambda *_: [] if compared is None else PRINTED)):
+    with mock.patch.object(words, "plain", lambda _: str):
         return page.render(trial or _trial(), folder, names, {"nnt": "no section responders"},
-                           None, compared, GIVEN["manifest"])
+                           FIRST, [] if compared is None else PRINTED, GIVEN["manifest"])
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +169,7 @@ def test_a_formula_that_cannot_be_set_stays_readable():
     _html('<img alt="" src="data:,">')])
 def test_a_picture_without_text_alternative_is_refused(output):
     node = new_notebook(cells=[new_markdown_cell("# A"), new_code_cell("f()", outputs=[output])])
-    with pytest.raises(page.PageError, match=r"flow\.py, cell 2 shows a picture without a text"):
+    with pytest.raises(cells.PageError, match=r"flow\.py, cell 2 shows a picture without a text"):
         cells.render("flow", node, ["flow"])
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from mair.run import output
 from mair.run import plan as run
 from mair.run.output import files, sha256
 from mair.trial import TrialError, load
@@ -178,7 +179,7 @@ def test_a_data_column_a_module_and_a_printed_number(case, monkeypatch, tmp_path
                            ("studies/cohort/__init__.py", {"reconstruction"}),
                            ("data/published.csv", ALL),
                            ("results.py", ALL)):
-        monkeypatch.setattr(run, "sha256", lambda path, file=file:
+        monkeypatch.setattr(output, "sha256", lambda path, file=file:
                             "other" if path == ROOT / "mair" / file else sha256(path))
         assert case.rerun(case.raw) == expected, file
 

@@ -18,8 +18,8 @@ import nbformat
 import pytest
 
 from mair.results import COLUMNS
+from mair.run import assembly, locked, output
 from mair.run import kernels as execute
-from mair.run import locked
 from mair.run import plan as run
 from mair.run.output import Build, files, sha256
 from mair.trial.errors import ROOT, TrialError
@@ -164,8 +164,9 @@ def test_the_manifest_holds_hashes_of_everything(made):
     assert manifest["seed"] == 7
     assert manifest["parameters"]["injected"] == {"first": {"seed": 7}, "second": {"draws": 10000}}
     assert "numpy" in manifest["packages"]
-    code = set(manifest["code"])
-    assert {"mair/trial/__init__.py", "mair/run/plan.py", "mair/report/page.css"} <= code
+    code = {"mair/trial/__init__.py", "mair/run/plan.py", *(
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "mair" / "report").glob("*.*"))}
+    assert code <= set(manifest["code"])
 
 
 def test_executed_notebooks_name_neither_staging_nor_time(made):
@@ -201,12 +202,20 @@ def test_a_second_run_elsewhere_is_equal_to_the_byte(made, tmp_path, capsys):
         n: sha256(first / n) for n in files(first)}
 
 
+@pytest.fixture
+def told(monkeypatch):
+    """The making of documents says so, as a notebook does."""
+    made = assembly.documents
+    monkeypatch.setattr(assembly, "documents", lambda *given: print("[0] documents", made(*given)))
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("tables/first.csv", {"first"}), ("index.html", set()), ("results.csv", set())],
+    [("tables/first.csv", {"first"}), ("index.html", set()), ("results.csv", set()),
+     ("tables/manuscript.docx", {"documents"}), ("check/check.R", {"documents"})],
 )
 @pytest.mark.parametrize("how", ["deleted", "altered"])
-def test_an_output_that_was_lost_is_restored(copy, out, capsys, name, expected, how):
+def test_an_output_that_was_lost_is_restored(copy, out, capsys, told, name, expected, how):
     before = _results(out)
     if how == "deleted":
         (out / name).unlink()
@@ -234,23 +243,37 @@ def _edit(path: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize(("file", "old", "new", "expected"), [
-    ("tiny.yaml", "seed: 7", "seed: 8", {"first"}),
-    ("tiny.yaml", "seed: 7", "seed: 7, draws: 50", {"second"}),
-    ("tiny.yaml", "reductions: [0.5]", "reductions: [0.4]", {"second"}),
-    ("tiny.yaml", "difference: 2", "difference: 3", set()),
-    ("tiny.yaml", "A tiny trial", "A small trial", set()),
-    ("tiny.yaml", "seed: 7}", "seed: 7}  # a comment", set()),
-    ("people.csv", "p3,B,7,3", "p3,B,7,4", set()),
-    ("people.csv", "p3,B,7,3", "p3,A,7,3", {"first", "second"}),
+    ("tiny.yaml", "seed: 7", "seed: 8", {"first", "documents"}),
+    ("tiny.yaml", "seed: 7", "seed: 7, draws: 50", {"second", "documents"}),
+    ("tiny.yaml", "reductions: [0.5]", "reductions: [0.4]", {"second", "documents"}),
+    ("tiny.yaml", "difference: 2", "difference: 3", {"documents"}),
+    ("tiny.yaml", "A tiny trial", "A small trial", {"documents"}),
+    ("tiny.yaml", "seed: 7}", "seed: 7}  # a comment", {"documents"}),
+    ("people.csv", "p3,B,7,3", "p3,B,7,4", {"documents"}),
+    ("people.csv", "p3,B,7,3", "p3,A,7,3", {"first", "second", "documents"}),
     ("notebooks/second.py", "# The second", "# Also the second", {"second"}),
+    ("notebooks/second.py", 'n=t.n("A")', 'n=t.n("B") - 1', {"second", "documents"}),
+    ("notebooks/second.py", ".format(t.n())", ".format(t.n() + 1)", {"second", "documents"}),
 ])
-def test_a_change_reruns_what_depends_on_it(copy, out, capsys, file, old, new, expected):
+def test_a_change_remakes_what_depends_on_it(copy, out, capsys, told, file, old, new, expected):
+    """And what is carried over is, to the byte, what a run from nothing writes."""
     _edit(copy / file, old, new)
     before = sha256(out / "index.html")
     _run(copy, out)
     assert _executed(capsys) == expected
     assert sha256(out / "index.html") != before  # at least the inputs' hashes
-    assert Build(out).whole
+    _run(copy, copy / "new")
+    assert {name: sha256(out / name) for name in files(out)} == {
+        name: sha256(copy / "new" / name) for name in files(copy / "new")}
+
+
+def test_the_documents_are_made_anew_where_the_package_changed(copy, out, capsys, told,
+                                                               monkeypatch):
+    for module in (run, output):
+        monkeypatch.setattr(module, "sha256", lambda path: "other" if (
+            path == ROOT / "mair" / "data" / "manuscript.j2") else sha256(path))
+    _run(copy, out)
+    assert _executed(capsys) == {"documents"}
 
 
 def test_a_run_analyses_the_bytes_it_certifies(copy, out, capsys):
