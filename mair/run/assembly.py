@@ -13,7 +13,6 @@ from mair.run.notebook import PACKAGE, ROOT
 from mair.run.output import Build, RunFailed, digest, files, place, sha256
 
 LOCK = ROOT / "requirements.lock"
-ITSELF = dict.fromkeys(("index.html", "results.csv"), "the run itself")
 
 
 def package() -> list[Path]:
@@ -31,7 +30,7 @@ def assemble(plan, parts: dict[str, Path], whole: Path) -> None:
     RunFailed
         Two notebooks wrote one file, or two values under one key.
     """
-    owner, problems = dict(ITSELF), []
+    owner, problems = dict.fromkeys(("index.html", "results.csv"), "the run itself"), []
     for name, folder in parts.items():
         plan.made[name] = {**plan.made[name], "files": files(folder)}
         for file in plan.made[name]["files"]:

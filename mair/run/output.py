@@ -16,7 +16,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from mair.trial.errors import TrialError, written
+from mair.trial.errors import ROOT, TrialError, written
 
 MADE_BY = "mair"
 MANIFEST = "manifest.json"
@@ -42,10 +42,11 @@ def digest(content) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def as_claimed(claims: dict[str, str | None], folder: Path) -> bool:
-    """Whether files of a folder hold what they did; None claims that there is none."""
-    return all((sha256(file) if (file := folder / name).is_file() else None) == claimed
-               for name, claimed in claims.items())
+def as_claimed(claims: dict[str, str | None], folder: Path, root: Path = ROOT) -> bool:
+    """Whether files hold what they did: of a folder where a name begins with "./", else of the
+    root; None claims that there is none."""
+    files = ((folder if name.startswith("./") else root) / name for name in claims)
+    return [sha256(file) if file.is_file() else None for file in files] == [*claims.values()]
 
 
 def files(folder: Path) -> list[str]:
@@ -111,12 +112,13 @@ class Build:
     def whole(self) -> bool:
         """Whether every output of the earlier run is still what it wrote."""
         made = self.manifest
-        return bool(made) and as_claimed(made["outputs"], self.out)
+        return bool(made) and as_claimed(made["outputs"], self.out, self.out)
 
     def given(self, entry: dict, folder: Path) -> bool:
         """Copy the files of an entry of the manifest, where all are still what was written."""
         outputs = self.manifest["outputs"]
-        if whole := as_claimed({name: outputs[name] for name in entry["files"]}, self.out):
+        if whole := as_claimed({name: outputs[name] for name in entry["files"]}, self.out,
+                               self.out):
             for name in entry["files"]:
                 place(self.out / name, folder / name)
         return whole

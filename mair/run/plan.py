@@ -134,7 +134,7 @@ class Plan:
         """Whether a notebook would come out as it did in an earlier run."""
         return (made.get("key") == self.keys[name]
                 and self.digest(made["asked"]) == made["asked_digest"]
-                and _as_claimed(made["opened"], self.trial.path.parent))
+                and as_claimed(made["opened"], self.trial.path.parent))
 
 
 def run(params: Path | str, out: Path | str | None = None, *, blind: bool = False,
@@ -210,12 +210,6 @@ def _label(path: Path, folder: Path) -> str:
     return "./" + Path(os.path.relpath(path, folder)).as_posix()
 
 
-def _as_claimed(claims: dict[str, str | None], folder: Path) -> bool:
-    """Whether files so named hold what they did."""
-    return all(as_claimed({label: claimed}, folder if label.startswith("./") else ROOT)
-               for label, claimed in claims.items())
-
-
 def _unchanged(build: Build, path: Path, notebooks: Path, blind: bool) -> bool:
     """Whether the earlier run read exactly what a run now would, and stands as it wrote it.
 
@@ -229,7 +223,7 @@ def _unchanged(build: Build, path: Path, notebooks: Path, blind: bool) -> bool:
         and (not (lock := lock_of(path)).is_file() or _label(lock, folder) in made["inputs"])
         and made["python"] == platform.python_version()
         and made["notebook_folder"] == _label(notebooks.resolve(), folder)
-        and _as_claimed({**made["inputs"], **made["code"]}, folder) and build.whole)
+        and as_claimed({**made["inputs"], **made["code"]}, folder) and build.whole)
 
 
 def plan(path: Path, folder: Path = ROOT / "notebooks", table: dict = NOTEBOOKS,
