@@ -61,9 +61,10 @@ def arms(people: People) -> pd.Series:
         known[text] = None
     read = people.values(arm.column, where, known.__getitem__,
                          listed(wanted.values()))
-    for value, n in read.value_counts().items():
-        if n == 1:
-            people.tell(arm.column, "one in an arm", value)
+    sound = not people.problems
+    for value in wanted.values():
+        if (n := (read == value).sum()) == 1 or (not n and sound):
+            people.tell(arm.column, "few in an arm", n, value)
     return read
 
 
