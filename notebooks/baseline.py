@@ -41,6 +41,7 @@ from mair.trial import load
 # %%
 t = load(trial, confidence=confidence)
 show = Show(t, out)
+control, treatment = t.called.values()
 words.opening(t, "baseline")
 
 # %% [markdown]
@@ -73,7 +74,7 @@ chance = effects.chance_smd(t.n(t.treatment), t.n(t.control))
 found = frames.smd(t, rows)
 ends = [f"{fmt.number(row.estimate)} ({row.label})"
         for row in found.sort_values("estimate").itertuples()]
-alt = (f"Standardised mean differences at baseline, {t.treatment} minus {t.control}, from "
+alt = (f"Standardised mean differences at baseline, {treatment} minus {control}, from "
        f"{ends[0]} to {ends[-1]}, each with the band that chance alone gives, plus or minus "
        f"{chance.bound:.2f} where there are no more than two levels.") if ends else ""
 

@@ -40,6 +40,7 @@ t = load(trial, covariance=covariance, variance=variance, inference=inference,
          estimator=estimator, missing=missing, confidence=confidence, seed=seed, draws=draws,
          fdr_families=fdr_families)
 show = Show(t, out)
+control, treatment = t.called.values()
 words.opening(t, "biomarkers")
 repeated = measures.variables(t, "biomarkers")  # seen at baseline and later
 
@@ -148,8 +149,8 @@ show(tables_result.ratios(t, rows))
 # %% tags=["fold"]
 words.bullets(*(
     f"**{one.variable}, {t.visit_labels[one.time]}**: the factor by which it changed in "
-    f"{t.treatment} is {fmt.number(one.gmr)} times ({ci} {fmt.ci(one.gmr_low, one.gmr_high)}) that "
-    f"in {t.control}." for one in found if one.variable in logged))
+    f"{treatment} is {fmt.number(one.gmr)} times ({ci} {fmt.ci(one.gmr_low, one.gmr_high)}) that "
+    f"in {control}." for one in found if one.variable in logged))
 
 # %% [markdown]
 # Each *B* over the pooled baseline standard deviation, on its own scale. To the right of zero the

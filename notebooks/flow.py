@@ -57,7 +57,7 @@ assert assessed is None or assessed - excluded == enrolled, "assessed minus excl
 # %%
 others = [f"{k} to {arm}" for arm, k in arms.items() if arm not in t.arms]
 sums = (f"{enrolled} people were randomised: "
-        + " and ".join(f"{arms[arm]} to {arm}" for arm in t.arms)
+        + " and ".join(f"{arms[arm]} to {t.called[arm]}" for arm in t.arms)
         + (f", who are compared here, and {' and '.join(others)}." if others else "."))
 if assessed is not None:
     sums = f"Of {assessed} people assessed {excluded} were excluded. {sums}"
@@ -71,7 +71,7 @@ seen = {(one.arm, one.time): one
         for one in results.records(rows, variable="retained", method=["", "fisher"])}
 name, followed = flow.followed(t)
 later = {visit: t.visit_labels[visit] for visit in [*followed][1:] or followed}
-by_arm = [f"{arm}: {t.n(arm)} allocated, "
+by_arm = [f"{t.called[arm]}: {t.n(arm)} allocated, "
           + ", ".join(f"{seen[arm, visit].n} seen {label}" for visit, label in later.items())
           + f", {n[f'analysed: {name}', arm]} analysed." for arm in t.arms]
 
@@ -110,7 +110,7 @@ show(tables_result.progression(t, rows))
 
 # %%
 kept = [f"**{label[0].upper()}{label[1:]}:** " + " and ".join(
-        f"{seen[arm, visit].n} of the {t.n(arm)} people in {arm} "
+        f"{seen[arm, visit].n} of the {t.n(arm)} people in {t.called[arm]} "
         f"({fmt.number(seen[arm, visit].percent, 1)}%)" for arm in t.arms)
         + " were seen." + ("" if fmt.absent(p := seen["difference", visit].p) else
                            f" Fisher's exact test: {fmt.p(p)}.")
@@ -161,7 +161,8 @@ had = {(one.variable, one.arm): one for one in results.records(rows, analysis="h
 words.say("" if t.events is not None else
           "Adverse events are not recorded in the trial file: nothing is known of them here.")
 words.bullets(*(f"**{words.begin(event)}:** " + " and ".join(
-    f"{had[event, arm].n} people in {arm} ({had[event, arm].events} events)" for arm in t.arms)
+    f"{had[event, arm].n} people in {name} ({had[event, arm].events} events)"
+    for arm, name in t.called.items())
     + "." for event in (harms.ANY, harms.SERIOUS) if (event, t.control) in had))
 
 # %% [markdown] tags=["appendix"]
@@ -176,11 +177,11 @@ show(tables_result.attendance(t, rows))
 # %%
 tested = results.records(rows, analysis="flow", method="mann-whitney")
 origins = provenance.kinds(t, rows)
-asked = {(one.variable, one.arm): one.n for one in
-         results.records(rows, analysis="flow", method="weighted-average")}
+asked = {(one.variable, one.arm): f"{one.n} people in {t.called[one.arm]}" for one in
+         results.records(rows, analysis="flow", method="weighted-average", arm=t.arms)}
 called = {"sessions": "sessions attended", "credibility": "ratings of credibility"}
 words.say(*(f"A Mann-Whitney test of the {called[one.variable]} "
-            f"({' and '.join(f'{asked[one.variable, arm]} people in {arm}' for arm in t.arms)}) "
+            f"({' and '.join(asked[one.variable, arm] for arm in t.arms)}) "
             f"gives {words.known(origins, one, 'p', fmt.p)}." for one in tested))
 if not tested:
     words.say("The trial file names no column of sessions or credibility, so neither is compared.")
@@ -213,7 +214,7 @@ if planned:
         f"To find a difference of {fmt.number(needed['declared'].d, 3)} standard deviations, the "
         f"normal formula asks for {needed['normal'].n} people in each arm and the noncentral t for "
         f"{needed['t'].n}, before dropout; "
-        f"{' and '.join(f'{t.n(arm)} ({arm})' for arm in t.arms)} were randomised.")
+        f"{' and '.join(f'{t.n(arm)} ({t.called[arm]})' for arm in t.arms)} were randomised.")
 else:
     words.say("The trial file declares no calculation of its size.")
 

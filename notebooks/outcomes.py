@@ -50,6 +50,7 @@ t = load(trial, covariance=covariance, variance=variance, inference=inference,
          estimator=estimator, missing=missing, confidence=confidence, seed=seed, draws=draws,
          fdr_families=fdr_families)
 show = Show(t, out)
+control, treatment = t.called.values()
 repeated = measures.variables(t, "outcomes")  # seen at baseline and later
 leading = measures.leading(t, "outcomes")  # of these the primary one, else the first
 words.opening(t, "outcomes")
@@ -177,14 +178,14 @@ show(people.trajectories(scores, means, frames.axes(t), arms=t.labels,
                          visits=t.visit_labels), "trajectories",
      f"Every outcome: {who}, and model means with intervals",
      alt=f"Scores of {', '.join(repeated)} at {', '.join(t.visit_labels.values())}: thin, {who}"
-         f" and, for {t.control} and {t.treatment}, model means with {ci}, as in "
+         f" and, for {control} and {treatment}, model means with {ci}, as in "
          "the table of outcomes.")
 
 # %%
 course = {(one.arm, one.visit): fmt.number(one.mean) for one in means.itertuples()
           if one.outcome == leading.name}
 words.say(f"The model's means of {leading.name} are "
-          + "; ".join(" and ".join(f"{course[arm, visit]} in {arm}" for arm in t.arms
+          + "; ".join(" and ".join(f"{course[arm, visit]} in {t.called[arm]}" for arm in t.arms
                                    if (arm, visit) in course) + f" ({t.visit_labels[visit]})"
                       for visit in leading.visits) + ".")
 
@@ -205,9 +206,9 @@ found = [one for name in repeated for one in results.records(
     method=measures.method(rows, "outcomes", name))]
 sides = {(one.variable, one.time): frames.side(t, one.variable, one.ci_low, one.ci_high)
          for one in found}
-on = [list(sides.values()).count(arm) for arm in (t.treatment, t.control, "")]
+on = [list(sides.values()).count(arm) for arm in (treatment, control, "")]
 words.say(f"There are {len(found)} contrasts between the arms. The interval lies wholly on the "
-          f"side of {t.treatment} in {on[0]} of them, on that of {t.control} in {on[1]}, and it "
+          f"side of {treatment} in {on[0]} of them, on that of {control} in {on[1]}, and it "
           f"includes zero, so that either arm may have done better, in {on[2]}.")
 
 # %%
@@ -330,7 +331,7 @@ show(curves.residual_plots(drawn, arms=t.labels, line=(0.0, deviation)), "residu
 by_arm = residuals.groupby("arm")["residual"].std().reindex(list(t.arms))
 largest = fmt.number(residuals["residual"].abs().max() / deviation, 1)
 words.say(f"The standard deviation of the {len(residuals)} residuals is "
-          f"{' and '.join(f'{fmt.number(by_arm[arm])} in {arm}' for arm in t.arms)}"
+          f"{' and '.join(f'{fmt.number(by_arm[arm])} in {t.called[arm]}' for arm in t.arms)}"
           + f"; the largest lies {largest} standard deviations from zero" * t.individuals + ".")
 
 # %% [markdown]
@@ -345,7 +346,7 @@ if len(of_all):
     show(curves.normal_plots(of_all, arms=t.labels), "residuals_of_all",
          "Residuals of the model of every outcome",
          alt=f"Quantiles of the residuals of {', '.join(drawn)}, in standard deviations, against "
-             f"normal quantiles, {' and '.join(t.arms)} apart.")
+             f"normal quantiles, {' and '.join(t.called.values())} apart.")
 
 # %%
 ratios = {name: part.groupby("arm")["residual"].agg(["min", "max"]).diff(axis=1)["max"]

@@ -48,6 +48,7 @@ t = load(trial, covariance=covariance, variance=variance, inference=inference,
          estimator=estimator, missing=missing, confidence=confidence, group_size=group_size,
          seed=seed, draws=draws)
 show = Show(t, out)
+control, treatment = t.called.values()
 opening(t, "robustness")
 
 # %%
@@ -91,7 +92,7 @@ for k in range(0, len(estimable), 2):
     pair = estimable[k:k + 2]
     figure = robust.specification(
         {seen_at[visit]: grid[visit] for visit in pair}, frames_appendix.GROUPS,
-        ylabel=f"Difference in change of {name},\n{t.treatment} minus {t.control}",
+        ylabel=f"Difference in change of {name},\n{treatment} minus {control}",
         planned=planned and (good * planned, f"planned {planned:g}"))
     show(figure, f"robustness_{k // 2 + 1}", "The primary contrast under every choice",
          alt=f"{name}, difference in change between arms with its interval: "
@@ -182,9 +183,9 @@ if pairs:
 
 # %%
 whose = dict(zip(robustness.TIPPING, (
-    f"the unseen of {t.treatment} {{}} points worse than imputed",
-    f"the unseen of {t.control} {{}} points better than imputed",
-    f"those of {t.treatment} {{0}} points worse than imputed and those of {t.control} {{0}} "
+    f"the unseen of {treatment} {{}} points worse than imputed",
+    f"the unseen of {control} {{}} points better than imputed",
+    f"those of {treatment} {{0}} points worse than imputed and those of {control} {{0}} "
     "points better"), strict=True))
 
 # %%
@@ -208,7 +209,7 @@ for one in results.records(rows, method=list(robustness.TIPPING)):
 shifted = {visit: fine for visit in visits
            if len(fine := robustness.delta_grid(t, visit, fine=8))}
 far = {visit: (fine["treatment"].max(), -fine["control"].min()) for visit, fine in shifted.items()}
-reaches = [f"{seen_at[visit]}, {t.treatment} worse by 0 to {own:g}, {t.control} better or worse by "
+reaches = [f"{seen_at[visit]}, {treatment} worse by 0 to {own:g}, {control} better or worse by "
            f"up to {other:g}" for visit, (own, other) in far.items()]
 
 # %%
@@ -216,8 +217,8 @@ own_numbers(t)
 if shifted:
     show(robust.tipping(
         {seen_at[visit]: fine for visit, fine in shifted.items()},
-        xlabel=f"Unseen of {t.treatment}: points worse than imputed",
-        ylabel=f"Unseen of {t.control}: points worse (above 0) or better (below 0) than imputed"),
+        xlabel=f"Unseen of {treatment}: points worse than imputed",
+        ylabel=f"Unseen of {control}: points worse (above 0) or better (below 0) than imputed"),
         "tipping", "The primary contrast when those not seen did worse or better",
         alt=f"Difference in change of {name} over shifts of either arm's imputed "
         f"values: {'; '.join(reaches)}. A line marks where the interval begins to contain zero.")
@@ -231,8 +232,8 @@ for visit in visits:
     cells = robustness.delta_grid(t, visit)
     inside = int(((cells["ci_low"] <= 0) & (cells["ci_high"] >= 0)).sum())
     bullets(f"**{seen_at[visit]}**: zero lies in {inside} of the {len(cells)} intervals of the "
-            f"table, which goes to {far[visit][0]:g} points for {t.treatment} and to "
-            f"{far[visit][1]:g} either way for {t.control}."
+            f"table, which goes to {far[visit][0]:g} points for {treatment} and to "
+            f"{far[visit][1]:g} either way for {control}."
             if len(cells) else f"**{seen_at[visit]}**: nothing to shift.")
 
 # %% [markdown] tags=["fold"]

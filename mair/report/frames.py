@@ -67,9 +67,10 @@ def forest(trial: Trial, rows: pd.DataFrame, section="outcomes",
 
 def favours(trial: Trial, section="outcomes") -> tuple[str, str]:
     """The words under the two sides of a forest plot; a biomarker favours nobody."""
+    control, treatment = trial.called.values()
     if section == "biomarkers":
-        return f"{trial.treatment} fell more", f"{trial.treatment} rose more"
-    return f"favours {trial.control}", f"favours {trial.treatment}"
+        return f"{treatment} fell more", f"{treatment} rose more"
+    return f"favours {control}", f"favours {treatment}"
 
 
 def side(trial: Trial, name: str, low: float, high: float) -> str:
@@ -82,7 +83,7 @@ def side(trial: Trial, name: str, low: float, high: float) -> str:
     if not (low > 0 or high < 0):
         return ""
     good = (low > 0) == (variable.section == "biomarkers" or variable.better == "higher")
-    return trial.treatment if good else trial.control
+    return trial.called[trial.treatment if good else trial.control]
 
 
 def people(trial: Trial, section="outcomes") -> pd.DataFrame:

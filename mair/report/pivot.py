@@ -129,7 +129,7 @@ def _format(show, names, values) -> Callable[..., str]:
 
 def sides(trial) -> dict:
     """What declarations may name of every trial: itself, its arms and the confidence."""
-    label = {arm: trial.labels[arm] if arm.isdecimal() else arm for arm in trial.arms}
+    label = trial.called
     arms = [{"arm": arm, "label": said, "heading": f"{said} (n = {trial.n(arm)})"}
             for arm, said in label.items()]
     percent = 100 * trial.analysis.confidence

@@ -77,8 +77,8 @@ def delta_grid(trial, visit) -> Table | None:
     shown = grid.assign(shown=[fmt.estimate(*cell, 1) for cell in grid[[
         "b", "ci_low", "ci_high"]].itertuples(index=False)])
     wide = shown.pivot(index="control", columns="treatment", values="shown")
-    wide.index = [f"{trial.control} {fmt.shift(step)}" for step in wide.index]
-    wide.columns = [f"{trial.treatment} {fmt.shift(step)}" for step in wide.columns]
+    wide.index = [f"{trial.called[trial.control]} {fmt.shift(step)}" for step in wide.index]
+    wide.columns = [f"{trial.called[trial.treatment]} {fmt.shift(step)}" for step in wide.columns]
     return Table(display=wide.rename_axis("Imputed values").reset_index(), data=grid, **worded(
         "delta_grid", f"delta_grid_{trial.primary.visits.index(visit)}",
         visit=trial.visit_labels[visit]))

@@ -194,7 +194,7 @@ def label(trial, key: str) -> str:
 def arm(trial, key: str) -> str:
     """An arm with its label, where that says more."""
     long = trial.labels.get(key, key)
-    return key if long == key else f"{key} ({long})"
+    return long if long == key or key.isdecimal() else f"{key} ({long})"
 
 
 def when(trial, visit: str) -> str:

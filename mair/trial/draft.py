@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mair.trial import readers
-from mair.trial.errors import NUMBER, ROOT, listed, refused
+from mair.trial.errors import NUMBER, ROOT, declared, listed, refused
 from mair.trial.notices import far
 from mair.trial.people import NO_ANSWER
 from mair.trial.schema import Read
@@ -102,9 +102,7 @@ def _texts(table: Table) -> pd.DataFrame:
 @cache
 def _guess(what: str):
     """The words of ``data/guesses.yaml``: a pattern, or patterns by what they say."""
-    import yaml
-
-    words = yaml.safe_load((DATA / "guesses.yaml").read_text("utf-8"))[what]
+    words = declared("guesses")[what]
     return re.compile(words, re.I) if isinstance(words, str) else {
         what: re.compile(one, re.I) for what, one in words.items()}
 

@@ -89,6 +89,11 @@ class Trial:
         return bool(vars(self)["sections"].get(key))
 
     @property
+    def called(self) -> dict[str, str]:
+        """What a sentence calls each arm: its key, or where that is a code its label."""
+        return {arm: self.labels[arm] if arm.isdecimal() else arm for arm in self.arms}
+
+    @property
     def has_data(self) -> bool:
         """Whether the trial file names data."""
         return self.data_path is not None

@@ -22,7 +22,7 @@ from trials import tiny
 from mair import results
 from mair.published import provenance
 from mair.published.consistency import WORDS
-from mair.report import cells, comparison, figure, maps, page, show, summary, words
+from mair.report import cells, comparison, figure, frames, maps, page, show, summary, words
 from mair.report import table as tables
 from mair.report.summary import Summary
 from mair.report.table import Table
@@ -292,6 +292,12 @@ def test_the_first_screen_says_who_was_harmed_or_that_nobody_wrote_it_down(decla
     trial = tiny.trial(harms=declared)
     rows = pd.concat([flow.rows(trial), harms.rows(trial)])
     assert dict(summary.summary(trial, rows).facts)["Harms"] == said
+
+
+def test_an_arm_that_is_a_code_is_called_by_its_label():
+    trial = replace(tiny.trial(), control="0", labels={"0": "Usual care", "T": "Therapy"})
+    assert frames.favours(trial) == ("favours Usual care", "favours T")
+    assert [words.arm(trial, arm) for arm in trial.arms] == ["Usual care", "T (Therapy)"]
 
 
 def test_a_number_stands_in_its_row_and_column_of_the_map_and_prose_names_it_by_number():
