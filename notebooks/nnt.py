@@ -130,7 +130,7 @@ for one in results.records(rows, arm="difference", method=f"{rule}/{limits}"):
         continue
     arms = results.records(rows, variable=one.variable, arm=t.arms, time=one.time, method=rule)
     said[one.variable, one.time] = (
-        " and ".join(f"{fmt.tally(a.responders, a.n)} in {a.arm}" for a in reversed(arms))
+        " and ".join(f"{fmt.tally(a.responders, a.n)} in {t.called[a.arm]}" for a in reversed(arms))
         + f"; the difference is {fmt.estimate(one.arr, one.ci_low, one.ci_high, 1)} percentage "
         f"points, the NNT {fmt.nnt(one.nnt)} ("
         + fmt.nnt_ci(one.nnt_ci_low, one.nnt_ci_high, one.nnt_through_infinity)

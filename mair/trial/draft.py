@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import cache, reduce
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mair.trial import readers
@@ -111,7 +110,7 @@ def _single(table: Table) -> tuple[Table, dict[str, list[str]]]:
     """The table without the rows of REDCap's repeated forms, and what leaves them out."""
     name = next(filter(_guess("repeats").search, table.columns), None)
     texts = table.columns[name].texts if name else [None] * len(table.rows)
-    keep = [row for row, text in enumerate(texts) if text is None]
+    keep = [row for row, text in enumerate(texts) if text is None] or [*range(len(texts))]
     return replace(table, columns={
         one: replace(column, cells=[column.cells[row] for row in keep])
         for one, column in table.columns.items()}), {
@@ -120,10 +119,10 @@ def _single(table: Table) -> tuple[Table, dict[str, list[str]]]:
 
 def _codes(columns: list[Column]) -> list[str]:
     """Codes for missing: -99, where it is far outside the rest everywhere; n.a. among numbers."""
-    numbers = [np.array(column.numbers) for column in columns if column.numbers]
-    found = {code for of in numbers for code in far(of)}
+    numbers = [pd.Series(column.numbers) for column in columns if column.numbers]
+    found = {code for of in numbers for code in far(of.to_numpy())}
     inside = {code for of in numbers for code in found.intersection(of)
-              if np.nanmin(rest := of[~np.isin(of, [*found])]) <= code <= np.nanmax(rest)}
+              if (rest := of[~of.isin(found)]).min() <= code <= rest.max()}
     words = set()
     for column in columns:
         said = {text for text in column.texts if text and NO_ANSWER.search(text)}
@@ -270,6 +269,7 @@ def _row(name: str, column: Column, way: dict) -> dict:
     numbers = bool(column.numbers) and not column.labelled
     two = len(values) == 2
     return {"name": name, "title": (column.title or "").strip(), "held": values,
+            "ordered": column.labelled and not two,
             "left_out": next((what for what, so in why.items() if so), None),
             "level": two and not {value.casefold() for value in values} <= {*YES_NO},
             "codes": numbers and 3 <= len(values) <= 6 and values in codes,
