@@ -88,8 +88,9 @@ for figure, drawn in parts.items():
 show(tables_result.once(t, rows))
 
 # %%
-by_arm = {name: "; ".join(f"{fmt.number(a.mean)} in {t.called[a.arm]} (n = {a.n})" for a in reversed(
-    results.records(rows, variable=name, arm=t.arms, method="observed"))) for name in own}
+by_arm = {name: "; ".join(
+    f"{fmt.number(a.mean)} in {t.called[a.arm]} (n = {a.n})" for a in reversed(
+        results.records(rows, variable=name, arm=t.arms, method="observed"))) for name in own}
 found = [one for name, of in own.items() for one in results.records(
     rows, analysis=of.section, variable=name, arm="difference",
     method=measures.method(rows, of.section, name))]
