@@ -24,7 +24,7 @@ from mair.published import numbers
 from mair.studies import pool
 from mair.studies.cohort import biomarkers, characteristics, targets
 from mair.studies.cohort.allocation import Allocation, allocate
-from mair.studies.cohort.integers import normal, shuffled
+from mair.studies.cohort.integers import normals, shuffled
 from mair.studies.cohort.scores import scores
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -77,7 +77,7 @@ def generate(published: pd.DataFrame, spec: dict | None = None, seed: int = SEED
     people = Allocation(people.arms, tuple((*shuffled(rng, m[: arm.seen]), *m[arm.seen :])
                                            for arm, m in zip(people.arms, people.m, strict=True)))
     frames = characteristics.describe(rng, look, spec, people)
-    level = [[normal(rng) for _ in range(arm.n)] for arm in people.arms]
+    level = [normals(rng, arm.n) for arm in people.arms]
 
     def stream(name):  # a variable's own: what else is generated does not change it
         return np.random.default_rng([seed, zlib.crc32(name.encode())])

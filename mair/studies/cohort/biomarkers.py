@@ -17,7 +17,7 @@ from mair.published.numbers import Number
 from mair.stats import mixed
 from mair.stats.effects import d_ppc2_of
 from mair.stats.normality import lilliefors
-from mair.studies.cohort.integers import normal, quantiles, ranked, sample
+from mair.studies.cohort.integers import normals, quantiles, ranked, sample
 from mair.studies.cohort.targets import Allowed, Window
 
 # How much more skewed than log-normal, and the least SD of the ln shape; the last ones are for
@@ -102,7 +102,8 @@ def _values(rng, own: Allowed, lean, log: bool) -> list[int] | None:
 
 def _paired(rng, before, after, r: float) -> np.ndarray:
     """One arm's described people (n, 2): ranks after follow ranks before with correlation ``r``."""
-    latent = [r * q + math.sqrt(1 - r * r) * normal(rng) for q in quantiles(len(before))]
+    n = len(before)
+    latent = r * np.array(quantiles(n)) + math.sqrt(1 - r * r) * normals(rng, n)
     return np.column_stack([sorted(before), ranked(latent, after)])
 
 
@@ -118,8 +119,7 @@ def _others(rng, marker: Marker, described, aim: float) -> list[np.ndarray]:
     out = []
     for a, sign in enumerate((-1, 1)):
         before, k = scaled[a][:, 0], left[a]
-        noise = np.array([normal(rng) for _ in range(k)])
-        rows, debt = np.empty((k, 2), int), 0.0
+        noise, rows, debt = normals(rng, k), np.empty((k, 2), int), 0.0
         for i in range(k):
             start = marker.measured(
                 before.mean() + APART * before.std(ddof=1) * (noise[i] - noise.mean()))

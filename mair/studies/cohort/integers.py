@@ -12,9 +12,9 @@ WALK = 20_000  # steps of one attempt
 JITTER = 0.35  # of the start, in SDs
 
 
-def normal(rng) -> float:
-    """A nearly normal deviate: twelve uniform ones less 6."""
-    return sum(rng.random(12).tolist(), -6.0)
+def normals(rng, n: int) -> np.ndarray:
+    """Nearly normal deviates: each twelve uniform ones less 6."""
+    return sum(rng.random((n, 12)).T, np.full(n, -6.0))
 
 
 def shuffled(rng, values) -> list:
@@ -43,59 +43,64 @@ def sample(rng, n: int, total: int, squares: int, low: int, high: int,
     and moves pairs together or apart.
     """
     sd = math.sqrt(max(0.0, (squares - total * total / n) / max(1, n - 1)))
-    x = [min(high, max(low, round(total / n + sd * (q + jitter * normal(rng)))))
-         for q in shape or quantiles(n)]
+    start = total / n + sd * (np.array(shape or quantiles(n)) + jitter * normals(rng, n))
+    x = np.clip(np.rint(start), low, high).astype(int).tolist()
+    gap = total - sum(x)
     for _ in range(WALK):
-        gap = total - sum(x)
         if gap == 0:
             return _squared(rng, x, squares, low, high)
         i = int(rng.integers(n))
-        x[i] = min(high, max(low, x[i] + (gap if abs(gap) < 2 else gap // max(2, n // 2) or 1)))
+        new = min(high, max(low, x[i] + (gap if abs(gap) < 2 else gap // max(2, n // 2) or 1)))
+        x[i], gap = new, gap + x[i] - new
     return None
 
 
 def _squared(rng, x, squares, low, high):
     """Pairs moved together or apart until the sum of squares is met."""
-    gap = squares - sum(v * v for v in x)
+    gap, stuck = squares - sum(v * v for v in x), False
     n, widest = len(x), max(1, (max(x) - min(x)) // 4)
     for _ in range(WALK // 500):
         pairs, steps = rng.integers(n, size=(500, 2)), rng.integers(1, widest + 1, size=500)
-        if _nothing(np.array(x), gap, pairs, steps if abs(gap) >= 4 * widest else 1, low, high):
-            continue
-        for (i, j), step in zip(pairs.tolist(), steps.tolist(), strict=True):
+        least, most = min(0, 2 * gap), max(0, 2 * gap)  # a change between brings it nearer to 0
+        if 0 < abs(gap) < 4 * widest and not stuck:
+            changes = _moves(x, low, high, 1)[1]
+            stuck = not ((least < changes) & (changes < most)).any()
+        for i, j, step in () if stuck else zip(*pairs.T.tolist(), steps.tolist(), strict=True):
             if gap == 0:
                 return sorted(x)
             step = 1 if abs(gap) < 4 * widest else step
             change = 2 * step * (x[i] - x[j] + step)
-            if (i != j and abs(gap - change) < abs(gap) and x[i] + step <= high
-                    and x[j] - step >= low):
+            if least < change < most and i != j and x[i] + step <= high and x[j] - step >= low:
                 x[i] += step
                 x[j] -= step
                 gap -= change
+                least, most = min(0, 2 * gap), max(0, 2 * gap)
     return sorted(x) if gap == 0 else _finished(x, gap, low, high)
 
 
-def _nothing(x, gap, pairs, steps, low, high) -> bool:
-    """Whether none of these moves brings a gap nearer to 0."""
-    up, down = x[pairs.T]
-    change = 2 * steps * (up - down + steps)
-    return gap != 0 and not ((pairs[:, 0] != pairs[:, 1]) & (abs(gap - change) < abs(gap))
-                             & (up + steps <= high) & (down - steps >= low)).any()
+@cache
+def _pairs(n: int, widest: int) -> np.ndarray:
+    """Two of ``n`` people and a step of 1 to ``widest``, (3, moves)."""
+    return np.array([(i, j, step) for i in range(n) for j in range(n) if i != j
+                     for step in range(1, widest + 1)], int).reshape(-1, 3).T
+
+
+def _moves(x, low, high, widest):
+    """Every move of a pair within the scale, (3, moves), and what the sum of squares gains."""
+    moves = _pairs(len(x), widest)
+    (up, down), step = np.array(x)[moves[:2]], moves[2]
+    inside = (up + step <= high) & (down - step >= low)
+    return moves[:, inside], (2 * step * (up - down + step))[inside]
 
 
 def _finished(x, gap, low, high):
     """The last gap by one move of two pairs at most; None where none closes it."""
-    n, by_change = len(x), {}
-    moves = [(2 * s * (x[i] - x[j] + s), i, j, s) for i in range(n) for j in range(n)
-             for s in (1, 2, 3) if i != j and x[i] + s <= high and x[j] - s >= low]
-    for move in moves:
-        by_change.setdefault(move[0], []).append(move)
-    for change, i, j, s in moves:
-        last = [] if change == gap else next(
-            ([(k, m, t)] for _, k, m, t in by_change.get(gap - change, ())
-             if len({i, j, k, m}) == 4), None)
-        if last is not None:
-            for up, down, step in [(i, j, s), *last]:
+    moves, changes = _moves(x, low, high, 3)
+    for k in np.flatnonzero((changes == gap) | np.isin(gap - changes, changes)).tolist():
+        others = np.flatnonzero(changes == gap - changes[k])
+        apart = others[~np.isin(moves[:2, others], moves[:2, k]).any(0)].tolist()
+        if changes[k] == gap or apart:
+            for up, down, step in moves[:, [k] if changes[k] == gap else [k, apart[0]]].T.tolist():
                 x[up] += step
                 x[down] -= step
             return sorted(x)
@@ -107,7 +112,7 @@ def nearly(rng, k: int, total: int, squares: int, low: int, high: int) -> list[i
     left = squares - total * total / k
     if left < 0 or k < 2:
         return [total] if k == 1 and low <= total <= high else None
-    z = np.array([normal(rng) for _ in range(k)])
+    z = normals(rng, k)
     z -= z.mean()
     values = np.rint(total / k + math.sqrt(left / (z @ z)) * z).astype(int).tolist()
     values[int(rng.integers(k))] += total - sum(values)
@@ -116,12 +121,14 @@ def nearly(rng, k: int, total: int, squares: int, low: int, high: int) -> list[i
 
 def tuples(k: int, total: int, squares: int, low: int, high: int) -> list[tuple[int, ...]]:
     """Every nondecreasing ``k``-tuple of integers in [low, high] with these two sums, in order."""
-    if k == 0 or low >= high:
-        fits = (k * low, k * low * low) == (total, squares) and (k == 0 or low == high)
-        return [(low,) * k] if fits else []
-    found = []
-    for n in range(k, -1, -1):
-        left, rest, square = k - n, total - n * low, squares - n * low * low
-        if left * (low + 1) <= rest <= left * high and square * left >= rest * rest:
-            found += [(low,) * n + more for more in tuples(left, rest, square, low + 1, high)]
-    return found
+    if k < 2:
+        fits = squares == total * total and (low <= total <= high if k else total == 0)
+        return [(total,) * k] if fits else []
+    spread = k * squares - total * total
+    if spread < 0 or total > k * high:
+        return []
+    # the smallest is furthest below the mean with all others equal, nearest with one other apart
+    first = max(low, -((math.isqrt(spread * (k - 1)) + 1 - total) // k))
+    last = (total - math.isqrt(spread // (k - 1))) // k
+    return [(v, *more) for v in range(first, last + 1)
+            for more in tuples(k - 1, total - v, squares - v * v, v, high)]

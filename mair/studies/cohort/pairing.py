@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from mair.studies.cohort.integers import normal, ranked
+from mair.studies.cohort.integers import normals, ranked
 from mair.studies.cohort.undescribed import MARGIN, Outcome, Plan
 
 SWAPS = 12_000  # of one attempt
@@ -56,17 +56,12 @@ def started(rng, outcome: Outcome, values, m, level, r: float) -> list[list[int]
     list of list of int
         Scores by visit, by person.
     """
-    n, mean = len(m), sum(m) / len(m)
-    sd = math.sqrt(max(1e-9, sum((v - mean) ** 2 for v in m) / (n - 1)))
+    n, m = len(m), np.array(m)
+    mean, sd = m.mean(), math.sqrt(max(1e-9, m.var(ddof=1)))
     z = 1.15 if math.isinf(outcome.slope[1]) else 0.6
-    own = [SHARE * level[i] + math.sqrt(1 - SHARE**2) * normal(rng) + z * 0.5 * (v - mean) / sd
-           for i, v in enumerate(m)]
-    rows = []
-    for scores in values:
-        latent = [outcome.worse * (math.sqrt(r) * own[i] + math.sqrt(1 - r) * normal(rng))
-                  for i in range(n)]
-        rows.append(ranked(latent, scores).tolist())
-    return rows
+    own = SHARE * level + math.sqrt(1 - SHARE**2) * normals(rng, n) + z * 0.5 * (m - mean) / sd
+    return [ranked(outcome.worse * (math.sqrt(r) * own + math.sqrt(1 - r) * normals(rng, n)),
+                   scores).tolist() for scores in values]
 
 
 class State:

@@ -117,7 +117,7 @@ def scores(rng, look: Lookup, spec: dict, name: str, people: Allocation, level):
     name : str
         Of the outcome.
     people : Allocation
-    level : list of lists of float
+    level : list of arrays of float
         A severity that all outcomes share, by arm and person.
 
     Returns
@@ -133,7 +133,7 @@ def scores(rng, look: Lookup, spec: dict, name: str, people: Allocation, level):
     p = targets.printed(look, "baseline", name, "difference", "", "student", statistic="p")
     for k in range(ROUNDS):
         own = outcome(look, spec, name, people, away(people, spec, name, rng))
-        levels = [[mine[i] for i in seen] for mine, seen in zip(level, own.seen, strict=True)]
+        levels = [mine[seen] for mine, seen in zip(level, own.seen, strict=True)]
         for plan in islice(plans(rng, own, DRAWS), PLANS):
             found = _paired(rng, own, plan, levels, spec["outcomes"][name].get("pre_post"),
                             responders(look, spec, name, own, plan), p, k < ROUNDS - LENIENT)
