@@ -8,15 +8,12 @@ which `implied` solves for. `mair.stats.mixed` fits the same model from rows; a 
 
 from __future__ import annotations
 
-from copy import deepcopy
-from functools import reduce
-from operator import add
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 
 HIGHEST = 64.0  # ratio of variances
+SECANTS, STEEP, CLOSE = 12, 50.0, 1e-14  # to the best ratio
 
 
 class Fit(NamedTuple):
@@ -43,10 +40,10 @@ class Sums:
 
     Attributes
     ----------
-    design : array (1 + V, 2, V + 1, V + 1)
+    design : array (1 + V, V + 1, V + 1, 2)
         Of each arm, cross products of the V indicators of visits and the covariate: first summed
         over rows; then those of people's totals, by their number of visits from 1 to V.
-    scores : array (1 + V, ..., 2, V + 2)
+    scores : array (1 + V, V + 2, 2, ...)
         In the same way, products of the score with these and with itself.
     n : array (V,)
         People, by their number of visits.
@@ -54,8 +51,8 @@ class Sums:
 
     def __init__(self, visits: int, shape=()):
         self.visits, self.n = visits, np.zeros(visits)
-        self.design = np.zeros((1 + visits, 2, visits + 1, visits + 1))
-        self.scores = np.zeros((1 + visits, *shape, 2, visits + 2))
+        self.design = np.zeros((1 + visits, visits + 1, visits + 1, 2))
+        self.scores = np.zeros((1 + visits, visits + 2, 2, *shape))
 
     def add(self, arm, seen, n, sums, squares, m, m2, totals2=0.0, mt=0.0):
         """People of one arm with the same observed visits; any sum may be an array over draws.
@@ -67,15 +64,16 @@ class Sums:
         """
         seen, k, v = list(seen), len(seen), self.visits
         self.n[k - 1] += n
-        self.design[0, arm, seen, seen] += n
-        self.design[k, arm, np.array(seen)[:, None], seen] += n
-        self.scores[0, ..., arm, seen] += np.stack(sums)
-        self.scores[k, ..., arm, seen] += sum(sums)
+        self.design[0, seen, seen, arm] += n
+        self.design[k, np.array(seen)[:, None], seen, arm] += n
+        self.scores[0, seen, arm] += np.stack(sums)
+        self.scores[k, seen, arm] += sum(sums)
         for at, times, square in ((0, 1, squares), (k, k, totals2)):
-            self.design[at, arm, seen, v] += times * m
-            self.design[at, arm, v, v] += times * k * m2
-            self.scores[at, ..., arm, v] += times * mt
-            self.scores[at, ..., arm, v + 1] += square
+            self.design[at, seen, v, arm] += times * m
+            self.design[at, v, seen, arm] += times * m
+            self.design[at, v, v, arm] += times * k * m2
+            self.scores[at, v, arm] += times * mt
+            self.scores[at, v + 1, arm] += square
 
     @property
     def df(self):
@@ -88,41 +86,37 @@ class At:
 
     With the means by arm and visit eliminated, ``cross`` and its derivative ``change`` hold the
     products left: of the score with itself, with the covariate, and of that with itself. The
-    best ``slope`` and the residual sum of squares at any follow from them.
+    best slope and the residual sum of squares at any follow from them.
     """
 
     def __init__(self, sums: Sums, ratio):
         v, k = sums.visits, np.arange(1, sums.visits + 1)
-        self.sums, self.ratio = sums, np.asarray(ratio, float)
-        free = 1 / (1 + np.multiply.outer(k, self.ratio))
-        self.free, self.w, self.dw = free[-1], self.ratio * free[-1], free[-1] ** 2
-        weights, slopes = [np.array(1.0), *(-self.ratio * free)], [np.array(0.0), *(-free * free)]
-        x, y = _added(weights, sums.design, 3), _added(weights, sums.scores, 2)
-        dx, dy = _added(slopes, sums.design, 3), _added(slopes, sums.scores, 2)
-        self.inverse = np.linalg.inv(x[..., :v, :v])
-        own, bent = (y[..., :v], x[..., :v, v]), (dy[..., :v], dx[..., :v, v])
-        self.means = [_times(self.inverse, one) for one in own]
-        rest = [d - _times(dx[..., :v, :v], mean) for d, mean in zip(bent, self.means, strict=True)]
-        self.cross, self.change = zip(*(
-            ((whole - (self.means[i] * own[j]).sum(-1)).sum(-1),
-             (d - (self.means[i] * bent[j] + self.means[j] * rest[i]).sum(-1)).sum(-1))
-            for i, j, whole, d in ((0, 0, y[..., v + 1], dy[..., v + 1]),
-                                   (0, 1, y[..., v], dy[..., v]),
-                                   (1, 1, x[..., v, v], dx[..., v, v]))), strict=True)
-        self.slope = self.cross[1] / self.cross[2]
-        self.fixed = (np.einsum("...aij,...aji->...", self.inverse, dx[..., :v, :v])
-                      + self.change[2] / self.cross[2] + _added(free, k * sums.n, 0))
-
-    def residual(self, slope):
-        """Residual sum of squares at a slope, and its derivative."""
-        return tuple(yy - 2 * slope * ym + slope * slope * mm
-                     for yy, ym, mm in (self.cross, self.change))
-
-    @property
-    def score(self):
-        """The derivative of minus twice the profiled restricted log likelihood."""
-        rest, change = self.residual(self.slope)
-        return self.fixed + self.sums.df * change / rest
+        ratio, scores = np.asarray(ratio, float), sums.scores
+        short = ratio.ndim - (scores.ndim - 3)
+        ratio = ratio[(None,) * -short]
+        scores = scores.reshape(*scores.shape[:3], *(1,) * short, *scores.shape[3:])
+        free = 1 / (1 + np.multiply.outer(k, ratio))
+        self.sums, self.ratio, self.free = sums, ratio, free[-1]
+        weights = np.concatenate([np.ones_like(free[:1]), -ratio * free])
+        slopes = np.concatenate([np.zeros_like(free[:1]), -free * free])
+        x, dx = (np.tensordot(sums.design, w, (0, 0)) for w in (weights, slopes))
+        y, dy = (np.einsum("kia...,k...->ia...", scores, w) for w in (weights, slopes))
+        for j in range(v):  # Gauss-Jordan, in place
+            column, row, score = x[:, j].copy(), x[j] / x[j, j], y[j] / x[j, j]
+            y[v + 1] -= y[j] * score
+            y[:-1] -= column * score
+            x -= column[:, None] * row
+            x[j], x[:, j], x[j, j], y[j] = row, -column / column[j], 1 / column[j], score
+        self.inverse, self.means = x[:v, :v], (y[:v], x[:v, v])
+        bent, within = (dy[:v], dx[:v, v]), dx[:v, :v]
+        left = [d - np.einsum("tua...,ua...->ta...", within, mean)
+                for d, mean in zip(bent, self.means, strict=True)]
+        self.cross = [part.sum(0) for part in (y[v + 1], y[v], x[v, v])]
+        self.change = [
+            whole.sum(0) - (self.means[i] * bent[j] + self.means[j] * left[i]).sum((0, 1))
+            for i, j, whole in ((0, 0, dy[v + 1]), (0, 1, dy[v]), (1, 1, dx[v, v]))]
+        self.fixed = (np.einsum("tua...,tua...->...", self.inverse, within)
+                      + self.change[2] / self.cross[2] + np.tensordot(k * sums.n, free, 1))
 
     def implied(self, slope) -> Fit:
         """The fit with a wanted slope at these ratios, and the sums that give it.
@@ -135,49 +129,60 @@ class At:
         slope : float or array
         """
         mt = (slope * self.cross[2] - self.cross[1]) / self.free
-        rest, change = (x - 2 * slope * d for x, d in zip(
-            self.residual(slope), (mt * self.free, -mt * self.sums.visits * self.dw), strict=True))
-        df = self.sums.df
-        totals2 = (self.fixed * rest + df * change) / (self.fixed * self.w + df * self.dw)
-        return self.fit(slope, rest - self.w * totals2, totals2, mt)
+        rest, change = self.residual(0.0, mt, slope)
+        df, w, dw = self.sums.df, self.ratio * self.free, self.free * self.free
+        totals2 = (self.fixed * rest + df * change) / (self.fixed * w + df * dw)
+        return self.fit(slope, rest - w * totals2, totals2, mt)
+
+    def residual(self, totals2, mt, slope=None):
+        """Residual sum of squares with these sums of the completers, and its derivative.
+
+        At the best slope by default.
+        """
+        mm, v = self.cross[2], self.sums.visits
+        yy = (self.cross[0] - self.ratio * self.free * totals2,
+              self.change[0] - self.free**2 * totals2)
+        ym = self.cross[1] + self.free * mt, self.change[1] - v * self.free**2 * mt
+        slope = ym[0] / mm if slope is None else slope
+        return tuple(a - 2 * slope * b + slope * slope * c
+                     for a, b, c in zip(yy, ym, (mm, self.change[2]), strict=True))
 
     def fit(self, slope, rest, totals2, mt) -> Fit:
         """The fit at a slope with its residual sum of squares; nan where that is negative."""
         variance, mm = np.where(rest > 0, rest, np.nan) / self.sums.df, self.cross[2]
-        raw, shift = (np.moveaxis(np.diff(x[..., 1:] - x[..., :1], axis=-2)[..., 0, :], -1, 0)
-                      for x in self.means)
-        diagonal = np.diagonal(self.inverse, axis1=-2, axis2=-1)
-        var = diagonal[..., 1:] + diagonal[..., :1] - 2 * self.inverse[..., 0, 1:]
-        var = np.moveaxis(var.sum(-2), -1, 0) + shift * shift / mm
+        raw, shift = (np.diff(x[1:] - x[:1], axis=1)[:, 0] for x in self.means)
+        own = np.einsum("tta...->ta...", self.inverse)
+        var = (own[1:] + own[0] - 2 * self.inverse[0, 1:]).sum(1) + shift * shift / mm
         return Fit(raw - slope * shift, np.sqrt(variance * var), slope, np.sqrt(variance / mm),
                    self.ratio, totals2, mt)
 
 
-def _added(weights, parts, axes):
-    """Sum over the numbers of visits of weight x part, whose last ``axes`` are no draws."""
-    return reduce(add, (w[(..., *(None,) * axes)] * part
-                        for w, part in zip(weights, parts, strict=True)))
-
-
-def _times(matrices, vectors):
-    """Products of matrices (..., V, V) and vectors (..., V)."""
-    return (matrices * vectors[..., None, :]).sum(-1)
-
-
-def fitted(known: Sums, totals2: float, mt: float) -> Fit:
-    """The REML fit for given sums of the completers (scalars only).
+@np.errstate(divide="ignore", invalid="ignore")
+def fitted(known: Sums, totals2, mt, ratio=1.0) -> Fit:
+    """The REML fits for given sums of the completers.
 
     Parameters
     ----------
     known : Sums
-        Without ``totals2`` and ``mt`` of the completers.
-    totals2, mt : float
+        Of one draw, without ``totals2`` and ``mt`` of the completers.
+    totals2, mt : float or array
         Of the completers of both arms.
+    ratio : float
+        To start from.
     """
-    sums, v, ratio = deepcopy(known), known.visits, 0.0
-    sums.scores[[0, v], 0, v] += mt, v * mt
-    sums.scores[v, 0, v + 1] += totals2
-    if At(sums, 0.0).score < 0:
-        ratio = brentq(lambda x: float(At(sums, x).score), 0.0, HIGHEST, xtol=1e-15, rtol=1e-14)
-    at = At(sums, ratio)
-    return at.fit(at.slope, at.residual(at.slope)[0], totals2, mt)
+    totals2, mt = np.broadcast_arrays(np.asarray(totals2, float), mt)
+    v, top = known.visits, np.log1p(known.visits * HIGHEST)
+    t, last, before = np.full(totals2.shape, np.log1p(v * ratio)), np.nan, np.nan
+    for _ in range(SECANTS):
+        at = At(known, np.expm1(t) / v)
+        rest, change = at.residual(totals2, mt)
+        # of the score's two parts: nearly linear in t, the slope not far from 1
+        gap = np.log(-at.fixed * rest / (known.df * change))
+        rate = (t - last) / (gap - before)
+        before, last = gap, t
+        t = np.clip(t - gap * np.where((rate > 0) & (rate < STEEP), rate, 1.0), 0.0, top)
+        if not (np.abs(t - last) > CLOSE).any():
+            break
+    at = At(known, np.expm1(t) / v)
+    slope = (at.cross[1] + at.free * mt) / at.cross[2]
+    return at.fit(slope, at.residual(totals2, mt)[0], totals2, mt)

@@ -74,7 +74,7 @@ class State:
     def __init__(self, outcome: Outcome, plan: Plan, rows, responders, targets):
         self.outcome, self.plan, self.rows, self.responders = outcome, plan, rows, responders
         self.pairs, self.targets = list(combinations(range(outcome.visits), 2)), targets
-        self.reach = plan.reach(1, 0), plan.reach(0, 1)
+        self.reach = plan.reach
         self.wanted = list(zip(*responders.counts, strict=True)) if responders else [(), ()]
         arms = [np.array(arm) for arm in rows]
         self.totals = [arm.sum(0).tolist() for arm in arms]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 
@@ -30,6 +30,7 @@ NEAR = 3.0  # half widths of B: no further off at another's ratio, a draw may pr
 SOLVED = 400  # draws that are solved exactly
 POLISHED = 2.0  # violation of a draw that is worth polishing
 TRIES = 24
+FURTHEST = 24  # doublings of a step of a sum
 MARGIN = 0.97  # of half a last digit: clear of a rounding boundary
 
 
@@ -157,10 +158,12 @@ def draw(rng, outcome: Outcome, n: int) -> Draws:
     for a, arm in enumerate(outcome.described):
         own = [i for i, other in enumerate(outcome.others) if other.arm == a]
         options = pool(rng, arm[0], outcome.whole[a], len(own), outcome.low, outcome.high)
-        for row, pick in enumerate(rng.integers(len(options), size=n).tolist()):
-            sums[a, 0, row], squares[a, 0, row], values = options[pick]
-            for i, k in zip(own, rng.permutation(len(own)).tolist(), strict=True):
-                scores[i][0, row] = values[k]
+        table = np.array([(s, q, *values) for s, q, values in options], float)
+        picked = table[rng.integers(len(options), size=n)].T
+        sums[a, 0], squares[a, 0], values = picked[0], picked[1], picked[2:]
+        turns = rng.permuted(np.tile(np.arange(len(own)), (n, 1)), axis=1).T
+        for i, dealt in zip(own, np.take_along_axis(values, turns, 0), strict=True):
+            scores[i][0] = dealt
         for t, later in enumerate(arm[1:], 1):
             options = np.array(later.pairs, float)
             sums[a, t], squares[a, t] = options[rng.integers(len(options), size=n)].T
@@ -330,6 +333,8 @@ class Plan:
         Of the others, by visit seen.
     totals2, mt : int
         The completers' squared totals and products of covariate and total, summed.
+    ratio : float
+        Of variances, about.
     """
 
     outcome: Outcome
@@ -339,21 +344,21 @@ class Plan:
     scores: list
     totals2: int
     mt: int
+    ratio: float
 
-    def check(self, totals2: int, mt: int) -> float:
-        """The violation of the fit with these sums, rounded to 1e-6."""
-        fit = fitted(self.known, float(totals2), float(mt))
-        return round(float(violation(self.outcome, fit)), 6)
+    def check(self, totals2, mt):
+        """The violation of the fits with these sums, rounded to 1e-6."""
+        return np.round(violation(self.outcome, fitted(self.known, totals2, mt, self.ratio)), 6)
 
-    def reach(self, dq: int, dc: int) -> int:
-        """How many steps one of the sums may move, either way, with the rows still printed."""
-        far = 1
-        while far < 2**24 and all(
-            self.check(self.totals2 + s * far * dq, self.mt + s * far * dc) <= MARGIN
-            for s in (-1, 1)
-        ):
-            far *= 2
-        return far // 2
+    @cached_property
+    def reach(self) -> list[int]:
+        """How far either sum may move by doubled steps, up and down, the rows still printed."""
+        steps, found = 2 ** np.arange(FURTHEST), []
+        for moves in (steps, 0), (0, steps):
+            up, down = (self.check(self.totals2 + s * moves[0], self.mt + s * moves[1])
+                        for s in (1, -1))
+            found.append(2 ** int(np.argmin([*(np.maximum(up, down) <= MARGIN), False])) // 2)
+        return found
 
 
 def polished(outcome: Outcome, one: Draws, slope: float, ratio: float) -> Plan:
@@ -367,7 +372,7 @@ def polished(outcome: Outcome, one: Draws, slope: float, ratio: float) -> Plan:
         ratio, slope, wide = ratios[i], slopes[j], wide / 4
     fit = At(sums, ratio).implied(slope)
     whole = [[row.astype(int).tolist() for row in x] for x in (one.sums, one.squares, one.scores)]
-    return Plan(outcome, sums, *whole, round(float(fit.totals2)), round(float(fit.mt)))
+    return Plan(outcome, sums, *whole, round(float(fit.totals2)), round(float(fit.mt)), ratio)
 
 
 def plans(rng, outcome: Outcome, n: int, margin: float = MARGIN) -> Iterator[Plan]:
@@ -396,5 +401,5 @@ def plans(rng, outcome: Outcome, n: int, margin: float = MARGIN) -> Iterator[Pla
         plan = polished(outcome, one, slope[i], ratio[i])
         # people's squared totals have the parity of their totals
         odd = (plan.totals2 - sum(map(sum, plan.sums))) % 2
-        if any(plan.check(plan.totals2 + s * odd, plan.mt) <= margin for s in (1, -1)):
+        if (plan.check(plan.totals2 + np.array([odd, -odd]), plan.mt) <= margin).any():
             yield plan
