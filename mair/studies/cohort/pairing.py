@@ -67,76 +67,88 @@ def started(rng, outcome: Outcome, values, m, level, r: float) -> list[list[int]
 class State:
     """The pairing of both arms, with every sum the loss needs, kept up to date.
 
-    ``q`` and ``c`` are the completers' sums of squared totals and of covariate x total;
-    ``cross`` the products of scores by arm and pair of visits; ``hits`` the responders by arm.
+    ``q`` and ``c`` are the completers' sums of squared totals and of covariate x total; ``cross``
+    the products of scores by arm and pair of visits, and what their correlations add to the loss;
+    ``met`` and ``hits`` the shares each person meets, and how many meet them, by arm; ``rest``
+    what correlations and responders add to the loss.
     """
 
     def __init__(self, outcome: Outcome, plan: Plan, rows, responders, targets):
         self.outcome, self.plan, self.rows, self.responders = outcome, plan, rows, responders
-        self.pairs, self.targets = list(combinations(range(outcome.visits), 2)), targets
-        self.reach = plan.reach
-        self.wanted = list(zip(*responders.counts, strict=True)) if responders else [(), ()]
+        pairs, self.targets = list(combinations(range(outcome.visits), 2)), targets
+        self.beside = [[(p, p[p[0] == t]) for p in pairs if t in p] for t in range(outcome.visits)]
         arms = [np.array(arm) for arm in rows]
         self.totals = [arm.sum(0).tolist() for arm in arms]
         self.q = sum(v * v for arm in self.totals for v in arm)
         self.c = sum(int(np.dot(arm, m)) for arm, m in zip(self.totals, outcome.m, strict=True))
-        self.cross = [{(t, u): int(arm[t] @ arm[u]) for t, u in self.pairs} for arm in arms]
         self.scale = []  # n, product of the sums and of the root sums of squares
         for arm in arms:
             n, s = arm.shape[1], arm.sum(1)
             ss = np.sqrt(n * (arm * arm).sum(1) - s * s).tolist()
-            self.scale.append({(t, u): (n, int(s[t] * s[u]), ss[t] * ss[u])
-                               for t, u in self.pairs})
-        self.hits = [[0] * len(responders.shares if responders else ()) for _ in arms]
-        for a, m in enumerate(outcome.m):
-            self._count(a, range(len(m)), 1)
+            self.scale.append({(t, u): (n, int(s[t] * s[u]), ss[t] * ss[u]) for t, u in pairs})
+        self.cross = [{(t, u): self._off(a, (t, u), int(arm[t] @ arm[u])) for t, u in pairs}
+                      for a, arm in enumerate(arms)]
+        self.wanted = list(zip(*responders.counts, strict=True)) if responders else [(), ()]
+        self.met = [[self._met(a, i) for i in range(len(m))] for a, m in enumerate(outcome.m)]
+        self.hits = [[sum(share) for share in zip(*own, strict=True)] for own in self.met]
         self.size = max(1, round(math.sqrt(sum(s[2] / s[0] for s in self.scale[0].values()))))
+        self.rest = sum(off for own in self.cross for _, off in own.values()) + sum(
+            map(self._missed, (0, 1), self.hits))
 
-    def _count(self, arm, people, sign):
-        """Add or take away these people among the responders."""
-        if self.responders is None:
-            return
-        before, after = (self.rows[arm][t] for t in (0, self.responders.visit))
-        for i in people:
-            for k, met in enumerate(self.responders.improved(before[i], after[i])):
-                self.hits[arm][k] += sign * met
+    def _off(self, arm, pair, product):
+        """A product of scores, and how far off its correlation is."""
+        n, sums, scale = self.scale[arm][pair]
+        off = abs((n * product - sums) / scale - self.targets[arm][pair]) - TOLERANCE
+        return product, 2.0 * off if off > 0 else 0.0
 
-    def off(self) -> tuple[int, int]:
-        """Distances of the two sums from the plan's."""
-        return abs(self.q - self.plan.totals2), abs(self.c - self.plan.mt)
+    def _met(self, arm, person):
+        rule, own = self.responders, self.rows[arm]
+        return rule.improved(own[0][person], own[rule.visit][person]) if rule else ()
 
-    def loss(self, dq: int, dc: int) -> float:
-        """These distances, and those of correlations and responders from their targets."""
-        total = dq / (dq + 4.0 * self.size * self.size) + dc / (dc + 2.0 * self.size)
-        for a, (cross, hits) in enumerate(zip(self.cross, self.hits, strict=True)):
-            for p in self.pairs:
-                n, product, scale = self.scale[a][p]
-                off = abs((n * cross[p] - product) / scale - self.targets[a][p]) - TOLERANCE
-                total += 2.0 * off if off > 0 else 0.0
-            for count, wanted in zip(hits, self.wanted[a], strict=True):
-                total += 0.3 * abs(count - wanted)
-        return total
+    def _missed(self, arm, hits):
+        return 0.3 * sum(abs(n - wanted) for n, wanted in zip(hits, self.wanted[arm], strict=True))
 
-    def swap(self, arm: int, t: int, i: int, j: int) -> None:
-        """Swap two people at one visit; the same again undoes it, exactly."""
+    def loss(self, q: int, c: int, rest: float) -> float:
+        """Distances of two sums from the plan's, of correlations and responders from theirs."""
+        dq, dc = abs(q - self.plan.totals2), abs(c - self.plan.mt)
+        return dq / (dq + 4.0 * self.size * self.size) + dc / (dc + 2.0 * self.size) + rest
+
+    def swapped(self, arm: int, t: int, i: int, j: int):
+        """The loss with two people swapped at one visit, and what `keep` needs to swap them."""
         rows, totals, m = self.rows[arm], self.totals[arm], self.outcome.m[arm]
-        d = rows[t][j] - rows[t][i]
-        self.q += 2 * d * (totals[i] - totals[j] + d)
-        self.c += d * (m[i] - m[j])
-        for p in self.pairs:
-            if t in p:
-                other = rows[p[0] if p[1] == t else p[1]]
-                self.cross[arm][p] += d * (other[i] - other[j])
-        self._count(arm, (i, j), -1)
-        for own in (rows[t], totals):
-            own[i] += d
-            own[j] -= d
-        self._count(arm, (i, j), 1)
+        own, rest, cross, met, hits = rows[t], self.rest, {}, (), self.hits[arm]
+        d = own[j] - own[i]
+        q = self.q + 2 * d * (totals[i] - totals[j] + d)
+        c = self.c + d * (m[i] - m[j])
+        for p, u in self.beside[t]:
+            product, off = self.cross[arm][p]
+            cross[p] = self._off(arm, p, product + d * (rows[u][i] - rows[u][j]))
+            rest += cross[p][1] - off
+        if self.responders and t in (0, self.responders.visit):
+            own[i], own[j] = own[j], own[i]
+            met = self._met(arm, i), self._met(arm, j)
+            own[i], own[j] = own[j], own[i]
+            before = self.met[arm][i], self.met[arm][j]
+            hits = [n + a + b - x - y for n, a, b, x, y in zip(hits, *met, *before, strict=True)]
+            rest += self._missed(arm, hits) - self._missed(arm, self.hits[arm])
+        return self.loss(q, c, rest), (arm, t, i, j, q, c, rest, cross, hits, met)
+
+    def keep(self, arm, t, i, j, q, c, rest, cross, hits, met) -> None:
+        """Swap them."""
+        own, totals = self.rows[arm][t], self.totals[arm]
+        d = own[j] - own[i]
+        for values in own, totals:
+            values[i] += d
+            values[j] -= d
+        self.q, self.c, self.rest, self.hits[arm] = q, c, rest, hits
+        self.cross[arm] |= cross
+        self.met[arm][i], self.met[arm][j] = met or (self.met[arm][i], self.met[arm][j])
 
     def close(self) -> bool:
         """Whether both sums are within twice their reach, and all else is as it should be."""
-        (dq, dc), reach = self.off(), self.reach
-        return dc <= 2 * reach[1] + 2 and dq <= 2 * reach[0] + 4 and self.loss(0, 0) < 0.02
+        far = self.plan.reach
+        return (abs(self.c - self.plan.mt) <= 2 * far[1] + 2 and self.rest < 0.02
+                and abs(self.q - self.plan.totals2) <= 2 * far[0] + 4)
 
 
 def search(rng, outcome: Outcome, plan: Plan, rows, responders, targets):
@@ -158,7 +170,7 @@ def search(rng, outcome: Outcome, plan: Plan, rows, responders, targets):
     list of list of list of int, or None
     """
     state, checked = State(outcome, plan, rows, responders, targets), {}
-    now, sizes = state.loss(*state.off()), [len(m) for m in outcome.m]
+    now, sizes = state.loss(state.q, state.c, state.rest), [len(m) for m in outcome.m]
     for block in range(SWAPS // 1000):
         warmth = 0.12 * max(0.0, 1 - block / 30) * (0.3 + 0.7 * (block % 10 == 0))
         draws = zip(rng.integers(2, size=1000).tolist(),
@@ -168,10 +180,10 @@ def search(rng, outcome: Outcome, plan: Plan, rows, responders, targets):
             i, j = int(x * sizes[arm]), int(y * sizes[arm])
             if rows[arm][t][i] == rows[arm][t][j]:
                 continue
-            state.swap(arm, t, i, j)
-            if (new := state.loss(*state.off())) > now + warmth * chance:
-                state.swap(arm, t, i, j)
+            new, swap = state.swapped(arm, t, i, j)
+            if new > now + warmth * chance:
                 continue
+            state.keep(*swap)
             now, sums = new, (state.q, state.c)
             if state.close():
                 if sums not in checked:
