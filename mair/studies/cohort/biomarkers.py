@@ -28,6 +28,7 @@ STRAINED = 4  # leans from here on: the largest standard error that still prints
 ATTEMPTS = 12  # at each lean
 VALUES = 30  # draws of the described, for one whose effect size prints
 SWAPS = 6000
+DUST = 5e-10  # of rounding, in a loss
 MISSED = 0.02  # of the standard error: not worth going on
 APART = 0.5  # of the not described before treatment, in SDs
 FAR = 2.95  # SDs of change
@@ -152,38 +153,41 @@ def _swapped(rng, marker: Marker, described, others, target: float) -> float:
     nearest = [np.sort(arm, axis=0) for arm in described]  # no pairing has a smaller error
     if _estimate(_changes(marker, nearest, others))[1] > (1 + MISSED) * target:
         return math.inf
-    scaled = [marker.scaled(arm).T.tolist() for arm in described]
-    order, changes = [list(range(len(arm))) for arm in described], _changes(
-        marker, described, others)
-    n, means = [len(own) for own in changes], [own.mean() for own in changes]
+    scaled, order = [marker.scaled(arm).T.tolist() for arm in described], [
+        list(range(len(arm))) for arm in described]
+    changes = _changes(marker, described, others)
+    n, means = [len(own) for own in changes], [float(own.mean()) for own in changes]
     far = [np.abs(own - mean).tolist() for own, mean in zip(changes, means, strict=True)]
     squares, weight = [sum(v * v for v in own) for own in far], (1 / n[0] + 1 / n[1]) / (sum(n) - 2)
 
-    def loss():
-        odd = sum(max(0.0, max(own) / math.sqrt(q / (len(own) - 1)) - FAR)
-                  for own, q in zip(far, squares, strict=True))
-        return round(abs(math.sqrt(sum(squares) * weight) - target) / target + 0.02 * odd, 9)
+    def off(one, other):  # of the standard error
+        return abs(math.sqrt((one + other) * weight) - target) / target
 
-    def swap(arm, i, j):
-        (before, after), own, places = scaled[arm], far[arm], order[arm]
-        for row in (after, places):
-            row[i], row[j] = row[j], row[i]
-        for k in (i, j):
-            squares[arm] -= own[k] * own[k]
-            own[k] = abs(after[k] - before[k] - means[arm])
-            squares[arm] += own[k] * own[k]
+    def odd(own, square):  # the largest change
+        return 0.02 * max(0.0, max(own) / math.sqrt(square / (len(own) - 1)) - FAR)
 
-    now = loss()
+    beyond = [odd(*one) for one in zip(far, squares, strict=True)]
+    now = off(*squares) + sum(beyond)
     for k, (u, v, w) in enumerate(draws):
         arm = int(2 * u)
-        i, j = int(v * len(order[arm])), int(w * len(order[arm]))
+        (before, after), own, places = scaled[arm], far[arm], order[arm]
+        i, j = int(v * len(places)), int(w * len(places))
         if i == j:
             continue
-        swap(arm, i, j)
-        if (new := loss()) <= now + (0.004 if k % 40 == 0 else 0.0):
-            now = new
-        else:
-            swap(arm, i, j)
+        old = own[i], own[j]
+        new = abs(after[j] - before[i] - means[arm]), abs(after[i] - before[j] - means[arm])
+        square = squares[arm] - old[0]**2 + new[0]**2 - old[1]**2 + new[1]**2
+        least = off(square, squares[1 - arm]) + beyond[1 - arm]
+        most = now + DUST + (0.004 if k % 40 == 0 else 0.0)
+        if least <= most:
+            own[i], own[j] = new
+            least += (far_off := odd(own, square))
+            if least <= most:
+                now, squares[arm], beyond[arm] = least, square, far_off
+                for row in (after, places):
+                    row[i], row[j] = row[j], row[i]
+            else:
+                own[i], own[j] = old
         if now <= 3e-4 or (k == SWAPS // 4 and now > 0.1):
             break
     for arm, places in zip(described, order, strict=True):
