@@ -149,7 +149,7 @@ def _changes(marker: Marker, *parts) -> list[np.ndarray]:
 
 def _swapped(rng, marker: Marker, described, others, target: float) -> float:
     """Swap values after treatment until the standard error is the printed one; the distance."""
-    draws = rng.random((SWAPS, 3)).tolist()
+    draws = rng.random((SWAPS, 3))
     nearest = [np.sort(arm, axis=0) for arm in described]  # no pairing has a smaller error
     if _estimate(_changes(marker, nearest, others))[1] > (1 + MISSED) * target:
         return math.inf
@@ -168,7 +168,7 @@ def _swapped(rng, marker: Marker, described, others, target: float) -> float:
 
     beyond = [odd(*one) for one in zip(far, squares, strict=True)]
     now = off(*squares) + sum(beyond)
-    for k, (u, v, w) in enumerate(draws):
+    for k, (u, v, w) in enumerate(zip(*draws.T.tolist(), strict=True)):
         arm = int(2 * u)
         (before, after), own, places = scaled[arm], far[arm], order[arm]
         i, j = int(v * len(places)), int(w * len(places))

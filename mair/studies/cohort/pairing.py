@@ -175,8 +175,8 @@ def search(rng, outcome: Outcome, plan: Plan, rows, responders, targets):
         warmth = 0.12 * max(0.0, 1 - block / 30) * (0.3 + 0.7 * (block % 10 == 0))
         draws = zip(rng.integers(2, size=1000).tolist(),
                     rng.integers(outcome.visits, size=1000).tolist(),
-                    rng.random((1000, 2)).tolist(), rng.random(1000).tolist(), strict=True)
-        for arm, t, (x, y), chance in draws:
+                    *rng.random((1000, 2)).T.tolist(), rng.random(1000).tolist(), strict=True)
+        for arm, t, x, y, chance in draws:
             i, j = int(x * sizes[arm]), int(y * sizes[arm])
             if rows[arm][t][i] == rows[arm][t][j]:
                 continue
