@@ -5,8 +5,6 @@ pooled variance of change alone. The values of those described are integers (hun
 printed moments; the people not described carry what B still lacks; swaps set the variance.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Integer samples with an exact sum and an exact sum of squares."""
 
-from __future__ import annotations
-
 import math
 from functools import cache
 

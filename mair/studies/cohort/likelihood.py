@@ -6,8 +6,6 @@ their sums alone; completers through the sum of their squared totals and of cova
 which `implied` solves for. `mair.stats.mixed` fits the same model from rows; a test compares.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ The values of every arm and visit stay as they are, so all means and SDs do; swa
 at one visit move the two sums that the mixed model sees, and the correlations.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from itertools import combinations

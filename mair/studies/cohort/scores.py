@@ -1,7 +1,5 @@
 """All scores of one outcome: plan, values, pairing, until the printed rows are met."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cache
 from itertools import islice

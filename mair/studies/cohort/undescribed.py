@@ -6,8 +6,6 @@ time; for each draw the variance ratio and the covariate's slope that print the 
 best are solved for, and with them the two sums that the completers have to meet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -96,7 +94,7 @@ class Outcome:
         """Number of visits."""
         return len(self.described[0])
 
-    def prints(self, one: Draws) -> bool:
+    def prints(self, one: "Draws") -> bool:
         """Whether effect sizes, and mean and SD of everyone at the first visit, print so.
 
         Effect sizes only where finely stepped scores leave room.
@@ -126,7 +124,7 @@ class Draws:
     scores: list[np.ndarray]
     odd: np.ndarray
 
-    def at(self, rows) -> Draws:
+    def at(self, rows) -> "Draws":
         """Some draws."""
         return Draws(self.sums[..., rows], self.squares[..., rows],
                      [x[..., rows] for x in self.scores], self.odd[rows])
