@@ -16,7 +16,7 @@ import yaml
 
 from mair.published import numbers
 from mair.published.compare import compare
-from mair.published.consistency.sheet import Sheet
+from mair.published.consistency.sheet import Sheet, perhaps
 from mair.results import KEYS
 from mair.run import paper
 from mair.sections import audit
@@ -126,7 +126,7 @@ class Cohort:
 
     def _values(self, rng, *key: str, given=()) -> list[float]:
         """Values that print a mean and an SD together with those given; none where none do."""
-        where, moments = " ".join(filter(None, key[1:])), self.sheet.moments(*key)
+        where, moments = " ".join(filter(None, key[1:])), perhaps(self.sheet.moments, *key)
         if not moments:
             if mean := self.sheet.get(*key, "mean"):
                 self.lines.append(f"{where}: mean {mean}: no SD, or no n, is printed with it")
