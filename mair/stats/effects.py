@@ -275,7 +275,7 @@ def bca_d_ppc2(treatment, control, *, draws=10_000, rng, confidence=0.95) -> Int
                         "too few people in an arm")
     batch, whole = max(1, BATCH // max(map(len, arms))), [moments(arm) for arm in arms]
     found = np.concatenate([
-        _d(*(moments(arm[rng.integers(0, len(arm), (min(batch, draws - at), len(arm)))])
+        _d(*(moments(arm.take(rng.integers(0, len(arm), (min(batch, draws - at), len(arm))), 0))
              for arm in arms)) for at in range(0, draws, batch)])
     left = [_d(_without(arms[0], whole[0]), whole[1]), _d(whole[0], _without(arms[1], whole[1]))]
     z = special.ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
