@@ -30,13 +30,17 @@ def note(people: People, arm: pd.Series, scores: dict, features: dict) -> None:
         ``baseline`` and ``covariates``.
     """
     _letters(people)
+    seen, when = {}, {}
     for (_, name), measure in people.spec.measures().items():
         _variable(people, arm, name, measure, scores[name])
-    seen = {}
+        for visit, columns in reversed(measure.at(people.spec.visits).items()):
+            when |= dict.fromkeys(columns, visit)
     for feature in (*features["baseline"], *features["covariates"]):
         if feature.column not in seen and feature.column in people.table.columns:
             seen[feature.column] = feature
             _feature(people, feature)
+            if when.get(feature.column) in people.spec.visits[1:]:
+                people.note(feature.column, "known late", feature.name, when[feature.column])
     for feature in features["covariates"]:
         _covariate(people, arm, feature)
     _say_alike(people, [one for one in features["covariates"] if one.kind == "continuous"])
