@@ -40,7 +40,6 @@ t = load(trial, covariance=covariance, variance=variance, inference=inference,
          estimator=estimator, missing=missing, confidence=confidence, seed=seed, draws=draws,
          fdr_families=fdr_families)
 show = Show(t, out)
-control, treatment = t.called.values()
 words.opening(t, "biomarkers")
 repeated = measures.variables(t, "biomarkers")  # seen at baseline and later
 
@@ -147,6 +146,7 @@ words.bullets(*(
 show(tables_result.ratios(t, rows))
 
 # %% tags=["fold"]
+control, treatment = t.called.values()
 words.bullets(*(
     f"**{one.variable}, {t.visit_labels[one.time]}**: the factor by which it changed in "
     f"{treatment} is {fmt.number(one.gmr)} times ({ci} {fmt.ci(one.gmr_low, one.gmr_high)}) that "

@@ -27,15 +27,13 @@ FINE = 40  # points between two nodes of the slope
 NEAR = 3.0  # half widths of B: no further off at another's ratio, a draw may print it
 SOLVED = 400  # draws that are solved exactly
 POLISHED = 2.0  # violation of a draw that is worth polishing
-TRIES = 24
-FURTHEST = 24  # doublings of a step of a sum
+TRIES = FURTHEST = 24  # draws polished; doublings of a step of a sum
 MARGIN = 0.97  # of half a last digit: clear of a rounding boundary
 
 
 @dataclass(frozen=True)
 class Other:
-    """Someone who misses a visit: arm (0 control, 1 treatment), place in the arm's allocation,
-    covariate, visits seen."""
+    """Who misses a visit: arm (0 control), place in its allocation, covariate, visits seen."""
 
     arm: int
     place: int
@@ -156,8 +154,8 @@ def draw(rng, outcome: Outcome, n: int) -> Draws:
     for a, arm in enumerate(outcome.described):
         own = [i for i, other in enumerate(outcome.others) if other.arm == a]
         options = pool(rng, arm[0], outcome.whole[a], len(own), outcome.low, outcome.high)
-        table = np.array([(s, q, *values) for s, q, values in options], float)
-        picked = table[rng.integers(len(options), size=n)].T
+        picked = np.array([(s, q, *values) for s, q, values in options], float)[
+            rng.integers(len(options), size=n)].T
         sums[a, 0], squares[a, 0], values = picked[0], picked[1], picked[2:]
         turns = rng.permuted(np.tile(np.arange(len(own)), (n, 1)), axis=1).T
         for i, dealt in zip(own, np.take_along_axis(values, turns, 0), strict=True):
@@ -165,7 +163,7 @@ def draw(rng, outcome: Outcome, n: int) -> Draws:
         for t, later in enumerate(arm[1:], 1):
             options = np.array(later.pairs, float)
             sums[a, t], squares[a, t] = options[rng.integers(len(options), size=n)].T
-        people = np.array([described.n for described in arm])[:, None]
+        people = np.array([[described.n] for described in arm])
         mean, sd = sums[a] / people, sd_of(sums[a], squares[a], people)
         for i in own:  # later scores around what the baseline predicts
             for k, t in list(enumerate(outcome.others[i].visits))[1:]:
@@ -283,8 +281,7 @@ def _best(outcome: Outcome, fit: Fit, nodes):
     """Where along the nodes, linear between them, B and slope violate least, by draw."""
     worst = np.maximum(_slope_violation(outcome, _between(np.abs(fit.slope / fit.slope_se))),
                        _worst_b(outcome, fit))
-    worst = np.where(np.isnan(worst), np.inf, worst)
-    return _between(nodes[:, None])[np.argmin(worst, axis=0), 0]
+    return _between(nodes[:, None])[np.argmin(np.where(np.isnan(worst), np.inf, worst), 0), 0]
 
 
 def steered(rng, outcome: Outcome, draws: Draws) -> Draws:
@@ -305,8 +302,8 @@ def steered(rng, outcome: Outcome, draws: Draws) -> Draws:
         moved.scores[i][k, row] += 1
     weights = (At(sums_of(outcome, moved), first.ratio).implied(first.slope).b - first.b).T
     square = weights.T @ weights
-    damp = 1e-3 * np.diag(square).max() + 1e-12
-    left = np.linalg.solve(square + damp * np.eye(len(gaps)), gaps)
+    square += (1e-3 * np.diag(square).max() + 1e-12) * np.eye(len(gaps))
+    left = np.linalg.solve(square, gaps)
     scores, odd = [s.copy() for s in draws.scores], draws.odd.copy()
     share = rng.random(n) if len(free) < len(gaps) else np.ones(n)
     for (i, k), weight in zip(free, weights, strict=True):
