@@ -1,7 +1,5 @@
 """The report of a run: one self-contained page of its notebooks and its published numbers."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import io

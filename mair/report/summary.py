@@ -1,7 +1,5 @@
 """The first screen of the page: the primary result in sentences, and what it rests on."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from functools import partial

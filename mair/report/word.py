@@ -1,7 +1,5 @@
 """Tables as Word documents whose bytes depend on the table alone."""
 
-from __future__ import annotations
-
 import io
 import re
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Sentences in notebooks: computed prose, and what every notebook says first."""
 
-from __future__ import annotations
-
 import re
 
 from mair import results

@@ -1,7 +1,5 @@
 """The notebooks' files put together: results, comparison with the published, page, manifest."""
 
-from __future__ import annotations
-
 import platform
 import re
 import shutil

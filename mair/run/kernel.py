@@ -6,8 +6,6 @@ notebook imports is imported once; a notebook's record holds the modules of this
 were loaded so, and those that it loads itself. Nothing here is imported by an analysis.
 """
 
-from __future__ import annotations
-
 import gc
 import hashlib
 import importlib

@@ -4,8 +4,6 @@ The kernels run this interpreter whatever kernelspecs the user has, write nothin
 user's home, and use one BLAS thread each, so sums do not depend on the machine's cores.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import pickle

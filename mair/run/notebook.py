@@ -1,7 +1,5 @@
 """Notebooks as text: reading them, and checking the cell of their parameters."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -4,8 +4,6 @@ A run is assembled in a staging directory beside its target and swapped in by re
 so an interrupted or failed run leaves the earlier output as it was.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import hashlib

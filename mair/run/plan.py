@@ -5,8 +5,6 @@ which modules it loaded. The next run looks at these again: where all are as the
 notebook's files are carried over, and when nothing at all has changed, nothing is written.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import sys

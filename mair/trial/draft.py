@@ -1,7 +1,5 @@
 """``make new``: a draft of a trial file from a data file, each guess with what it rests on."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """The report page: self-contained, readable by everyone, and saying what was run."""
 
-from __future__ import annotations
-
 import base64
 import re
 from collections import Counter

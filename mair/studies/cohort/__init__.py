@@ -11,8 +11,6 @@ the values of an arm at a visit; `pairing` who has which value; `biomarkers` the
 `characteristics` the rest.
 """
 
-from __future__ import annotations
-
 import zlib
 from pathlib import Path
 
