@@ -155,3 +155,24 @@ def test_many_tables_at_once_give_what_one_analysis_gives(mair, method):
     for visit, c in one.contrasts.items():
         for s, value in (("b", c.estimate), ("se", c.se), ("p", c.p), ("ci_low", c.low)):
             assert found["", "FIQ", "difference", visit][s] == pytest.approx([value] * 2, rel=1e-8)
+
+
+def test_a_climb_begins_at_the_most_extreme_of_each_generator(mair):
+    keys = {name: ranges.targets(mair, name) for name in mair.outcomes}
+    values = [{(name, False): [x] * len(own) for name, own in keys.items()} for x in (9.0, 1, -1)]
+    for found, x in zip(values[1:], (5.0, 7.0), strict=True):
+        found["FIQ", True] = [x] * len(keys["FIQ"])
+    tasks = ranges.climbs(str(mair.path), ["own", "a", "b"], [None, "x", "y"], values)
+    assert len(tasks) == 2 * sum(map(len, keys.values()))
+    for _, name, _, sign, starts, _ in tasks:
+        anew = [("b", "y") if sign > 0 else ("a", "x")] if name == "FIQ" else []
+        assert starts == [("own", None), ("a" if sign > 0 else "b", None), *anew]
+
+
+def test_where_the_committed_cohort_begins_lies_in_its_ranges(mair):
+    stored, found = provenance.stored(mair), ranges.begun(str(mair.path), mair.data_path)
+    known = [(value, stored[key]) for name in mair.outcomes for key, value in
+             zip(ranges.targets(mair, name), found[name, False], strict=True)
+             if key in stored and key[0] != "nnt"]
+    assert len(known) > 50
+    assert all(low - 1e-6 <= value <= high + 1e-6 for value, (low, high, _) in known)
